@@ -1,0 +1,114 @@
+"""Build the compiled kernels; everything else about the package stands in pyproject.toml.
+
+Environment variables read here:
+
+- ``MINIGRAD_NO_OPENMP=1``   build the serial kernels, without asking whether OpenMP works
+- ``MINIGRAD_BOUNDSCHECK=1`` build kernels that check every index (slow; for tests)
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext  # Cython's, as Cython is a build requirement
+from setuptools.errors import CCompilerError
+
+KERNELS = Path("minigrad", "kernels")
+CHECKED = os.environ.get("MINIGRAD_BOUNDSCHECK") == "1"
+SERIAL = os.environ.get("MINIGRAD_NO_OPENMP") == "1"
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": CHECKED,
+    "wraparound": False,  # so that checked kernels refuse negative indices too
+    "initializedcheck": CHECKED,
+    "cdivision": True,
+    "freethreading_compatible": True,
+}
+
+OPENMP_PROGRAM = """
+#include <omp.h>
+int main(void) { return omp_get_max_threads() < 1; }
+"""
+
+
+def optimization_flags(msvc):
+    """Flags that make kernels fast and keep them exact: no -ffast-math, no -march=native."""
+    if msvc:
+        return ["/O2"]
+    return [
+        "-O3",
+        "-fno-math-errno",  # sqrt becomes one instruction, which lets its loops be vectorized
+        "-ffp-contract=off",  # a*b+c rounds twice on every machine: the same bits everywhere
+        "-g0",
+    ]
+
+
+def openmp_flags(msvc):
+    """Compiler and linker flags that switch OpenMP on."""
+    if msvc:
+        return ["/openmp"], []
+    if sys.platform == "darwin":
+        return ["-Xpreprocessor", "-fopenmp"], ["-lomp"]
+    return ["-fopenmp"], ["-fopenmp"]
+
+
+class BuildKernels(build_ext):
+    """Compile the kernels, with OpenMP where a tiny program that uses it compiles and links."""
+
+    def initialize_options(self):
+        super().initialize_options()
+        self.cython_directives = DIRECTIVES
+        self.cython_c_in_temp = True  # generated C belongs under build/, not beside the sources
+
+    def build_extensions(self):
+        msvc = self.compiler.compiler_type == "msvc"
+        compile_flags, link_flags = [], []
+        if not SERIAL and self.openmp_works(*openmp_flags(msvc)):
+            compile_flags, link_flags = openmp_flags(msvc)
+        for extension in self.extensions:
+            extension.extra_compile_args += optimization_flags(msvc) + compile_flags
+            extension.extra_link_args += link_flags
+        self.rebuild_if_changed(f"{DIRECTIVES} {compile_flags}")
+        super().build_extensions()
+
+    def openmp_works(self, compile_flags, link_flags):
+        """Compile and link OPENMP_PROGRAM; a failure is told and means a serial build."""
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "openmp.c")
+            source.write_text(OPENMP_PROGRAM)
+            try:
+                objects = self.compiler.compile(
+                    [str(source)], output_dir=folder, extra_postargs=compile_flags
+                )
+                self.compiler.link_executable(
+                    objects, "openmp", output_dir=folder, extra_postargs=link_flags
+                )
+            except CCompilerError as error:
+                self.warn(f"OpenMP does not work here, so minigrad will use one thread: {error}")
+                return False
+        return True
+
+    def rebuild_if_changed(self, settings):
+        """Build everything anew when the settings are not those of the last build."""
+        record = Path(self.build_temp, "settings.txt")
+        if not record.exists() or record.read_text() != settings:
+            self.force = True
+            record.parent.mkdir(parents=True, exist_ok=True)
+            record.write_text(settings)
+
+
+setup(
+    ext_modules=[
+        Extension(
+            ".".join(source.with_suffix("").parts),
+            [source.as_posix()],
+            include_dirs=[KERNELS.as_posix()],
+            depends=["setup.py", *sorted(header.as_posix() for header in KERNELS.glob("*.h"))],
+        )
+        for source in sorted(KERNELS.glob("*.pyx"))
+    ],
+    cmdclass={"build_ext": BuildKernels},
+)
