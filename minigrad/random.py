@@ -1,0 +1,64 @@
+"""The one default generator from which initializers, dropout and shuffling take their seeds.
+
+Whoever needs random numbers takes a seed (`next_seed`) or a generator of his own (`generator`).
+After `set_random_seed` every one of them gets the same seed again, in the same order.
+"""
+
+import random as python_random
+import threading
+
+import numpy as np
+
+# The seeds of NumPy's legacy generator, which `set_random_seed` sets too, end here.
+SEED_LIMIT = 2**32
+
+_lock = threading.Lock()
+_default = None  # made at the first use: importing numpy.random takes time
+
+
+def set_random_seed(seed):
+    """Seed Python's `random`, NumPy's legacy generator and minigrad's default generator.
+
+    Parameters
+    ----------
+    seed : int
+        From 0 to 2**32 - 1.
+
+    Raises
+    ------
+    TypeError
+        If `seed` is not an integer.
+    ValueError
+        If `seed` is out of range.
+    """
+    global _default
+    seed = check_seed("set_random_seed", seed, SEED_LIMIT)
+    python_random.seed(seed)
+    np.random.seed(seed)
+    with _lock:
+        _default = np.random.default_rng(seed)
+
+
+def next_seed():
+    """Draw a seed, an int from 0 to 2**64 - 1, from the default generator."""
+    global _default
+    with _lock:
+        if _default is None:
+            _default = np.random.default_rng()
+        return int(_default.integers(2**64, dtype=np.uint64))
+
+
+def generator(seed=None):
+    """Return a `numpy.random.Generator` of its own, from `seed` or from the next seed."""
+    if seed is None:
+        seed = next_seed()
+    return np.random.default_rng(check_seed("generator", seed))
+
+
+def check_seed(owner, seed, limit=2**64):
+    """Return `seed` as an int below `limit`, or raise an error that begins with `owner`."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"{owner}: expected an integer seed, got {seed!r}")
+    if not 0 <= seed < limit:
+        raise ValueError(f"{owner}: expected a seed from 0 to {limit - 1}, got {seed}")
+    return int(seed)
