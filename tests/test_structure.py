@@ -1,0 +1,184 @@
+"""The house as CONTRIBUTING.md draws it: who may import whom, and how large the core may grow."""
+
+import ast
+import io
+import re
+import sys
+import tokenize
+from pathlib import Path
+
+import pytest
+
+import minigrad
+
+PACKAGE = Path(minigrad.__file__).parent
+
+# Part -> the parts it may import. A part stands below everything it imports; NumPy and the
+# standard library are open to all.
+MAY_IMPORT = {
+    "core": set(),
+    "kernels": set(),
+    "random": set(),
+    "utils": {"core", "random"},
+    "ops": {"core", "kernels", "random", "utils"},
+    "testing": {"core"},
+    "initializers": {"random", "utils"},
+    "constraints": {"utils"},
+    "metrics": {"core", "utils"},
+    "serialization": {"core", "utils"},
+    "datasets": {"random", "utils"},
+    "regularizers": {"core", "ops", "utils"},
+    "activations": {"core", "ops", "utils"},
+    "losses": {"core", "ops", "utils"},
+    "optimizers": {"core", "kernels", "utils"},
+}
+MAY_IMPORT["layers"] = set(MAY_IMPORT) - {"testing", "optimizers", "losses", "metrics", "datasets"}
+MAY_IMPORT["callbacks"] = set(MAY_IMPORT) - {"testing"}
+MAY_IMPORT["models"] = set(MAY_IMPORT) - {"testing"}
+
+LINE_CEILING = 4000
+COUNTED = ["core.py", "ops", "kernels", "layers", "optimizers", "models.py"]
+
+OPTIONAL_LIBRARIES = {"h5py", "matplotlib"}
+
+
+def python_files():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def part_of(path):
+    """`minigrad/ops/nn.py` belongs to "ops", `minigrad/core.py` to "core"."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def module_name(path):
+    parts = ("minigrad", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_modules(path):
+    """Dotted names of every import in a file, functions included, as (name, at module level)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    package = module_name(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    names = set()
+    for node in ast.walk(tree):
+        outside_functions = isinstance(node, ast.stmt) and node.col_offset == 0
+        if isinstance(node, ast.Import):
+            names |= {(alias.name, outside_functions) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*base, *([node.module] if node.module else [])])
+            # `from minigrad import ops` names the module ops, `from minigrad.core import Tensor`
+            # names core: keep both readings, the tests look at the longest that is a file.
+            names |= {(f"{base}.{alias.name}", outside_functions) for alias in node.names}
+    return names
+
+
+def internal_imports(path):
+    """Files of the package that a file imports, each foreign package's __init__ included."""
+    files = {module_name(other): other for other in python_files()}
+    found = set()
+    for name, _ in imported_modules(path):
+        while name.startswith("minigrad") and name not in files:
+            name = name.rpartition(".")[0]
+        if name in files:
+            found.add(files[name])
+            if part_of(files[name]) != part_of(path):
+                found.add(files[".".join(name.split(".")[:2])])
+    return found - {path}
+
+
+def code_lines(path):
+    """Lines of code: comments, docstrings and blank lines left out."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix in {".c", ".h"}:
+        without_comments = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.DOTALL)
+        return sum(1 for line in without_comments.splitlines() if line.strip())
+    lines, statement = set(), []
+    layout = {tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.NEWLINE:
+            if any(part.type != tokenize.STRING for part in statement):  # else it is a docstring
+                for part in statement:
+                    lines.update(range(part.start[0], part.end[0] + 1))
+            statement = []
+        elif token.type not in layout:
+            statement.append(token)
+    return len(lines)
+
+
+def test_every_part_has_a_row_in_the_table():
+    parts = {part_of(path) for path in python_files()} - {"__init__"}
+    assert parts <= set(MAY_IMPORT), "a new part needs its row: what may it import?"
+
+
+@pytest.mark.parametrize("path", python_files(), ids=module_name)
+def test_imports_point_only_to_the_levels_below(path):
+    part = part_of(path)
+    if part == "__init__":
+        return
+    allowed = MAY_IMPORT[part] | {part}
+    imported = {part_of(other) for other in internal_imports(path)}
+    assert imported <= allowed, f"{part} must not import {sorted(imported - allowed)}"
+
+
+def test_no_module_imports_itself_round_a_corner():
+    imports = {path: internal_imports(path) for path in python_files()}
+    finished = set()
+    while len(finished) < len(imports):
+        ready = {path for path in imports if imports[path] <= finished} - finished
+        cycle = sorted(module_name(path) for path in imports if path not in finished)
+        assert ready, f"there is a cycle among {cycle}"
+        finished |= ready
+
+
+def test_testing_is_imported_by_nobody():
+    users = [
+        module_name(p) for p in python_files() if PACKAGE / "testing.py" in internal_imports(p)
+    ]
+    assert users == []
+
+
+def test_third_party_libraries_are_imported_only_when_used():
+    for path in python_files():
+        for name, outside_functions in imported_modules(path):
+            library = name.split(".")[0]
+            if library in sys.stdlib_module_names | {"minigrad", "numpy"}:
+                continue
+            assert library in OPTIONAL_LIBRARIES, f"{path}: {library} is no extra of minigrad"
+            assert not outside_functions, f"{path}: import {library} inside the function using it"
+
+
+def test_every_kernel_file_begins_with_its_design_note():
+    for path in sorted((PACKAGE / "kernels").glob("*.pyx")):
+        first = path.read_text(encoding="utf-8").lstrip()
+        assert first.startswith(('"""', "#")), (
+            f"{path.name}: say first how its kernels are designed"
+        )
+
+
+def test_core_can_be_read_in_an_afternoon():
+    lines = {}
+    for part in COUNTED:
+        files = [PACKAGE / part] if part.endswith(".py") else (PACKAGE / part).rglob("*")
+        lines[part] = sum(
+            code_lines(path)
+            for path in files
+            if path.suffix in {".py", ".pyx", ".pxd", ".h", ".c"}
+            and not (path.suffix == ".c" and path.with_suffix(".pyx").exists())  # generated
+        )
+    assert sum(lines.values()) <= LINE_CEILING, lines
+
+
+def test_counting_lines_leaves_out_comments_docstrings_and_blanks(tmp_path):
+    python = tmp_path / "sample.pyx"
+    python.write_text(
+        '"""Note."""\n\ncdef int f(\n    int a,\n):\n    """Doc\n    more."""\n    # why\n'
+        '    return a  # so\n\nTEXT = """one\ntwo"""\n'
+    )
+    assert code_lines(python) == 6
+    c = tmp_path / "sample.h"
+    c.write_text("/* note\n   more */\n\nint a; // so\n// why\nint b;\n")
+    assert code_lines(c) == 2
