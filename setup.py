@@ -16,6 +16,7 @@ from setuptools.command.build_ext import build_ext  # Cython's, as Cython is a b
 from setuptools.errors import CCompilerError
 
 KERNELS = Path("minigrad", "kernels")
+HEADERS = sorted([*KERNELS.glob("*.h"), *KERNELS.glob("*.pxd")])
 CHECKED = os.environ.get("MINIGRAD_BOUNDSCHECK") == "1"
 SERIAL = os.environ.get("MINIGRAD_NO_OPENMP") == "1"
 
@@ -106,7 +107,7 @@ setup(
             ".".join(source.with_suffix("").parts),
             [source.as_posix()],
             include_dirs=[KERNELS.as_posix()],
-            depends=["setup.py", *sorted(header.as_posix() for header in KERNELS.glob("*.h"))],
+            depends=["setup.py", *(path.as_posix() for path in HEADERS)],
         )
         for source in sorted(KERNELS.glob("*.pyx"))
     ],
