@@ -1,0 +1,310 @@
+"""Initial values of weights: `initializer(shape, dtype)` returns a NumPy array.
+
+The random ones take `seed`. With a seed, every call gives the same array; without one, every call
+gives new values from the default generator (`minigrad.random`). Values are drawn in float64 and
+then rounded, so that float32 and float64 weights of one seed agree.
+"""
+
+import math
+
+import numpy as np
+
+from minigrad import random
+from minigrad.utils import registry
+
+# The standard deviation of a standard normal variable that is cut off at -2 and 2.
+TRUNCATED_STDDEV = 0.87962566103423978
+
+
+class Initializer:
+    """Base of the initializers: a subclass defines `__call__(shape, dtype)`."""
+
+    def __call__(self, shape, dtype="float32"):
+        """Return an array of `shape` and `dtype` ("float32" or "float64")."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(shape, dtype)")
+
+
+class Zeros(Initializer):
+    """All zeros."""
+
+    def __call__(self, shape, dtype="float32"):
+        return np.zeros(shape, dtype)
+
+
+class Ones(Initializer):
+    """All ones."""
+
+    def __call__(self, shape, dtype="float32"):
+        return np.ones(shape, dtype)
+
+
+class Constant(Initializer):
+    """All equal to `value`.
+
+    Parameters
+    ----------
+    value : float
+    """
+
+    def __init__(self, value=0.0):
+        self.value = value
+
+    def __call__(self, shape, dtype="float32"):
+        return np.full(shape, self.value, dtype)
+
+
+class RandomInitializer(Initializer):
+    """Base of the random initializers: a subclass defines `draw(generator, shape)`.
+
+    Parameters
+    ----------
+    seed : int, optional
+    """
+
+    def __init__(self, seed=None):
+        self.seed = None if seed is None else random.check_seed(type(self).__name__, seed)
+
+    def __call__(self, shape, dtype="float32"):
+        return self.draw(random.generator(self.seed), tuple(shape)).astype(dtype)
+
+    def draw(self, generator, shape):
+        """Return a float64 array of `shape`, drawn from the `numpy.random.Generator`."""
+        raise NotImplementedError(f"{type(self).__name__} must define draw(generator, shape)")
+
+
+class RandomNormal(RandomInitializer):
+    """Normal distribution.
+
+    Parameters
+    ----------
+    mean, stddev : float
+    seed : int, optional
+    """
+
+    def __init__(self, mean=0.0, stddev=0.05, seed=None):
+        super().__init__(seed)
+        self.mean = mean
+        self.stddev = _not_negative(self, "stddev", stddev)
+
+    def draw(self, generator, shape):
+        return generator.normal(self.mean, self.stddev, shape)
+
+
+class TruncatedNormal(RandomNormal):
+    """Normal distribution, where values beyond two standard deviations are drawn again.
+
+    The values have a standard deviation of about 0.88 `stddev`.
+
+    Parameters
+    ----------
+    mean, stddev : float
+    seed : int, optional
+    """
+
+    def draw(self, generator, shape):
+        return self.mean + self.stddev * _truncated_normal(generator, shape)
+
+
+class RandomUniform(RandomInitializer):
+    """Uniform distribution between `minval` and `maxval`.
+
+    Parameters
+    ----------
+    minval, maxval : float
+    seed : int, optional
+    """
+
+    def __init__(self, minval=-0.05, maxval=0.05, seed=None):
+        super().__init__(seed)
+        if not minval <= maxval:
+            raise ValueError(
+                f"RandomUniform: expected minval <= maxval, got minval={minval}, maxval={maxval}"
+            )
+        self.minval = minval
+        self.maxval = maxval
+
+    def draw(self, generator, shape):
+        return generator.uniform(self.minval, self.maxval, shape)
+
+
+class VarianceScaling(RandomInitializer):
+    """Zero mean and the variance s = scale / n, where n counts a unit's inputs or outputs.
+
+    Parameters
+    ----------
+    scale : float
+        Positive.
+    mode : {"fan_in", "fan_out", "fan_avg"}
+        Whether n is the number of inputs of a unit, of its outputs, or the mean of both.
+    distribution : {"truncated_normal", "untruncated_normal", "uniform"}
+        Uniform values lie between -sqrt(3 s) and sqrt(3 s).
+    seed : int, optional
+    """
+
+    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None):
+        super().__init__(seed)
+        if not 0 < scale < math.inf:
+            raise ValueError(f"{type(self).__name__}: expected scale > 0, got {scale}")
+        self.scale = scale
+        self.mode = _one_of(self, "mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        distributions = ("truncated_normal", "untruncated_normal", "uniform")
+        self.distribution = _one_of(self, "distribution", distribution, distributions)
+
+    def draw(self, generator, shape):
+        fan_in, fan_out = compute_fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        stddev = math.sqrt(self.scale / max(1, n))
+        if self.distribution == "uniform":
+            limit = math.sqrt(3) * stddev
+            return generator.uniform(-limit, limit, shape)
+        if self.distribution == "untruncated_normal":
+            return generator.normal(0, stddev, shape)
+        return stddev / TRUNCATED_STDDEV * _truncated_normal(generator, shape)
+
+
+class GlorotUniform(VarianceScaling):
+    """Uniform between the limits ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+
+    def __init__(self, seed=None):
+        super().__init__(1.0, "fan_avg", "uniform", seed)
+
+
+class GlorotNormal(VarianceScaling):
+    """Truncated normal of variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
+
+    def __init__(self, seed=None):
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+
+
+class HeUniform(VarianceScaling):
+    """Uniform between the limits ±sqrt(6 / fan_in) (He et al., 2015, arXiv:1502.01852)."""
+
+    def __init__(self, seed=None):
+        super().__init__(2.0, "fan_in", "uniform", seed)
+
+
+class HeNormal(VarianceScaling):
+    """Truncated normal of variance 2 / fan_in (He et al., 2015, arXiv:1502.01852)."""
+
+    def __init__(self, seed=None):
+        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+
+
+class LecunUniform(VarianceScaling):
+    """Uniform between the limits ±sqrt(3 / fan_in) (LeCun et al., 1998, Efficient BackProp)."""
+
+    def __init__(self, seed=None):
+        super().__init__(1.0, "fan_in", "uniform", seed)
+
+
+class LecunNormal(VarianceScaling):
+    """Truncated normal of variance 1 / fan_in (LeCun et al., 1998, Efficient BackProp)."""
+
+    def __init__(self, seed=None):
+        super().__init__(1.0, "fan_in", "truncated_normal", seed)
+
+
+class Orthogonal(RandomInitializer):
+    """Orthonormal columns (or rows, if these are fewer), times `gain` (Saxe et al., 2014).
+
+    A shape of more than two axes is seen as the matrix (product of the others, last axis).
+
+    Parameters
+    ----------
+    gain : float
+    seed : int, optional
+    """
+
+    def __init__(self, gain=1.0, seed=None):
+        super().__init__(seed)
+        self.gain = gain
+
+    def draw(self, generator, shape):
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal: expected a shape of at least two axes, got {shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        normal = generator.standard_normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(normal)
+        q *= np.where(np.diag(r) < 0, -1, 1)  # else Q would not be uniform (Mezzadri, 2007)
+        if rows < columns:
+            q = q.T
+        return self.gain * q.reshape(shape)
+
+
+def compute_fans(shape):
+    """Return (fan_in, fan_out), how many inputs and outputs a unit of such a kernel has.
+
+    (n,) -> n, n; (inputs, outputs) as they are; a convolution kernel (KH, KW, C, F) has
+    KH*KW*C inputs and KH*KW*F outputs.
+    """
+    if len(shape) == 0:
+        return 1, 1
+    if len(shape) == 1:
+        return shape[0], shape[0]
+    receptive_field = math.prod(shape[:-2])
+    return receptive_field * shape[-2], receptive_field * shape[-1]
+
+
+def _truncated_normal(generator, shape):
+    """Standard normal values, drawn again until all lie between -2 and 2."""
+    values = generator.standard_normal(math.prod(shape))
+    outside = np.flatnonzero(np.abs(values) > 2)
+    while outside.size:
+        values[outside] = generator.standard_normal(outside.size)
+        outside = outside[np.abs(values[outside]) > 2]
+    return values.reshape(shape)
+
+
+def _not_negative(owner, argument, value):
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{type(owner).__name__}: expected {argument} >= 0, got {value}")
+    return value
+
+
+def _one_of(owner, argument, value, choices):
+    if value not in choices:
+        known = ", ".join(map(repr, choices))
+        raise ValueError(
+            f"{type(owner).__name__}: expected {argument} to be one of {known}, got {value!r}"
+        )
+    return value
+
+
+zeros = zero = Zeros
+ones = one = Ones
+constant = Constant
+random_normal = normal = RandomNormal
+truncated_normal = TruncatedNormal
+random_uniform = uniform = RandomUniform
+variance_scaling = VarianceScaling
+glorot_uniform = GlorotUniform
+glorot_normal = GlorotNormal
+he_uniform = HeUniform
+he_normal = HeNormal
+lecun_uniform = LecunUniform
+lecun_normal = LecunNormal
+orthogonal = Orthogonal
+
+CLASSES = (
+    Zeros,
+    Ones,
+    Constant,
+    RandomNormal,
+    TruncatedNormal,
+    RandomUniform,
+    VarianceScaling,
+    GlorotUniform,
+    GlorotNormal,
+    HeUniform,
+    HeNormal,
+    LecunUniform,
+    LecunNormal,
+    Orthogonal,
+)
+NAMES = {registry.to_snake_case(known.__name__): known for known in CLASSES}
+NAMES |= {"zero": Zeros, "one": Ones, "normal": RandomNormal, "uniform": RandomUniform}
+
+
+def get(identifier):
+    """Return an initializer from its name ("he_normal"), class, or any callable(shape, dtype)."""
+    return registry.get("initializer", identifier, NAMES)
