@@ -5,13 +5,133 @@ Read these to learn what a kernel computes; the tests hold the compiled kernels 
 accepted and ignored. Every function writes into the arrays marked OUT or INOUT and returns None.
 """
 
+import math
+
 import numpy as np
 
 # --- matmul and convolution ------------------------------------------------------------------
 
 # --- pooling -----------------------------------------------------------------------------------
 
+
+def _windows(image, pooled, pool, stride, pad):
+    """Yield (oh, ow, top, left, rows, columns) of each output cell's window.
+
+    The window's first cell (top, left) may lie outside; rows and columns are the part inside.
+    """
+    for oh in range(pooled.shape[1]):
+        for ow in range(pooled.shape[2]):
+            top = oh * stride[0] - pad[0]
+            left = ow * stride[1] - pad[1]
+            rows = slice(max(top, 0), min(top + pool[0], image.shape[1]))
+            columns = slice(max(left, 0), min(left + pool[1], image.shape[2]))
+            yield oh, ow, top, left, rows, columns
+
+
+def max_pool2d_forward(
+    x, y, winner, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
+):
+    """Set y to each window's maximum, winner to kh * pool_width + kw of the first that has it."""
+    N, _, _, C = x.shape
+    geometry = (pool_height, pool_width), (stride_height, stride_width), (pad_top, pad_left)
+    for oh, ow, top, left, rows, columns in _windows(x, y, *geometry):
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        cells = x[:, rows, columns].reshape(N, height * width, C)
+        y[:, oh, ow] = cells.max(axis=1)
+        h, w = np.divmod(cells.argmax(axis=1), width)
+        winner[:, oh, ow] = (rows.start - top + h) * pool_width + columns.start - left + w
+
+
+def max_pool2d_backward(
+    gy, winner, gx, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
+):
+    """Compute gx[winner of the window] += gy, from zero."""
+    gx[...] = 0
+    n, c = np.ogrid[: gx.shape[0], : gx.shape[3]]
+    geometry = (pool_height, pool_width), (stride_height, stride_width), (pad_top, pad_left)
+    for oh, ow, top, left, _, _ in _windows(gx, gy, *geometry):
+        h, w = np.divmod(winner[:, oh, ow], pool_width)
+        gx[n, top + h, left + w, c] += gy[:, oh, ow]
+
+
+def avg_pool2d_forward(
+    x, y, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
+):
+    """Compute y = mean of the window's cells inside the image."""
+    geometry = (pool_height, pool_width), (stride_height, stride_width), (pad_top, pad_left)
+    for oh, ow, _, _, rows, columns in _windows(x, y, *geometry):
+        y[:, oh, ow] = x[:, rows, columns].mean(axis=(1, 2))
+
+
+def avg_pool2d_backward(
+    gy, gx, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
+):
+    """Compute gx[cells of the window inside the image] += gy / their number, from zero."""
+    gx[...] = 0
+    geometry = (pool_height, pool_width), (stride_height, stride_width), (pad_top, pad_left)
+    for oh, ow, _, _, rows, columns in _windows(gx, gy, *geometry):
+        cells = (rows.stop - rows.start) * (columns.stop - columns.start)
+        gx[:, rows, columns] += gy[:, None, None, oh, ow] / cells  # (N, 1, 1, C)
+
+
 # --- dropout, activations, cross-entropy -------------------------------------------------------
+
+DROPOUT_BLOCK = 4096  # elements that share a key
+
+
+def _mix64(key):
+    """SplitMix64's step over uint64 arrays, which wrap around."""
+    key = key + 0x9E3779B97F4A7C15
+    key = (key ^ (key >> 30)) * 0xBF58476D1CE4E5B9
+    key = (key ^ (key >> 27)) * 0x94D049BB133111EB
+    return key ^ (key >> 31)
+
+
+def _mix32(bits):
+    """lowbias32 over uint32 arrays, which wrap around."""
+    bits = (bits ^ (bits >> 16)) * 0x7FEB352D
+    bits = (bits ^ (bits >> 15)) * 0x846CA68B
+    return bits ^ (bits >> 16)
+
+
+def _random_bits(seed, size):
+    """Return dropout's 32 random bits for each of the elements 0 .. size - 1, as uint32."""
+    block, position = np.divmod(np.arange(size, dtype=np.uint64), DROPOUT_BLOCK)
+    key = _mix64(_mix64(np.array([seed], dtype=np.uint64)) + block)
+    low, high = key.astype(np.uint32), (key >> 32).astype(np.uint32)
+    return _mix32(_mix32(position.astype(np.uint32) ^ low) ^ high)
+
+
+def dropout(x, y, rate, seed, threads):
+    """Compute y = x / (1 - rate) where random bits < round((1 - rate) * 2**32), else 0."""
+    kept = _random_bits(seed, x.size) < int((1 - rate) * 2**32 + 0.5)
+    y[...] = np.where(kept, x, 0) * (1 / (1 - rate) if rate < 1 else 0.0)
+
+
+def relu_backward(y, gy, gx, threads):
+    """Compute gx = gy where y > 0, else 0."""
+    gx[...] = np.where(y > 0, gy, 0)
+
+
+def erf(x, y, threads):
+    """Compute y = the error function of x."""
+    y[...] = [math.erf(value) for value in x]
+
+
+def softmax_cross_entropy_forward(logits, targets, losses, probabilities, threads):
+    """Compute p = softmax(logits), losses = -sum over k of targets * log p; 0 * log 0 = 0."""
+    z = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    total = np.exp(z).sum(axis=1, keepdims=True)
+    terms = np.zeros_like(z)
+    np.multiply(targets, np.log(total) - z, where=targets != 0, out=terms)
+    losses[...] = terms.sum(axis=1)
+    probabilities[...] = np.exp(z) / total
+
+
+def softmax_cross_entropy_backward(probabilities, targets, gy, gz, threads):
+    """Compute gz = gy * (p * sum over k of targets - targets)."""
+    gz[...] = gy[:, None] * (probabilities * targets.sum(axis=1, keepdims=True) - targets)
+
 
 # --- optimizer steps ---------------------------------------------------------------------------
 # All arrays are 1-D of one length; an optional state is empty where a rule does without it.
