@@ -166,8 +166,7 @@ def softmax_cross_entropy_forward(
     check_rows("softmax_cross_entropy_forward", "probabilities", probabilities.shape, N, K)
     check_length("softmax_cross_entropy_forward", "losses", losses.shape[0], N)
     if K == 0:
-        losses[:] = 0
-        return
+        raise ValueError("softmax_cross_entropy_forward: expected at least one class, got 0")
     for n in prange(N, nogil=True, num_threads=team_size(N * K, threads), schedule="static"):
         losses[n] = cross_entropy_row(&logits[n, 0], &targets[n, 0], &probabilities[n, 0], K)
 
