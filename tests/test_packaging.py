@@ -1,0 +1,99 @@
+"""What a user gets from installing and importing: version, light imports, a build that explains."""
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minigrad
+
+PACKAGE = Path(minigrad.__file__).parent
+
+# Modules of the standard library that cost an import time which no user of the core asked for.
+HEAVY_MODULES = {
+    "asyncio",
+    "concurrent.futures",
+    "email",
+    "http",
+    "multiprocessing",
+    "socket",
+    "sqlite3",
+    "ssl",
+    "tkinter",
+    "unittest",
+    "urllib.request",
+    "xml",
+    "zipfile",
+}
+
+
+def run_python(code, folder, **environment):
+    """Run code in a new interpreter that finds minigrad in `folder` first."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def source_tree(tmp_path):
+    """Copy the package as it looks before a build: without its compiled kernels."""
+    shutil.copytree(
+        PACKAGE,
+        tmp_path / "minigrad",
+        ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"),
+    )
+    return tmp_path
+
+
+def test_version_is_that_of_the_installed_package():
+    try:
+        installed = importlib.metadata.version("minigrad")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("minigrad is on the path here, not installed")
+    assert minigrad.__version__ == installed
+
+
+def test_every_public_name_exists():
+    assert set(minigrad.__all__) <= set(dir(minigrad))
+    for name in minigrad.__all__:
+        assert getattr(minigrad, name) is not None
+    with pytest.raises(AttributeError, match="no_such_name"):
+        minigrad.no_such_name  # noqa: B018
+
+
+def test_import_loads_nothing_beside_numpy(tmp_path):
+    code = (
+        "import sys, numpy; before = set(sys.modules)\n"
+        "import minigrad; print(*sorted(set(sys.modules) - before))"
+    )
+    run = run_python(code, PACKAGE.parent)
+    assert run.returncode == 0, run.stderr
+    loaded = set(run.stdout.split())
+    # Cython keeps one module of its own, `_cython_3_3_1` or so, for types that modules share.
+    known = sys.stdlib_module_names | {"minigrad", "numpy", "cython_runtime"}
+    foreign = {name for name in loaded if name.split(".")[0] not in known}
+    assert not {name for name in foreign if not name.startswith("_cython")}
+    assert not loaded & HEAVY_MODULES
+
+
+def test_missing_kernels_say_how_to_build_them(source_tree):
+    run = run_python("import minigrad", source_tree)
+    assert run.returncode != 0
+    assert "ImportError" in run.stderr
+    assert "pip install -e ." in run.stderr
+
+
+def test_reference_kernels_need_no_build(source_tree):
+    code = "from minigrad import ops; print(ops.matmul([[2.0]], [[3.0]]).item())"
+    run = run_python(code, source_tree, MINIGRAD_KERNELS="reference")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == "6.0\n"
