@@ -1,4 +1,4 @@
-"""Small helpers that prepare arrays for training."""
+"""Helpers that prepare labels and weights for training."""
 
 import numpy as np
 
@@ -23,10 +23,7 @@ def to_categorical(x, num_classes=None):
         If a label is not a whole number or out of range, or if there is none to tell the number
         of classes.
     """
-    given = np.asarray(x)
-    labels = given.astype(np.int64)
-    if np.any(labels != given):
-        raise ValueError("to_categorical: expected whole numbers as labels, got fractions")
+    labels = as_labels("to_categorical", x)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     if num_classes is None:
@@ -59,3 +56,63 @@ def normalize(x, axis=-1, order=2):
     x = np.asarray(x)
     norm = np.linalg.norm(x, order, axis, keepdims=True)
     return x / np.where(norm == 0, 1, norm)
+
+
+def as_labels(owner, labels):
+    """Return whole numbers of any type as an int64 array.
+
+    Raises
+    ------
+    TypeError
+        If they are not numbers; this message and the next begin with `owner`.
+    ValueError
+        If there are fractions, NaN or infinity among them.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iubf":
+        raise TypeError(f"{owner}: expected integer labels, got {labels.dtype}")
+    if labels.dtype.kind == "f":
+        whole = np.isfinite(labels) & (labels == np.trunc(labels))
+        if not whole.all():
+            raise ValueError(f"{owner}: expected integer labels, got {labels[~whole][0]}")
+    return labels.astype(np.int64)
+
+
+def match_ranks(x, y):
+    """Make (N,) and (N, 1) agree, arrays or tensors; return both.
+
+    Where one has a last axis of size 1 more than the other, a vector (N,) becomes (N, 1), and of
+    two larger ones the longer loses that axis. Everything else stays as it is.
+    """
+    if x.ndim > y.ndim:
+        y, x = match_ranks(y, x)
+    elif y.ndim == x.ndim + 1 and y.shape[-1] == 1:
+        if x.ndim == 1:
+            x = x.reshape((-1, 1))
+        else:
+            y = y.reshape(y.shape[:-1])
+    return x, y
+
+
+def match_weights(owner, sample_weight, shape):
+    """Return `sample_weight` as an array that broadcasts to values of `shape`.
+
+    Its own shape is `shape`, or the first axes of it: one weight (N,) for each sample of (N, H, W)
+    values. A last axis of size 1 is dropped.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another one, or a weight is not finite; the message begins with `owner`.
+    """
+    weights = np.asarray(sample_weight)
+    if weights.ndim == len(shape) + 1 and weights.shape[-1] == 1:
+        weights = weights[..., 0]
+    if weights.shape != shape[: weights.ndim]:
+        raise ValueError(
+            f"{owner}: expected sample_weight of shape {shape} or of its first axes, "
+            f"got {np.shape(sample_weight)}"
+        )
+    if not np.all(np.isfinite(weights)):
+        raise ValueError(f"{owner}: expected finite sample_weight, got NaN or infinity")
+    return weights.reshape(weights.shape + (1,) * (len(shape) - weights.ndim))

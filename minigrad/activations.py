@@ -1,0 +1,111 @@
+"""Activation functions: from a tensor to one of the same shape.
+
+At its kink every function takes one of the two slopes, the one that Keras takes; the docstrings
+say which.
+"""
+
+from minigrad import ops
+from minigrad.core import as_tensor
+from minigrad.ops import (
+    elu,
+    gelu,
+    leaky_relu,
+    log_softmax,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
+from minigrad.utils import registry
+
+
+def linear(x):
+    """The identity, x."""
+    return as_tensor(x)
+
+
+def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
+    """Rectified linear unit: max(x, 0), with options.
+
+    Parameters
+    ----------
+    x : Tensor of any shape
+    negative_slope : float
+        Slope below the threshold, where the value is negative_slope (x - threshold).
+    max_value : float, optional
+        Upper limit; from there on the slope is 0.
+    threshold : float
+        Where x is greater, the value is x. The slope at the threshold is `negative_slope`.
+    """
+    if negative_slope == 0 and threshold == 0:
+        y = ops.relu(x)
+    else:
+        x = as_tensor(x)
+        y = ops.where(x.data > threshold, x, negative_slope * (x - threshold))
+    if max_value is None:
+        return y
+    return ops.where(as_tensor(x).data >= max_value, max_value, y)
+
+
+def relu6(x):
+    """min(max(x, 0), 6); the slope is 0 at both ends."""
+    return relu(x, max_value=6.0)
+
+
+def softsign(x):
+    """The quotient x / (1 + |x|)."""
+    return x / (1 + ops.abs(x))
+
+
+def hard_sigmoid(x):
+    """clip(x/6 + 1/2, 0, 1); the slope is 0 at both ends."""
+    return relu6(x + 3) / 6
+
+
+def hard_silu(x):
+    """The product x hard_sigmoid(x), or hard swish (Howard et al., 2019, arXiv:1905.02244)."""
+    return x * hard_sigmoid(x)
+
+
+def exponential(x):
+    """The exponential function."""
+    return ops.exp(x)
+
+
+def mish(x):
+    """The product x tanh(softplus(x)) (Misra, 2019, arXiv:1908.08681)."""
+    return x * tanh(softplus(x))
+
+
+swish = silu
+hard_swish = hard_silu
+
+FUNCTIONS = (
+    linear,
+    relu,
+    leaky_relu,
+    relu6,
+    elu,
+    selu,
+    softplus,
+    softsign,
+    silu,
+    gelu,
+    tanh,
+    sigmoid,
+    hard_sigmoid,
+    hard_silu,
+    exponential,
+    mish,
+    softmax,
+    log_softmax,
+)
+NAMES = {function.__name__: function for function in FUNCTIONS}
+NAMES |= {"swish": silu, "hard_swish": hard_silu}
+
+
+def get(identifier):
+    """Return an activation from its name ("relu"), or any callable(tensor); None is `linear`."""
+    return linear if identifier is None else registry.get("activation", identifier, NAMES)

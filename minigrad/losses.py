@@ -1,0 +1,546 @@
+"""Losses: functions of one value per sample, and classes that reduce those to a scalar.
+
+Throughout, `y_true` is an array of labels or targets, into which no gradient flows, and `y_pred` a
+Tensor. Shapes (N,) and (N, 1) are made to agree.
+"""
+
+import math
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.core import Function, Tensor, as_array, as_tensor
+from minigrad.utils import registry
+from minigrad.utils.arrays import as_labels, match_ranks, match_weights
+
+# Probabilities are clipped to [EPSILON, 1 - EPSILON] before a logarithm: a certain wrong answer
+# costs -log(1e-7) = 16.118.
+EPSILON = 1e-7
+
+REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
+
+
+# --- regression ----------------------------------------------------------------------------------
+
+
+def mean_squared_error(y_true, y_pred):
+    """mean((ŷ - y)²) over the last axis: (..., K) -> (...)."""
+    y_true, y_pred = _match("mean_squared_error", y_true, y_pred)
+    error = y_pred - y_true
+    return ops.mean(error * error, axis=-1)
+
+
+def mean_absolute_error(y_true, y_pred):
+    """mean(|ŷ - y|) over the last axis: (..., K) -> (...)."""
+    y_true, y_pred = _match("mean_absolute_error", y_true, y_pred)
+    return ops.mean(ops.abs(y_pred - y_true), axis=-1)
+
+
+def huber(y_true, y_pred, delta=1.0):
+    """The mean over the last axis of e²/2 where |e| <= delta, else delta |e| - delta²/2; e = ŷ - y.
+
+    Quadratic for small errors, linear for large ones (Huber, 1964).
+    """
+    y_true, y_pred = _match("huber", y_true, y_pred)
+    error = y_pred - y_true
+    size = ops.abs(error)
+    losses = ops.where(size.data <= delta, error * error / 2, delta * size - delta * delta / 2)
+    return ops.mean(losses, axis=-1)
+
+
+def log_cosh(y_true, y_pred):
+    """mean(log(cosh(e))) over the last axis, e = ŷ - y, as e + softplus(-2e) - log 2."""
+    y_true, y_pred = _match("log_cosh", y_true, y_pred)
+    error = y_pred - y_true
+    return ops.mean(error + ops.softplus(-2 * error) - math.log(2), axis=-1)
+
+
+# --- probabilities -------------------------------------------------------------------------------
+
+
+def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+    """-Σ y log p over the classes.
+
+    Parameters
+    ----------
+    y_true : array (..., K)
+        One-hot rows or probabilities.
+    y_pred : Tensor (..., K)
+        Probabilities p (divided by their sum here), or logits z, where p = softmax(z).
+    from_logits : bool
+        Whether `y_pred` holds logits.
+    label_smoothing : float
+        α in [0, 1]: y becomes y (1 - α) + α / K.
+    axis : int
+        Where the classes are.
+
+    Returns
+    -------
+    Tensor (...)
+    """
+    name = "categorical_crossentropy"
+    y_pred, from_logits = _prefer_logits(y_pred, from_logits, "softmax", axis)
+    y_true = _as_targets(name, y_true, y_pred)
+    if y_true.shape != y_pred.shape:
+        hint = "; integer labels need sparse_categorical_crossentropy"
+        raise _shape_error(name, y_true, y_pred, hint if y_true.ndim < y_pred.ndim else "")
+    y_true = _smooth(name, y_true, label_smoothing, y_true.shape[axis])
+    y_true, y_pred = np.moveaxis(y_true, axis, -1), _move_axis_last(y_pred, axis)
+    return _softmax_losses(y_true, y_pred, from_logits)
+
+
+def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+    """-log p of the class y, the categorical crossentropy for integer labels.
+
+    Parameters
+    ----------
+    y_true : array (...) or (..., 1)
+        Labels from 0 to K - 1.
+    y_pred : Tensor (..., K)
+        Probabilities p (divided by their sum here), or logits z, where p = softmax(z).
+    from_logits : bool
+        Whether `y_pred` holds logits.
+    ignore_class : int, optional
+        This label costs nothing (such as -1 or 255 for unlabelled pixels).
+    axis : int
+        Where the classes are.
+
+    Returns
+    -------
+    Tensor (...)
+    """
+    name = "sparse_categorical_crossentropy"
+    y_pred, from_logits = _prefer_logits(y_pred, from_logits, "softmax", axis)
+    y_pred = _move_axis_last(y_pred, axis)
+    labels = as_labels(name, y_true)
+    if labels.ndim == y_pred.ndim and labels.shape[axis] == 1:
+        labels = labels.squeeze(axis)
+    if labels.shape != y_pred.shape[:-1]:
+        hint = "; one-hot labels need categorical_crossentropy"
+        raise _shape_error(name, labels, y_pred, hint if labels.ndim == y_pred.ndim else "")
+    counted = True if ignore_class is None else labels != ignore_class
+    labels = np.where(counted, labels, 0)
+    _check_range(name, labels, y_pred.shape[-1])
+    losses = _softmax_losses(labels, y_pred, from_logits)
+    return losses if ignore_class is None else ops.where(counted, losses, 0.0)
+
+
+def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+    """The mean over `axis` of -y log p - (1 - y) log(1 - p).
+
+    Parameters
+    ----------
+    y_true : array (..., K)
+        0 or 1, or probabilities.
+    y_pred : Tensor (..., K)
+        Probabilities p, or logits z, where p = sigmoid(z).
+    from_logits : bool
+        Whether `y_pred` holds logits.
+    label_smoothing : float
+        α in [0, 1]: y becomes y (1 - α) + α / 2.
+    axis : int
+        The axis to average over.
+
+    Returns
+    -------
+    Tensor (...)
+    """
+    name = "binary_crossentropy"
+    y_pred, from_logits = _prefer_logits(y_pred, from_logits, "sigmoid")
+    y_true, y_pred = _match(name, y_true, y_pred)
+    y_true = _smooth(name, y_true, label_smoothing, 2)
+    if from_logits:
+        losses = ops.sigmoid_cross_entropy(y_pred, y_true)
+    else:
+        p = ops.clip(y_pred, EPSILON, 1 - EPSILON)
+        losses = -(y_true * ops.log(p) + (1 - y_true) * ops.log(1 - p))
+    return ops.mean(losses, axis=axis)
+
+
+def kl_divergence(y_true, y_pred):
+    """Σ y log(y / p) over the last axis, both clipped to [1e-7, 1] (Kullback and Leibler, 1951)."""
+    y_true, y_pred = _match("kl_divergence", y_true, y_pred)
+    y_true = np.clip(y_true, EPSILON, 1)
+    return ops.sum(y_true * (np.log(y_true) - ops.log(ops.clip(y_pred, EPSILON, 1))), axis=-1)
+
+
+def crossentropy(y_true, y_pred):
+    """The crossentropy that fits the shapes: binary, sparse categorical or categorical.
+
+    Binary if the last axis of `y_pred` has size 1; else sparse if `y_true` has one axis less, or a
+    last axis of size 1; else categorical.
+    """
+    y_pred = as_tensor(y_pred)
+    shape = np.shape(y_true)
+    if y_pred.ndim < 2 or y_pred.shape[-1] == 1:
+        return binary_crossentropy(y_true, y_pred)
+    if len(shape) < y_pred.ndim or shape[-1] == 1:
+        return sparse_categorical_crossentropy(y_true, y_pred)
+    return categorical_crossentropy(y_true, y_pred)
+
+
+def _prefer_logits(y_pred, from_logits, activation, axis=-1):
+    """Return (logits, True) if they are known, else (probabilities, False).
+
+    What comes straight from `activation` remembers its logits, and the loss starts there: the
+    logarithm of a saturated probability has the gradient 0, its logits learn on. TensorFlow does
+    so too.
+    """
+    y_pred = as_tensor(y_pred)
+    if from_logits:
+        return y_pred, True
+    is_last = axis in (-1, y_pred.ndim - 1)
+    if y_pred.logits is not None and is_last:
+        return y_pred.logits, True
+    return y_pred, False
+
+
+def _softmax_losses(targets, y_pred, from_logits):
+    """Crossentropies (...) of `y_pred` (..., K) with integer targets (...) or rows (..., K)."""
+    if from_logits:
+        return ops.softmax_cross_entropy(y_pred, targets)
+    if targets.ndim < y_pred.ndim:
+        targets = np.eye(y_pred.shape[-1], dtype=y_pred.dtype)[targets]  # (...) -> (..., K)
+    p = y_pred / ops.sum(y_pred, axis=-1, keepdims=True)
+    return -ops.sum(targets * ops.log(ops.clip(p, EPSILON, 1 - EPSILON)), axis=-1)
+
+
+# --- labels and shapes ---------------------------------------------------------------------------
+
+
+def _match(name, y_true, y_pred):
+    """Return targets (array) and predictions (Tensor) of one shape and dtype."""
+    y_pred = as_tensor(y_pred)
+    y_true, y_pred = match_ranks(_as_targets(name, y_true, y_pred), y_pred)
+    if y_true.shape != y_pred.shape:
+        raise _shape_error(name, y_true, y_pred)
+    if y_pred.ndim == 0:
+        raise ValueError(f"{name}: expected at least one axis to reduce, got scalars")
+    return y_true, y_pred
+
+
+def _as_targets(name, y_true, y_pred):
+    """Return finite targets as an array of the dtype of `y_pred`."""
+    if isinstance(y_true, Tensor) and y_true.requires_grad:
+        raise ValueError(
+            f"{name}: expected y_true without gradient, got a tensor that requires one; "
+            "write y_true.detach(), or exchange y_true and y_pred"
+        )
+    y_true = as_array(y_true, y_pred.dtype)
+    if not np.isfinite(y_true).all():
+        raise ValueError(f"{name}: expected finite y_true, got NaN or infinity")
+    return y_true
+
+
+def _check_range(name, labels, num_classes):
+    outside = (labels < 0) | (labels >= num_classes)
+    if outside.any():
+        raise ValueError(
+            f"{name}: expected labels from 0 to {num_classes - 1}, got {labels[outside][0]}"
+        )
+
+
+def _smooth(name, y_true, label_smoothing, num_classes):
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{name}: expected label_smoothing from 0 to 1, got {label_smoothing}")
+    if label_smoothing == 0:
+        return y_true
+    return y_true * (1 - label_smoothing) + label_smoothing / num_classes
+
+
+def _move_axis_last(x, axis):
+    if axis in (-1, x.ndim - 1):
+        return x
+    axes = [i for i in range(x.ndim) if i != axis % x.ndim]
+    return ops.transpose(x, (*axes, axis % x.ndim))
+
+
+def _shape_error(name, y_true, y_pred, hint=""):
+    return ValueError(
+        f"{name}: expected y_true to fit y_pred of shape {y_pred.shape}, got {y_true.shape}{hint}"
+    )
+
+
+# --- classes -------------------------------------------------------------------------------------
+
+
+class Loss:
+    """Base of the losses: a subclass defines `call(y_true, y_pred)`, one value per sample.
+
+    Parameters
+    ----------
+    reduction : {"sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None}
+        How the losses l with weights w become one: Σlw / number of losses (the first two), Σlw,
+        Σlw / Σw, or not at all.
+    name : str, optional
+        By default the class name in snake case.
+    dtype : {"float32", "float64"}, optional
+        The type in which the losses are reduced, and of the result; by default that of `y_pred`.
+    """
+
+    def __init__(self, reduction="sum_over_batch_size", name=None, dtype=None):
+        if reduction not in REDUCTIONS:
+            known = ", ".join(map(repr, REDUCTIONS))
+            raise ValueError(
+                f"{type(self).__name__}: expected reduction to be one of {known}, got {reduction!r}"
+            )
+        self.reduction = reduction
+        self.name = name or registry.to_snake_case(type(self).__name__)
+        self.dtype = dtype
+
+    def call(self, y_true, y_pred):
+        """Return a Tensor of one loss per sample."""
+        raise NotImplementedError(f"{type(self).__name__} must define call(y_true, y_pred)")
+
+    def counted(self, y_true):
+        """Which of the losses count, booleans in the order of the losses; None means all."""
+        return None
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """Return the reduced loss.
+
+        Parameters
+        ----------
+        y_true : array
+        y_pred : Tensor
+        sample_weight : array, optional
+            Of the shape of the losses or of its first axes: (N,) weighs samples.
+
+        Returns
+        -------
+        scalar Tensor, or one of the shape of the losses without reduction
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit, or labels are out of range or not finite.
+        TypeError
+            If `call` returns something else than a Tensor.
+        """
+        losses = self.call(y_true, y_pred)
+        if not isinstance(losses, Tensor):
+            raise TypeError(
+                f"{self.name}: expected a loss function that returns a Tensor, got "
+                f"{type(losses).__name__}; compute it with minigrad.ops, so that it has a gradient"
+            )
+        if self.dtype is not None:
+            losses = Cast(self.dtype)(losses)
+        return self._reduce(losses, sample_weight, self.counted(y_true))
+
+    def _reduce(self, losses, sample_weight, counted):
+        weight = np.ones((), losses.dtype)
+        if sample_weight is not None:
+            weight = match_weights(self.name, sample_weight, losses.shape).astype(losses.dtype)
+            losses = losses * weight
+        if self.reduction in ("none", None):
+            return losses
+        total = ops.sum(losses)
+        if self.reduction == "sum":
+            return total
+        counts = np.ones(losses.shape) if counted is None else counted.reshape(losses.shape)
+        if self.reduction == "mean_with_sample_weight":
+            counts = counts * weight
+        return total / (float(counts.sum()) or 1.0)  # without any loss, the mean is 0
+
+
+class Cast(Function):
+    """Converts to another dtype; the engine converts the gradient back."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    def forward(self, x):
+        return x.astype(self.dtype)
+
+    def backward(self, gy):
+        return gy
+
+
+class LossFunctionWrapper(Loss):
+    """The loss of a function.
+
+    Parameters
+    ----------
+    function : callable(y_true, y_pred, **options)
+        Returns a Tensor of one loss per sample.
+    reduction, name, dtype
+        As for `Loss`; the name is by default the function's.
+    **options
+        Given on to the function.
+    """
+
+    def __init__(self, function, reduction="sum_over_batch_size", name=None, dtype=None, **options):
+        name = name or getattr(function, "__name__", type(function).__name__)
+        super().__init__(reduction, name, dtype)
+        self.function = function
+        self.options = options
+
+    def call(self, y_true, y_pred):
+        return self.function(y_true, y_pred, **self.options)
+
+
+class MeanSquaredError(LossFunctionWrapper):
+    """The mean of `mean_squared_error`. Parameters as for `Loss`."""
+
+    def __init__(self, reduction="sum_over_batch_size", name="mean_squared_error", dtype=None):
+        super().__init__(mean_squared_error, reduction, name, dtype)
+
+
+class MeanAbsoluteError(LossFunctionWrapper):
+    """The mean of `mean_absolute_error`. Parameters as for `Loss`."""
+
+    def __init__(self, reduction="sum_over_batch_size", name="mean_absolute_error", dtype=None):
+        super().__init__(mean_absolute_error, reduction, name, dtype)
+
+
+class Huber(LossFunctionWrapper):
+    """The mean of `huber`. Further parameters as for `Loss`.
+
+    Parameters
+    ----------
+    delta : float
+        Positive: where the loss passes from quadratic to linear.
+    """
+
+    def __init__(self, delta=1.0, reduction="sum_over_batch_size", name="huber", dtype=None):
+        if not delta > 0:
+            raise ValueError(f"Huber: expected delta > 0, got {delta}")
+        super().__init__(huber, reduction, name, dtype, delta=delta)
+
+
+class LogCosh(LossFunctionWrapper):
+    """The mean of `log_cosh`. Parameters as for `Loss`."""
+
+    def __init__(self, reduction="sum_over_batch_size", name="log_cosh", dtype=None):
+        super().__init__(log_cosh, reduction, name, dtype)
+
+
+class CategoricalCrossentropy(LossFunctionWrapper):
+    """The mean of `categorical_crossentropy`, for one-hot labels.
+
+    Parameters
+    ----------
+    from_logits, label_smoothing, axis
+        As for `categorical_crossentropy`.
+    reduction, name, dtype
+        As for `Loss`.
+    """
+
+    def __init__(
+        self,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="categorical_crossentropy",
+        dtype=None,
+    ):
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        super().__init__(categorical_crossentropy, reduction, name, dtype, **options)
+
+
+class SparseCategoricalCrossentropy(LossFunctionWrapper):
+    """The mean of `sparse_categorical_crossentropy`, for integer labels.
+
+    Samples of `ignore_class` do not count.
+
+    Parameters
+    ----------
+    from_logits, ignore_class, axis
+        As for `sparse_categorical_crossentropy`.
+    reduction, name, dtype
+        As for `Loss`.
+    """
+
+    def __init__(
+        self,
+        from_logits=False,
+        ignore_class=None,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="sparse_categorical_crossentropy",
+        dtype=None,
+    ):
+        options = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
+        super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, **options)
+        self.ignore_class = ignore_class
+
+    def counted(self, y_true):
+        return None if self.ignore_class is None else np.asarray(y_true) != self.ignore_class
+
+
+class BinaryCrossentropy(LossFunctionWrapper):
+    """The mean of `binary_crossentropy`.
+
+    Parameters
+    ----------
+    from_logits, label_smoothing, axis
+        As for `binary_crossentropy`.
+    reduction, name, dtype
+        As for `Loss`.
+    """
+
+    def __init__(
+        self,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="binary_crossentropy",
+        dtype=None,
+    ):
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        super().__init__(binary_crossentropy, reduction, name, dtype, **options)
+
+
+class KLDivergence(LossFunctionWrapper):
+    """The mean of `kl_divergence`. Parameters as for `Loss`."""
+
+    def __init__(self, reduction="sum_over_batch_size", name="kl_divergence", dtype=None):
+        super().__init__(kl_divergence, reduction, name, dtype)
+
+
+NAMES = {
+    "mean_squared_error": MeanSquaredError,
+    "mse": MeanSquaredError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mae": MeanAbsoluteError,
+    "huber": Huber,
+    "log_cosh": LogCosh,
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+    "binary_crossentropy": BinaryCrossentropy,
+    "bce": BinaryCrossentropy,
+    "kl_divergence": KLDivergence,
+    "kld": KLDivergence,
+    "crossentropy": crossentropy,
+    "ce": crossentropy,
+}
+
+FUNCTIONS = (
+    mean_squared_error,
+    mean_absolute_error,
+    huber,
+    log_cosh,
+    categorical_crossentropy,
+    sparse_categorical_crossentropy,
+    binary_crossentropy,
+    kl_divergence,
+    crossentropy,
+)
+
+
+def get(identifier):
+    """Return a `Loss` from what a user may write in `compile(loss=...)`.
+
+    Parameters
+    ----------
+    identifier : str, function, Loss, class or None
+        The name of a loss ("mse", "categorical_crossentropy"; "crossentropy" takes the one that
+        fits the shapes), or a function (y_true, y_pred) that returns a Tensor of one loss per
+        sample. A Loss, and None, are returned as they are.
+    """
+    found = registry.get("loss", identifier, NAMES)
+    if found is None or isinstance(found, Loss):
+        return found
+    return LossFunctionWrapper(found)

@@ -1,0 +1,81 @@
+"""Regularizers: `regularizer(w)` returns a scalar Tensor, the penalty that is added to the loss."""
+
+import math
+
+from minigrad import ops
+from minigrad.utils import registry
+
+
+class Regularizer:
+    """Base of the regularizers: a subclass defines `__call__(x)`."""
+
+    def __call__(self, x):
+        """Return the penalty of the Tensor `x`, a scalar Tensor."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(x)")
+
+
+class L1(Regularizer):
+    """The penalty l1 Σ|x|.
+
+    Parameters
+    ----------
+    l1 : float
+        Not negative.
+    """
+
+    def __init__(self, l1=0.01):
+        self.l1 = _check_factor("L1", l1)
+
+    def __call__(self, x):
+        return self.l1 * ops.sum(ops.abs(x))
+
+
+class L2(Regularizer):
+    """The penalty l2 Σx². There is no factor 1/2: the gradient is 2 l2 x.
+
+    Parameters
+    ----------
+    l2 : float
+        Not negative.
+    """
+
+    def __init__(self, l2=0.01):
+        self.l2 = _check_factor("L2", l2)
+
+    def __call__(self, x):
+        return self.l2 * ops.sum(ops.mul(x, x))
+
+
+class L1L2(Regularizer):
+    """The penalty l1 Σ|x| + l2 Σx².
+
+    Parameters
+    ----------
+    l1, l2 : float
+        Not negative.
+    """
+
+    def __init__(self, l1=0.0, l2=0.0):
+        self.l1 = L1(l1)
+        self.l2 = L2(l2)
+
+    def __call__(self, x):
+        return self.l1(x) + self.l2(x)
+
+
+def _check_factor(owner, factor):
+    if not 0 <= factor < math.inf:
+        raise ValueError(f"{owner}: expected a factor >= 0, got {factor}")
+    return factor
+
+
+l1 = L1
+l2 = L2
+l1_l2 = L1L2
+
+NAMES = {"l1": L1, "l2": L2, "l1_l2": L1L2}
+
+
+def get(identifier):
+    """Return a regularizer from its name ("l2"), class, or any callable(tensor)."""
+    return registry.get("regularizer", identifier, NAMES)

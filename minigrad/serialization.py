@@ -1,0 +1,288 @@
+"""Weights in files: written whole or not at all, without pickle, checked before they are used.
+
+Two formats, told apart by the path's ending, both a flat dictionary from key to array:
+
+`.npz` (NumPy's own), where the key is the parameter's path, "conv2d/kernel";
+
+`.weights.h5` (HDF5, needs h5py), laid out as Keras 3 does, so that weights pass to Keras and back:
+the key is "layers/conv2d/vars/0", made of the layer's class (numbered from its second layer on)
+and the position among the layer's weights.
+
+Keys that begin with "optimizer/" are kept free for the state of an optimizer; `load_weights` passes
+them over.
+"""
+
+import contextlib
+import os
+import secrets
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from minigrad.utils.registry import to_snake_case
+
+OPTIMIZER_PREFIX = "optimizer/"
+
+
+# --- weights of layers ---------------------------------------------------------------------------
+
+
+def save_weights(layers, path):
+    """Write the weights of layers into a file, which is replaced only when all are written.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        Built layers.
+    path : path
+        Ends in ".npz" or ".weights.h5".
+
+    Raises
+    ------
+    ValueError
+        If the path has another ending, a layer is not built, or two weights have one path.
+    OSError
+        If the file cannot be written; what stood there before is left as it was.
+    ImportError
+        If the path ends in ".weights.h5" and h5py is missing.
+    """
+    file_format = _format_of(path)
+    parameters = file_format.keys(layers)
+    arrays = {key: parameter.data for key, parameter in parameters.items()}
+    with replacing(path) as temporary:
+        file_format.write(temporary, arrays, layers)
+
+
+def load_weights(layers, path, skip_mismatch=False):
+    """Read the weights of layers from a file: all of them, or none with an error that tells why.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        Built layers.
+    path : path
+        Ends in ".npz" or ".weights.h5"; written by `save_weights`, or by Keras.
+    skip_mismatch : bool
+        Load what fits and warn about the rest.
+
+    Raises
+    ------
+    ValueError
+        If the path has another ending, a layer is not built, the file is damaged, or its arrays do
+        not fit; the message lists all that is missing, extra, or of another shape.
+    FileNotFoundError
+        If there is no such file.
+    """
+    file_format = _format_of(path)
+    parameters = file_format.keys(layers)
+    arrays = load_arrays(path)
+    arrays = {k: a for k, a in arrays.items() if not k.startswith(OPTIMIZER_PREFIX)}
+    fitting = [key for key in parameters if key in arrays and _fits(parameters[key], arrays[key])]
+    problems = _list_problems(parameters, arrays, fitting)
+    if problems:
+        report = "\n  ".join([f"the weights in {path} do not fit:", *problems])
+        if not skip_mismatch:
+            raise ValueError(f"load_weights: {report}\nNothing was loaded.")
+        warnings.warn(f"load_weights: {report}\nThe rest was loaded.", stacklevel=2)
+    for key in fitting:
+        parameters[key].assign(arrays[key])
+
+
+def _fits(parameter, array):
+    return array.shape == parameter.shape and array.dtype in (np.float16, np.float32, np.float64)
+
+
+def _list_problems(parameters, arrays, fitting):
+    """One line for each key that is missing, extra, or whose array does not fit."""
+    problems = []
+    for key, parameter in parameters.items():
+        # A key of the HDF5 file does not name the layer, the parameter's path does.
+        name = key if key == parameter.path else f"{key} ({parameter.path})"
+        if key not in arrays:
+            problems.append(f"missing: {name}, shape {parameter.shape}")
+        elif key not in fitting:
+            array = arrays[key]
+            problems.append(
+                f"another shape or type: {name}, expected floats of shape {parameter.shape}, "
+                f"got {array.dtype} of shape {array.shape}"
+            )
+    extra = [key for key in arrays if key not in parameters]
+    return problems + [f"extra: {key}, shape {arrays[key].shape}" for key in extra]
+
+
+# --- files of arrays -----------------------------------------------------------------------------
+
+
+def save_arrays(path, arrays):
+    """Write a dictionary from key to array into an `.npz` or `.weights.h5` file, whole or not.
+
+    Keys may contain slashes. The bytes of an `.npz` depend on keys and arrays alone.
+    """
+    file_format = _format_of(path)
+    with replacing(path) as temporary:
+        file_format.write(temporary, arrays)
+
+
+def load_arrays(path):
+    """Read the dictionary from key to array that `save_arrays` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file is truncated, damaged, or something else; the message names it.
+    """
+    file_format = _format_of(path)
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"load: expected a file of weights, got {path}, which is none")
+    return file_format.read(path)
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Give the path of a temporary file that becomes `path` if the `with` block ends well.
+
+    The file stands in the folder of `path`, so that the last step is a renaming, which either
+    happens or does not; if the block fails, it is removed and `path` stays as it was.
+    """
+    path = Path(path).resolve()  # the file that a link points to is replaced, not the link
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"save: expected an existing folder, got {path.parent}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    temporary.touch(exist_ok=False)  # so that a folder that is not writable is Python's own error
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())  # else a power cut could leave a renamed, empty file
+        os.replace(temporary, path)
+    except BaseException:  # Ctrl-C too
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+# --- the two formats -----------------------------------------------------------------------------
+
+
+class Npz:
+    """NumPy's `.npz`: a zip archive with one `.npy` file for each array."""
+
+    @staticmethod
+    def keys(layers):
+        """Return a dictionary from key to parameter: the key is the parameter's path."""
+        parameters = {}
+        for layer in _built(layers):
+            for parameter in layer.weights:
+                if parameter.path in parameters:
+                    raise ValueError(
+                        f"weights: expected unique paths, got {parameter.path!r} twice; "
+                        "give the layers different names"
+                    )
+                parameters[parameter.path] = parameter
+        return parameters
+
+    @staticmethod
+    def write(path, arrays, layers=()):
+        with zipfile.ZipFile(path, "w") as archive:
+            for key, array in arrays.items():
+                # A ZipInfo carries a fixed date, writestr's would be that of today.
+                entry = zipfile.ZipInfo(f"{key}.npy")
+                with archive.open(entry, "w", force_zip64=True) as file:
+                    np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
+
+    @staticmethod
+    def read(path):
+        arrays = {}
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    with archive.open(name) as file:
+                        array = np.lib.format.read_array(file, allow_pickle=False)
+                    arrays[name.removesuffix(".npy")] = array
+        except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError) as error:
+            raise ValueError(
+                f"load: {path} is damaged or no .npz file of arrays: {error}"
+            ) from error
+        return arrays
+
+
+class Hdf5:
+    """HDF5 in the layout of Keras 3."""
+
+    @staticmethod
+    def keys(layers):
+        """Return a dictionary from key to parameter: "layers/dense_1/vars/0"."""
+        return {
+            f"{group}/vars/{position}": parameter
+            for group, layer in zip(_groups(layers), _built(layers), strict=True)
+            for position, parameter in enumerate(layer.weights)
+        }
+
+    @staticmethod
+    def write(path, arrays, layers=()):
+        h5py = _import_h5py()
+        with h5py.File(path, "w") as file:
+            file.create_group("vars")  # Keras keeps the model's own variables there
+            for group, layer in zip(_groups(layers), layers, strict=True):
+                file.create_group(f"{group}/vars").attrs["name"] = layer.name
+            for key, array in arrays.items():
+                file[key] = array
+
+    @staticmethod
+    def read(path):
+        h5py = _import_h5py()
+        arrays = {}
+
+        def collect(key, item):
+            if isinstance(item, h5py.Dataset):
+                arrays[key] = item[()]
+
+        try:
+            with h5py.File(path) as file:
+                file.visititems(collect)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ValueError(f"load: {path} is damaged or no HDF5 file: {error}") from error
+        return arrays
+
+
+FORMATS = {".npz": Npz, ".weights.h5": Hdf5}
+
+
+def _format_of(path):
+    for ending, file_format in FORMATS.items():
+        if str(path).endswith(ending):
+            return file_format
+    known = " or ".join(FORMATS)
+    raise ValueError(f"weights: expected a path that ends in {known}, got {str(path)!r}")
+
+
+def _built(layers):
+    """Return the layers, or raise an error that names those without weights yet."""
+    unbuilt = [layer.name for layer in layers if not layer.built]
+    if unbuilt:
+        raise ValueError(
+            f"weights: expected built layers, got unbuilt {', '.join(unbuilt)}; "
+            "call the model on data, or model.build(input_shape), first"
+        )
+    return layers
+
+
+def _groups(layers):
+    """Keras's group of each layer: the class in snake case, numbered from the second on."""
+    counts = {}
+    groups = []
+    for layer in layers:
+        name = to_snake_case(type(layer).__name__)
+        number = counts.get(name, 0)
+        counts[name] = number + 1
+        groups.append(f"layers/{name}_{number}" if number else f"layers/{name}")
+    return groups
+
+
+def _import_h5py():
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError('.weights.h5 files need h5py: pip install "minigrad[hdf5]"') from error
+    return h5py
