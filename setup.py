@@ -42,7 +42,7 @@ def optimization_flags(msvc):
     return [
         "-O3",
         "-fno-math-errno",  # sqrt becomes one instruction, which lets its loops be vectorized
-        "-ffp-contract=fast",  # a*b+c may be one fused instruction, in functions built for such a CPU
+        "-ffp-contract=fast",  # a*b + c is one instruction in functions built for such a CPU
         "-g0",  # Python's own flags ask for debug information, which makes files 6 times as large
     ]
 
