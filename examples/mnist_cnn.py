@@ -1,0 +1,193 @@
+"""Train a convolutional network on MNIST and look at what it learned.
+
+    python examples/mnist_cnn.py
+    python examples/mnist_cnn.py --optimizer sgd --learning-rate 0.1 --epochs 3
+    python examples/mnist_cnn.py --limit 5000 --epochs 2 --save weights.npz
+
+Where MNIST cannot be had, the network learns synthetic digits, and every result says so. The same
+seed gives the same weights, to the last bit, whatever the number of threads.
+"""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import minigrad
+from minigrad import optimizers
+from minigrad.datasets import load_mnist_or_synthetic
+from minigrad.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
+from minigrad.models import Sequential
+
+PICTURE = "mnist_cnn.png"
+BLUE, ORANGE = "#0072B2", "#D55E00"  # two of Okabe and Ito's colours, which all eyes tell apart
+
+
+def count(text):
+    """Turn a flag's text into an integer of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {number}")
+    return number
+
+
+def weights_file(text):
+    """Refuse, before any training, a path to which the weights could not be saved after it."""
+    path = Path(text)
+    if not path.name.endswith((".npz", ".weights.h5")):
+        raise argparse.ArgumentTypeError(f"expected a name in .npz or .weights.h5, got {text}")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"expected a folder that exists, got {path.parent}")
+    return path
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--optimizer", default="adam", help="adam, sgd, adagrad, ... (adam)")
+    parser.add_argument("--learning-rate", type=float, help="(the optimizer's own)")
+    parser.add_argument("--epochs", type=count, default=10, help="(10)")
+    parser.add_argument("--batch-size", type=count, default=60, help="(60)")
+    parser.add_argument("--limit", type=count, help="use only the first so many digits (all)")
+    parser.add_argument("--threads", type=count, help="(as many as there are cores)")
+    parser.add_argument("--seed", type=int, default=0, help="where all randomness begins (0)")
+    parser.add_argument("--data", help="file or folder with MNIST (looked for, or downloaded)")
+    parser.add_argument("--save", type=weights_file, help="file for the weights (not saved)")
+    parser.add_argument(
+        "--verbose", type=int, choices=(0, 1, 2), default=1, help="0 silent, 1 bar, 2 lines (1)"
+    )
+    arguments = parser.parse_args()
+    try:
+        arguments.optimizer = optimizers.get(arguments.optimizer)
+        if arguments.learning_rate is not None:
+            arguments.optimizer.learning_rate = arguments.learning_rate
+        minigrad.utils.set_random_seed(arguments.seed)
+    except ValueError as error:
+        parser.error(str(error))
+    return arguments
+
+
+def as_images(pixels):
+    """Bytes (N, 28, 28) from 0 to 255 -> float32 (N, 28, 28, 1) from 0 to 1."""
+    return pixels[..., np.newaxis].astype("float32") / 255
+
+
+def build_model(optimizer):
+    model = Sequential(
+        [
+            Input(shape=(28, 28, 1)),
+            Conv2D(32, kernel_size=(3, 3), activation="relu"),
+            MaxPooling2D(pool_size=(2, 2)),
+            Dropout(0.25),
+            Flatten(),
+            Dense(128, activation="relu"),
+            Dropout(0.5),
+            Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def weights_hash(model):
+    """Hash all weights in their order: two runs with the same hash learned the same network."""
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(np.ascontiguousarray(weight))
+    return digest.hexdigest()[:16]
+
+
+def worst_mistakes(probabilities, labels):
+    """Return the indices of the misread digits, the most confident mistakes first."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
+
+
+def draw_picture(model, images, labels, probabilities, mistakes, title):
+    """Draw the curves of the training, the filters it found, and its worst mistakes."""
+    try:
+        import matplotlib
+
+        matplotlib.use("Agg")  # a file is written, no window opened
+        from matplotlib import pyplot
+    except ImportError:
+        print('For a picture of the curves, filters and mistakes: pip install "minigrad[examples]"')
+        return
+
+    history = model.history.history
+    epochs = range(1, len(history["loss"]) + 1)
+    figure = pyplot.figure(figsize=(11, 8), layout="constrained")
+    figure.suptitle(title)
+    curves, panels = figure.subfigures(2, 1)
+
+    for axes, name in zip(curves.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        axes.plot(epochs, history[name], color=BLUE, marker="o", label="training, with dropout")
+        axes.plot(epochs, history[f"val_{name}"], color=ORANGE, marker="s", label="test")
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend()
+
+    left, right = panels.subfigures(1, 2)
+    left.suptitle("the 32 filters of the convolution: black negative, white positive")
+    kernel = model.layers[0].get_weights()[0]  # (3, 3, 1, 32)
+    largest = np.abs(kernel).max()
+    for axes, weights in zip(left.subplots(4, 8).flat, kernel[:, :, 0].T, strict=True):
+        axes.imshow(weights.T, cmap="gray", vmin=-largest, vmax=largest)
+        axes.set_axis_off()
+
+    right.suptitle("the most confident mistakes: truth → answer")
+    for axes in (grid := right.subplots(3, 6)).flat:
+        axes.set_axis_off()
+    for axes, index in zip(grid.flat, mistakes, strict=False):
+        axes.imshow(images[index, :, :, 0], cmap="gray_r")
+        axes.set_title(f"{labels[index]} → {probabilities[index].argmax()}", fontsize=10)
+
+    figure.savefig(PICTURE, dpi=120)
+    print(f"Picture: {PICTURE}")
+
+
+def main():
+    arguments = parse_arguments()
+    if arguments.threads:
+        minigrad.set_num_threads(arguments.threads)
+    try:
+        (train, test), title = load_mnist_or_synthetic(arguments.data)
+    except (OSError, ValueError) as error:
+        sys.exit(f"mnist_cnn.py: {error}")
+    x_train, x_test = (as_images(pixels[: arguments.limit]) for pixels, _ in (train, test))
+    y_train, y_test = (labels[: arguments.limit] for _, labels in (train, test))
+
+    model = build_model(arguments.optimizer)
+    model.summary()
+    print(f"Training on {len(x_train)} digits, testing on {len(x_test)}: {title}")
+    try:
+        model.fit(
+            x_train,
+            y_train,
+            batch_size=arguments.batch_size,
+            epochs=arguments.epochs,
+            verbose=arguments.verbose,
+            validation_data=(x_test, y_test),
+        )
+    except KeyboardInterrupt:
+        print("Interrupted: going on with what is learned so far.")
+
+    probabilities = model.predict(x_test, batch_size=1000, verbose=0)
+    mistakes = worst_mistakes(probabilities, y_test)
+    print(f"Test accuracy: {100 - 100 * len(mistakes) / len(y_test):.2f} % ({title})")
+    for index in mistakes[:5]:
+        answer = probabilities[index].argmax()
+        confidence = 100 * probabilities[index, answer]
+        print(
+            f"  test digit {index}: a {y_test[index]}, read as {answer} ({confidence:.1f} % sure)"
+        )
+    print(f"Weights' hash: {weights_hash(model)}")
+    if arguments.save:
+        model.save_weights(arguments.save)
+        print(f"Weights: {arguments.save}")
+    draw_picture(model, x_test, y_test, probabilities, mistakes, title)
+
+
+if __name__ == "__main__":
+    main()

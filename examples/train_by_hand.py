@@ -1,0 +1,79 @@
+"""Train a network by hand: parameters, ops, a loss and an optimizer, without layers or a model.
+
+Two layers learn which of two interleaved spirals a point lies on. Nothing is hidden: the loop
+below is what `Sequential.fit` does with every batch.
+"""
+
+import numpy as np
+
+from minigrad import Parameter, initializers, no_grad, ops, set_random_seed
+from minigrad.optimizers import Adam
+
+HIDDEN_UNITS = 64
+STEPS = 1000
+
+
+def two_spirals(points, generator):
+    """Draw points on two spirals, one of which is the other turned by half a circle.
+
+    Returns
+    -------
+    positions : float32 array (2 * points, 2)
+    spirals : int array (2 * points,)
+        0 or 1, the spiral that each point lies on.
+    """
+    turns = np.sqrt(generator.uniform(0.02, 1.0, points))
+    angle = 3 * np.pi * turns
+    spiral = np.stack([turns * np.cos(angle), turns * np.sin(angle)], axis=1)
+    noise = generator.normal(0.0, 0.02, (2 * points, 2))
+    positions = np.concatenate([spiral, -spiral]) + noise
+    return positions.astype("float32"), np.repeat([0, 1], points)
+
+
+def make_parameters():
+    """Weights of 2 -> HIDDEN_UNITS -> HIDDEN_UNITS -> 2, and the biases, which begin at zero."""
+    he_normal = initializers.get("he_normal")
+    sizes = [(2, HIDDEN_UNITS), (HIDDEN_UNITS, HIDDEN_UNITS), (HIDDEN_UNITS, 2)]
+    kernels = [Parameter(he_normal(size)) for size in sizes]
+    biases = [Parameter(np.zeros(outputs)) for _, outputs in sizes]
+    return kernels, biases
+
+
+def network(x, kernels, biases):
+    """Logits, one for each spiral: (N, 2) -> (N, 2)."""
+    for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):
+        x = ops.relu(x @ kernel + bias)
+    return x @ kernels[-1] + biases[-1]
+
+
+@no_grad()
+def print_map(kernels, biases):
+    """Print which spiral the network sees in each place of the plane."""
+    rows, columns = np.linspace(1.1, -1.1, 22), np.linspace(-1.1, 1.1, 44)
+    places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)  # (22*44, 2)
+    seen = ops.argmax(network(places.astype("float32"), kernels, biases), axis=-1)
+    for row in seen.reshape(22, 44):
+        print("".join(".#"[spiral] for spiral in row))
+
+
+def main():
+    set_random_seed(1)
+    x, y = two_spirals(200, np.random.default_rng(1))
+    kernels, biases = make_parameters()
+    optimizer = Adam(learning_rate=0.01, parameters=kernels + biases)
+
+    for step in range(1, STEPS + 1):
+        logits = network(x, kernels, biases)
+        loss = ops.mean(ops.softmax_cross_entropy(logits, y))
+        loss.backward()  # fills .grad of every parameter
+        optimizer.step()  # moves every parameter against its gradient
+        optimizer.zero_grad()  # the next backward begins from nothing
+        if step % 200 == 0:
+            accuracy = np.mean(ops.argmax(logits, axis=-1) == y)
+            print(f"step {step:4d}  loss {loss.item():.4f}  accuracy {accuracy:.3f}")
+
+    print_map(kernels, biases)
+
+
+if __name__ == "__main__":
+    main()

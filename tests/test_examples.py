@@ -1,0 +1,146 @@
+"""The examples as a user starts them, in a new process, kept short."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minigrad
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+README = EXAMPLES.parent / "README.md"
+
+
+def run_python(*arguments, folder, **environment):
+    """Run Python in an empty folder and home, offline, so that MNIST cannot be had."""
+    inherited = {name: value for name, value in os.environ.items() if name != "MINIGRAD_DATA"}
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=folder,
+        env={
+            **inherited,
+            "HOME": str(folder),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "KERAS_HOME": str(folder / "keras"),
+            "PYTHONPATH": str(Path(minigrad.__file__).parent.parent),
+            "PYTHONIOENCODING": "utf-8",
+            "MINIGRAD_OFFLINE": "1",
+            **environment,
+        },
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+
+
+def run_mnist_cnn(folder, *flags, **environment):
+    short = ("--epochs", "1", "--limit", "300", *flags)
+    return run_python(EXAMPLES / "mnist_cnn.py", *short, folder=folder, **environment)
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    """Run the main job once, without MNIST, matplotlib or a terminal; save the weights."""
+    folder = tmp_path_factory.mktemp("training")
+    # A module of that name which cannot be imported stands for a matplotlib that is not there.
+    (folder / "matplotlib.py").write_text("raise ImportError('not installed')\n")
+    path = os.pathsep.join([str(folder), str(Path(minigrad.__file__).parent.parent)])
+    run = run_mnist_cnn(folder, "--save", "weights.npz", PYTHONPATH=path)
+    assert run.returncode == 0, run.stderr
+    return folder, run.stdout
+
+
+@pytest.fixture(scope="module")
+def training_on_threads(tmp_path_factory):
+    """Run the same on three threads, silently, with a picture where matplotlib is installed."""
+    folder = tmp_path_factory.mktemp("training_on_threads")
+    run = run_mnist_cnn(folder, "--threads", "3", "--verbose", "0")
+    assert run.returncode == 0, run.stderr
+    return folder, run.stdout
+
+
+def weights_hash(output):
+    return re.search(r"^Weights' hash: ([0-9a-f]{16})$", output, re.MULTILINE)[1]
+
+
+def test_mnist_cnn_prints_its_summary_progress_and_result(training):
+    _, output = training
+    assert "Total params: 693,962" in output
+    assert re.search(r"5/5 - .* - accuracy: .* - loss: .* - val_accuracy: .* - val_loss: ", output)
+    assert re.search(r"^Test accuracy: \d+\.\d\d % ", output, re.MULTILINE)
+    assert re.search(r"^  test digit \d+: a \d, read as \d \(\d+\.\d %\)$", output, re.MULTILINE)
+    assert weights_hash(output)
+
+
+def test_mnist_cnn_says_loudly_that_it_has_no_mnist(training):
+    _, output = training
+    assert "NOT MNIST" in output
+    accuracy = next(line for line in output.splitlines() if line.startswith("Test accuracy"))
+    assert "NOT MNIST" in accuracy
+
+
+def test_mnist_cnn_saves_the_weights_that_it_trained(training):
+    folder, output = training
+    assert "weights.npz" in output
+    assert (folder / "weights.npz").exists()
+
+
+def test_mnist_cnn_without_matplotlib_says_how_to_get_the_picture(training):
+    folder, output = training
+    assert 'pip install "minigrad[examples]"' in output
+    assert not (folder / "mnist_cnn.png").exists()
+
+
+def test_mnist_cnn_writes_plain_lines_into_a_file(training):
+    _, output = training
+    assert "\x1b" not in output
+    assert "\r" not in output
+    assert "\b" not in output
+
+
+def test_mnist_cnn_learns_the_same_whatever_the_number_of_threads(training, training_on_threads):
+    assert weights_hash(training_on_threads[1]) == weights_hash(training[1])
+
+
+def test_mnist_cnn_draws_a_picture(training_on_threads):
+    pytest.importorskip("matplotlib", reason='pip install "minigrad[examples]" draws pictures')
+    folder, output = training_on_threads
+    assert (folder / "mnist_cnn.png").read_bytes().startswith(b"\x89PNG")
+    assert "mnist_cnn.png" in output
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--optimizer", "adan"), "adam"),
+        (("--learning-rate", "-1"), "learning_rate"),
+        (("--epochs", "0"), "expected at least 1, got 0"),
+        (("--save", "weights.pickle"), "expected a name in .npz or .weights.h5"),
+        (("--save", "nowhere/weights.npz"), "expected a folder that exists"),
+        (("--data", "nowhere.npz"), "nowhere.npz"),
+    ],
+)
+def test_mnist_cnn_explains_a_wrong_flag(tmp_path, flags, message):
+    run = run_mnist_cnn(tmp_path, *flags)
+    assert run.returncode != 0
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_train_by_hand_learns_the_spirals(tmp_path):
+    run = run_python(EXAMPLES / "train_by_hand.py", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    last = re.findall(r"^step +\d+ +loss \d\.\d+ +accuracy (\d\.\d+)$", run.stdout, re.MULTILINE)
+    assert float(last[-1]) > 0.95
+
+
+def test_example_in_the_readme_runs(tmp_path):
+    if not README.exists():
+        pytest.skip("the README is not here")
+    code = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[1]
+    (tmp_path / "readme.py").write_text(code, encoding="utf-8")
+    run = run_python("readme.py", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
