@@ -1,0 +1,50 @@
+"""Activations as layers of their own, for those that take options."""
+
+import functools
+
+from minigrad import activations
+from minigrad.layers.core import Activation
+
+
+class ReLU(Activation):
+    """``max_value`` where x ≥ max_value, x where x > threshold, else the line below it.
+
+    Parameters
+    ----------
+    max_value : float, optional
+        Ceiling of the output. Default: none.
+    negative_slope : float
+        The output is ``negative_slope · (x − threshold)`` up to the threshold.
+    threshold : float
+    **kwargs
+        As for ``Layer``.
+    """
+
+    def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
+        options = {"negative_slope": negative_slope, "max_value": max_value, "threshold": threshold}
+        super().__init__(functools.partial(activations.relu, **options), **kwargs)
+        for option, value in options.items():
+            if value is not None and value < 0:
+                raise self._error(f"a {option} of at least 0", value)
+
+
+class LeakyReLU(Activation):
+    """x where x ≥ 0, else ``negative_slope · x`` (0.3 here, 0.2 in the function of that name)."""
+
+    def __init__(self, negative_slope=0.3, **kwargs):
+        function = functools.partial(activations.leaky_relu, negative_slope=negative_slope)
+        super().__init__(function, **kwargs)
+
+
+class ELU(Activation):
+    """x where x ≥ 0, else ``alpha · (exp(x) − 1)`` (Clevert and others 2015, arXiv:1511.07289)."""
+
+    def __init__(self, alpha=1.0, **kwargs):
+        super().__init__(functools.partial(activations.elu, alpha=alpha), **kwargs)
+
+
+class Softmax(Activation):
+    """``exp(x) / Σ exp(x)`` along ``axis``: probabilities that add up to 1."""
+
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__(functools.partial(activations.softmax, axis=axis), **kwargs)

@@ -1,0 +1,94 @@
+"""Convolution."""
+
+from minigrad import ops
+from minigrad.layers.base import KernelLayer
+from minigrad.ops.conv import output_sizes, pair
+
+ANY_SIZE = 2**30  # stands for a size that is not known: no window is larger
+
+
+def check_padding(title, padding):
+    """Return the padding's name in lower case, or raise an error that begins with ``title``."""
+    if str(padding).lower() not in ("valid", "same"):
+        raise ValueError(f"{title}: expected padding 'valid' or 'same', got {padding!r}")
+    return padding.lower()
+
+
+def windowed_shape(layer, input_shape, window, channels, dilation=(1, 1)):
+    """Output shape of a layer that moves a window over images; unknown sizes are None."""
+    layer._check_input(input_shape)
+    sizes = [ANY_SIZE if size is None else size for size in input_shape[1:3]]
+    outputs, _ = output_sizes(layer._title, sizes, window, layer.strides, layer.padding, dilation)
+    OH, OW = (None if sizes[i] == ANY_SIZE else outputs[i] for i in range(2))
+    return (input_shape[0], OH, OW, channels)
+
+
+class Conv2D(KernelLayer):
+    """Convolution of images, without flipping the kernel (a cross-correlation), and activation.
+
+    With strides s and dilation rate d, and ``x`` padded::
+
+        y[n, i, j, f] = Σ_{a, b, c} x[n, i·s₀ + a·d₀, j·s₁ + b·d₁, c] · kernel[a, b, c, f] + bias[f]
+
+    Input of shape (N, H, W, C), output of shape (N, OH, OW, filters).
+
+    Parameters
+    ----------
+    filters : int
+        Number of output channels.
+    kernel_size : int or (int, int)
+        Height and width of the window.
+    strides : int or (int, int)
+        Steps from window to window. No more than 1 where dilation_rate is more than 1.
+    padding : {"valid", "same"}
+        "same" puts zeros around the image, so that OH = ceil(H / stride); where their number is
+        odd, the extra ones are below and to the right.
+    data_format : {"channels_last"}, optional
+    dilation_rate : int or (int, int)
+        Steps from cell to cell within the window.
+    groups : int
+        Input and output channels are split into as many groups, each of which sees only its own.
+    **kwargs
+        activation, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
+        kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint, and those of
+        ``Layer``.
+
+    Attributes
+    ----------
+    kernel : Parameter of shape (KH, KW, C / groups, filters)
+    bias : Parameter of shape (filters,), or None
+    """
+
+    rank = 4
+
+    def __init__(
+        self, filters, kernel_size, strides=(1, 1), padding="valid",
+        data_format=None, dilation_rate=(1, 1), groups=1, **kwargs,
+    ):  # fmt: skip
+        super().__init__(**kwargs)
+        self._check_data_format(data_format)
+        self.filters = self._check_int("filters", filters)
+        self.kernel_size = pair(self._title, "kernel_size", kernel_size)
+        self.strides = pair(self._title, "strides", strides)
+        self.padding = check_padding(self._title, padding)
+        self.dilation_rate = pair(self._title, "dilation_rate", dilation_rate)
+        self.groups = self._check_int("groups", groups)
+        if self.filters % self.groups:
+            raise self._error(f"filters to be a multiple of groups ({groups})", filters)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise self._error(f"strides 1 with dilation_rate {dilation_rate}", strides)
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        if channels % self.groups:
+            raise self._error(f"channels to be a multiple of groups ({self.groups})", input_shape)
+        self.compute_output_shape(input_shape)  # raises if the image is smaller than the window
+        self.add_kernel_and_bias((*self.kernel_size, channels // self.groups, self.filters))
+
+    def call(self, x, training=False):
+        options = {"dilation_rate": self.dilation_rate, "groups": self.groups}
+        return self.run(ops.conv2d, x, strides=self.strides, padding=self.padding, **options)
+
+    def compute_output_shape(self, input_shape):
+        window = self.kernel_size
+        return windowed_shape(self, input_shape, window, self.filters, self.dilation_rate)

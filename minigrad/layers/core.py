@@ -1,0 +1,157 @@
+"""The layers that belong to no family: inputs, dense, activation, dropout, changes of shape."""
+
+import math
+
+import numpy as np
+
+from minigrad import activations, ops, random
+from minigrad.layers.base import ElementwiseLayer, KernelLayer, Layer
+
+# SplitMix64's increment (Steele and others 2014), 2**64 divided by the golden ratio: seeds that
+# follow each other give sequences of mask seeds without a common member.
+MASK_SEED_STEP = 0x9E3779B97F4A7C15
+
+
+class InputLayer(ElementwiseLayer):
+    """Declare the input's shape, so that a model makes its weights at once; compute nothing.
+
+    Parameters
+    ----------
+    shape : tuple of int or None
+        Shape of one sample; None where a size may change from batch to batch.
+    batch_size : int, optional
+        Ignored: batches of any size are accepted.
+    batch_shape : tuple, optional
+        ``(batch_size, *shape)``, instead of the two.
+    **kwargs
+        As for ``Layer``.
+    """
+
+    def __init__(self, shape=None, batch_size=None, batch_shape=None, **kwargs):
+        if batch_shape is not None:
+            shape = tuple(batch_shape[1:])
+        super().__init__(**({"input_shape": shape} | kwargs))  # older notebooks say input_shape
+        if self.input_shape is None:
+            raise self._error("a shape", shape)
+
+    def call(self, x, training=False):
+        return x
+
+
+class Dense(KernelLayer):
+    """``activation(x @ kernel + bias)`` on the last axis of an input of two or more axes.
+
+    Parameters
+    ----------
+    units : int
+        Size of the output's last axis.
+    activation : str or callable, optional
+    use_bias : bool
+    **kwargs
+        kernel_initializer="glorot_uniform", bias_initializer="zeros", kernel_regularizer,
+        bias_regularizer, kernel_constraint, bias_constraint, and those of ``Layer``.
+
+    Attributes
+    ----------
+    kernel : Parameter of shape (input's last axis, units)
+    bias : Parameter of shape (units,), or None
+    """
+
+    min_rank = 2
+
+    def __init__(self, units, activation=None, use_bias=True, **kwargs):
+        super().__init__(activation, use_bias, **kwargs)
+        self.units = self._check_int("units", units)
+
+    def build(self, input_shape):
+        self.add_kernel_and_bias((input_shape[-1], self.units))
+
+    def call(self, x, training=False):
+        return self.run(ops.dense, x)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+
+class Activation(ElementwiseLayer):
+    """Apply ``activation``, a name such as "relu" or a function of a Tensor."""
+
+    def __init__(self, activation, **kwargs):
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, x, training=False):
+        return self.activation(x)
+
+
+class Reshape(Layer):
+    """Give each sample the shape ``target_shape``, in which one -1 stands for what is left."""
+
+    def __init__(self, target_shape, **kwargs):
+        super().__init__(**kwargs)
+        self.target_shape = tuple(target_shape)
+        known = [size for size in self.target_shape if size != -1]
+        self._known = math.prod(self._check_int("target_shape", size) for size in known)
+        if self.target_shape.count(-1) > 1:
+            raise self._error("at most one -1 in target_shape", self.target_shape)
+
+    def call(self, x, training=False):
+        return ops.reshape(x, self.compute_output_shape(x.shape))
+
+    def compute_output_shape(self, input_shape):
+        rest = None
+        if None not in input_shape[1:]:
+            rest, remainder = divmod(math.prod(input_shape[1:]), self._known)
+            if remainder or (-1 not in self.target_shape and rest != 1):
+                raise self._error(f"an input to fit target_shape {self.target_shape}", input_shape)
+        return (input_shape[0], *(rest if size == -1 else size for size in self.target_shape))
+
+
+class Flatten(Reshape):
+    """(N, ...) -> (N, product of the rest), in C order; (N,) -> (N, 1)."""
+
+    def __init__(self, data_format=None, **kwargs):
+        super().__init__((-1,), **kwargs)
+        self._check_data_format(data_format)
+
+
+class Dropout(ElementwiseLayer):
+    """In training, set a random part of the input to 0 and scale the rest by 1 / (1 − rate).
+
+    The expected output thus equals the input, which is what inference returns (Srivastava and
+    others 2014, JMLR 15).
+
+    Parameters
+    ----------
+    rate : float
+        The probability of 0, from 0 to 1.
+    noise_shape : tuple, optional
+        Shape of the mask, which is broadcast over the input; None stands for the input's size.
+        ``(None, 1, 1, None)`` drops whole channels of an image.
+    seed : int, optional
+        Default: drawn from minigrad's generator. A layer of the same seed drops the same elements
+        in its first call, its second, and so on.
+    **kwargs
+        As for ``Layer``.
+    """
+
+    def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate <= 1:
+            raise self._error("a rate from 0 to 1", rate)
+        self.rate = rate
+        self.noise_shape = noise_shape
+        if noise_shape is not None:
+            self.noise_shape = self._check_sizes("noise_shape", noise_shape)
+            self.rank = len(noise_shape)
+        self.seed = random.next_seed() if seed is None else random.check_seed(self.name, seed)
+        self._mask_seed = self.seed
+
+    def call(self, x, training=False):
+        if not training or self.rate == 0:
+            return x
+        self._mask_seed = (self._mask_seed + MASK_SEED_STEP) % 2**64
+        if self.noise_shape is None:
+            return ops.dropout(x, self.rate, self._mask_seed)
+        shape = [n or size for n, size in zip(self.noise_shape, x.shape, strict=True)]
+        return x * ops.dropout(np.ones(shape, x.dtype), self.rate, self._mask_seed)

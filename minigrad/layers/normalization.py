@@ -1,0 +1,88 @@
+"""Batch normalization."""
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.layers.base import ElementwiseLayer, recipe
+
+
+class BatchNormalization(ElementwiseLayer):
+    """Bring each channel to mean β and standard deviation γ.
+
+    Source: Ioffe and Szegedy 2015, arXiv:1502.03167.
+    In training, with mean μ and biased variance σ² of the batch over all axes but ``axis``::
+
+        y = γ (x − μ) / sqrt(σ² + epsilon) + β
+        moving_mean ← momentum · moving_mean + (1 − momentum) · μ        likewise σ²
+
+    In inference, and wherever the layer is frozen (``trainable = False``), the moving statistics
+    stand for μ and σ² and do not change.
+
+    Parameters
+    ----------
+    axis : int
+        The axis of the channels.
+    momentum : float
+        From 0 to 1. The larger, the slower the moving statistics follow.
+    epsilon : float
+        Positive; added to the variance.
+    center, scale : bool
+        Whether there is a β, a γ.
+    beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer :
+        str or callable
+    beta_regularizer, gamma_regularizer : str or callable, optional
+    beta_constraint, gamma_constraint : str or callable, optional
+    **kwargs
+        As for ``Layer``.
+
+    Attributes
+    ----------
+    gamma, beta : Parameter of shape (C,), or None
+    moving_mean, moving_variance : Parameter of shape (C,), never trained
+    """
+
+    def __init__(
+        self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True,
+        beta_initializer="zeros", gamma_initializer="ones", moving_mean_initializer="zeros",
+        moving_variance_initializer="ones", beta_regularizer=None, gamma_regularizer=None,
+        beta_constraint=None, gamma_constraint=None, **kwargs,
+    ):  # fmt: skip
+        super().__init__(**kwargs)
+        if not (0 <= momentum <= 1 and epsilon > 0):
+            raise self._error("a momentum from 0 to 1 and epsilon > 0", (momentum, epsilon))
+        if axis == 0:
+            raise self._error("an axis other than the batch axis", axis)
+        self.axis = axis
+        self.min_rank = axis + 1 if axis > 0 else 1 - axis
+        self.fixed_axes = (axis,)
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.center = center
+        self.scale = scale
+        self._gamma = recipe("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        self._beta = recipe("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self._mean = recipe("moving_mean", moving_mean_initializer)
+        self._variance = recipe("moving_variance", moving_variance_initializer)
+
+    def build(self, input_shape):
+        shape = (input_shape[self.axis],)
+        self.gamma = self.add_weight(shape, **self._gamma) if self.scale else None
+        self.beta = self.add_weight(shape, **self._beta) if self.center else None
+        self.moving_mean = self.add_weight(shape, trainable=False, **self._mean)
+        self.moving_variance = self.add_weight(shape, trainable=False, **self._variance)
+
+    def call(self, x, training=False):
+        mean, variance = self.moving_mean.numpy(), self.moving_variance.numpy()
+        gamma = np.ones_like(mean) if self.gamma is None else self.gamma
+        beta = np.zeros_like(mean) if self.beta is None else self.beta
+        if training and self.trainable and x.size > 0:  # an empty batch has no statistics
+            y, *batch = ops.batch_norm(x, gamma, beta, self.epsilon, self.axis)
+            keep = self.momentum
+            self.moving_mean.assign(keep * mean + (1 - keep) * batch[0])
+            self.moving_variance.assign(keep * variance + (1 - keep) * batch[1])
+            return y
+        per_channel = [1] * x.ndim  # (C,) -> (1, 1, 1, C): it broadcasts along the channels' axis
+        per_channel[self.axis] = -1
+        scale = ops.div(gamma, np.sqrt(variance + self.epsilon))
+        shift = beta - scale * mean
+        return x * scale.reshape(per_channel) + shift.reshape(per_channel)
