@@ -11,6 +11,116 @@ import numpy as np
 
 # --- matmul and convolution ------------------------------------------------------------------
 
+
+def matmul(a, b, bias, relu, y, threads):
+    """Compute y = a @ b (+ bias), with its negative elements set to 0 if relu is true."""
+    np.matmul(a, b, out=y)
+    if bias is not None:
+        y += bias
+    if relu:
+        np.maximum(y, 0, out=y)
+
+
+def im2col(
+    x, columns, KH, KW, stride_height, stride_width, pad_top, pad_left, dilation_height,
+    dilation_width, threads,
+):  # fmt: skip
+    """Lay out the patch under the kernel at each output pixel as a row; zeros for the padding."""
+    patches = columns.reshape(*columns.shape[:3], KH, KW, x.shape[3])
+    padded = _pad(x, patches, (stride_height, stride_width), (pad_top, pad_left),
+                  (dilation_height, dilation_width))  # fmt: skip
+    for a in range(KH):
+        for b in range(KW):
+            patches[:, :, :, a, b] = padded[
+                :,
+                a * dilation_height :: stride_height,
+                b * dilation_width :: stride_width,
+            ][:, : columns.shape[1], : columns.shape[2]]
+
+
+def col2im(
+    columns, x, KH, KW, stride_height, stride_width, pad_top, pad_left, dilation_height,
+    dilation_width, threads,
+):  # fmt: skip
+    """Sum the elements of `columns` that im2col takes from one pixel, for every pixel of x."""
+    patches = columns.reshape(*columns.shape[:3], KH, KW, x.shape[3])
+    padded = np.zeros_like(
+        _pad(x, patches, (stride_height, stride_width), (pad_top, pad_left),
+             (dilation_height, dilation_width))
+    )  # fmt: skip
+    for a in range(KH):
+        for b in range(KW):
+            padded[
+                :,
+                a * dilation_height :: stride_height,
+                b * dilation_width :: stride_width,
+            ][:, : columns.shape[1], : columns.shape[2]] += patches[:, :, :, a, b]
+    x[...] = padded[:, pad_top : pad_top + x.shape[1], pad_left : pad_left + x.shape[2]]
+
+
+def _pad(x, patches, strides, pads, dilations):
+    """Surround x (N, H, W, C) with the zeros that the patches (N, OH, OW, KH, KW, C) reach."""
+    widths = [(0, 0)]
+    for axis in range(2):
+        reach = (patches.shape[1 + axis] - 1) * strides[axis] + 1
+        reach += (patches.shape[3 + axis] - 1) * dilations[axis]
+        widths.append((pads[axis], max(reach - pads[axis] - x.shape[1 + axis], 0)))
+    return np.pad(x, [*widths, (0, 0)])
+
+
+def conv2d_forward(
+    x, w, bias, relu, y, stride_height, stride_width, pad_top, pad_left, dilation_height,
+    dilation_width, groups, threads,
+):  # fmt: skip
+    """Compute y = im2col(x) @ w (+ bias), with its negative elements set to 0 if relu is true."""
+    geometry = (*w.shape[:2], stride_height, stride_width, pad_top, pad_left, dilation_height,
+                dilation_width, threads)  # fmt: skip
+    for xg, wg, yg in _by_group(groups, x, w, y):
+        columns = np.empty((*y.shape[:3], wg[..., 0].size), x.dtype)
+        im2col(xg, columns, *geometry)
+        yg[...] = columns @ wg.reshape(-1, wg.shape[3])
+    if bias is not None:
+        y += bias
+    if relu:
+        np.maximum(y, 0, out=y)
+
+
+def conv2d_backward_input(
+    gy, w, gx, stride_height, stride_width, pad_top, pad_left, dilation_height, dilation_width,
+    groups, threads,
+):  # fmt: skip
+    """Compute gx = col2im(gy @ w.T), the gradient with respect to the convolution's input."""
+    geometry = (*w.shape[:2], stride_height, stride_width, pad_top, pad_left, dilation_height,
+                dilation_width, threads)  # fmt: skip
+    for gxg, wg, gyg in _by_group(groups, gx, w, gy):
+        columns = gyg @ wg.reshape(-1, wg.shape[3]).T
+        col2im(columns, gxg, *geometry)
+
+
+def conv2d_backward_kernel(
+    x, gy, gw, stride_height, stride_width, pad_top, pad_left, dilation_height, dilation_width,
+    groups, threads,
+):  # fmt: skip
+    """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel."""
+    geometry = (*gw.shape[:2], stride_height, stride_width, pad_top, pad_left, dilation_height,
+                dilation_width, threads)  # fmt: skip
+    for xg, gwg, gyg in _by_group(groups, x, gw, gy):
+        columns = np.empty((*gy.shape[:3], gwg[..., 0].size), x.dtype)
+        im2col(xg, columns, *geometry)
+        product = np.tensordot(columns, gyg, axes=((0, 1, 2), (0, 1, 2)))
+        gwg[...] = product.reshape(gwg.shape)  # (KH*KW*C, F) -> (KH, KW, C, F)
+
+
+def _by_group(groups, x, w, y):
+    """Cut the channels of x and the filters of w and y into groups, as views."""
+    return zip(
+        np.split(x, groups, axis=3),
+        np.split(w, groups, axis=3),
+        np.split(y, groups, axis=3),
+        strict=True,
+    )
+
+
 # --- pooling -----------------------------------------------------------------------------------
 
 

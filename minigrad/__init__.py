@@ -1,0 +1,59 @@
+"""minigrad: a small framework to understand training with, on NumPy and compiled kernels.
+
+``minigrad.models.Sequential``, ``minigrad.layers``, ``minigrad.optimizers`` and so on have Keras's
+names; ``minigrad.Tensor`` and ``minigrad.ops`` are the engine below them.
+"""
+
+import importlib
+
+from minigrad import ops
+from minigrad.core import Function, Parameter, Tensor, is_grad_enabled, no_grad
+from minigrad.kernels import get_num_threads, set_num_threads
+
+__version__ = "0.1.0"
+
+_SUBMODULES = (
+    "activations",
+    "callbacks",
+    "constraints",
+    "datasets",
+    "initializers",
+    "kernels",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "random",
+    "regularizers",
+    "testing",
+    "utils",
+)
+_NAMES = {"Sequential": "models", "Input": "layers"}
+
+__all__ = [
+    "Function",
+    "Input",
+    "Parameter",
+    "Sequential",
+    "Tensor",
+    "get_num_threads",
+    "is_grad_enabled",
+    "no_grad",
+    "ops",
+    "set_num_threads",
+    *_SUBMODULES,
+]
+
+
+def __getattr__(name):
+    """Import a part of minigrad when it is first asked for, so that the import stays quick."""
+    if name in _SUBMODULES:
+        return importlib.import_module(f"minigrad.{name}")
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"minigrad.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,278 @@
+"""Elementwise arithmetic with NumPy's broadcasting, and the matrix product."""
+
+import numpy as np
+
+from minigrad import kernels
+from minigrad.core import Function, as_array
+
+
+class Add(Function):
+    def forward(self, x, y):
+        return x + y
+
+    def backward(self, gz):
+        return gz, gz
+
+
+def add(x, y):
+    """``x + y``, elementwise."""
+    return Add()(x, y)
+
+
+class Sub(Function):
+    def forward(self, x, y):
+        return x - y
+
+    def backward(self, gz):
+        return gz, -gz
+
+
+def sub(x, y):
+    """``x - y``, elementwise."""
+    return Sub()(x, y)
+
+
+class Mul(Function):
+    def forward(self, x, y):
+        self.save(x, y)
+        return x * y
+
+    def backward(self, gz):
+        x, y = self.saved
+        return gz * y if self.needs[0] else None, gz * x if self.needs[1] else None
+
+
+def mul(x, y):
+    """``x * y``, elementwise."""
+    return Mul()(x, y)
+
+
+class Div(Function):
+    def forward(self, x, y):
+        self.save(x, y)
+        return x / y
+
+    def backward(self, gz):
+        x, y = self.saved
+        gx = gz / y
+        return gx, -gx * (x / y) if self.needs[1] else None
+
+
+def div(x, y):
+    """``x / y``, elementwise."""
+    return Div()(x, y)
+
+
+class Pow(Function):
+    def forward(self, x, y):
+        z = x**y
+        self.save(x, y, z)
+        return z
+
+    def backward(self, gz):
+        x, y, z = self.saved
+        gx = gy = None
+        if self.needs[0]:  # x**0 is constant, also at x = 0 where x**-1 is infinite
+            gx = gz * np.where(y == 0, 0, y * x ** np.where(y == 0, 1, y - 1))
+        if self.needs[1]:  # 0**y is constant for y > 0; a negative base has no logarithm: NaN
+            gy = gz * np.where((x == 0) & (y >= 0), 0, z * np.log(np.where(x == 0, 1, x)))
+        return gx, gy
+
+
+def pow(x, y):
+    """``x ** y``, elementwise; the derivative with respect to ``y`` is NaN where ``x < 0``."""
+    return Pow()(x, y)
+
+
+class Neg(Function):
+    def forward(self, x):
+        return -x
+
+    def backward(self, gy):
+        return -gy
+
+
+def neg(x):
+    """``-x``."""
+    return Neg()(x)
+
+
+class Abs(Function):
+    def forward(self, x):
+        self.save(x)
+        return np.abs(x)
+
+    def backward(self, gy):
+        (x,) = self.saved
+        return gy * np.sign(x)
+
+
+def abs(x):
+    """The absolute value; its derivative at 0 is taken to be 0."""
+    return Abs()(x)
+
+
+class Exp(Function):
+    def forward(self, x):
+        y = np.exp(x)
+        self.save(y)
+        return y
+
+    def backward(self, gy):
+        (y,) = self.saved
+        return gy * y
+
+
+def exp(x):
+    """``e ** x``."""
+    return Exp()(x)
+
+
+class Log(Function):
+    def forward(self, x):
+        self.save(x)
+        return np.log(x)
+
+    def backward(self, gy):
+        (x,) = self.saved
+        return gy / x
+
+
+def log(x):
+    """The natural logarithm."""
+    return Log()(x)
+
+
+class Sqrt(Function):
+    def forward(self, x):
+        y = np.sqrt(x)
+        self.save(y)
+        return y
+
+    def backward(self, gy):
+        (y,) = self.saved
+        return gy / (2 * y)
+
+
+def sqrt(x):
+    """The square root; its derivative at 0 is infinite."""
+    return Sqrt()(x)
+
+
+class Extremum(Function):
+    """The larger or the smaller of two; where they are equal each gets half the gradient."""
+
+    def __init__(self, choose, wins):
+        self.choose = choose
+        self.wins = wins
+
+    def forward(self, x, y):
+        self.save(x, y)
+        return self.choose(x, y)
+
+    def backward(self, gz):
+        x, y = self.saved
+        half = (x == y) * gz.dtype.type(0.5)
+        return gz * (self.wins(x, y) + half), gz * (self.wins(y, x) + half)
+
+
+def maximum(x, y):
+    """The larger of ``x`` and ``y``, elementwise; equal ones share the gradient."""
+    return Extremum(np.maximum, np.greater)(x, y)
+
+
+def minimum(x, y):
+    """The smaller of ``x`` and ``y``, elementwise; equal ones share the gradient."""
+    return Extremum(np.minimum, np.less)(x, y)
+
+
+class Clip(Function):
+    def __init__(self, low, high):
+        self.low = low
+        self.high = high
+
+    def forward(self, x):
+        self.save(x)
+        return np.clip(x, self.low, self.high)
+
+    def backward(self, gy):
+        (x,) = self.saved
+        inside = True if self.low is None else x >= self.low
+        if self.high is not None:
+            inside = inside & (x <= self.high)
+        return gy * inside
+
+
+def clip(x, low=None, high=None):
+    """``x`` limited to [low, high], numbers or None; the gradient passes where x is within."""
+    if low is None and high is None:
+        raise ValueError("clip: expected low, high or both, got neither")
+    return Clip(low, high)(x)
+
+
+class Where(Function):
+    def __init__(self, condition):
+        self.condition = condition
+
+    def forward(self, x, y):
+        return np.where(self.condition, x, y)
+
+    def backward(self, gz):
+        return np.where(self.condition, gz, 0), np.where(self.condition, 0, gz)
+
+
+def where(condition, x, y):
+    """``x`` where the boolean array ``condition`` holds, else ``y``; all three broadcast."""
+    condition = np.asarray(condition)
+    if condition.dtype != bool:
+        raise TypeError(f"where: expected a condition of booleans, got {condition.dtype}")
+    return Where(condition)(x, y)
+
+
+class MatMul(Function):
+    def forward(self, x, y):
+        self.save(x, y)
+        return _matmul(x, y)
+
+    def backward(self, gz):
+        x, y = self.saved
+        gz = np.expand_dims(gz, tuple(-1 - i for i, a in enumerate((y, x)) if a.ndim == 1))
+        x2 = x[None, :] if x.ndim == 1 else x  # (K,) -> (1, K)
+        y2 = y[:, None] if y.ndim == 1 else y  # (K,) -> (K, 1)
+        gx = _matmul(gz, y2.swapaxes(-1, -2)) if self.needs[0] else None
+        gy = _matmul(x2.swapaxes(-1, -2), gz) if self.needs[1] else None
+        if gx is not None and x.ndim == 1:
+            gx = gx.sum(axis=tuple(range(gx.ndim - 1)))  # (..., 1, K) -> (K,)
+        if gy is not None and y.ndim == 1:
+            gy = gy[..., 0].sum(axis=tuple(range(gy.ndim - 2)))  # (..., K, 1) -> (K,)
+        return gx, gy
+
+
+def _matmul(x, y):
+    """Two matrices go to our kernel, which gives the same bits for any number of threads."""
+    if x.ndim == y.ndim == 2 and x.shape[1] == y.shape[0] and x.dtype == y.dtype:
+        z = np.empty((x.shape[0], y.shape[1]), x.dtype)
+        kernels.matmul(x, y, None, False, z, kernels.get_num_threads())
+        return z
+    return np.matmul(x, y)
+
+
+def matmul(x, y):
+    """The matrix product, with NumPy's rules for vectors and for stacks of matrices."""
+    for operand in (x, y):
+        if np.ndim(operand) == 0:
+            raise ValueError("matmul: expected at least one axis, got a scalar; write x * y")
+    return MatMul()(x, y)
+
+
+def compare(operation):
+    """A comparison as an operator: on values alone, giving a NumPy array of booleans."""
+
+    def operator(x, y):
+        try:
+            other = as_array(y, default=x.dtype)
+        except (TypeError, ValueError):
+            return NotImplemented
+        return operation(x.data, other)
+
+    return operator

@@ -1,0 +1,514 @@
+"""Activations, dense layers, dropout, batch normalization and the fused cross-entropies."""
+
+import math
+
+import numpy as np
+
+from minigrad import kernels
+from minigrad.core import Function, as_array, as_tensor
+
+
+def contiguous(x):
+    """``x`` itself, or a C-contiguous copy: kernels take nothing else."""
+    return np.asarray(x, order="C")
+
+
+def promote(*arrays):
+    """Contiguous arrays of one type: the wider one, as NumPy's operators choose."""
+    dtype = np.result_type(*arrays)
+    return [contiguous(array.astype(dtype, copy=False)) for array in arrays]
+
+
+def relu_backward(y, gy):
+    """``gy`` where ``y > 0``, else 0, in a new array."""
+    gx = np.empty(y.shape, y.dtype)
+    kernels.relu_backward(
+        contiguous(y).reshape(-1),
+        contiguous(gy).reshape(-1),
+        gx.reshape(-1),
+        kernels.get_num_threads(),
+    )
+    return gx
+
+
+# --- activations ---------------------------------------------------------------------------------
+
+
+class ReLU(Function):
+    def forward(self, x):
+        y = np.maximum(x, 0)
+        self.save(y)
+        return y
+
+    def backward(self, gy):
+        (y,) = self.saved
+        return relu_backward(y, gy)
+
+
+def relu(x):
+    """``max(x, 0)``; its derivative at 0 is taken to be 0."""
+    return ReLU()(x)
+
+
+class LeakyReLU(Function):
+    def __init__(self, negative_slope):
+        self.negative_slope = negative_slope
+
+    def forward(self, x):
+        self.save(x)
+        return np.where(x >= 0, x, self.negative_slope * x)
+
+    def backward(self, gy):
+        (x,) = self.saved
+        return np.where(x >= 0, gy, self.negative_slope * gy)
+
+
+def leaky_relu(x, negative_slope=0.2):
+    """``x`` where ``x >= 0``, else ``negative_slope * x``."""
+    return LeakyReLU(negative_slope)(x)
+
+
+class ELU(Function):
+    def __init__(self, alpha, scale):
+        self.alpha = alpha
+        self.scale = scale
+
+    def forward(self, x):
+        self.save(x)
+        return self.scale * np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
+
+    def backward(self, gy):
+        (x,) = self.saved
+        return gy * self.scale * np.where(x > 0, 1, self.alpha * np.exp(np.minimum(x, 0)))
+
+
+def elu(x, alpha=1.0):
+    """``x`` where ``x > 0``, else ``alpha * (e**x - 1)`` (Clevert et al., 2015)."""
+    return ELU(alpha, 1.0)(x)
+
+
+def selu(x):
+    """``scale * elu(x, alpha)``, which keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    return ELU(1.6732632423543772, 1.0507009873554805)(x)
+
+
+class GELU(Function):
+    """``x * P(X <= x)``, X normal; the derivative adds ``x`` times the normal density."""
+
+    def forward(self, x):
+        cumulative = np.empty(x.shape, x.dtype)
+        z = contiguous(x * x.dtype.type(np.sqrt(0.5)))
+        kernels.erf(z.reshape(-1), cumulative.reshape(-1), kernels.get_num_threads())
+        cumulative = (1 + cumulative) / 2
+        self.save(x, cumulative)
+        return x * cumulative
+
+    def backward(self, gy):
+        x, cumulative = self.saved
+        density = np.exp(x * x / -2) * x.dtype.type(1 / np.sqrt(2 * np.pi))
+        return gy * (cumulative + x * density)
+
+
+class GELUTanh(Function):
+    slope = float(np.sqrt(2 / np.pi))
+    cubic = 0.044715
+
+    def forward(self, x):
+        t = np.tanh(self.slope * (x + self.cubic * x * x * x))
+        self.save(x, t)
+        return x * (1 + t) / 2
+
+    def backward(self, gy):
+        x, t = self.saved
+        dt = (1 - t * t) * self.slope * (1 + 3 * self.cubic * x * x)
+        return gy * (1 + t + x * dt) / 2
+
+
+def gelu(x, approximate=False):
+    """``x / 2 * (1 + erf(x / sqrt(2)))``, or its tanh approximation (Hendrycks, Gimpel, 2016)."""
+    return GELUTanh()(x) if approximate else GELU()(x)
+
+
+def _sigmoid(x):
+    return (np.tanh(x / 2) + 1) / 2  # unlike 1 / (1 + exp(-x)) this cannot overflow
+
+
+class SiLU(Function):
+    def forward(self, x):
+        s = _sigmoid(x)
+        self.save(x, s)
+        return x * s
+
+    def backward(self, gy):
+        x, s = self.saved
+        return gy * s * (1 + x * (1 - s))
+
+
+def silu(x):
+    """``x * sigmoid(x)``, also called swish (Elfwing et al., 2017)."""
+    return SiLU()(x)
+
+
+class Softplus(Function):
+    def forward(self, x):
+        self.save(x)
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+    def backward(self, gy):
+        (x,) = self.saved
+        return gy * _sigmoid(x)
+
+
+def softplus(x):
+    """``log(1 + e**x)``, without overflow."""
+    return Softplus()(x)
+
+
+class Sigmoid(Function):
+    def forward(self, x):
+        y = _sigmoid(x)
+        self.save(y)
+        return y
+
+    def backward(self, gy):
+        (y,) = self.saved
+        return gy * y * (1 - y)
+
+
+def sigmoid(x):
+    """``1 / (1 + e**-x)``; the result remembers ``x`` as its ``.logits``."""
+    x = as_tensor(x)
+    y = Sigmoid()(x)
+    y.logits = x
+    return y
+
+
+class Tanh(Function):
+    def forward(self, x):
+        y = np.tanh(x)
+        self.save(y)
+        return y
+
+    def backward(self, gy):
+        (y,) = self.saved
+        return gy * (1 - y * y)
+
+
+def tanh(x):
+    """The hyperbolic tangent."""
+    return Tanh()(x)
+
+
+class Softmax(Function):
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=self.axis, keepdims=True, initial=-np.inf))
+        y = e / e.sum(axis=self.axis, keepdims=True)
+        self.save(y)
+        return y
+
+    def backward(self, gy):
+        (y,) = self.saved
+        return y * (gy - (gy * y).sum(axis=self.axis, keepdims=True))
+
+
+def softmax(x, axis=-1):
+    """``e**x / sum(e**x)`` over ``axis``; the result remembers ``x`` as its ``.logits``."""
+    x = as_tensor(x)
+    y = Softmax(axis)(x)
+    if axis in (-1, x.ndim - 1):
+        y.logits = x
+    return y
+
+
+class LogSoftmax(Function):
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, x):
+        shifted = x - x.max(axis=self.axis, keepdims=True, initial=-np.inf)
+        y = shifted - np.log(np.exp(shifted).sum(axis=self.axis, keepdims=True))
+        self.save(y)
+        return y
+
+    def backward(self, gy):
+        (y,) = self.saved
+        return gy - np.exp(y) * gy.sum(axis=self.axis, keepdims=True)
+
+
+def log_softmax(x, axis=-1):
+    """``x - log(sum(e**x))`` over ``axis``, without overflow."""
+    return LogSoftmax(axis)(x)
+
+
+# --- layers --------------------------------------------------------------------------------------
+
+
+class Dense(Function):
+    """``activation(x @ w + b)`` in one kernel, for matrices ``x``."""
+
+    def __init__(self, activation):
+        self.relu = activation == "relu"
+
+    def forward(self, *inputs):
+        x, w, *bias = promote(*inputs)
+        y = np.empty((x.shape[0], w.shape[1]), x.dtype)
+        bias = bias[0] if bias else None
+        kernels.matmul(x, w, bias, self.relu, y, kernels.get_num_threads())
+        self.save(x, w, y) if self.relu else self.save(x, w)
+        return y
+
+    def backward(self, gy):
+        x, w = self.saved[:2]
+        threads = kernels.get_num_threads()
+        if self.relu:
+            gy = relu_backward(self.saved[2], gy)
+        gx = gw = None
+        if self.needs[0]:
+            gx = np.empty(x.shape, x.dtype)
+            kernels.matmul(gy, w.T, None, False, gx, threads)
+        if self.needs[1]:
+            gw = np.empty(w.shape, w.dtype)
+            kernels.matmul(x.T, gy, None, False, gw, threads)
+        if len(self.needs) == 2:
+            return gx, gw
+        return gx, gw, gy.sum(axis=0)
+
+
+def dense(x, kernel, bias=None, activation=None):
+    """``activation(x @ kernel + bias)``: a fully connected layer.
+
+    Parameters
+    ----------
+    x : Tensor (..., inputs)
+    kernel : Tensor (inputs, units)
+    bias : Tensor (units,), optional
+    activation : {None, "relu"}
+        Applied within the same kernel.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    """
+    x, kernel = as_tensor(x), as_tensor(kernel)
+    check_activation("dense", activation)
+    if x.ndim < 1 or kernel.ndim != 2 or x.shape[-1] != kernel.shape[0]:
+        raise ValueError(
+            f"dense: expected x (..., inputs) and kernel (inputs, units), got {x.shape} and "
+            f"{kernel.shape}"
+        )
+    bias = check_bias("dense", bias, kernel)
+    if x.ndim == 2:
+        return Dense(activation)(x, kernel, *bias)
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # (..., inputs) -> (N, inputs)
+    return Dense(activation)(rows, kernel, *bias).reshape(*x.shape[:-1], kernel.shape[1])
+
+
+def check_activation(name, activation):
+    if activation not in (None, "relu"):
+        raise ValueError(f"{name}: expected activation None or 'relu', got {activation!r}")
+
+
+def check_bias(name, bias, kernel):
+    """``bias`` as a tuple of no or one Tensor, of as many values as ``kernel`` has outputs."""
+    if bias is None:
+        return ()
+    bias = as_tensor(bias)
+    if bias.shape != kernel.shape[-1:]:
+        raise ValueError(f"{name}: expected bias of shape {kernel.shape[-1:]}, got {bias.shape}")
+    return (bias,)
+
+
+class Dropout(Function):
+    def __init__(self, rate, seed):
+        self.rate = rate
+        self.seed = seed
+
+    def forward(self, x):
+        y = np.empty(x.shape, x.dtype)
+        kernels.dropout(
+            contiguous(x).reshape(-1),
+            y.reshape(-1),
+            self.rate,
+            self.seed,
+            kernels.get_num_threads(),
+        )
+        return y
+
+    def backward(self, gy):
+        return self.forward(gy)  # linear in x, and the seed makes the same mask again
+
+
+def dropout(x, rate, seed):
+    """Zero each element with probability ``rate`` and scale the others by ``1 / (1 - rate)``.
+
+    Parameters
+    ----------
+    x : Tensor, any shape
+    rate : float
+        In [0, 1].
+    seed : int
+        64 bits; the same seed drops the same elements.
+    """
+    if not 0 <= rate <= 1:
+        raise ValueError(f"dropout: expected a rate from 0 to 1, got {rate}")
+    return as_tensor(x) if rate == 0 else Dropout(rate, seed % 2**64)(x)
+
+
+class BatchNorm(Function):
+    def __init__(self, epsilon, axes):
+        self.epsilon = epsilon
+        self.axes = axes
+
+    def forward(self, x, gamma, beta):
+        self.mean = x.mean(axis=self.axes, keepdims=True)
+        self.variance = x.var(axis=self.axes, keepdims=True)
+        deviation = np.sqrt(self.variance + self.epsilon)
+        normed = (x - self.mean) / deviation
+        self.save(normed, deviation, gamma)
+        return normed * gamma.reshape(self.mean.shape) + beta.reshape(self.mean.shape)
+
+    def backward(self, gy):
+        normed, deviation, gamma = self.saved
+        ggamma = (gy * normed).sum(axis=self.axes, keepdims=True)
+        gbeta = gy.sum(axis=self.axes, keepdims=True)
+        count = normed.size // max(gamma.size, 1)  # cells a channel
+        scale = gamma.reshape(deviation.shape) / deviation
+        gx = scale * (gy - (gbeta + normed * ggamma) / max(count, 1))
+        return gx, ggamma.reshape(gamma.shape), gbeta.reshape(gamma.shape)
+
+
+def batch_norm(x, gamma, beta, epsilon, axis=-1):
+    """Normalize ``x`` over all axes but ``axis`` with the statistics of this batch.
+
+    ``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` (Ioffe, Szegedy, 2015).
+
+    Parameters
+    ----------
+    x : Tensor, any shape with ``C`` elements along ``axis``
+    gamma, beta : Tensor (C,)
+    epsilon : float
+    axis : int
+
+    Returns
+    -------
+    y : Tensor of the shape of ``x``
+    mean, variance : ndarray (C,)
+        Of this batch; the variance is the biased one.
+    """
+    x = as_tensor(x)
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"batch_norm: expected an axis of x {x.shape}, got {axis}")
+    channels = (x.shape[axis],)
+    if np.shape(gamma) != channels or np.shape(beta) != channels:
+        raise ValueError(
+            f"batch_norm: expected gamma and beta of shape {channels}, got {np.shape(gamma)} and "
+            f"{np.shape(beta)}"
+        )
+    axes = tuple(i for i in range(x.ndim) if i != axis % x.ndim)
+    function = BatchNorm(epsilon, axes)
+    y = function(x, gamma, beta)
+    return y, function.mean.reshape(-1), function.variance.reshape(-1)
+
+
+# --- cross-entropies -----------------------------------------------------------------------------
+
+
+class SoftmaxCrossEntropy(Function):
+    def __init__(self, targets):
+        self.targets = targets
+
+    def forward(self, logits):
+        probabilities = np.empty(logits.shape, logits.dtype)
+        losses = np.empty(logits.shape[0], logits.dtype)
+        kernels.softmax_cross_entropy_forward(
+            contiguous(logits), self.targets, losses, probabilities, kernels.get_num_threads()
+        )
+        self.save(probabilities)
+        return losses
+
+    def backward(self, gy):
+        (probabilities,) = self.saved
+        gz = np.empty(probabilities.shape, probabilities.dtype)
+        kernels.softmax_cross_entropy_backward(
+            probabilities, self.targets, contiguous(gy), gz, kernels.get_num_threads()
+        )
+        return gz
+
+
+def softmax_cross_entropy(logits, targets):
+    """``-sum(targets * log_softmax(logits))`` over the last axis.
+
+    In one step it is exact where softmax followed by a logarithm underflows, and its gradient,
+    ``softmax(logits) - targets``, never vanishes on a wrong answer.
+
+    Parameters
+    ----------
+    logits : Tensor (..., K)
+    targets : array (..., K) of probabilities, or integer array (...) of labels below K
+        Not differentiated.
+
+    Returns
+    -------
+    Tensor (...)
+    """
+    logits = as_tensor(logits)
+    if logits.ndim < 1:
+        raise ValueError("softmax_cross_entropy: expected logits (..., K), got a scalar")
+    classes = logits.shape[-1]
+    rows = math.prod(logits.shape[:-1])
+    targets = np.asarray(targets)
+    if targets.dtype.kind in "iu" and targets.shape == logits.shape[:-1]:
+        targets = one_hot(targets.reshape(-1), classes, logits.dtype)
+    elif targets.shape == logits.shape:
+        targets = contiguous(as_array(targets, logits.dtype)).reshape(rows, classes)
+    else:
+        raise ValueError(
+            f"softmax_cross_entropy: expected targets of shape {logits.shape}, or integer labels "
+            f"of shape {logits.shape[:-1]}, got {targets.dtype} of shape {targets.shape}"
+        )
+    if logits.ndim == 2:
+        return SoftmaxCrossEntropy(targets)(logits)
+    return SoftmaxCrossEntropy(targets)(logits.reshape(rows, classes)).reshape(logits.shape[:-1])
+
+
+def one_hot(labels, classes, dtype):
+    """Rows of zeros with a one at each label: (N,) integers -> (N, classes)."""
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        raise ValueError(
+            f"softmax_cross_entropy: expected labels from 0 to {classes - 1}, got "
+            f"{labels.min()} to {labels.max()}"
+        )
+    rows = np.zeros((labels.size, classes), dtype)
+    rows[np.arange(labels.size), labels] = 1
+    return rows
+
+
+class SigmoidCrossEntropy(Function):
+    def __init__(self, targets):
+        self.targets = targets
+
+    def forward(self, x):
+        self.save(x)
+        return np.maximum(x, 0) - x * self.targets + np.log1p(np.exp(-np.abs(x)))
+
+    def backward(self, gy):
+        (x,) = self.saved
+        return gy * (_sigmoid(x) - self.targets)
+
+
+def sigmoid_cross_entropy(logits, targets):
+    """``-t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z))``, elementwise and without overflow.
+
+    ``targets`` (not differentiated) must have the shape of ``logits``.
+    """
+    logits = as_tensor(logits)
+    targets = as_array(targets, logits.dtype)
+    if targets.shape != logits.shape:
+        raise ValueError(
+            f"sigmoid_cross_entropy: expected targets of shape {logits.shape}, got {targets.shape}"
+        )
+    return SigmoidCrossEntropy(targets)(logits)

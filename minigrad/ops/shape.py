@@ -1,0 +1,155 @@
+"""Operations that move values about without changing them."""
+
+import numpy as np
+
+from minigrad.core import Function
+
+
+class Reshape(Function):
+    def __init__(self, shape):
+        self.shape = shape
+
+    def forward(self, x):
+        self.before = x.shape
+        return x.reshape(self.shape)
+
+    def backward(self, gy):
+        return gy.reshape(self.before)
+
+
+def reshape(x, *shape):
+    """The same values in another shape, given as one tuple or as several ints; one may be -1."""
+    return Reshape(shape[0] if len(shape) == 1 else shape)(x)
+
+
+def squeeze(x, axis=None):
+    """Drop the axes of length 1, or the given ones."""
+    return reshape(x, np.squeeze(_shape_only(x), axis).shape)
+
+
+def expand_dims(x, axis):
+    """Insert axes of length 1 at the given positions of the result."""
+    return reshape(x, np.expand_dims(_shape_only(x), axis).shape)
+
+
+def _shape_only(x):
+    """An array of the shape of ``x`` that takes no memory, to let NumPy do shape arithmetic."""
+    return np.broadcast_to(np.float32(0), np.shape(x))
+
+
+class Transpose(Function):
+    def __init__(self, axes):
+        self.axes = axes
+
+    def forward(self, x):
+        return x.transpose(self.axes)
+
+    def backward(self, gy):
+        return gy.transpose(None if self.axes is None else np.argsort(self.axes))
+
+
+def transpose(x, *axes):
+    """The axes in another order: one tuple or several ints, or reversed if none are given."""
+    if len(axes) == 1 and not isinstance(axes[0], int):
+        axes = axes[0]
+    if axes:
+        axes = tuple(axis % np.ndim(x) if -np.ndim(x) <= axis else axis for axis in axes)
+    return Transpose(axes or None)(x)
+
+
+class BroadcastTo(Function):
+    def __init__(self, shape):
+        self.shape = shape
+
+    def forward(self, x):
+        return np.broadcast_to(x, self.shape)
+
+    def backward(self, gy):
+        return gy  # the engine sums it over the stretched axes
+
+
+def broadcast_to(x, shape):
+    """``x`` stretched to ``shape`` by NumPy's rules."""
+    return BroadcastTo(shape)(x)
+
+
+class GetItem(Function):
+    def __init__(self, index):
+        self.index = index
+
+    def forward(self, x):
+        self.shape = x.shape
+        return x[self.index]
+
+    def backward(self, gy):
+        gx = np.zeros(self.shape, gy.dtype)
+        np.add.at(gx, self.index, gy)  # an element that was taken twice gets both gradients
+        return gx
+
+
+class GetSlice(GetItem):
+    """Indexing by ints, slices, None and ... takes nothing twice, so plain assignment will do."""
+
+    def backward(self, gy):
+        gx = np.zeros(self.shape, gy.dtype)
+        gx[self.index] = gy
+        return gx
+
+
+def getitem(x, index):
+    """``x[index]`` with NumPy's indexing: ints, slices, None, ..., masks and integer arrays."""
+    parts = index if isinstance(index, tuple) else (index,)
+    plain = (int, np.integer, slice, type(None), type(...))
+    if all(isinstance(part, plain) and not isinstance(part, bool) for part in parts):
+        return GetSlice(index)(x)
+    return GetItem(index)(x)
+
+
+class Concatenate(Function):
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, *xs):
+        self.cuts = np.cumsum([x.shape[self.axis] for x in xs])[:-1]
+        return np.concatenate(xs, axis=self.axis)
+
+    def backward(self, gy):
+        return tuple(np.split(gy, self.cuts, axis=self.axis))
+
+
+def concatenate(xs, axis=0):
+    """Join a sequence of tensors along an existing axis."""
+    return Concatenate(axis)(*_several("concatenate", xs))
+
+
+def stack(xs, axis=0):
+    """Join a sequence of tensors of one shape along a new axis."""
+    return concatenate([expand_dims(x, axis) for x in _several("stack", xs)], axis)
+
+
+def _several(name, xs):
+    xs = list(xs)
+    if not xs:
+        raise ValueError(f"{name}: expected at least one tensor, got an empty sequence")
+    return xs
+
+
+class Pad(Function):
+    def __init__(self, pad_width, value):
+        self.pad_width = pad_width
+        self.value = value
+
+    def forward(self, x):
+        width = np.broadcast_to(self.pad_width, (x.ndim, 2)).tolist()
+        self.inside = tuple(
+            slice(before, before + n) for (before, _), n in zip(width, x.shape, strict=True)
+        )
+        return np.pad(x, width, constant_values=self.value)
+
+    def backward(self, gy):
+        return gy[self.inside]
+
+
+def pad(x, pad_width, value=0.0):
+    """Surround ``x`` with ``value``; ``pad_width`` as in NumPy: ((before, after), ...) per axis."""
+    return Pad(pad_width, value)(x)

@@ -1,0 +1,46 @@
+"""Fixtures for every test: Keras's golden numbers, and a guard over minigrad's global state."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad import random as minigrad_random
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """``golden("keras_golden.json")``: numbers that Keras 3.15.1 computed, as dict or npz."""
+
+    def load(name):
+        path = GOLDEN / name
+        if path.suffix == ".npz":
+            with np.load(path) as arrays:
+                return dict(arrays)
+        return json.loads(path.read_text())
+
+    return load
+
+
+@pytest.fixture(autouse=True)
+def global_state_is_left_alone():
+    """Fail a test that changes the thread count or gradient mode; seed the generators before."""
+    threads = minigrad.get_num_threads()
+    minigrad_random.set_random_seed(0)
+    yield
+    assert minigrad.is_grad_enabled(), "the test left gradients switched off"
+    if minigrad.get_num_threads() != threads:
+        minigrad.set_num_threads(threads)
+        pytest.fail("the test left another number of threads behind")
+
+
+@pytest.fixture
+def num_threads():
+    """``num_threads(n)`` sets the number of threads for one test; it is put back after it."""
+    before = minigrad.get_num_threads()
+    yield minigrad.set_num_threads
+    minigrad.set_num_threads(before)
