@@ -11,8 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from Cython.Build import cythonize
 from setuptools import Extension, setup
-from setuptools.command.build_ext import build_ext  # Cython's, as Cython is a build requirement
+from setuptools.command.build_ext import build_ext
 from setuptools.errors import CCompilerError
 
 KERNELS = Path("minigrad", "kernels")
@@ -61,18 +62,25 @@ class BuildKernels(build_ext):
 
     def initialize_options(self):
         super().initialize_options()
-        self.cython_directives = DIRECTIVES
-        self.cython_c_in_temp = True  # generated C belongs under build/, not beside the sources
+        self.parallel = os.cpu_count()  # compilers at work at once
 
     def build_extensions(self):
         msvc = self.compiler.compiler_type == "msvc"
         compile_flags, link_flags = [], []
         if not SERIAL and self.openmp_works(*openmp_flags(msvc)):
             compile_flags, link_flags = openmp_flags(msvc)
-        for extension in self.extensions:
+        self.rebuild_if_changed(f"{DIRECTIVES} {compile_flags}")
+        translated = cythonize(
+            self.extensions,
+            build_dir=self.build_temp,  # generated C belongs there, not beside the sources
+            compiler_directives=DIRECTIVES,
+            force=self.force,
+            quiet=not self.verbose,
+        )
+        for extension, in_c in zip(self.extensions, translated, strict=True):
+            extension.sources = in_c.sources
             extension.extra_compile_args += optimization_flags(msvc) + compile_flags
             extension.extra_link_args += link_flags
-        self.rebuild_if_changed(f"{DIRECTIVES} {compile_flags}")
         super().build_extensions()
 
     def openmp_works(self, compile_flags, link_flags):
