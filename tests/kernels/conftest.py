@@ -1,7 +1,7 @@
 """The kernels, their NumPy twins, and what each of them is called with.
 
-A new kernel adds its ``add_cases`` below; test_parity.py finds the kernel by itself and fails until
-it has a twin and a case. Step kernels (``<rule>_step``) get theirs from their signature.
+test_parity.py finds a new kernel by itself and fails until it has a twin and an ``add_cases`` here.
+Only step kernels (``<rule>_step``) need none: their cases follow from their signature.
 """
 
 import importlib
@@ -36,38 +36,122 @@ class Case:
     """One way to call a kernel, and what may be demanded of it."""
 
     kernel: str
-    build: Callable  # (generator, dtype, *sizes) -> arguments by name, all but threads
+    build: Callable  # (generator, dtype, *sizes) -> values by name, more than the kernel takes
     sizes: tuple
-    writes: tuple  # names of the OUT and INOUT arrays
+    out: tuple = ()  # names of the arrays that are OUT
+    inout: tuple = ()  # names of the arrays that are INOUT
     strided: tuple = ()  # names of the arrays that need not be contiguous
-    free_axes: tuple = ()  # axes whose lengths the other arguments do not determine
+    free: tuple = ()  # (name, axis) of the lengths that the other arguments do not determine
 
     def __str__(self):
         return f"{self.kernel}-{self.sizes}".replace(" ", "")
 
+    @property
+    def writes(self):
+        return self.out + self.inout
+
     def arguments(self, dtype):
-        """Fresh arguments, equal at each call; arrays that are only read are locked."""
-        arguments = self.build(np.random.default_rng(7), np.dtype(dtype), *self.sizes)
+        """Return all arguments but threads by name: new arrays, but the same values each time."""
+        values = self.build(np.random.default_rng(7), np.dtype(dtype), *self.sizes)
+        names = inspect.signature(COMPILED[self.kernel]).parameters
+        arguments = {name: values[name] for name in names if name != "threads"}
         for name, value in arguments.items():
-            if isinstance(value, np.ndarray) and name not in self.writes:
+            if name in self.out:
+                value[...] = -77  # shows where the kernel writes nothing
+            elif name not in self.inout and isinstance(value, np.ndarray):
                 value.flags.writeable = False
         return arguments
 
 
-def add_cases(kernel, build, rows, **demands):
-    CASES.extend(Case(kernel, build, tuple(sizes), **demands) for sizes in rows)
+def add_cases(kernels, build, rows, **demands):
+    CASES.extend(
+        Case(kernel, build, tuple(sizes), **demands) for kernel in kernels.split() for sizes in rows
+    )
 
 
 def normal(generator, dtype, *shape):
     return generator.normal(size=shape).astype(dtype)
 
 
-def unwritten(dtype, *shape):
-    """Return an OUT array in which every cell that the kernel leaves unwritten shows."""
-    return np.full(shape, -77, dtype)
+# --- matrix product: M, K, N, transposed operands, with bias, relu -----------------------------
+
+PRODUCTS = [
+    (5, 7, 3, "", True, True),
+    (61, 129, 67, "", False, False),
+    (61, 129, 67, "a", True, False),
+    (61, 33, 129, "b", True, True),  # the smaller operand is the one on the left
+    (129, 33, 61, "ab", False, True),
+    (1, 1, 1, "", True, False),
+    (0, 3, 2, "", True, True),
+    (2, 0, 3, "", True, False),  # a sum of nothing: only the bias remains
+    (2, 3, 0, "b", False, False),
+    (203, 97, 131, "", True, True),  # enough for several threads
+    (97, 203, 131, "b", True, False),
+]
 
 
-# --- pooling: (image), (window), (strides), (padding before), (OH, OW) -----------------------
+def product(generator, dtype, M, K, N, transposed, with_bias, relu):
+    a = normal(generator, dtype, K, M).T if "a" in transposed else normal(generator, dtype, M, K)
+    b = normal(generator, dtype, N, K).T if "b" in transposed else normal(generator, dtype, K, N)
+    bias = normal(generator, dtype, N) if with_bias else None
+    return {"a": a, "b": b, "bias": bias, "relu": relu, "y": np.empty((M, N), dtype)}
+
+
+add_cases("matmul", product, PRODUCTS, out=("y",), strided=("a", "b"))
+
+
+# --- convolution: (N, H, W, C), (KH, KW), F, strides, padding before, dilation, groups, (OH, OW) --
+
+CONVOLUTIONS = [
+    ((2, 7, 9, 3), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (5, 8)),
+    ((3, 8, 7, 4), (3, 5), 6, (2, 3), (1, 2), (1, 1), 2, (4, 3)),
+    ((1, 9, 11, 6), (2, 3), 9, (1, 2), (3, 0), (3, 2), 3, (7, 4)),
+    ((2, 2, 3, 5), (3, 3), 35, (1, 1), (2, 2), (1, 1), 1, (4, 5)),  # larger than the image
+    ((1, 1, 1, 1), (1, 1), 1, (1, 1), (0, 0), (1, 1), 1, (1, 1)),
+    ((0, 7, 9, 3), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (5, 8)),
+    ((2, 7, 9, 0), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (5, 8)),
+    ((2, 2, 9, 3), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (0, 8)),  # no output
+    ((5, 16, 15, 8), (3, 3), 33, (1, 1), (1, 1), (1, 1), 1, (16, 15)),  # for several threads
+]
+
+
+def convolution(generator, dtype, image, size, filters, strides, pad, dilation, groups, output):
+    N, _, _, C = image
+    w = normal(generator, dtype, *size, C // groups, filters)
+    return {
+        "x": normal(generator, dtype, *image),
+        "w": w,
+        "bias": normal(generator, dtype, filters),
+        "relu": True,
+        "y": np.empty((N, *output, filters), dtype),
+        "gx": np.empty(image, dtype),
+        "gw": np.empty_like(w),
+        "gy": normal(generator, dtype, N, *output, filters),
+        "columns": normal(generator, dtype, N, *output, size[0] * size[1] * C),
+        **dict(zip(("KH", "KW"), size, strict=True)),
+        **dict(zip(("stride_height", "stride_width"), strides, strict=True)),
+        **dict(zip(("pad_top", "pad_left"), pad, strict=True)),
+        **dict(zip(("dilation_height", "dilation_width"), dilation, strict=True)),
+        "groups": groups,
+    }
+
+
+def plain_convolution(*row):
+    return convolution(*row) | {"bias": None, "relu": False}
+
+
+# Patches are clipped to the image, whatever its size.
+FREE = [(name, axis) for name in ("x", "y", "gx", "gy", "columns") for axis in (1, 2)]
+FREE = (*FREE, ("w", 0), ("w", 1), ("gw", 0), ("gw", 1))
+add_cases("im2col", convolution, CONVOLUTIONS, out=("columns",), free=FREE)
+add_cases("col2im", convolution, CONVOLUTIONS, out=("x",), free=FREE)
+add_cases("conv2d_forward", convolution, CONVOLUTIONS, out=("y",), free=FREE)
+add_cases("conv2d_forward", plain_convolution, CONVOLUTIONS[:2], out=("y",), free=FREE)
+add_cases("conv2d_backward_input", convolution, CONVOLUTIONS, out=("gx",), free=FREE)
+add_cases("conv2d_backward_kernel", convolution, CONVOLUTIONS, out=("gw",), free=FREE)
+
+
+# --- pooling: (N, H, W, C), window, strides, padding before, (OH, OW) --------------------------
 
 POOLINGS = [
     ((2, 5, 7, 3), (2, 2), (2, 2), (0, 0), (2, 3)),  # a row and a column are left over
@@ -78,106 +162,85 @@ POOLINGS = [
     ((0, 5, 7, 3), (2, 2), (2, 2), (0, 0), (2, 3)),
     ((2, 5, 7, 0), (2, 2), (2, 2), (0, 0), (2, 3)),
     ((2, 1, 7, 3), (2, 2), (2, 2), (0, 0), (0, 3)),  # no output: every gradient is zero
-    ((3, 26, 27, 19), (3, 3), (2, 2), (0, 1), (12, 14)),  # enough for several threads
+    ((3, 26, 27, 19), (3, 3), (2, 2), (0, 1), (12, 14)),  # for several threads
 ]
-GEOMETRY = ("pool_height", "pool_width", "stride_height", "stride_width", "pad_top", "pad_left")
 
 
-def pooling(*names):
-    """Return the builder of a pooling kernel with these arguments."""
-
-    def build(generator, dtype, image, window, strides, pad, output):
-        pooled = (image[0], *output, image[3])
-        x = np.round(normal(generator, dtype, *image))  # rounded, so that there are ties
-        values = dict(zip(GEOMETRY, (*window, *strides, *pad), strict=True))
-        winner, y = unwritten(np.int32, *pooled), unwritten(dtype, *pooled)
-        if "gy" in names and "winner" in names:
-            reference.max_pool2d_forward(x, y, winner, **values, threads=1)
-        values |= {"x": x, "y": y, "winner": winner}
-        values |= {"gx": unwritten(dtype, *image), "gy": normal(generator, dtype, *pooled)}
-        return {name: values[name] for name in (*names, *GEOMETRY)}
-
-    return build
+def pooling(generator, dtype, image, window, strides, pad, output):
+    pooled = (image[0], *output, image[3])
+    geometry = {
+        **dict(zip(("pool_height", "pool_width"), window, strict=True)),
+        **dict(zip(("stride_height", "stride_width"), strides, strict=True)),
+        **dict(zip(("pad_top", "pad_left"), pad, strict=True)),
+    }
+    x = np.round(normal(generator, dtype, *image))  # rounded, so that there are ties
+    y, winner = np.empty(pooled, dtype), np.empty(pooled, np.int32)
+    reference.max_pool2d_forward(x, y, winner, **geometry, threads=1)
+    gy = normal(generator, dtype, *pooled)
+    return {"x": x, "y": y, "winner": winner, "gy": gy, "gx": np.empty_like(x), **geometry}
 
 
-for kernel, names, writes in [
-    ("max_pool2d_forward", ("x", "y", "winner"), ("y", "winner")),
-    ("max_pool2d_backward", ("gy", "winner", "gx"), ("gx",)),
-    ("avg_pool2d_forward", ("x", "y"), ("y",)),
-    ("avg_pool2d_backward", ("gy", "gx"), ("gx",)),
-]:
-    # Images may be larger than their windows cover, outputs smaller than would fit.
-    add_cases(kernel, pooling(*names), POOLINGS, writes=writes, free_axes=(1, 2))
+# Images may be larger than their windows cover, outputs smaller than would fit.
+FREE = tuple((name, axis) for name in ("x", "gx") for axis in (1, 2))
+add_cases("max_pool2d_forward", pooling, POOLINGS, out=("y", "winner"), free=FREE)
+add_cases("max_pool2d_backward", pooling, POOLINGS, out=("gx",), free=FREE)
+FREE = tuple((name, axis) for name in ("x", "y", "gx", "gy") for axis in (1, 2))
+add_cases("avg_pool2d_forward", pooling, POOLINGS, out=("y",), free=FREE)
+add_cases("avg_pool2d_backward", pooling, POOLINGS, out=("gx",), free=FREE)
 
 
-# --- dropout, activations: (length, for dropout also rate and seed) ---------------------------
+# --- elementwise: length -------------------------------------------------------------------------
 
-LENGTHS = [(5,), (0,), (1,), (4097,), (70_001,)]
+LENGTHS = [(5,), (0,), (1,), (4097,), (70_001,)]  # the last one is for several threads
 
 
-def dropout(generator, dtype, size, rate, seed):
-    x = normal(generator, dtype, size)
+def elementwise(generator, dtype, size, rate=0.3, seed=11):
+    x = 2 * normal(generator, dtype, size)
     x[::7] = np.inf  # must not turn into NaN where it is dropped
-    return {"x": x, "y": unwritten(dtype, size), "rate": rate, "seed": seed}
-
-
-def relu_backward(generator, dtype, size):
     y = np.maximum(normal(generator, dtype, size), 0)
-    return {"y": y, "gy": normal(generator, dtype, size), "gx": unwritten(dtype, size)}
+    gy = normal(generator, dtype, size)
+    return {"x": x, "y": y, "gy": gy, "gx": np.empty_like(x), "rate": rate, "seed": seed}
 
 
-def erf(generator, dtype, size):
-    return {"x": 2 * normal(generator, dtype, size), "y": unwritten(dtype, size)}
+DROPOUTS = [
+    *LENGTHS,
+    (4099, 0.0),
+    (4099, 1.0),
+    (4099, 1e-12),
+    (4099, 1 - 1e-12),
+    (4099, 0.5, 0),
+    (4099, 0.5, 2**64 - 1),
+]
+add_cases("dropout", elementwise, DROPOUTS, out=("y",))
+add_cases("relu_backward", elementwise, LENGTHS, out=("gx",))
+add_cases("erf", elementwise, LENGTHS, out=("y",))
 
 
-RATES = [(0.5, 2**64 - 1), (0.0, 3), (1.0, 4), (1e-12, 5), (1 - 1e-12, 6)]
-add_cases(
-    "dropout",
-    dropout,
-    [*((*length, 0.3, 0) for length in LENGTHS), *((4099, *row) for row in RATES)],
-    writes=("y",),
-)
-add_cases("relu_backward", relu_backward, LENGTHS, writes=("gx",))
-add_cases("erf", erf, LENGTHS, writes=("y",))
-
-
-# --- cross-entropy: (N, K) -----------------------------------------------------------------------
+# --- softmax and cross-entropy: N, K -------------------------------------------------------------
 
 ROWS = [(5, 3), (0, 3), (1, 1), (7, 1), (2, 1013), (3001, 11)]
 
 
-def cross_entropy_forward(generator, dtype, rows, classes):
+def cross_entropy(generator, dtype, rows, classes):
     targets = generator.random(size=(rows, classes)).astype(dtype)
     targets[::2, 1:] = 0
     return {
         "logits": 30 * normal(generator, dtype, rows, classes),
         "targets": targets,
-        "losses": unwritten(dtype, rows),
-        "probabilities": unwritten(dtype, rows, classes),
-    }
-
-
-def cross_entropy_backward(generator, dtype, rows, classes):
-    return {
+        "losses": np.empty(rows, dtype),
         "probabilities": generator.random(size=(rows, classes)).astype(dtype),
-        "targets": generator.random(size=(rows, classes)).astype(dtype),
         "gy": normal(generator, dtype, rows),
-        "gz": unwritten(dtype, rows, classes),
+        "gz": np.empty((rows, classes), dtype),
     }
 
 
-add_cases(
-    "softmax_cross_entropy_forward",
-    cross_entropy_forward,
-    ROWS,
-    writes=("losses", "probabilities"),
-)
-add_cases("softmax_cross_entropy_backward", cross_entropy_backward, [*ROWS, (3, 0)], writes=("gz",))
+add_cases("softmax_cross_entropy_forward", cross_entropy, ROWS, out=("losses", "probabilities"))
+add_cases("softmax_cross_entropy_backward", cross_entropy, [*ROWS, (3, 0)], out=("gz",))
 
 
-# --- optimizer steps: (length, name of the state that is empty or None, nesterov) ----------------
+# --- optimizer steps: length, the state that is empty, nesterov --------------------------------
 
-SCALARS = {  # every other argument of a step is a 1-D array: w, its gradient g, states
+SCALARS = {  # every other argument is a 1-D array: w, its gradient g, and states
     "lr": 0.01,
     "alpha": 0.01,
     "alpha_m": 0.01,
@@ -188,47 +251,43 @@ SCALARS = {  # every other argument of a step is a 1-D array: w, its gradient g,
     "rho": 0.9,
     "momentum": 0.8,
     "epsilon": 1e-3,
+    "nesterov": False,
 }
 
 
-def step(signature):
-    """Return the builder of a step kernel that has these parameters."""
-
-    def build(generator, dtype, size, empty, nesterov):
-        arguments = {}
-        for name in signature.parameters:
-            if name in SCALARS:
-                arguments[name] = SCALARS[name]
-            elif name == "nesterov":
-                arguments[name] = nesterov
-            elif name in ("w", "g"):
-                arguments[name] = normal(generator, dtype, size)
-            elif name != "threads":  # a state: positive, and no variance below its mean squared
-                length = 0 if name == empty else size
-                arguments[name] = generator.uniform(0.25, 0.5, size=length).astype(dtype)
-        return arguments
+def step_builder(states):
+    def build(generator, dtype, size, empty="", nesterov=False):
+        values = {**SCALARS, "nesterov": nesterov}
+        values |= {name: normal(generator, dtype, size) for name in "wg"}
+        for name in states:  # positive, and no variance less than its mean squared
+            length = 0 if name == empty else size
+            values[name] = generator.uniform(0.25, 0.5, size=length).astype(dtype)
+        return values
 
     return build
 
 
+def is_accepted(case):
+    try:
+        COMPILED[case.kernel](**case.arguments(np.float64), threads=1)
+    except ValueError:
+        return False
+    return True
+
+
 for kernel in [name for name in COMPILED if name.endswith("_step")]:
-    signature = inspect.signature(COMPILED[kernel])
-    build = step(signature)
-    arrays = build(np.random.default_rng(0), np.float64, 3, None, False).keys() - SCALARS
-    states = tuple(sorted(arrays - {"w", "g", "nesterov"}))
-    rows = [(*length, None, False) for length in LENGTHS]
-    rows += [(6, None, True)] if "nesterov" in signature.parameters else []
-    add_cases(kernel, build, rows, writes=("w", *states))
-    for state in states:
-        option = Case(kernel, build, (5, state, False), ("w", *states))
-        try:
-            COMPILED[kernel](**option.arguments(np.float64), threads=1)
-        except ValueError:
-            continue  # the rule cannot do without this state
-        CASES.append(option)
+    names = inspect.signature(COMPILED[kernel]).parameters.keys()
+    states = sorted(names - SCALARS.keys() - {"w", "g", "threads"})
+    demands = {"build": step_builder(states), "inout": ("w", *states)}
+    add_cases(kernel, rows=LENGTHS, **demands)
+    if "nesterov" in names:
+        add_cases(kernel, rows=[(5, "", True)], **demands)
+    # A rule that can do without a state accepts an empty array for it.
+    without = [Case(kernel, sizes=(5, state), **demands) for state in states]
+    CASES.extend(case for case in without if is_accepted(case))
 
 
-# --- what the tests see -----------------------------------------------------------------------
+# --- what the tests see --------------------------------------------------------------------------
 
 
 def pytest_generate_tests(metafunc):
