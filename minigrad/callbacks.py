@@ -1,0 +1,599 @@
+"""What may happen around training: look on, print, write files, change the pace, stop.
+
+`fit`, `evaluate` and `predict` call the hooks of each callback; a callback of your own is a class
+with those hooks that it needs.
+"""
+
+import csv
+import inspect
+import math
+import os
+import warnings
+
+import numpy as np
+
+from minigrad.utils.progress import Progress, can_redraw
+
+
+class Callback:
+    """Base of the callbacks. Every hook does nothing until a subclass defines it.
+
+    `epoch` and `batch` count from 0. `logs` is a dict from name to number: for a batch the running
+    means of its epoch, for an epoch also the validation's (`val_<name>`), in training and testing.
+    All callbacks share the epoch's dict: what one adds to it is recorded and printed.
+
+    Attributes
+    ----------
+    model : Sequential
+        The model at work. Setting `model.stop_training = True` ends training after the batch.
+    params : dict
+        `verbose`, `epochs`, and `steps` (an epoch's batches; None if unknown).
+    """
+
+    model = None
+    params = None
+
+    def set_model(self, model):
+        self.model = model
+
+    def set_params(self, params):
+        self.params = params
+
+    def on_train_begin(self, logs=None):
+        """Do something before `fit` begins."""
+
+    def on_train_end(self, logs=None):
+        """Do something when `fit` ends, be it by an error or Ctrl-C."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Do something before an epoch of `fit`."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Do something after an epoch and its validation."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Do something before a training step. Default: call `on_batch_begin`."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Do something after a training step. Default: call `on_batch_end`."""
+        self.on_batch_end(batch, logs)
+
+    def on_batch_begin(self, batch, logs=None):
+        """Do something before a training step (an older name)."""
+
+    def on_batch_end(self, batch, logs=None):
+        """Do something after a training step (an older name)."""
+
+    def on_test_begin(self, logs=None):
+        """Do something before `evaluate`, or before the validation of `fit`."""
+
+    def on_test_end(self, logs=None):
+        """Do something after `evaluate`, or after the validation of `fit`."""
+
+    def on_test_batch_begin(self, batch, logs=None):
+        """Do something before a batch is evaluated."""
+
+    def on_test_batch_end(self, batch, logs=None):
+        """Do something after a batch was evaluated."""
+
+    def on_predict_begin(self, logs=None):
+        """Do something before `predict`."""
+
+    def on_predict_end(self, logs=None):
+        """Do something after `predict`."""
+
+    def on_predict_batch_begin(self, batch, logs=None):
+        """Do something before a batch is predicted."""
+
+    def on_predict_batch_end(self, batch, logs=None):
+        """Do something after a batch was predicted; `logs` has its `outputs`."""
+
+
+HOOKS = [name for name in vars(Callback) if name.startswith("on_")]
+OLDER_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
+
+
+class CallbackList:
+    """The callbacks of one call of `fit`, `evaluate` or `predict`, asked one after the other.
+
+    Only hooks that a callback defines are called, so that a step costs nothing for the others.
+    """
+
+    def __init__(self, callbacks, model, params):
+        self.hooks = {name: [] for name in HOOKS}
+        for callback in callbacks:
+            callback.set_params(params)
+            callback.set_model(model)
+            for name in HOOKS:
+                if _defines(callback, name) or _defines(callback, OLDER_NAMES.get(name)):
+                    self.hooks[name].append(getattr(callback, name))
+
+    def call(self, hook, *arguments):
+        for method in self.hooks[hook]:
+            method(*arguments)
+
+    def need(self, hook):
+        """Whether anybody listens."""
+        return bool(self.hooks[hook])
+
+
+def _defines(callback, name):
+    method = getattr(callback, name or "", None)
+    return method is not None and getattr(method, "__func__", None) is not vars(Callback)[name]
+
+
+class History(Callback):
+    """Records the epochs of one `fit`, which returns it; also `model.history`.
+
+    Attributes
+    ----------
+    history : dict from str to list
+        For each name in the logs its values, one an epoch.
+    epoch : list of int
+        The epochs' numbers, from 0.
+    """
+
+    def __init__(self):
+        self.history = {}
+        self.epoch = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class ProgbarLogger(Callback):
+    """Prints how far `fit`, `evaluate` and `predict` are; `verbose` adds it by itself."""
+
+    def __init__(self):
+        self.in_fit = False
+        self.progress = None
+
+    def on_train_begin(self, logs=None):
+        self.in_fit = True  # from here on, evaluating is validation, which prints nothing
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.params["epochs"] > 1:
+            print(f"Epoch {epoch + 1}/{self.params['epochs']}", flush=True)
+        self._begin()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.progress.update(batch + 1, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.progress.finish(logs)
+
+    def on_train_end(self, logs=None):
+        if self.progress is not None:
+            self.progress.interrupt()
+
+    def on_test_begin(self, logs=None):
+        if not self.in_fit:
+            self._begin()
+
+    def on_test_batch_end(self, batch, logs=None):
+        if not self.in_fit:
+            self.progress.update(batch + 1, logs)
+
+    def on_test_end(self, logs=None):
+        if not self.in_fit:
+            self.progress.finish(logs)
+
+    def on_predict_begin(self, logs=None):
+        self._begin()
+
+    def on_predict_batch_end(self, batch, logs=None):
+        self.progress.update(batch + 1, {})
+
+    def on_predict_end(self, logs=None):
+        self.progress.finish({})
+
+    def _begin(self):
+        # An epoch of unknown length tells how long the next one will be.
+        target = self.params["steps"] or (self.progress and self.progress.target)
+        self.progress = Progress(target, self.params["verbose"] == 1 and can_redraw())
+
+
+class _Monitor(Callback):
+    """What callbacks that watch one number of the logs have in common.
+
+    Better means less or greater than the reference by more than `min_delta`, as `mode` says
+    ("min", "max", or "auto": as is better for the metric).
+    """
+
+    def __init__(self, monitor, mode, min_delta=0.0, verbose=0):
+        if mode not in ("auto", "min", "max"):
+            raise self._error(f"mode 'auto', 'min' or 'max', got {mode!r}")
+        self.monitor = monitor
+        self.mode = mode
+        self.min_delta = abs(min_delta)
+        self.verbose = verbose
+        self.best = None
+
+    def read(self, logs, purpose):
+        """Return the monitored number, or None with a warning that begins with `purpose`."""
+        if self.monitor not in logs:
+            warnings.warn(
+                f"{purpose} metric `{self.monitor}` which is not available. "
+                f"Available metrics are: {','.join(logs)}",
+                stacklevel=3,
+            )
+        return logs.get(self.monitor)
+
+    def is_better(self, value, reference):
+        if self.mode == "auto":
+            self.mode = self._find_mode()
+        if reference is None:
+            return True
+        if self.mode == "max":
+            return value - self.min_delta > reference
+        return value + self.min_delta < reference
+
+    def _find_mode(self):
+        modes = {"up": "max", "down": "min"}
+        known = {metric.name: modes.get(metric.direction) for metric in self.model.metrics}
+        mode = {**known, "loss": "min"}.get(self.monitor.removeprefix("val_"))
+        if mode is None:
+            raise self._error(
+                f"mode='max' or mode='min', as nobody knows if more of {self.monitor} is better"
+            )
+        return mode
+
+    def _say(self, message):
+        if self.verbose > 0:
+            print(message, flush=True)
+
+    def _error(self, expected):
+        return ValueError(f"{type(self).__name__}: expected {expected}")
+
+
+class EarlyStopping(_Monitor):
+    """Stops training when the monitored number no longer improves.
+
+    Parameters
+    ----------
+    monitor : str
+        A name in the epoch's logs.
+    min_delta : float
+        The least change that counts as an improvement.
+    patience : int
+        After how many epochs without improvement to stop.
+    verbose : {0, 1}
+        Whether to say so.
+    mode : {"auto", "min", "max"}
+        Whether smaller or larger is better; "auto" asks the metric.
+    baseline : float, optional
+        Only an improvement that also beats this makes the wait begin anew.
+    restore_best_weights : bool
+        At the end of training go back to the weights of the best epoch.
+    start_from_epoch : int
+        Epochs before this one are not looked at.
+    """
+
+    def __init__(
+        self,
+        monitor="val_loss",
+        min_delta=0,
+        patience=0,
+        verbose=0,
+        mode="auto",
+        baseline=None,
+        restore_best_weights=False,
+        start_from_epoch=0,
+    ):
+        super().__init__(monitor, mode, min_delta, verbose)
+        self.patience = patience
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self.on_train_begin()
+
+    def on_train_begin(self, logs=None):
+        self.wait = 0
+        self.stopped_epoch = 0
+        self.best = None
+        self.best_epoch = 0
+        self.best_weights = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        current = self.read(logs, "Early stopping conditioned on")
+        if current is None or epoch < self.start_from_epoch:
+            return
+        self.wait += 1
+        if self.is_better(current, self.best):
+            self.best = current
+            self.best_epoch = epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self.is_better(current, self.baseline):
+                self.wait = 0
+        elif self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        if self.stopped_epoch > 0:
+            self._say(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if self.best_weights is not None:
+            best = self.best_epoch + 1
+            self._say(f"Restoring model weights from the end of the best epoch: {best}.")
+            self.model.set_weights(self.best_weights)
+
+
+class ModelCheckpoint(_Monitor):
+    """Saves the weights every epoch, every so many batches, or when they are the best so far.
+
+    Parameters
+    ----------
+    filepath : str or path
+        Ends in ".weights.npz" or ".weights.h5". May contain `{epoch:02d}` (from 1), `{batch}` (from
+        1, with an int `save_freq`) and the names in the logs, as in `{val_loss:.4f}`.
+    monitor : str
+        A name in the logs, for `save_best_only`.
+    verbose : {0, 1}
+        Whether to print each saving.
+    save_best_only : bool
+        Save only when the monitored number is better than ever.
+    save_weights_only : bool
+        Must be True: only weights can be saved.
+    mode : {"auto", "min", "max"}
+        Whether smaller or larger is better; "auto" asks the metric.
+    save_freq : "epoch" or int
+        Save after each epoch, or after that many batches.
+    initial_value_threshold : float, optional
+        What the monitored number must beat first.
+    """
+
+    def __init__(
+        self,
+        filepath,
+        monitor="val_loss",
+        verbose=0,
+        save_best_only=False,
+        save_weights_only=False,
+        mode="auto",
+        save_freq="epoch",
+        initial_value_threshold=None,
+    ):
+        super().__init__(monitor, mode, verbose=verbose)
+        self.filepath = os.fspath(filepath)
+        if not save_weights_only or not self.filepath.endswith((".weights.npz", ".weights.h5")):
+            raise self._error(
+                "save_weights_only=True (only weights can be saved) and a filepath that ends in "
+                f"'.weights.npz' or '.weights.h5', got {save_weights_only} and {self.filepath!r}"
+            )
+        if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
+            raise self._error(f"save_freq 'epoch' or a positive int, got {save_freq!r}")
+        self.save_best_only = save_best_only
+        self.save_freq = save_freq
+        self.best = initial_value_threshold
+        self.epoch = 0
+        self.batches = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches += 1
+        if self.save_freq != "epoch" and self.batches % self.save_freq == 0:
+            self._save_if_wanted({"batch": batch + 1, **logs})
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.save_freq == "epoch":
+            self._save_if_wanted(logs)
+
+    def _save_if_wanted(self, logs):
+        values = {"epoch": self.epoch + 1, **logs}
+        try:
+            path = self.filepath.format(**values)
+        except KeyError as error:
+            names = ", ".join(values)
+            raise self._error(f"names among {names} in filepath, got {self.filepath!r}") from error
+        begin = f"\nEpoch {self.epoch + 1}:"
+        if not self.save_best_only:
+            self._say(f"{begin} saving model to {path}")
+        elif self.monitor not in logs:
+            message = f"Can save best model only with {self.monitor} available."
+            warnings.warn(message, stacklevel=3)
+        else:
+            current = logs[self.monitor]
+            best = "None" if self.best is None else f"{self.best:.5f}"
+            if not self.is_better(current, self.best):
+                self._say(f"{begin} {self.monitor} did not improve from {best}")
+                return
+            improvement = f"{self.monitor} improved from {best} to {current:.5f}"
+            self._say(f"{begin} {improvement}, saving model to {path}")
+            self.best = current
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        self.model.save_weights(path)
+
+
+class ReduceLROnPlateau(_Monitor):
+    """Lowers the learning rate when the monitored number no longer improves.
+
+    Parameters
+    ----------
+    monitor : str
+        A name in the epoch's logs.
+    factor : float
+        New rate over old rate, below 1.
+    patience : int
+        After how many epochs without improvement to lower it.
+    verbose : {0, 1}
+        Whether to say so.
+    mode : {"auto", "min", "max"}
+        Whether smaller or larger is better; "auto" asks the metric.
+    min_delta : float
+        The least change that counts as an improvement.
+    cooldown : int
+        How many epochs to wait after a reduction before counting again.
+    min_lr : float
+        The lowest rate.
+    """
+
+    def __init__(
+        self,
+        monitor="val_loss",
+        factor=0.1,
+        patience=10,
+        verbose=0,
+        mode="auto",
+        min_delta=1e-4,
+        cooldown=0,
+        min_lr=0.0,
+    ):
+        super().__init__(monitor, mode, min_delta, verbose)
+        if factor >= 1.0:
+            raise self._error(f"a factor below 1, got {factor}")
+        self.factor = factor
+        self.patience = patience
+        self.cooldown = cooldown
+        self.min_lr = min_lr
+        self.on_train_begin()
+
+    def on_train_begin(self, logs=None):
+        self.best = None
+        self.wait = 0
+        self.cooldown_left = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        rate = logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        current = self.read(logs, "Learning rate reduction is conditioned on")
+        if current is None:
+            return
+        if self.cooldown_left > 0:
+            self.cooldown_left -= 1
+            self.wait = 0
+        if self.is_better(current, self.best):
+            self.best = current
+            self.wait = 0
+        elif self.cooldown_left == 0:
+            self.wait += 1
+            if self.wait >= self.patience and rate > self.min_lr:
+                rate = max(rate * self.factor, self.min_lr)
+                self.model.optimizer.learning_rate = rate
+                begin = f"\nEpoch {epoch + 1}: ReduceLROnPlateau"
+                self._say(f"{begin} reducing learning rate to {rate}.")
+                self.cooldown_left = self.cooldown
+                self.wait = 0
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate at the beginning of each epoch.
+
+    Parameters
+    ----------
+    schedule : callable
+        `schedule(epoch, learning_rate)` or `schedule(epoch)`: the new rate, a float.
+    verbose : {0, 1}
+        Whether to print it.
+    """
+
+    def __init__(self, schedule, verbose=0):
+        self.schedule = schedule
+        self.verbose = verbose
+
+    def on_epoch_begin(self, epoch, logs=None):
+        arguments = (epoch, float(self.model.optimizer.learning_rate))
+        try:
+            inspect.signature(self.schedule).bind(*arguments)
+        except TypeError:
+            arguments = (epoch,)
+        rate = self.schedule(*arguments)
+        if not isinstance(rate, (float, np.floating)):
+            raise ValueError(
+                f"The output of the `schedule` function should be a float. Got: {rate}"
+            )
+        self.model.optimizer.learning_rate = float(rate)
+        if self.verbose > 0:
+            begin = f"\nEpoch {epoch + 1}: LearningRateScheduler"
+            print(f"{begin} setting learning rate to {rate}.", flush=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+
+
+class CSVLogger(Callback):
+    """Writes each epoch's logs as a row of a CSV file, which is complete after every epoch.
+
+    Parameters
+    ----------
+    filename : str or path
+    separator : str
+    append : bool
+        Go on with an existing file instead of replacing it.
+    """
+
+    def __init__(self, filename, separator=",", append=False):
+        self.filename = filename
+        self.separator = separator
+        self.append = append
+        self.file = None
+        self.writer = None
+
+    def on_train_begin(self, logs=None):
+        mode = "a" if self.append else "w"
+        self.file = open(self.filename, mode, newline="", encoding="utf-8")  # noqa: SIM115
+        self.writer = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.writer is None:
+            names = sorted(logs)
+            if not any(name.startswith("val_") for name in names):
+                names += [f"val_{name}" for name in names]  # epochs to come may be validated
+            columns = ["epoch", *names]
+            self.writer = csv.DictWriter(
+                self.file, columns, restval="NA", extrasaction="ignore", delimiter=self.separator
+            )
+            if self.file.tell() == 0:
+                self.writer.writeheader()
+        self.writer.writerow({"epoch": epoch, **logs})
+        self.file.flush()
+
+    def on_train_end(self, logs=None):
+        if self.file is not None:
+            self.file.close()
+
+
+class TerminateOnNaN(Callback):
+    """Ends training when the loss is no longer a finite number.
+
+    Parameters
+    ----------
+    raise_error : bool
+        Raise a RuntimeError instead of ending quietly.
+    """
+
+    def __init__(self, raise_error=False):
+        self.raise_error = raise_error
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = logs["loss"]
+        if math.isfinite(loss):
+            return
+        if self.raise_error:
+            raise RuntimeError(
+                f"NaN or Inf loss encountered at batch {batch}. Loss value: {loss}. "
+                "Terminating training immediately."
+            )
+        print(f"Batch {batch}: Invalid loss, terminating training")
+        self.model.stop_training = True
+
+
+class LambdaCallback(Callback):
+    """A callback made of functions.
+
+    Parameters
+    ----------
+    **hooks : callable
+        What to call at a hook of `Callback`, such as `on_epoch_end=lambda epoch, logs: ...`.
+    """
+
+    def __init__(self, **hooks):
+        for name, function in hooks.items():
+            if name not in HOOKS:
+                raise TypeError(f"LambdaCallback: expected a hook ({', '.join(HOOKS)}), got {name}")
+            if function is not None:
+                setattr(self, name, function)

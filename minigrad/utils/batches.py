@@ -1,0 +1,220 @@
+"""From what a user gives to `fit`, `evaluate` and `predict` to batches (x, y, sample_weight)."""
+
+import itertools
+import math
+import os
+import warnings
+
+import numpy as np
+
+DEFAULT_BATCH_SIZE = 32
+
+
+class Batches:
+    """The batches of one call of `fit`, `evaluate` or `predict`, an epoch at a time.
+
+    Parameters
+    ----------
+    x : array_like (n, ...), or iterable of batches
+        An iterable yields x, (x, y) or (x, y, sample_weight) for each batch.
+    y, sample_weight : array_like (n, ...), optional
+        Only beside an array `x`.
+    batch_size : int, optional
+        Samples a batch, if `x` is an array; the last batch may be smaller. Default: 32, or what
+        makes the data last for `steps` batches.
+    steps : int, optional
+        Batches an epoch; the next epoch goes on where the last one ended. Default: all there are.
+    class_weight : dict from int to float, optional
+        The weight of each class's samples; 1 for a class that it does not name.
+    generator : numpy.random.Generator, optional
+        Draws a new order of an array's samples for every epoch. Default: the order of the arrays.
+
+    Attributes
+    ----------
+    steps : int or None
+        Batches an epoch; None while that is not known.
+    num_samples : int or None
+        Known for arrays.
+
+    Raises
+    ------
+    ValueError
+        If the arrays differ in length, or an argument is of no use with the others.
+    """
+
+    def __init__(
+        self,
+        x,
+        y=None,
+        sample_weight=None,
+        batch_size=None,
+        steps=None,
+        class_weight=None,
+        generator=None,
+    ):
+        if class_weight is not None and sample_weight is not None:
+            raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
+        self.class_weight = class_weight
+        self.num_samples = None
+        if is_array_like(x):
+            arrays = as_samples(x, y, sample_weight)
+            self.num_samples = len(arrays[0])
+            if batch_size is None:
+                batch_size = math.ceil(self.num_samples / steps) if steps else DEFAULT_BATCH_SIZE
+            self.source = _ArrayBatches(arrays, batch_size, generator)
+        else:
+            _check_iterable(x, y, sample_weight)
+            self.source = x
+        self.resumes = steps is not None
+        self.rest = iter(())
+        self.steps = steps
+        if steps is None and hasattr(self.source, "__len__"):
+            self.steps = len(self.source)
+        limit = int(os.environ.get("KERAS_MAX_STEPS_PER_EPOCH", 0))
+        if limit and (self.steps is None or self.steps > limit):
+            self.steps = limit
+
+    def epoch(self):
+        """Yield the batches of the next epoch as tuples (x, y, sample_weight)."""
+        batches = self.rest if self.resumes else iter(self.source)
+        first = next(batches, None)
+        if first is None and self.resumes:  # the last epoch ended just where the data end
+            batches = iter(self.source)
+            first = next(batches, None)
+        self.rest = batches
+        count = 0
+        if first is not None:
+            for batch in itertools.islice(itertools.chain([first], batches), self.steps):
+                count += 1
+                yield self._complete(batch)
+        if count < (1 if self.steps is None else self.steps):
+            warnings.warn(
+                "Your input ran out of data; interrupting training. Make sure that your dataset "
+                "or generator can generate at least `steps_per_epoch * epochs` batches.",
+                stacklevel=3,
+            )
+
+    def _complete(self, batch):
+        if not isinstance(batch, (tuple, list)):
+            batch = (batch,)
+        if not 1 <= len(batch) <= 3:
+            raise ValueError(
+                "batches: expected x, (x, y) or (x, y, sample_weight) for each, "
+                f"got {len(batch)} parts"
+            )
+        parts = [None if part is None else np.asarray(part) for part in batch]
+        x, y, sample_weight = (*parts, None, None)[:3]
+        if self.class_weight is not None:
+            if sample_weight is not None:
+                raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
+            sample_weight = class_weights_of(y, self.class_weight)
+        return x, y, sample_weight
+
+
+def split(x, y, sample_weight, fraction):
+    """Cut off the last `fraction` of the samples (before any shuffling) for validation.
+
+    Returns
+    -------
+    tuple, tuple
+        `(x, y, sample_weight)` to train on and to validate with; views of the arrays.
+
+    Raises
+    ------
+    ValueError
+        If either part would be empty, or `x` is no array.
+    """
+    if not is_array_like(x):
+        raise ValueError(
+            "Argument `validation_split` is only supported for tensors or NumPy arrays. "
+            f"Found incompatible type in the input: {type(x)}"
+        )
+    arrays = as_samples(x, y, sample_weight)
+    n = len(arrays[0])
+    cut = math.floor(n * (1 - fraction))
+    if not 0 < cut < n:
+        raise ValueError(
+            f"Training data contains {n} samples, which is not sufficient to split it into a "
+            "validation and training set as specified by "
+            f"`validation_split={fraction}`. Either provide more data, or a different value for "
+            "the `validation_split` argument."
+        )
+    first = tuple(None if a is None else a[:cut] for a in arrays)
+    last = tuple(None if a is None else a[cut:] for a in arrays)
+    return first, last
+
+
+def class_weights_of(y, class_weight):
+    """Return the weight of each sample's class, 1 for a class that `class_weight` does not name.
+
+    Parameters
+    ----------
+    y : integer labels (n,) or (n, 1), or one-hot rows (n, classes)
+    class_weight : dict from int to float
+
+    Returns
+    -------
+    float32 array (n,)
+    """
+    labels = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(-1)
+    weights = np.ones(labels.shape, np.float32)
+    for label, weight in class_weight.items():
+        weights[labels == label] = weight
+    return weights
+
+
+def as_samples(x, y=None, sample_weight=None):
+    """Return the arrays (None stays None); ValueError if they differ in their number of samples."""
+    names = ("x", "y", "sample_weight")
+    arrays = [None if a is None else np.asarray(a) for a in (x, y, sample_weight)]
+    given = {name: a for name, a in zip(names, arrays, strict=True) if a is not None}
+    for name, array in given.items():
+        if array.ndim == 0:
+            raise ValueError(f"{name}: expected an array of samples, got the number {array}")
+    if len({len(array) for array in given.values()}) > 1:
+        sizes = "".join(f"'{name}' sizes: {len(array)}\n" for name, array in given.items())
+        raise ValueError(
+            "Data cardinality is ambiguous. "
+            f"Make sure all arrays contain the same number of samples. {sizes}"
+        )
+    return arrays
+
+
+def is_array_like(x):
+    """Whether `x` holds samples; anything else that can be iterated over gives batches."""
+    return isinstance(x, (list, tuple)) or hasattr(x, "__array__")
+
+
+def _check_iterable(x, y, sample_weight):
+    if isinstance(x, (str, bytes, dict)) or not hasattr(x, "__iter__") | hasattr(x, "__getitem__"):
+        raise ValueError(f"Unrecognized data type: x={x} (of type {type(x)})")
+    for name, value in (("y", y), ("sample_weight", sample_weight)):
+        if value is not None:
+            raise ValueError(
+                f"When providing `x` as an iterable of batches, `{name}` should not be passed. "
+                "Instead, it should be included in each batch."
+            )
+
+
+class _ArrayBatches:
+    """Slices of arrays of one length, in a new order each time when there is a generator."""
+
+    def __init__(self, arrays, batch_size, generator):
+        if batch_size < 1:
+            raise ValueError(f"batch_size: expected a positive int, got {batch_size}")
+        self.arrays = arrays
+        self.batch_size = batch_size
+        self.generator = generator
+
+    def __len__(self):
+        return math.ceil(len(self.arrays[0]) / self.batch_size)
+
+    def __iter__(self):
+        n = len(self.arrays[0])
+        order = None if self.generator is None else self.generator.permutation(n)
+        for start in range(0, n, self.batch_size):
+            rows = slice(start, start + self.batch_size)
+            if order is None:
+                yield tuple(None if a is None else a[rows] for a in self.arrays)
+            else:
+                yield tuple(None if a is None else a.take(order[rows], 0) for a in self.arrays)

@@ -1,0 +1,142 @@
+"""What `fit`, `evaluate` and `predict` print while they run: Keras's lines, without its floods."""
+
+import math
+import os
+import shutil
+import sys
+import time
+
+BAR_WIDTH = 20  # characters
+REDRAW_INTERVAL = 0.05  # seconds
+BOLD, GREEN, WHITE, PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
+
+
+class Progress:
+    """The progress of one epoch: a bar that is redrawn in place, or a single line at the end.
+
+    Parameters
+    ----------
+    target : int or None
+        How many steps there will be; None if nobody knows.
+    redraw : bool
+        True draws a bar, which needs a terminal or a notebook (see `can_redraw`).
+    """
+
+    def __init__(self, target, redraw):
+        self.target = target
+        self.redraw = redraw
+        self.step = 0
+        self.start = time.perf_counter()
+        self.first_step_end = None
+        self.drawn_at = -math.inf
+        self.drawn_width = 0  # 0 also says that no unfinished bar is on the screen
+
+    def update(self, step, logs):
+        """Note that `step` steps (from 1) are done; redraw the bar if the last time is long ago.
+
+        `logs` is a dict of numbers.
+        """
+        now = time.perf_counter()
+        self.step = step
+        if step == 1:
+            self.first_step_end = now
+        if self.redraw and now - self.drawn_at >= REDRAW_INTERVAL:
+            self._draw(logs, now, finished=False)
+
+    def finish(self, logs):
+        """Print the last state of the bar or, where no bar is drawn, the one line."""
+        now = time.perf_counter()
+        self.target = self.step
+        if self.redraw:
+            self._draw(logs, now, finished=True)
+        else:
+            count = f"{self.step}/{self.step} - {now - self.start:.0f}s"
+            text = _describe(logs, size=float)
+            print(f"{count} - {self._time_per_step(now)}{text}", flush=True)
+
+    def interrupt(self):
+        """Leave the line of an unfinished bar, so that what is printed next stands on its own."""
+        if self.drawn_width:
+            self.drawn_width = 0
+            print(flush=True)
+
+    def _draw(self, logs, now, finished):
+        columns = _columns()
+        width = min(BAR_WIDTH, columns // 4)
+        clock = f"{now - self.start:.0f}s"
+        if self.target is None:
+            head = f"{self.step:7}/Unknown"
+            head_width = len(head)
+        else:
+            count = f"{self.step:{len(str(self.target))}}/{self.target}"
+            filled = width * self.step // self.target if self.target else width
+            head = f"{BOLD}{count}{PLAIN} {_bar(filled, width - filled)}"
+            head_width = len(count) + 1 + width
+            if not finished:
+                clock = _clock((self.target - self.step) * self._seconds_per_step(now))
+        tail = f" {self._time_per_step(now)}{_describe(logs, size=abs)}"
+        head_width += 1 + len(clock)
+        if not finished:  # a line that wraps could not be redrawn in place
+            tail = tail[: max(0, columns - 1 - head_width)]
+        drawn_width = head_width + len(tail)
+        blanks = " " * (self.drawn_width - drawn_width)  # over what an earlier, longer line left
+        end = "\n" if finished else ""
+        print(f"\r{head} {BOLD}{clock}{PLAIN}{tail}{blanks}", end=end, flush=True)
+        self.drawn_at = now
+        self.drawn_width = 0 if finished else drawn_width
+
+    def _seconds_per_step(self, now):
+        """The mean, without the first step, which may do work that is done only once."""
+        if self.first_step_end is not None and self.step > 1:
+            return (now - self.first_step_end) / (self.step - 1)
+        return (now - self.start) / self.step if self.step else 0.0
+
+    def _time_per_step(self, now):
+        seconds = self._seconds_per_step(now)
+        if seconds >= 1 or seconds == 0:
+            return f"{seconds:.0f}s/step"
+        if seconds >= 1e-3:
+            return f"{seconds * 1e3:.0f}ms/step"
+        return f"{seconds * 1e6:.0f}us/step"
+
+
+def can_redraw():
+    """Whether the standard output is a screen: a terminal or a notebook, not a file or a pipe."""
+    if type(sys.stdout).__module__.startswith("ipykernel"):
+        return True
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return is_terminal and os.environ.get("TERM") != "dumb"
+
+
+def can_print(text):
+    """Whether the standard output's encoding has all characters of `text`."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _columns():
+    """Width of the terminal; a notebook scrolls or wraps by itself, so it has any width."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+
+
+def _bar(filled, rest):
+    full, empty = ("━", "━") if can_print("━") else ("=", ".")
+    done = f"{GREEN}{full * filled}{PLAIN}" if filled else ""
+    return f"{done}{WHITE}{empty * rest}{PLAIN}"
+
+
+def _clock(seconds):
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02}:{seconds:02}"
+    return f"{minutes}:{seconds:02}" if minutes else f"{seconds}s"
+
+
+def _describe(logs, size):
+    """` - name: value` for each; `size` tells what counts as small enough for an exponent."""
+    formats = {name: ".4f" if size(value) > 1e-3 else ".4e" for name, value in logs.items()}
+    return "".join(f" - {name}: {logs[name]:{form}}" for name, form in formats.items())
