@@ -147,6 +147,8 @@ class Tensor:
         leaves have one: tensors that the user made, not results of operations.
     logits : Tensor or None
         On the result of a softmax or sigmoid, its input, so that a cross-entropy can start there.
+    activation : {"softmax", "sigmoid", None}
+        Which of the two it was: each cross-entropy may start at the logits of its own alone.
 
     Raises
     ------
@@ -157,6 +159,7 @@ class Tensor:
     __slots__ = (
         "_data",
         "_version",
+        "activation",
         "grad",
         "logits",
         "name",
@@ -171,6 +174,7 @@ class Tensor:
         self._data = as_array(data, dtype)
         self._version = [0]  # counts in-place changes; tensors that share memory share the list
         self.grad = None
+        self.activation = None
         self.logits = None
         self.name = name
         self.node = None

@@ -179,7 +179,7 @@ def sigmoid(x):
     """``1 / (1 + e**-x)``; the result remembers ``x`` as its ``.logits``."""
     x = as_tensor(x)
     y = Sigmoid()(x)
-    y.logits = x
+    y.activation, y.logits = "sigmoid", x
     return y
 
 
@@ -219,7 +219,7 @@ def softmax(x, axis=-1):
     x = as_tensor(x)
     y = Softmax(axis)(x)
     if axis in (-1, x.ndim - 1):
-        y.logits = x
+        y.activation, y.logits = "softmax", x
     return y
 
 
