@@ -189,8 +189,7 @@ def _prefer_logits(y_pred, from_logits, activation, axis=-1):
     y_pred = as_tensor(y_pred)
     if from_logits:
         return y_pred, True
-    is_last = axis in (-1, y_pred.ndim - 1)
-    if y_pred.logits is not None and is_last:
+    if y_pred.activation == activation and axis in (-1, y_pred.ndim - 1):
         return y_pred.logits, True
     return y_pred, False
 

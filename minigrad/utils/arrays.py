@@ -106,7 +106,7 @@ def match_weights(owner, sample_weight, shape):
         If the shape is another one, or a weight is not finite; the message begins with `owner`.
     """
     weights = np.asarray(sample_weight)
-    if weights.ndim == len(shape) + 1 and weights.shape[-1] == 1:
+    if weights.shape != shape[: weights.ndim] and weights.shape[-1:] == (1,):
         weights = weights[..., 0]
     if weights.shape != shape[: weights.ndim]:
         raise ValueError(

@@ -1,0 +1,116 @@
+"""Activations: Keras's values and slopes, gradients in float64, the kinks, and the extremes."""
+
+import numpy as np
+import pytest
+
+from minigrad import activations, ops
+from minigrad.core import Tensor
+from minigrad.testing import check_gradients
+
+NAMES = list(activations.NAMES)
+# Off every kink (0, ±3, 6), of both signs, in an order that shows a mixed-up axis.
+X = np.array([[0.4, -2.3, 1.1, -0.7], [2.6, -4.1, 6.3, -0.2], [-3.4, 3.3, 0.9, 5.2]])
+
+
+def slope(function, x):
+    x = Tensor(np.float64(x), requires_grad=True)
+    ops.sum(function(x)).backward()
+    return x.grad
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_activations_meet_keras_golden_values(name, golden):
+    numbers = golden("keras_golden.json")
+    alias = {"swish": "silu", "hard_swish": "hard_silu"}.get(name, name)
+    x = np.float32(numbers["act_input"])
+    if alias == "hard_silu":  # not among the golden numbers
+        expected = x * np.float64(numbers["activations"]["hard_sigmoid"])
+    else:
+        expected = numbers["activations"][alias]
+    result = activations.get(name)(Tensor(x))
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result.data, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_activations_meet_keras_golden_slopes(golden):
+    numbers = golden("keras_golden_grads.json")["activation grads (sum)"]
+    x = golden("keras_golden.json")["act_input"]  # 0 and 3 are kinks
+    for name, expected in numbers.items():
+        gradient = slope(activations.get(name), x)
+        np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_activations_pass_the_gradient_check(name):
+    check_gradients(activations.get(name), X)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -2])
+def test_softmax_takes_an_axis(axis):
+    result = activations.softmax(X, axis=axis)
+    np.testing.assert_allclose(result.data.sum(axis), np.ones(X.shape[1 - axis % 2]), rtol=1e-14)
+    check_gradients(lambda x: activations.softmax(x, axis=axis), X)
+    check_gradients(lambda x: activations.log_softmax(x, axis=axis), X)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda x: activations.relu(x, negative_slope=0.1), [-0.4, -0.1, 0, 0.5, 2, 7]),
+        (lambda x: activations.relu(x, max_value=2.0), [0, 0, 0, 0.5, 2, 2]),
+        (lambda x: activations.relu(x, threshold=1.0), [0, 0, 0, 0, 2, 7]),
+        (lambda x: activations.relu(x, 0.1, 5.0, 1.0), [-0.5, -0.2, -0.1, -0.05, 2, 5]),
+        (
+            lambda x: activations.gelu(x, approximate=True),
+            [-7.02e-5, -0.1588, 0, 0.3457, 1.9546, 7],
+        ),
+        (lambda x: activations.leaky_relu(x, 0.5), [-2, -0.5, 0, 0.5, 2, 7]),
+        (lambda x: activations.elu(x, 2.0), [2 * np.expm1(-4), 2 * np.expm1(-1), 0, 0.5, 2, 7]),
+    ],
+)
+def test_activations_take_their_options(function, expected):
+    x = np.array([-4.0, -1.0, 0.0, 0.5, 2.0, 7.0])
+    np.testing.assert_allclose(function(Tensor(x)).data, expected, rtol=1e-3, atol=1e-15)
+    check_gradients(function, X)
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "expected"),
+    [
+        ("relu", 0, 0),
+        ("relu6", 0, 0),
+        ("relu6", 6, 0),
+        ("leaky_relu", 0, 1),
+        ("elu", 0, 1),
+        ("selu", 0, 1.7580993408473766),
+        ("softsign", 0, 1),
+        ("hard_sigmoid", -3, 0),
+        ("hard_sigmoid", 3, 0),
+    ],
+)
+def test_activations_take_keras_slope_at_the_kink(name, x, expected):
+    assert slope(activations.get(name), x) == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"exponential", "log_softmax"}))
+def test_activations_stay_finite_at_large_values(name):
+    x = np.float32([-1e15, -200, 200, 1e15])
+    result = activations.get(name)(Tensor(x))
+    assert np.isfinite(result.data).all()
+    assert np.isfinite(slope(activations.get(name), x)).all()
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"softmax", "log_softmax"}))
+def test_activations_work_on_scalars_and_empty_arrays_and_pass_nan_on(name):
+    function = activations.get(name)
+    assert function(Tensor(0.5)).shape == ()
+    assert function(Tensor(np.zeros((0, 3)))).shape == (0, 3)
+    assert np.isnan(function(Tensor([np.nan])).data).all()
+
+
+def test_get_takes_none_and_callables_and_answers_near_misses():
+    assert activations.get(None) is activations.linear
+    assert activations.get("swish") is activations.silu
+    assert activations.get(ops.exp) is ops.exp
+    with pytest.raises(ValueError, match=r"activation: .*got 'rleu'; did you mean 'relu'"):
+        activations.get("rleu")

@@ -1,0 +1,499 @@
+"""Losses: Keras's values and gradients, formulas in float64, reductions, shapes, and refusals."""
+
+import math
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from minigrad import activations, losses, ops
+from minigrad.core import Tensor, no_grad
+from minigrad.testing import check_gradients
+
+rng = np.random.default_rng(0)
+LABELS = np.array([2, 0, 3, 3, 1])
+ONE_HOT = np.eye(4)[LABELS]
+LOGITS = rng.normal(size=(5, 4))
+PROBABILITIES = np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)
+BITS = np.array([[0, 1, 1], [1, 0, 0], [0, 0, 1], [1, 1, 0], [0, 1, 0]])
+BIT_LOGITS = rng.normal(size=(5, 3))
+BIT_PROBABILITIES = 1 / (1 + np.exp(-BIT_LOGITS))
+TARGETS = rng.normal(size=(5, 3))
+PREDICTIONS = TARGETS + rng.normal(size=(5, 3)) * 1.5  # errors on both sides of Huber's delta
+
+
+@pytest.fixture
+def keras(golden):
+    """Inputs, losses and gradients that Keras computed, all float32."""
+    numbers = golden("keras_golden.json")
+    return SimpleNamespace(
+        inputs={name: np.float32(value) for name, value in numbers["loss_inputs"].items()},
+        losses=numbers["losses"],
+        gradients=golden("keras_golden_grads.json"),
+    )
+
+
+# --- against Keras -------------------------------------------------------------------------------
+
+# Keras's label, our loss, the name of its input.
+GOLDEN_LOSSES = [
+    ("CategoricalCrossentropy()(p)", losses.CategoricalCrossentropy(), "probs"),
+    (
+        "CategoricalCrossentropy(from_logits)(z)",
+        losses.CategoricalCrossentropy(from_logits=True),
+        "logits",
+    ),
+    (
+        "CategoricalCrossentropy(label_smoothing=0.1)(p)",
+        losses.CategoricalCrossentropy(label_smoothing=0.1),
+        "probs",
+    ),
+    (
+        "CategoricalCrossentropy(reduction='sum')",
+        losses.CategoricalCrossentropy(reduction="sum"),
+        "probs",
+    ),
+    (
+        "CategoricalCrossentropy(reduction=None)",
+        losses.CategoricalCrossentropy(reduction=None),
+        "probs",
+    ),
+    ("MeanSquaredError", losses.MeanSquaredError(), "probs"),
+    ("MeanAbsoluteError", losses.MeanAbsoluteError(), "probs"),
+    ("Huber", losses.Huber(), "logits"),
+    ("LogCosh", losses.LogCosh(), "logits"),
+    ("BinaryCrossentropy(p)", losses.BinaryCrossentropy(), "probs"),
+    ("BinaryCrossentropy(logits)", losses.BinaryCrossentropy(from_logits=True), "logits"),
+    ("KLDivergence", losses.KLDivergence(), "probs"),
+]
+
+
+@pytest.mark.parametrize(("label", "loss", "name"), GOLDEN_LOSSES)
+def test_losses_meet_keras_golden_values(label, loss, name, keras):
+    result = loss(keras.inputs["y_onehot"], Tensor(keras.inputs[name]))
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result.data, keras.losses[label], rtol=1e-6)
+
+
+def test_losses_meet_keras_golden_values_with_weights_and_labels(keras):
+    y, p, w = (keras.inputs[name] for name in ("y_onehot", "probs", "sample_weight"))
+    expected = keras.losses
+    assert losses.CategoricalCrossentropy()(y, p, w).item() == pytest.approx(
+        expected["CategoricalCrossentropy()(p,sample_weight)"], rel=1e-6
+    )
+    loss = losses.CategoricalCrossentropy(reduction="mean_with_sample_weight")
+    assert loss(y, p, w).item() == pytest.approx(
+        expected["CategoricalCrossentropy(reduction='mean_with_sample_weight')"], rel=1e-6
+    )
+    labels = y.argmax(1)
+    for shape in (labels, labels[:, None], labels.astype(np.uint8), labels.astype(np.float32)):
+        assert losses.SparseCategoricalCrossentropy()(shape, p).item() == pytest.approx(
+            expected["SparseCategoricalCrossentropy()"], rel=1e-6
+        )
+    assert losses.CategoricalCrossentropy()(y, 2 * p).item() == pytest.approx(
+        expected["CCE unnormalised probs 2*p"], rel=1e-6
+    )
+    certain_and_wrong = losses.CategoricalCrossentropy()([[0, 1, 0]], [[1.0, 0, 0]])
+    assert certain_and_wrong.item() == pytest.approx(expected["CCE hard zero prob"], rel=1e-6)
+
+
+GOLDEN_GRADIENTS = [
+    ("dz CCE(from_logits)", losses.CategoricalCrossentropy(from_logits=True), "logits", None),
+    ("dz CCE(softmax(z))", losses.CategoricalCrossentropy(), "logits", activations.softmax),
+    (
+        "dz CCE(softmax(z),label_smoothing=0.1)",
+        losses.CategoricalCrossentropy(label_smoothing=0.1),
+        "logits",
+        activations.softmax,
+    ),
+    ("dp CCE(p)", losses.CategoricalCrossentropy(), "probs", None),
+    ("dp MSE", losses.MeanSquaredError(), "probs", None),
+    ("dz BCE(from_logits)", losses.BinaryCrossentropy(from_logits=True), "logits", None),
+]
+
+
+@pytest.mark.parametrize(("label", "loss", "name", "activation"), GOLDEN_GRADIENTS)
+def test_losses_meet_keras_golden_gradients(label, loss, name, activation, keras):
+    x = Tensor(keras.inputs[name], requires_grad=True)
+    loss(keras.inputs["y_onehot"], activations.get(activation)(x)).backward()
+    np.testing.assert_allclose(x.grad, keras.gradients[label], rtol=1e-5, atol=1e-7)
+
+
+# --- against formulas, in float64 ----------------------------------------------------------------
+
+E = PREDICTIONS - TARGETS
+Q = ONE_HOT * 0.8 + 0.05  # smoothed by 0.2
+FORMULAS = [
+    (losses.mean_squared_error, TARGETS, PREDICTIONS, (E**2).mean(1)),
+    (losses.mean_absolute_error, TARGETS, PREDICTIONS, abs(E).mean(1)),
+    (
+        losses.huber,
+        TARGETS,
+        PREDICTIONS,
+        np.where(abs(E) <= 1, E**2 / 2, abs(E) - 1 / 2).mean(1),
+    ),
+    (
+        lambda y, p: losses.huber(y, p, delta=0.3),
+        TARGETS,
+        PREDICTIONS,
+        np.where(abs(E) <= 0.3, E**2 / 2, 0.3 * abs(E) - 0.045).mean(1),
+    ),
+    (losses.log_cosh, TARGETS, PREDICTIONS, np.log(np.cosh(E)).mean(1)),
+    (
+        losses.categorical_crossentropy,
+        ONE_HOT,
+        PROBABILITIES,
+        -np.log(PROBABILITIES[range(5), LABELS]),
+    ),
+    (
+        losses.sparse_categorical_crossentropy,
+        LABELS,
+        PROBABILITIES,
+        -np.log(PROBABILITIES[range(5), LABELS]),
+    ),
+    (
+        lambda y, z: losses.categorical_crossentropy(y, z, True, label_smoothing=0.2),
+        ONE_HOT,
+        LOGITS,
+        -(Q * np.log(PROBABILITIES)).sum(1),
+    ),
+    (
+        lambda y, z: losses.sparse_categorical_crossentropy(y, z, True),
+        LABELS,
+        LOGITS,
+        -np.log(PROBABILITIES[range(5), LABELS]),
+    ),
+    (
+        losses.binary_crossentropy,
+        BITS,
+        BIT_PROBABILITIES,
+        -np.log(np.where(BITS, BIT_PROBABILITIES, 1 - BIT_PROBABILITIES)).mean(1),
+    ),
+    (
+        lambda y, z: losses.binary_crossentropy(y, z, True, label_smoothing=0.2),
+        BITS,
+        BIT_LOGITS,
+        -(
+            (0.8 * BITS + 0.1) * np.log(BIT_PROBABILITIES)
+            + (0.9 - 0.8 * BITS) * np.log(1 - BIT_PROBABILITIES)
+        ).mean(1),
+    ),
+    (
+        losses.kl_divergence,
+        Q,
+        PROBABILITIES,
+        (Q * np.log(Q / PROBABILITIES)).sum(1),
+    ),
+]
+
+
+@pytest.mark.parametrize(("function", "y_true", "y_pred", "expected"), FORMULAS)
+def test_losses_are_their_formulas_with_the_right_gradient(function, y_true, y_pred, expected):
+    result = function(y_true, Tensor(y_pred))
+    assert result.dtype == np.float64
+    np.testing.assert_allclose(result.data, expected, rtol=1e-13)
+    check_gradients(lambda y_pred: function(y_true, y_pred), y_pred)
+
+
+def test_categorical_crossentropy_takes_rows_that_do_not_sum_to_one():
+    many = np.array([[1.0, 0, 1, 1], [0, 0, 0, 0], [0.2, 0.1, 0, 0]])
+    logits = LOGITS[:3]
+    expected = -(many * np.log(PROBABILITIES[:3])).sum(1)
+    for y_pred, from_logits in ((logits, True), (PROBABILITIES[:3], False)):
+        loss = partial(losses.categorical_crossentropy, many, from_logits=from_logits)
+        np.testing.assert_allclose(loss(y_pred).data, expected, rtol=1e-13)
+        check_gradients(loss, y_pred)
+
+
+@pytest.mark.parametrize("axis", [1, -2, 0])
+def test_crossentropies_find_the_classes_on_another_axis(axis):
+    logits = rng.normal(size=(4, 4, 3))
+    labels = rng.integers(0, 4, size=(4, 3))
+    one_hot = np.moveaxis(np.eye(4)[labels], -1, axis)
+    p = np.exp(logits) / np.exp(logits).sum(axis, keepdims=True)
+    expected = -(one_hot * np.log(p)).sum(axis)
+    for y_pred, from_logits in (
+        (logits, True),
+        (p, False),
+        (activations.softmax(logits, axis), False),
+    ):
+        for function, y in (
+            (losses.categorical_crossentropy, one_hot),
+            (losses.sparse_categorical_crossentropy, labels),
+            (losses.sparse_categorical_crossentropy, np.expand_dims(labels, axis)),
+        ):
+            result = function(y, y_pred, from_logits=from_logits, axis=axis)
+            np.testing.assert_allclose(result.data, expected, rtol=1e-12)
+    bits = np.moveaxis(np.eye(4)[labels], -1, 1)
+    result = losses.binary_crossentropy(bits, 0.5 * np.ones(bits.shape), axis=axis)
+    np.testing.assert_allclose(result.data, np.full(np.delete(bits.shape, axis), math.log(2)))
+
+
+# --- logits that an activation remembers ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("loss", "y_true", "activation", "expected"),
+    [
+        ("categorical_crossentropy", [[0, 1, 0]], "softmax", [[1, -1, 0]]),
+        ("sparse_categorical_crossentropy", [1], "softmax", [[1, -1, 0]]),
+        ("binary_crossentropy", [[0, 1, 0]], "sigmoid", [[1 / 3, -1 / 3, 0]]),
+    ],
+)
+def test_crossentropies_learn_on_from_a_saturated_wrong_answer(loss, y_true, activation, expected):
+    z = Tensor(np.float32([[60, -60, -60]]), requires_grad=True)
+    losses.get(loss)(y_true, activations.get(activation)(z)).backward()
+    np.testing.assert_allclose(z.grad, expected, atol=1e-6)
+
+
+def test_crossentropies_are_the_same_with_and_without_gradient():
+    z = Tensor([[60.0, 0, 0]], requires_grad=True)
+    loss = losses.CategoricalCrossentropy()
+    with no_grad():
+        without = loss([[0, 1, 0]], activations.softmax(z)).item()
+    assert without == loss([[0, 1, 0]], activations.softmax(z)).item() == 60
+
+
+def test_crossentropies_take_only_their_own_activation_for_logits():
+    # A softmax is no sigmoid: its logits must not be read as the other's.
+    p = activations.softmax(LOGITS)
+    expected = losses.binary_crossentropy(ONE_HOT, PROBABILITIES)
+    np.testing.assert_allclose(losses.binary_crossentropy(ONE_HOT, p).data, expected.data)
+    p = activations.sigmoid(LOGITS)
+    expected = losses.categorical_crossentropy(ONE_HOT, 1 / (1 + np.exp(-LOGITS)))
+    np.testing.assert_allclose(losses.categorical_crossentropy(ONE_HOT, p).data, expected.data)
+
+
+# --- reductions, weights, ignored classes --------------------------------------------------------
+
+VALUES = np.array([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]])
+
+
+def keep(y_true, y_pred):
+    """A loss that is given."""
+    return y_pred * 1.0
+
+
+@pytest.mark.parametrize(
+    ("reduction", "expected"),
+    [
+        ("sum_over_batch_size", (7 * 3 + 56 * 0.5) / 6),
+        ("mean", (7 * 3 + 56 * 0.5) / 6),
+        ("sum", 7 * 3 + 56 * 0.5),
+        ("mean_with_sample_weight", (7 * 3 + 56 * 0.5) / (3 * 3 + 3 * 0.5)),
+        ("none", VALUES * [[3], [0.5]]),
+        (None, VALUES * [[3], [0.5]]),
+    ],
+)
+@pytest.mark.parametrize("shape", [(2,), (2, 1), (2, 3)])
+def test_reductions_weigh_samples(reduction, expected, shape):
+    weight = np.broadcast_to([[3], [0.5]], (2, 3)) if shape == (2, 3) else [3, 0.5]
+    loss = losses.LossFunctionWrapper(keep, reduction)
+    result = loss(None, Tensor(VALUES), sample_weight=np.reshape(weight, shape))
+    np.testing.assert_allclose(result.data, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "mean_with_sample_weight"])
+def test_reductions_of_nothing_or_without_weight_are_zero(reduction):
+    loss = losses.LossFunctionWrapper(keep, reduction)
+    assert loss(None, Tensor(np.zeros((0, 3)))).item() == 0
+    assert loss(None, Tensor(VALUES), sample_weight=[0, 0]).item() == 0
+
+
+@given(
+    arrays(np.float64, array_shapes(min_dims=1, max_dims=3), elements=st.floats(-10, 10)),
+    st.sampled_from(["mean", "sum", "mean_with_sample_weight", None]),
+)
+def test_reductions_with_weights_of_one_are_those_without(values, reduction):
+    loss = losses.LossFunctionWrapper(keep, reduction)
+    plain = loss(None, Tensor(values))
+    weighted = loss(None, Tensor(values), sample_weight=np.ones(values.shape[0]))
+    np.testing.assert_allclose(weighted.data, plain.data, rtol=1e-13, atol=1e-13)
+
+
+def test_loss_of_a_dtype_is_reduced_in_it():
+    z = Tensor(np.float32([[0.1, 0.2]]), requires_grad=True)
+    result = losses.CategoricalCrossentropy(dtype="float64")([[0, 1]], activations.softmax(z))
+    assert result.dtype == np.float64
+    result.backward()
+    assert z.grad.dtype == np.float32
+    np.testing.assert_allclose(z.grad.sum(), 0, atol=1e-7)
+
+
+def test_sparse_crossentropy_ignores_a_class():
+    logits = rng.normal(size=(2, 3, 4))
+    labels = np.array([[2, -1, 0], [-1, -1, 3]])
+    valid = labels >= 0
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    each = np.where(valid, -np.log(np.take_along_axis(p, labels[..., None], -1)[..., 0]), 0)
+    options = {"from_logits": True, "ignore_class": -1}
+
+    function = losses.sparse_categorical_crossentropy
+    np.testing.assert_allclose(function(labels, logits, **options).data, each, rtol=1e-13)
+    check_gradients(lambda z: function(labels, z, **options), logits)
+
+    loss = losses.SparseCategoricalCrossentropy(**options)
+    for shape in (labels, labels[..., None]):
+        assert loss(shape, logits).item() == pytest.approx(each.sum() / 3)
+    weighted = loss(labels, logits, sample_weight=[2.0, 0.5]).item()
+    assert weighted == pytest.approx((each * [[2], [0.5]]).sum() / 3)
+    loss = losses.SparseCategoricalCrossentropy(**options, reduction="mean_with_sample_weight")
+    weighted = loss(labels, logits, sample_weight=[2.0, 0.5]).item()
+    assert weighted == pytest.approx((each * [[2], [0.5]]).sum() / (2 * 2 + 0.5))
+    assert loss(np.full((2, 3), -1), logits).item() == 0
+
+
+# --- shapes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["mse", "mae", "huber", "log_cosh", "bce", "crossentropy"])
+def test_losses_make_vectors_and_columns_agree(name):
+    y = np.array([1.0, 0, 1, 1, 0])
+    p = np.array([0.9, 0.2, 0.7, 0.4, 0.1])
+    expected = losses.get(name)(y[:, None], Tensor(p[:, None])).item()
+    assert losses.get(name)(y, Tensor(p[:, None])).item() == pytest.approx(expected, rel=1e-14)
+    assert losses.get(name)(y[:, None], Tensor(p)).item() == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "function"),
+    [
+        (BITS[:, :1], BIT_PROBABILITIES[:, :1], losses.binary_crossentropy),
+        (BITS[:, 0], BIT_PROBABILITIES[:, :1], losses.binary_crossentropy),
+        (LABELS, PROBABILITIES, losses.sparse_categorical_crossentropy),
+        (LABELS[:, None], PROBABILITIES, losses.sparse_categorical_crossentropy),
+        (ONE_HOT, PROBABILITIES, losses.categorical_crossentropy),
+    ],
+)
+def test_crossentropy_takes_the_one_that_fits_the_shapes(y_true, y_pred, function):
+    expected = function(y_true, y_pred).data
+    np.testing.assert_array_equal(losses.crossentropy(y_true, y_pred).data, expected)
+    assert losses.get("ce")(y_true, y_pred).item() == pytest.approx(expected.mean())
+
+
+# --- refusals, read aloud ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: losses.mean_squared_error(np.ones((4, 9)), np.ones((4, 10))),
+            "mean_squared_error: expected y_true to fit y_pred of shape (4, 10), got (4, 9)",
+        ),
+        (
+            lambda: losses.categorical_crossentropy(LABELS, PROBABILITIES),
+            "categorical_crossentropy: expected y_true to fit y_pred of shape (5, 4), got (5,); "
+            "integer labels need sparse_categorical_crossentropy",
+        ),
+        (
+            lambda: losses.sparse_categorical_crossentropy(ONE_HOT, PROBABILITIES),
+            "sparse_categorical_crossentropy: expected y_true to fit y_pred of shape (5, 4), "
+            "got (5, 4); one-hot labels need categorical_crossentropy",
+        ),
+        (
+            lambda: losses.sparse_categorical_crossentropy([0, 4, 1, 2, 3], PROBABILITIES),
+            "sparse_categorical_crossentropy: expected labels from 0 to 3, got 4",
+        ),
+        (
+            lambda: losses.sparse_categorical_crossentropy([0, -1, 1, 2, 3], LOGITS, True),
+            "sparse_categorical_crossentropy: expected labels from 0 to 3, got -1",
+        ),
+        (
+            lambda: losses.sparse_categorical_crossentropy([0, 1.5, 1, 2, 3], PROBABILITIES),
+            "sparse_categorical_crossentropy: expected integer labels, got 1.5",
+        ),
+        (
+            lambda: losses.mean_absolute_error([[np.nan]], [[1.0]]),
+            "mean_absolute_error: expected finite y_true, got NaN or infinity",
+        ),
+        (
+            lambda: losses.mean_absolute_error(1.0, 2.0),
+            "mean_absolute_error: expected at least one axis to reduce, got scalars",
+        ),
+        (
+            lambda: losses.mean_absolute_error(Tensor([1.0], requires_grad=True), [2.0]),
+            "mean_absolute_error: expected y_true without gradient, got a tensor that requires "
+            "one; write y_true.detach(), or exchange y_true and y_pred",
+        ),
+        (
+            lambda: losses.binary_crossentropy(BITS, BIT_PROBABILITIES, label_smoothing=1.5),
+            "binary_crossentropy: expected label_smoothing from 0 to 1, got 1.5",
+        ),
+        (lambda: losses.Huber(0), "Huber: expected delta > 0, got 0"),
+        (
+            lambda: losses.MeanSquaredError("average"),
+            "MeanSquaredError: expected reduction to be one of 'sum_over_batch_size', 'mean', "
+            "'sum', 'mean_with_sample_weight', 'none', None, got 'average'",
+        ),
+        (
+            lambda: losses.MeanSquaredError()(TARGETS, PREDICTIONS, sample_weight=np.ones(3)),
+            "mean_squared_error: expected sample_weight of shape (5,) or of its first axes, "
+            "got (3,)",
+        ),
+        (
+            lambda: losses.get("mean_square_error"),
+            "loss: expected a known name, got 'mean_square_error'; did you mean "
+            "'mean_squared_error' or 'mean_absolute_error'?",
+        ),
+    ],
+)
+def test_losses_refuse_with_a_reason(call, message):
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert str(caught.value) == message
+
+
+# --- names and losses of one's own ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("mse", losses.MeanSquaredError),
+        ("MSE", losses.MeanSquaredError),
+        ("mean_squared_error", losses.MeanSquaredError),
+        ("MeanSquaredError", losses.MeanSquaredError),
+        ("mae", losses.MeanAbsoluteError),
+        ("bce", losses.BinaryCrossentropy),
+        ("kld", losses.KLDivergence),
+        ("KLDivergence", losses.KLDivergence),
+        ("LogCosh", losses.LogCosh),
+        ("sparse_categorical_crossentropy", losses.SparseCategoricalCrossentropy),
+    ],
+)
+def test_get_knows_keras_names(name, kind):
+    assert type(losses.get(name)) is kind
+    assert losses.get(name).name == losses.NAMES[losses.get(name).name]().name
+
+
+def test_get_wraps_functions_and_leaves_losses():
+    def twice_the_error(y_true, y_pred):
+        return ops.mean(2 * ops.abs(y_pred - y_true), axis=-1)
+
+    loss = losses.get(twice_the_error)
+    assert loss.name == "twice_the_error"
+    assert loss([[1.0, 2.0]], Tensor([[2.0, 5.0]])).item() == 4
+    assert losses.get(loss) is loss
+    assert losses.get(None) is None
+    check_gradients(lambda p: loss(TARGETS, p), PREDICTIONS)
+
+
+def test_loss_of_ones_own_is_a_class_with_call():
+    class LargestError(losses.Loss):
+        def call(self, y_true, y_pred):
+            return ops.max(ops.abs(y_pred - y_true), axis=-1)
+
+    loss = LargestError()
+    assert loss.name == "largest_error"
+    assert loss(np.zeros((2, 2)), Tensor([[1.0, -3.0], [5.0, 0.0]])).item() == 4
+
+
+def test_loss_function_without_gradient_is_refused():
+    loss = losses.get(lambda y_true, y_pred: np.mean(y_pred.data, axis=-1))
+    with pytest.raises(TypeError, match=r"<lambda>: .* returns a Tensor, got ndarray; .*ops"):
+        loss(TARGETS, Tensor(PREDICTIONS))

@@ -1,0 +1,265 @@
+"""Metrics: which accuracy the shapes mean, running means with weights, names and directions."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from minigrad import losses, metrics
+from minigrad.core import Tensor
+
+rng = np.random.default_rng(0)
+SCORES = np.array([[0.1, 0.6, 0.3], [0.5, 0.2, 0.3], [0.2, 0.3, 0.5], [0.4, 0.4, 0.2]])
+LABELS = np.array([1, 2, 2, 0])  # right, wrong, right, right: the first of two largest counts
+ONE_HOT = np.eye(3)[LABELS]
+
+
+# --- one value per sample ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS[:, None], LABELS.astype(np.uint8)])
+def test_sparse_categorical_accuracy_compares_with_the_first_maximum(labels):
+    result = metrics.sparse_categorical_accuracy(labels, SCORES)
+    np.testing.assert_array_equal(result, [1, 0, 1, 1])
+
+
+def test_categorical_accuracy_compares_with_the_first_maximum():
+    np.testing.assert_array_equal(metrics.categorical_accuracy(ONE_HOT, SCORES), [1, 0, 1, 1])
+
+
+def test_binary_accuracy_counts_what_is_greater_than_the_threshold():
+    y_true = np.array([[1, 0], [0, 0], [1, 1]])
+    y_pred = np.array([[0.51, 0.5], [0.5, 0.49], [0.5, 0.9]])
+    np.testing.assert_array_equal(metrics.binary_accuracy(y_true, y_pred), [1, 1, 0.5])
+    np.testing.assert_array_equal(metrics.binary_accuracy(y_true, y_pred, 0.495), [0.5, 0.5, 1])
+
+
+@pytest.mark.parametrize(("k", "expected"), [(1, [1, 0, 1, 1]), (2, [1, 1, 1, 1])])
+def test_top_k_accuracies_look_among_the_k_largest(k, expected):
+    labels = np.array(
+        [1, 2, 2, 1]
+    )  # equal scores: both classes of the last row are among the first
+    result = metrics.sparse_top_k_categorical_accuracy(labels, SCORES, k)
+    np.testing.assert_array_equal(result, expected)
+    result = metrics.top_k_categorical_accuracy(np.eye(3)[labels], SCORES, k)
+    np.testing.assert_array_equal(result, expected)
+
+
+@given(
+    arrays(np.float64, (6, 7), elements=st.floats(-5, 5), unique=True),
+    arrays(np.int64, 6, elements=st.integers(0, 6)),
+    st.integers(1, 9),
+)
+def test_top_k_accuracy_is_membership_of_the_sorted_first_k(scores, labels, k):
+    expected = [label in np.argsort(-row)[:k] for label, row in zip(labels, scores, strict=True)]
+    result = metrics.sparse_top_k_categorical_accuracy(labels[:, None], scores, k)
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_top_k_accuracy_of_foreign_labels_and_of_nan_is_zero():
+    scores = np.array([[1.0, 2, 3], [1, 2, 3], [1, np.nan, 3]])
+    result = metrics.sparse_top_k_categorical_accuracy([-1, 3, 1], scores, k=3)
+    np.testing.assert_array_equal(result, [0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "function"),
+    [
+        (LABELS, SCORES, metrics.sparse_categorical_accuracy),
+        (LABELS[:, None], SCORES, metrics.sparse_categorical_accuracy),
+        (ONE_HOT, SCORES, metrics.categorical_accuracy),
+        (np.array([1, 0, 0]), np.array([[0.9], [0.2], [0.7]]), metrics.binary_accuracy),
+        (np.array([[1], [0], [0]]), np.array([[0.9], [0.2], [0.7]]), metrics.binary_accuracy),
+        (np.array([1, 0, 0]), np.array([0.9, 0.2, 0.7]), metrics.binary_accuracy),
+    ],
+)
+def test_accuracy_is_the_one_that_fits_the_shapes(y_true, y_pred, function):
+    expected = function(y_true, y_pred)
+    assert 0 < expected.mean() < 1
+    np.testing.assert_array_equal(metrics.accuracy(y_true, y_pred), expected)
+    metric = metrics.get("accuracy")
+    metric.update_state(y_true, y_pred)
+    assert metric.result() == expected.mean()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: metrics.categorical_accuracy(LABELS, SCORES),
+            "categorical_accuracy: expected y_true of y_pred's shape (4, 3), got (4,)",
+        ),
+        (
+            lambda: metrics.sparse_categorical_accuracy(LABELS[:3], SCORES),
+            "sparse_categorical_accuracy: expected integer labels of shape (4,), got (3,)",
+        ),
+        (
+            lambda: metrics.accuracy(np.ones(3), np.ones((4, 1))),
+            "binary_accuracy: expected y_true of y_pred's shape (4, 1), got (3, 1)",
+        ),
+        (
+            lambda: metrics.TopKCategoricalAccuracy(k=0),
+            "top_k_categorical_accuracy: expected k >= 1, got 0",
+        ),
+        (
+            lambda: metrics.get("acuracy"),
+            "metric: expected a known name, got 'acuracy'; did you mean 'accuracy' or "
+            "'binary_accuracy' or 'acc'?",
+        ),
+    ],
+)
+def test_metrics_refuse_with_a_reason(call, message):
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert str(caught.value) == message
+
+
+# --- running means -------------------------------------------------------------------------------
+
+
+@given(st.lists(arrays(np.float64, st.integers(0, 5), elements=st.floats(-9, 9)), max_size=6))
+def test_mean_over_batches_is_that_over_all_values(batches):
+    mean = metrics.Mean()
+    for batch in batches:
+        mean.update_state(batch)
+    together = np.concatenate([*batches, []])
+    expected = together.mean() if together.size else 0
+    assert mean.result() == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+def test_mean_weighs_samples():
+    mean = metrics.Mean()
+    mean.update_state([1.0, 2.0], sample_weight=[3.0, 0.5])
+    mean.update_state(np.float32(7), sample_weight=2)
+    assert mean.result() == pytest.approx((3 + 1 + 14) / 5.5)
+    mean.reset_state()
+    assert mean.result() == 0
+    mean.update_state([[1.0, 2.0], [3.0, 5.0]], sample_weight=[1.0, 2.0])  # a weight for each row
+    assert mean.result() == pytest.approx((3 + 16) / 6)
+
+
+def test_mean_refuses_weights_of_another_shape_by_name():
+    with pytest.raises(ValueError, match="accuracy: expected sample_weight of shape"):
+        metrics.get("accuracy").update_state(LABELS, SCORES, sample_weight=np.ones(3))
+
+
+def test_metric_result_is_a_float_and_starts_anew_after_a_reset():
+    metric = metrics.SparseCategoricalAccuracy()
+    assert metric.result() == 0
+    metric.update_state(LABELS[:2], SCORES[:2])
+    metric.update_state(LABELS[2:3], SCORES[2:3])
+    assert type(metric.result()) is float and metric.result() == pytest.approx(2 / 3)
+    metric.reset_state()
+    metric.update_state(LABELS[:2], SCORES[:2])
+    assert metric.result() == 0.5
+
+
+def test_metric_weighs_samples():
+    metric = metrics.CategoricalAccuracy()
+    metric.update_state(ONE_HOT, SCORES, sample_weight=[1, 2, 3, 0])
+    assert metric.result() == pytest.approx(4 / 6)
+
+
+# --- names, directions, losses as metrics --------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", losses.NAMES)
+def test_loss_names_are_metrics_that_go_down(name):
+    y_true, y_pred = (
+        np.array([[0, 1], [1, 0], [0, 1]]),
+        np.array([[0.2, 0.8], [0.6, 0.4], [0.5, 0.5]]),
+    )
+    if name.startswith("sparse"):
+        y_true = y_true.argmax(1)
+    metric = metrics.get(name)
+    metric.update_state(y_true[:2], y_pred[:2])
+    metric.update_state(y_true[2:], y_pred[2:])
+    assert metric.name == name
+    assert metric.direction == "down"
+    assert metric.result() == pytest.approx(losses.get(name)(y_true, y_pred).item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", metrics.NAMES)
+def test_accuracy_names_are_metrics_that_go_up(name):
+    metric = metrics.get(name)
+    assert metric.name == name
+    assert metric.direction == "up"
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"),
+    [
+        (metrics.BinaryAccuracy(threshold=0.7), "binary_accuracy"),
+        (metrics.CategoricalAccuracy(name="right"), "right"),
+        (metrics.SparseCategoricalAccuracy(), "sparse_categorical_accuracy"),
+        (metrics.TopKCategoricalAccuracy(k=2), "top_k_categorical_accuracy"),
+        (metrics.SparseTopKCategoricalAccuracy(k=2), "sparse_top_k_categorical_accuracy"),
+    ],
+)
+def test_metric_classes_have_names_and_options(metric, name):
+    assert metrics.get(metric) is metric
+    assert metric.name == name
+    assert metric.direction == "up"
+    if metric.options == {"threshold": 0.7}:
+        metric.update_state([[1], [1]], [[0.6], [0.8]])
+        assert metric.result() == 0.5
+    elif metric.options == {"k": 2}:
+        labels = np.array([1, 2, 2, 2])  # the last is the lowest score
+        metric.update_state(np.eye(3)[labels] if "sparse" not in name else labels, SCORES)
+        assert metric.result() == 0.75
+
+
+def test_get_wraps_functions_of_ones_own():
+    def largest(y_true, y_pred):
+        return np.max(y_pred, axis=-1)
+
+    metric = metrics.get(largest)
+    metric.update_state(LABELS, SCORES)
+    assert metric.name == "largest"
+    assert metric.direction is None
+    assert metric.result() == pytest.approx(0.5)
+
+
+def test_get_takes_loss_functions_losses_and_classes():
+    assert metrics.get(losses.mean_squared_error).direction == "down"
+    metric = metrics.get(losses.MeanAbsoluteError())
+    metric.update_state(np.zeros((2, 2)), np.array([[1.0, 3.0], [2.0, 0.0]]))
+    assert (metric.name, metric.direction, metric.result()) == ("mean_absolute_error", "down", 1.5)
+    assert isinstance(metrics.get(metrics.BinaryAccuracy), metrics.BinaryAccuracy)
+    assert metrics.get(None) is None
+
+
+def test_metric_of_a_loss_records_no_graph():
+    y_pred = Tensor([[0.5, 0.5]], requires_grad=True)
+    seen = []
+
+    def watched(y_true, y_pred):
+        values = losses.mean_squared_error(y_true, y_pred)
+        seen.append(values.requires_grad)
+        return values
+
+    metrics.get(watched).update_state([[1.0, 0.0]], y_pred)
+    assert seen == [False]
+
+
+def test_metric_of_ones_own_is_a_class():
+    class Largest(metrics.Metric):
+        direction = "up"
+
+        def __init__(self):
+            super().__init__()
+            self.reset_state()
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.value = max(self.value, y_pred.max())
+
+        def result(self):
+            return self.value
+
+        def reset_state(self):
+            self.value = 0.0
+
+    metric = metrics.get(Largest)
+    metric.update_state(LABELS, SCORES)
+    assert (metric.name, metric.result()) == ("largest", 0.6)

@@ -1,0 +1,95 @@
+"""One default generator: the same seed, the same seeds after it; no seed, never the same."""
+
+import random as python_random
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from minigrad import random, utils
+
+
+def test_set_random_seed_repeats_all_three_generators():
+    draws = []
+    for _ in range(2):
+        random.set_random_seed(7)
+        draws.append(
+            (
+                random.next_seed(),
+                random.generator().random(3).tolist(),
+                np.random.rand(3).tolist(),
+                python_random.random(),
+            )
+        )
+    assert draws[0] == draws[1]
+
+
+def test_set_random_seed_of_another_seed_differs():
+    random.set_random_seed(7)
+    first = random.next_seed()
+    random.set_random_seed(8)
+    assert random.next_seed() != first
+
+
+def test_next_seed_is_a_new_64_bit_int_each_time():
+    seeds = [random.next_seed() for _ in range(200)]
+    assert len(set(seeds)) == len(seeds)
+    assert all(type(seed) is int and 0 <= seed < 2**64 for seed in seeds)
+    assert max(seeds) > 2**63 > min(seeds)
+
+
+def test_generator_of_a_seed_is_the_same_and_draws_nothing_from_the_default():
+    random.set_random_seed(3)
+    expected = random.next_seed()
+    random.set_random_seed(3)
+    assert random.generator(11).random() == random.generator(11).random()
+    assert random.next_seed() == expected
+
+
+def test_next_seed_without_a_seed_differs_between_processes():
+    command = [sys.executable, "-c", "from minigrad import random; print(random.next_seed())"]
+    seeds = {subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2)}
+    assert len(seeds) == 2
+
+
+def test_next_seed_from_many_threads_never_repeats():
+    seeds = []
+    threads = [
+        threading.Thread(target=lambda: seeds.extend(random.next_seed() for _ in range(300)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(seeds)) == 8 * 300
+
+
+def test_set_random_seed_takes_numpy_integers():
+    random.set_random_seed(np.uint8(5))
+    first = random.next_seed()
+    random.set_random_seed(5)
+    assert random.next_seed() == first
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_set_random_seed_refuses_seeds_out_of_range(seed):
+    with pytest.raises(ValueError, match=rf"set_random_seed: .* 0 to 4294967295, got {seed}"):
+        random.set_random_seed(seed)
+
+
+@pytest.mark.parametrize("seed", [None, 1.0, True, "1"])
+def test_set_random_seed_refuses_other_types(seed):
+    with pytest.raises(TypeError, match="set_random_seed: expected an integer seed"):
+        random.set_random_seed(seed)
+
+
+def test_generator_refuses_a_seed_out_of_range():
+    with pytest.raises(ValueError, match="generator: expected a seed from 0 to"):
+        random.generator(-1)
+
+
+def test_utils_has_set_random_seed_too():
+    assert utils.set_random_seed is random.set_random_seed

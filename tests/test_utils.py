@@ -1,0 +1,177 @@
+"""Names and their near misses, labels, norms, and the shapes of labels and weights."""
+
+import numpy as np
+import pytest
+
+from minigrad.utils import normalize, registry, to_categorical
+from minigrad.utils.arrays import as_labels, match_ranks, match_weights
+
+# --- registry ------------------------------------------------------------------------------------
+
+
+class HeNormal:
+    def __call__(self):
+        return "called"
+
+
+class Adam:
+    """Not callable, as optimizers are."""
+
+
+def relu():
+    return "relu"
+
+
+TABLE = {"he_normal": HeNormal, "relu": relu, "adam": Adam}
+
+
+@pytest.mark.parametrize("name", ["he_normal", "HeNormal", "henormal", "HE_NORMAL"])
+def test_registry_takes_names_in_any_case(name):
+    assert isinstance(registry.get("initializer", name, TABLE), HeNormal)
+
+
+def test_registry_returns_functions_and_instances_and_none_as_they_are():
+    initializer, adam = HeNormal(), Adam()
+    assert registry.get("activation", "relu", TABLE) is relu
+    assert registry.get("activation", relu, TABLE) is relu
+    assert registry.get("initializer", initializer, TABLE) is initializer
+    assert registry.get("optimizer", adam, TABLE, base=Adam) is adam
+    assert registry.get("activation", None, TABLE) is None
+
+
+def test_registry_instantiates_a_class():
+    assert isinstance(registry.get("optimizer", Adam, TABLE), Adam)
+
+
+def test_registry_answers_a_near_miss_with_the_name_meant():
+    with pytest.raises(ValueError) as caught:
+        registry.get("initializer", "HeNorml", TABLE)
+    assert str(caught.value) == (
+        "initializer: expected a known name, got 'HeNorml'; did you mean 'he_normal'?"
+    )
+
+
+def test_registry_lists_the_names_when_none_is_near():
+    with pytest.raises(ValueError, match="got 'xyz'; known names: he_normal, relu, adam"):
+        registry.get("initializer", "xyz", TABLE)
+
+
+@pytest.mark.parametrize("identifier", [3, 2.5, Adam(), ["relu"]])
+def test_registry_refuses_other_types(identifier):
+    with pytest.raises(TypeError, match="activation: expected a name, a class or a callable"):
+        registry.get("activation", identifier, TABLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Dense", "dense"),
+        ("Conv2D", "conv2d"),
+        ("MaxPooling2D", "max_pooling2d"),
+        ("GlobalAveragePooling2D", "global_average_pooling2d"),
+        ("BatchNormalization", "batch_normalization"),
+        ("ReLU", "re_lu"),  # as Keras has it
+        ("LeakyReLU", "leaky_re_lu"),
+        ("KLDivergence", "kl_divergence"),
+    ],
+)
+def test_to_snake_case_is_that_of_keras(name, expected):
+    assert registry.to_snake_case(name) == expected
+
+
+# --- labels --------------------------------------------------------------------------------------
+
+
+def test_to_categorical_makes_one_hot_rows_of_float64():
+    rows = to_categorical([2, 0, 1])
+    assert rows.dtype == np.float64
+    np.testing.assert_array_equal(rows, [[0, 0, 1], [1, 0, 0], [0, 1, 0]])
+
+
+def test_to_categorical_drops_a_last_axis_of_one_and_takes_num_classes():
+    labels = np.array([[[1], [4]], [[0], [3]], [[2], [2]]], np.uint8)  # (3, 2, 1)
+    rows = to_categorical(labels, num_classes=7)
+    assert rows.shape == (3, 2, 7)
+    np.testing.assert_array_equal(rows.argmax(-1), labels[..., 0])
+    np.testing.assert_array_equal(rows.sum(-1), np.ones((3, 2)))
+
+
+def test_to_categorical_of_a_scalar_is_one_row():
+    np.testing.assert_array_equal(to_categorical(1, 3), [0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "num_classes", "message"),
+    [
+        ([0, 3], 3, "labels from 0 to 2, got 3"),
+        ([0, -1], None, "labels from 0 to 0, got -1"),
+        ([0.0, 1.5], None, "expected integer labels, got 1.5"),
+        ([], None, "expected num_classes"),
+    ],
+)
+def test_to_categorical_refuses_other_labels(labels, num_classes, message):
+    with pytest.raises(ValueError, match=f"to_categorical: .*{message}"):
+        to_categorical(labels, num_classes)
+
+
+def test_as_labels_takes_whole_floats_and_refuses_what_is_no_number():
+    assert as_labels("loss", np.float32([2, 0])).tolist() == [2, 0]
+    for value in (np.nan, np.inf, 0.5):
+        with pytest.raises(ValueError, match=f"loss: expected integer labels, got {value}"):
+            as_labels("loss", [1.0, value])
+    with pytest.raises(TypeError, match="loss: expected integer labels, got <U3"):
+        as_labels("loss", ["cat"])
+
+
+# --- norms ---------------------------------------------------------------------------------------
+
+
+def test_normalize_gives_vectors_of_norm_one_and_leaves_zeros():
+    x = np.array([[3.0, 4.0], [0.0, 0.0], [-6.0, 8.0]])
+    np.testing.assert_allclose(normalize(x), [[0.6, 0.8], [0, 0], [-0.6, 0.8]], rtol=1e-15)
+    np.testing.assert_allclose(normalize(x, axis=0, order=1)[:, 0], [1 / 3, 0, -2 / 3], rtol=1e-15)
+    np.testing.assert_allclose(normalize([3, 4]), [0.6, 0.8], rtol=1e-15)
+
+
+# --- shapes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ((5,), (5, 1), (5, 1)),
+        ((5, 3), (5, 3, 1), (5, 3)),
+        ((), (1,), ()),
+        ((5,), (5,), (5,)),
+    ],
+)
+def test_match_ranks_makes_shapes_agree_in_either_order(first, second, expected):
+    x, y = np.zeros(first), np.ones(second)
+    for a, b in (match_ranks(x, y), match_ranks(y, x)[::-1]):
+        assert a.shape == b.shape == expected
+        assert not a.any() and b.all()  # and neither took the other's place
+
+
+def test_match_ranks_leaves_shapes_that_differ_otherwise():
+    x, y = match_ranks(np.zeros(5), np.zeros((5, 3)))
+    assert (x.shape, y.shape) == ((5,), (5, 3))
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (5, 1), (5, 3), (5, 3, 1)])
+def test_match_weights_broadcasts_weights_of_the_first_axes(shape):
+    weights = np.arange(1.0, 1 + np.prod(shape, dtype=int)).reshape(shape)
+    matched = match_weights("loss", weights, (5, 3))
+    expected = weights.reshape(shape[:2] + (1,) * (2 - len(shape)))
+    np.testing.assert_array_equal(matched, expected)
+    np.broadcast_shapes(matched.shape, (5, 3))
+
+
+@pytest.mark.parametrize("shape", [(3,), (5, 2), (5, 3, 2)])
+def test_match_weights_refuses_other_shapes(shape):
+    with pytest.raises(ValueError, match=r"loss: expected sample_weight of shape \(5, 3\) or"):
+        match_weights("loss", np.ones(shape), (5, 3))
+
+
+def test_match_weights_refuses_nan():
+    with pytest.raises(ValueError, match="loss: expected finite sample_weight"):
+        match_weights("loss", [1.0, np.nan], (2,))
