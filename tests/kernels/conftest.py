@@ -300,22 +300,22 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("first_case", firsts.values(), ids=firsts.keys())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def compiled():
     return COMPILED
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def twins():
     return TWINS
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cases():
     return CASES
 
 
-@pytest.fixture(params=["compiled", "reference"])
+@pytest.fixture(scope="session", params=["compiled", "reference"])
 def kernels(request):
     """Both implementations in turn, for tests of what a kernel means."""
     return SimpleNamespace(**(COMPILED if request.param == "compiled" else TWINS))
