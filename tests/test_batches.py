@@ -1,0 +1,219 @@
+"""Tests of how data become batches."""
+
+import numpy as np
+import pytest
+
+from minigrad.core import Tensor
+from minigrad.utils.batches import Batches, class_weights_of, is_array_like, split
+
+
+def arrays(n):
+    """Samples that carry their number."""
+    return np.arange(3 * n).reshape(n, 3), np.arange(n), np.arange(n) / 2
+
+
+def numbers(batches):
+    """The labels of an epoch's batches, as lists."""
+    return [y.tolist() for _, y, _ in batches.epoch()]
+
+
+def test_batches_are_slices_in_order_and_the_last_one_is_smaller():
+    x, y, weight = arrays(7)
+    batches = Batches(x, y, weight, batch_size=3)
+    found = list(batches.epoch())
+    assert batches.steps == len(found) == 3
+    assert batches.num_samples == 7
+    for i, batch in enumerate(found):
+        for part, whole in zip(batch, (x, y, weight), strict=True):
+            assert np.array_equal(part, whole[3 * i : 3 * i + 3])
+            assert np.shares_memory(part, whole)
+            assert part.dtype == whole.dtype
+    assert len(found[-1][0]) == 1
+
+
+@pytest.mark.parametrize(("n", "steps"), [(32, 1), (33, 2), (1, 1), (0, 0)])
+def test_default_batch_size_is_32(n, steps):
+    batches = Batches(*arrays(n))
+    assert batches.steps == len(list(batches.epoch())) == steps
+
+
+def test_without_batch_size_the_data_last_for_the_steps():
+    assert numbers(Batches(*arrays(7), steps=3)) == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_missing_parts_are_none():
+    x, _, _ = arrays(4)
+    assert [(y, weight) for _, y, weight in Batches(x, batch_size=3).epoch()] == [(None, None)] * 2
+
+
+def test_shuffling_draws_a_new_order_for_every_epoch_and_keeps_samples_together():
+    x, y, weight = arrays(23)
+    batches = Batches(x, y, weight, 5, generator=np.random.default_rng(3))
+    orders = []
+    for _ in range(3):
+        epoch = list(batches.epoch())
+        order = np.concatenate([y for _, y, _ in epoch])
+        assert np.array_equal(np.concatenate([x for x, _, _ in epoch]), x[order])
+        assert np.array_equal(np.concatenate([weight for _, _, weight in epoch]), weight[order])
+        assert sorted(order) == list(range(23))
+        orders.append(tuple(order))
+    assert len({*orders, tuple(range(23))}) == 4
+    again = Batches(x, y, weight, 5, generator=np.random.default_rng(3))
+    assert [i for batch in numbers(again) for i in batch] == list(orders[0])
+
+
+def test_lists_tensors_and_foreign_arrays_are_samples():
+    class Foreign:
+        def __array__(self, dtype=None, copy=None):
+            return np.ones((2, 3), np.uint8)
+
+    for x in ([[1, 2, 3], [4, 5, 6]], Tensor(np.ones((2, 3))), Foreign(), ((1, 2, 3), (4, 5, 6))):
+        ((batch, _, _),) = Batches(x).epoch()
+        assert batch.shape == (2, 3)
+    assert not is_array_like(iter([]))
+
+
+def test_lengths_that_differ_are_named():
+    x, y, weight = arrays(3)
+    with pytest.raises(ValueError, match="Data cardinality is ambiguous") as error:
+        Batches(x, y[:2], weight)
+    assert str(error.value).endswith(
+        "the same number of samples. 'x' sizes: 3\n'y' sizes: 2\n'sample_weight' sizes: 3\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"x": 5.0}, r"Unrecognized data type: x=5.0 \(of type <class 'float'>\)"),
+        ({"x": "digits"}, "Unrecognized data type"),
+        ({"x": None}, "Unrecognized data type"),
+        ({"x": {"a": [1]}}, "Unrecognized data type"),
+        ({"x": np.float32(1)}, "x: expected an array of samples, got the number 1.0"),
+        ({"x": [1], "batch_size": 0}, "batch_size: expected a positive int, got 0"),
+        ({"x": iter([]), "y": [1]}, "`y` should not be passed"),
+        ({"x": iter([]), "sample_weight": [1]}, "`sample_weight` should not be passed"),
+        (
+            {"x": [1], "y": [1], "sample_weight": [1], "class_weight": {0: 1}},
+            "You cannot `class_weight` and `sample_weight` at the same time.",
+        ),
+    ],
+)
+def test_useless_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Batches(**arguments)
+
+
+# --- iterables of batches ------------------------------------------------------------------------
+
+
+def generate(n):
+    for i in range(n):
+        yield np.full((2, 3), i), np.array([i, i])
+
+
+def test_generator_of_batches_is_read_to_its_end():
+    batches = Batches(generate(3))
+    assert batches.steps is None
+    assert batches.num_samples is None
+    assert numbers(batches) == [[0, 0], [1, 1], [2, 2]]
+
+
+def test_steps_take_a_generator_on_from_where_the_last_epoch_ended():
+    batches = Batches(generate(5), steps=2)
+    assert numbers(batches) == [[0, 0], [1, 1]]
+    assert numbers(batches) == [[2, 2], [3, 3]]
+    with pytest.warns(UserWarning, match="Your input ran out of data; interrupting training"):
+        assert numbers(batches) == [[4, 4]]
+    with pytest.warns(UserWarning, match="ran out of data"):
+        assert numbers(batches) == []
+
+
+def test_exhausted_generator_warns():
+    batches = Batches(generate(1))
+    numbers(batches)
+    with pytest.warns(UserWarning, match="ran out of data"):
+        assert numbers(batches) == []
+
+
+def test_steps_begin_arrays_anew_once_they_are_used_up():
+    batches = Batches(*arrays(6), batch_size=2, steps=3)
+    assert numbers(batches) == numbers(batches) == [[0, 1], [2, 3], [4, 5]]
+    batches = Batches(*arrays(6), batch_size=2, steps=2)
+    assert numbers(batches) == [[0, 1], [2, 3]]
+    with pytest.warns(UserWarning, match="ran out of data"):
+        assert numbers(batches) == [[4, 5]]
+    assert numbers(batches) == [[0, 1], [2, 3]]
+
+
+def test_object_with_a_length_and_items_gives_that_many_batches():
+    class Dataset:
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, i):
+            return np.full((1, 3), i), np.array([i])
+
+    batches = Batches(Dataset())
+    assert batches.steps == 2
+    assert numbers(batches) == numbers(batches) == [[0], [1]]
+
+
+def test_batch_may_have_one_two_or_three_parts():
+    x, y, weight = arrays(2)
+    for batch, expected in [(x, 1), ((x,), 1), ([x, y], 2), ((x, y, weight), 3)]:
+        ((*parts,),) = Batches(iter([batch])).epoch()
+        assert sum(part is not None for part in parts) == expected
+        assert np.array_equal(parts[0], x)
+    with pytest.raises(ValueError, match="got 4 parts"):
+        list(Batches(iter([(x, y, weight, 4)])).epoch())
+
+
+def test_environment_limits_the_steps(monkeypatch):
+    monkeypatch.setenv("KERAS_MAX_STEPS_PER_EPOCH", "2")
+    assert numbers(Batches(*arrays(6), batch_size=1)) == [[0], [1]]
+    assert Batches(*arrays(1), batch_size=1).steps == 1
+    assert numbers(Batches(generate(5))) == [[0, 0], [1, 1]]
+
+
+# --- splitting and weighting ---------------------------------------------------------------------
+
+
+def test_split_cuts_off_the_last_samples_as_views():
+    data = arrays(10)
+    first, last = split(*data, 0.25)
+    for whole, a, b in zip(data, first, last, strict=True):
+        assert np.array_equal(a, whole[:7])  # floor(10 * 0.75)
+        assert np.array_equal(b, whole[7:])
+        assert np.shares_memory(a, whole)
+    assert split(data[0], None, None, 0.25)[1][1:] == (None, None)
+
+
+@pytest.mark.parametrize("fraction", [1.0, -0.01, 1.5])
+def test_split_into_nothing_is_refused(fraction):
+    with pytest.raises(ValueError, match="Training data contains 10 samples, which is not suffic"):
+        split(*arrays(10), fraction)
+
+
+def test_split_needs_arrays():
+    with pytest.raises(ValueError, match="only supported for tensors or NumPy arrays"):
+        split(generate(3), None, None, 0.5)
+
+
+def test_class_weights_look_up_labels_and_one_hot_rows():
+    labels = np.array([2, 0, 1, 2, 3])
+    expected = np.array([5, 0.5, 1, 5, 1], np.float32)
+    for y in (labels, labels[:, None], np.eye(4)[labels], labels.astype(np.uint8)):
+        weights = class_weights_of(y, {0: 0.5, 2: 5.0})
+        assert weights.dtype == np.float32
+        assert np.array_equal(weights, expected)
+
+
+def test_class_weights_become_sample_weights_of_arrays_and_of_batches():
+    x, y, weight = arrays(4)
+    ((_, _, found),) = Batches(x, y, class_weight={3: 9}).epoch()
+    assert found.tolist() == [1, 1, 1, 9]
+    ((_, _, found),) = Batches(iter([(x, y)]), class_weight={3: 9}).epoch()
+    assert found.tolist() == [1, 1, 1, 9]
+    with pytest.raises(ValueError, match="at the same time"):
+        list(Batches(iter([(x, y, weight)]), class_weight={3: 9}).epoch())

@@ -1,0 +1,226 @@
+"""Tests of what fit, evaluate and predict print, with a clock and a screen of our own."""
+
+import io
+import os
+import re
+import sys
+
+import pytest
+
+from minigrad.utils import progress
+from minigrad.utils.progress import Progress, can_print, can_redraw
+
+
+class Screen(io.TextIOWrapper):
+    """A standard output that says it is a terminal."""
+
+    def __init__(self, encoding="utf-8"):
+        super().__init__(io.BytesIO(), encoding=encoding, newline="")
+
+    def isatty(self):
+        return True
+
+    @property
+    def text(self):
+        self.flush()
+        return self.buffer.getvalue().decode(self.encoding)
+
+    @property
+    def plain(self):
+        """The text without colours."""
+        return re.sub(r"\x1b\[\d+m", "", self.text)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """``clock(seconds)`` lets that much time pass."""
+
+    class Clock:
+        now = 100.0
+
+        def __call__(self, seconds):
+            self.now += seconds
+
+    clock = Clock()
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: clock.now)
+    return clock
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    """``screen(columns, encoding)`` makes the standard output a terminal of that width."""
+
+    def make(columns=80, encoding="utf-8"):
+        terminal = Screen(encoding)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        size = os.terminal_size((columns, 24))
+        monkeypatch.setattr(progress.shutil, "get_terminal_size", lambda: size)
+        return terminal
+
+    return make
+
+
+def run(clock, steps, target, redraw, seconds=1.0, logs=None):
+    """Make some steps of a given duration, the first one twice as long."""
+    bar = Progress(target, redraw)
+    for step in range(1, steps + 1):
+        clock(seconds * 2 if step == 1 else seconds)
+        bar.update(step, logs or {})
+    return bar
+
+
+def test_line_is_keras_line(clock, capsys):
+    bar = run(clock, 5, 5, redraw=False)
+    bar.finish({"accuracy": 0.10417, "loss": 2.675, "val_accuracy": 0.0625})
+    assert capsys.readouterr().out == (
+        "5/5 - 6s - 1s/step - accuracy: 0.1042 - loss: 2.6750 - val_accuracy: 0.0625\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(2.6, "3s/step"), (1.0, "1s/step"), (0.0351, "35ms/step"), (0.00099, "990us/step")],
+)
+def test_time_per_step_has_the_fitting_unit_and_leaves_out_the_first_step(
+    clock, capsys, seconds, text
+):
+    run(clock, 3, 3, redraw=False, seconds=seconds).finish({})
+    assert capsys.readouterr().out.endswith(f" - {text}\n")
+
+
+def test_a_single_step_counts_whole(clock, capsys):
+    run(clock, 1, 1, redraw=False, seconds=2.0).finish({})
+    assert capsys.readouterr().out == "1/1 - 4s - 4s/step\n"
+
+
+def test_no_step_at_all_prints_a_line(clock, capsys):
+    Progress(0, redraw=False).finish({"loss": 0.0})
+    assert capsys.readouterr().out == "0/0 - 0s - 0s/step - loss: 0.0000e+00\n"
+
+
+def test_small_values_are_written_with_an_exponent(clock, capsys, screen):
+    logs = {"a": 0.001, "b": 0.00101, "c": -2.5, "d": float("nan")}
+    run(clock, 2, 2, redraw=False).finish(logs)
+    line = capsys.readouterr().out
+    assert line.endswith(" - a: 1.0000e-03 - b: 0.0010 - c: -2.5000e+00 - d: nan\n")
+    terminal = screen(columns=200)
+    run(clock, 2, 2, redraw=True).finish(logs)
+    assert terminal.text.endswith(" - a: 1.0000e-03 - b: 0.0010 - c: -2.5000 - d: nan\n")
+
+
+def test_bar_is_keras_bar_without_backspaces(clock, screen):
+    terminal = screen()
+    bar = Progress(40, redraw=True)
+    clock(0.5)
+    bar.update(10, {"loss": 0.5})
+    clock(1.5)
+    bar.step = 40
+    bar.finish({"loss": 0.25, "val_loss": 0.125})
+    assert terminal.text == (
+        "\r\x1b[1m10/40\x1b[0m \x1b[32m━━━━━\x1b[0m\x1b[37m━━━━━━━━━━━━━━━\x1b[0m \x1b[1m1s\x1b[0m"
+        " 50ms/step - loss: 0.5000"
+        "\r\x1b[1m40/40\x1b[0m \x1b[32m━━━━━━━━━━━━━━━━━━━━\x1b[0m\x1b[37m\x1b[0m \x1b[1m2s\x1b[0m"
+        " 50ms/step - loss: 0.2500 - val_loss: 0.1250\n"
+    )
+
+
+def test_count_is_right_aligned_to_the_target(clock, screen):
+    terminal = screen()
+    run(clock, 1, 1000, redraw=True)
+    assert terminal.plain.startswith("\r   1/1000 ━━━━━━━━━━━━━━━━━━━━ ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.5, "29s"), (1.2, "1:10"), (70.0, "1:08:50"), (100, "1:38:20")]
+)
+def test_remaining_time_has_the_fitting_form(clock, screen, seconds, text):
+    terminal = screen()
+    bar = Progress(61, redraw=True)
+    bar.update(1, {})
+    clock(seconds)
+    bar.update(2, {})
+    assert terminal.plain.rpartition("\r")[2].split()[2] == text
+
+
+def test_bar_is_redrawn_at_most_every_twentieth_of_a_second(clock, screen):
+    terminal = screen()
+    bar = run(clock, 100, 100, redraw=True, seconds=0.01)
+    assert 17 <= terminal.text.count("\r") <= 21
+    bar.finish({})
+    assert terminal.plain.rpartition("\r")[2].startswith("100/100 ")
+
+
+def test_shorter_bar_wipes_out_the_longer_one(clock, screen):
+    terminal = screen()
+    bar = run(clock, 1, 3, redraw=True, logs={"loss": 0.5, "accuracy": 0.25})
+    clock(1)
+    bar.update(2, {})
+    first, second = terminal.plain.split("\r")[1:]
+    assert len(second) == len(first)
+    assert second.endswith("1s/step" + " " * len(" - loss: 0.5000 - accuracy: 0.2500"))
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_running_bar_never_wraps(clock, screen, columns):
+    terminal = screen(columns)
+    logs = {f"a_metric_with_a_long_name_{i}": 0.5 for i in range(9)}
+    bar = run(clock, 5, 1000, redraw=True, logs=logs)
+    for line in terminal.plain.split("\r")[1:]:
+        assert 30 < len(line) < columns
+    bar.finish(logs)
+    assert "name_8: 0.5000\n" in terminal.text
+
+
+def test_bar_in_a_notebook_has_any_width(clock, monkeypatch):
+    notebook = Notebook()
+    monkeypatch.setattr(sys, "stdout", notebook)
+    run(clock, 1, 9, redraw=can_redraw(), logs={"a_long_name" * 20: 0.5})
+    assert notebook.getvalue().endswith("name: 0.5000")
+
+
+def test_unknown_target_shows_the_steps_done(clock, screen):
+    terminal = screen()
+    bar = run(clock, 3, None, redraw=True)
+    assert terminal.plain.endswith("\r      3/Unknown 4s 1s/step")
+    bar.finish({})
+    assert terminal.plain.rpartition("\r")[2].startswith("3/3 ━━━━━━━━━━━━━━━━━━━━ 4s 1s/step")
+
+
+def test_bar_is_ascii_where_the_encoding_has_no_lines(clock, screen):
+    terminal = screen(encoding="cp1252")
+    run(clock, 1, 4, redraw=True)
+    assert terminal.plain.startswith("\r1/4 =====...............")
+    assert can_print("é")
+    assert not can_print("━")
+
+
+def test_interrupted_bar_ends_its_line_once(clock, screen):
+    terminal = screen()
+    bar = run(clock, 2, 3, redraw=True)
+    bar.interrupt()
+    bar.interrupt()
+    assert terminal.text.count("\n") == 1
+    bar = run(clock, 3, 3, redraw=True)
+    bar.finish({})
+    bar.interrupt()
+    assert terminal.text.count("\n") == 2
+
+
+class Notebook(io.StringIO):
+    """What ipykernel puts in the place of the standard output."""
+
+
+Notebook.__module__ = "ipykernel.iostream"
+
+
+def test_only_a_terminal_or_a_notebook_can_redraw(monkeypatch, screen):
+    monkeypatch.setenv("TERM", "xterm")
+    for stdout, expected in [(Screen(), True), (Notebook(), True), (io.StringIO(), False)]:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert can_redraw() is expected
+    monkeypatch.setattr(sys, "stdout", None)
+    assert not can_redraw()
+    assert can_print("━")
+    screen()
+    monkeypatch.setenv("TERM", "dumb")
+    assert not can_redraw()
