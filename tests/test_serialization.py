@@ -1,0 +1,386 @@
+"""Weight files: there and back, whole or not at all, and every mismatch in one error."""
+
+import os
+import pickle
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from minigrad import layers, serialization
+
+try:
+    import h5py
+except ImportError:
+    h5py = None
+
+needs_h5py = pytest.mark.skipif(h5py is None, reason="h5py is not installed")
+ENDINGS = [".npz", pytest.param(".weights.h5", marks=needs_h5py)]
+
+
+def network(seed=1, units=3):
+    """Built layers with automatic names as a model gives them, and random weights."""
+    stack = [
+        layers.Conv2D(2, 3, name="first"),
+        layers.BatchNormalization(),
+        layers.Flatten(),
+        layers.Dropout(0.5),
+        layers.Dense(units),
+        layers.Dense(4, name="dense_1"),
+    ]
+    shape = (None, 5, 4, 1)
+    for layer in stack:
+        layer.build(shape)
+        shape = layer.compute_output_shape(shape)
+    generator = np.random.default_rng(seed)
+    for weight in weights_of(stack):
+        weight.assign(generator.normal(size=weight.shape))
+    return stack
+
+
+def weights_of(stack):
+    return [weight for layer in stack for weight in layer.weights]
+
+
+def values_of(stack):
+    return [weight.data.copy() for weight in weights_of(stack)]
+
+
+def assert_same(actual, expected):
+    for a, b in zip(actual, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+# --- there and back ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_weights_come_back_as_they_went(ending, tmp_path):
+    saved, loaded = network(seed=1), network(seed=2)
+    path = tmp_path / f"weights{ending}"
+    serialization.save_weights(saved, path)
+    identities = [id(weight.data) for weight in weights_of(loaded)]
+    serialization.load_weights(loaded, path)
+    assert_same(values_of(loaded), values_of(saved))
+    assert [id(weight.data) for weight in weights_of(loaded)] == identities  # optimizers hold them
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_arrays_come_back_as_they_went(ending, tmp_path):
+    arrays = {
+        "optimizer/iterations": np.int64(2**60),
+        "dense/kernel": np.arange(6.0).reshape(2, 3).T,  # not C-contiguous
+        "file": np.zeros((0, 3), np.float32),
+        "umlaut/ä": np.float32(0.1),
+    }
+    path = str(tmp_path / f"state{ending}")
+    serialization.save_arrays(path, arrays)
+    loaded = serialization.load_arrays(path)
+    assert set(loaded) == set(arrays)
+    for key, array in arrays.items():
+        assert loaded[key].dtype == array.dtype
+        np.testing.assert_array_equal(loaded[key], array)
+
+
+def test_npz_opens_with_numpy_by_the_paths_of_parameters(tmp_path):
+    stack = network()
+    serialization.save_weights(stack, tmp_path / "w.npz")
+    with np.load(tmp_path / "w.npz") as arrays:
+        assert arrays.files == [
+            "first/kernel",
+            "first/bias",
+            "batch_normalization/gamma",
+            "batch_normalization/beta",
+            "batch_normalization/moving_mean",
+            "batch_normalization/moving_variance",
+            "dense/kernel",
+            "dense/bias",
+            "dense_1/kernel",
+            "dense_1/bias",
+        ]
+        assert_same([arrays[key] for key in arrays.files], values_of(stack))
+
+
+def test_npz_written_by_numpy_is_read(tmp_path):
+    stack = network()
+    arrays = {weight.path: weight.data * 2 for weight in weights_of(stack)}
+    np.savez_compressed(tmp_path / "w.npz", **arrays)
+    serialization.load_weights(stack, tmp_path / "w.npz")
+    assert_same(values_of(stack), arrays.values())
+
+
+def test_npz_of_the_same_weights_has_the_same_bytes(tmp_path):
+    for name in ("a.npz", "b.npz"):
+        serialization.save_weights(network(), tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+@needs_h5py
+def test_h5_has_the_layout_of_keras(tmp_path):
+    stack = network()
+    serialization.save_weights(stack, tmp_path / "w.weights.h5")
+    groups, datasets = {}, {}
+
+    def collect(key, item):
+        if isinstance(item, h5py.Dataset):
+            datasets[key] = item[()]
+        else:
+            groups[key] = dict(item.attrs)
+
+    with h5py.File(tmp_path / "w.weights.h5") as file:
+        file.visititems(collect)
+    # As listed from a file of Keras 3.15.1: groups by class, numbered, the layer's name within.
+    names = ["conv2d", "batch_normalization", "flatten", "dropout", "dense", "dense_1"]
+    assert set(groups) == {"layers", "vars", *(f"layers/{name}" for name in names)} | {
+        f"layers/{name}/vars" for name in names
+    }
+    assert groups["layers/conv2d/vars"] == {"name": "first"}
+    expected = [
+        f"layers/{name}/vars/{position}"
+        for name, count in (("conv2d", 2), ("batch_normalization", 4), ("dense", 2), ("dense_1", 2))
+        for position in range(count)
+    ]
+    assert set(datasets) == set(expected)
+    assert_same([datasets[key] for key in expected], values_of(stack))
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_state_of_an_optimizer_is_passed_over(ending, tmp_path):
+    saved, loaded = network(seed=1), network(seed=2)
+    path = tmp_path / f"w{ending}"
+    serialization.save_weights(saved, path)
+    arrays = serialization.load_arrays(path)
+    serialization.save_arrays(path, arrays | {"optimizer/vars/0": np.int64(7)})
+    serialization.load_weights(loaded, path)
+    assert_same(values_of(loaded), values_of(saved))
+
+
+def test_float16_and_float64_files_are_converted(tmp_path):
+    stack = network()
+    arrays = {weight.path: weight.data.astype(np.float16) for weight in weights_of(stack)}
+    arrays["first/bias"] = np.float64([0.1, 0.2])
+    serialization.save_arrays(tmp_path / "w.npz", arrays)
+    serialization.load_weights(stack, tmp_path / "w.npz")
+    assert all(weight.dtype == np.float32 for weight in weights_of(stack))
+    assert_same(values_of(stack), [array.astype(np.float32) for array in arrays.values()])
+
+
+# --- what does not fit ---------------------------------------------------------------------------
+
+
+def damaged(path):
+    """Save a network whose file then lacks, adds and changes arrays; return its arrays."""
+    serialization.save_weights(network(seed=1), path)
+    arrays = serialization.load_arrays(path)
+    bias, kernel = [key for key in arrays if arrays[key].shape in ((3,), (12, 3))][::-1]
+    del arrays[bias]
+    arrays[kernel] = np.zeros((12, 7), np.float32)
+    arrays["extra/kernel"] = np.zeros(5)
+    serialization.save_arrays(path, arrays)
+    return arrays
+
+
+def test_load_lists_all_that_does_not_fit_and_changes_nothing(tmp_path):
+    path = tmp_path / "w.npz"
+    damaged(path)
+    stack = network(seed=2)
+    before = values_of(stack)
+    with pytest.raises(ValueError) as caught:
+        serialization.load_weights(stack, path)
+    assert str(caught.value) == (
+        f"load_weights: the weights in {path} do not fit:\n"
+        "  another shape or type: dense/kernel, expected floats of shape (12, 3), "
+        "got float32 of shape (12, 7)\n"
+        "  missing: dense/bias, shape (3,)\n"
+        "  extra: extra/kernel, shape (5,)\n"
+        "Nothing was loaded."
+    )
+    assert_same(values_of(stack), before)
+
+
+@needs_h5py
+def test_load_names_the_parameter_behind_the_number_in_a_keras_file(tmp_path):
+    path = tmp_path / "w.weights.h5"
+    damaged(path)
+    with pytest.raises(ValueError) as caught:
+        serialization.load_weights(network(seed=2), path)
+    assert "type: layers/dense/vars/0 (dense/kernel), expected" in str(caught.value)
+    assert "missing: layers/dense/vars/1 (dense/bias), shape (3,)" in str(caught.value)
+    assert "extra: extra/kernel, shape (5,)" in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_load_with_skip_mismatch_loads_the_rest_and_warns(ending, tmp_path):
+    path = tmp_path / f"w{ending}"
+    damaged(path)
+    stack = network(seed=2)
+    expected = values_of(network(seed=1))
+    expected[6:8] = values_of(stack)[6:8]  # the kernel and bias of the first Dense
+    with pytest.warns(UserWarning, match="do not fit:\n.*another shape.*\n.*missing.*\n.*extra"):
+        serialization.load_weights(stack, path, skip_mismatch=True)
+    assert_same(values_of(stack), expected)
+
+
+@pytest.mark.parametrize("array", [np.zeros(2, np.int64), np.array(["a", "b"])])
+def test_load_refuses_what_are_no_floats(array, tmp_path):
+    stack = network()
+    arrays = {weight.path: weight.data for weight in weights_of(stack)} | {"first/bias": array}
+    serialization.save_arrays(tmp_path / "w.npz", arrays)
+    with pytest.raises(ValueError, match=r"first/bias, expected floats of shape \(2,\), got"):
+        serialization.load_weights(stack, tmp_path / "w.npz")
+
+
+def test_weights_of_two_layers_of_one_name_are_refused(tmp_path):
+    stack = network()
+    stack[-1].name = "dense"
+    with pytest.raises(ValueError, match="expected unique paths, got 'dense/kernel' twice"):
+        serialization.save_weights(stack, tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("action", [serialization.save_weights, serialization.load_weights])
+def test_unbuilt_layers_are_refused_by_name(action, ending, tmp_path):
+    path = tmp_path / f"w{ending}"
+    serialization.save_arrays(path, {})
+    stack = [layers.Dense(3, name="last")]
+    with pytest.raises(ValueError, match="expected built layers, got unbuilt last; call the model"):
+        action(stack, path)
+
+
+# --- paths and damaged files ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["weights", "weights.h5", "model.keras", "weights.npz.bak"])
+@pytest.mark.parametrize("action", [serialization.save_weights, serialization.load_weights])
+def test_paths_with_another_ending_are_refused(action, path, tmp_path):
+    with pytest.raises(ValueError, match=r"ends in \.npz or \.weights\.h5, got '.*weights|model"):
+        action(network(), tmp_path / path)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_missing_files_and_folders_are_named(ending, tmp_path):
+    with pytest.raises(FileNotFoundError, match=f"nowhere{ending}"):
+        serialization.load_weights(network(), tmp_path / f"nowhere{ending}")
+    with pytest.raises(FileNotFoundError, match=r"expected an existing folder, got .*nowhere"):
+        serialization.save_weights(network(), tmp_path / "nowhere" / f"w{ending}")
+    with pytest.raises(FileNotFoundError, match=f"folder{ending}"):
+        (tmp_path / f"folder{ending}").mkdir()
+        serialization.load_weights(network(), tmp_path / f"folder{ending}")
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere"
+)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_folder_that_is_not_writable_is_refused(ending, tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        serialization.save_weights(network(), tmp_path / f"w{ending}")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("damage", ["empty", "truncated", "foreign", "flipped"])
+def test_damaged_files_are_refused_by_name_and_change_nothing(damage, ending, tmp_path):
+    path = tmp_path / f"w{ending}"
+    serialization.save_weights(network(seed=1), path)
+    content = bytearray(path.read_bytes())
+    if damage == "flipped":
+        if ending != ".npz":
+            pytest.skip("HDF5 keeps no checksum of its arrays")
+        position = bytes(content).index(network(seed=1)[0].weights[0].data.tobytes())
+        content[position] ^= 1
+    path.write_bytes(
+        {
+            "empty": b"",
+            "truncated": content[: len(content) // 2],
+            "foreign": b"<html>not found</html>" * 50,
+            "flipped": content,
+        }[damage]
+    )
+    stack = network(seed=2)
+    before = values_of(stack)
+    with pytest.raises(ValueError, match=f"load: .*w{ending} is damaged or no"):
+        serialization.load_weights(stack, path)
+    assert_same(values_of(stack), before)
+
+
+class Bomb:
+    """An object whose unpickling runs code."""
+
+    def __reduce__(self):
+        return pytest.fail, ("the file was unpickled",)
+
+
+def test_npz_is_read_without_pickle(tmp_path):
+    path = tmp_path / "w.npz"
+    np.savez(path, **{"dense/kernel": np.array([Bomb()], dtype=object)})
+    with pytest.raises(ValueError, match=r"damaged or no \.npz file"):
+        serialization.load_arrays(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("dense/kernel.npy", pickle.dumps(Bomb()))
+    with pytest.raises(ValueError, match=r"damaged or no \.npz file"):
+        serialization.load_arrays(path)
+
+
+def test_objects_are_not_written(tmp_path):
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        serialization.save_arrays(tmp_path / "w.npz", {"key": np.array([Bomb()], dtype=object)})
+    assert os.listdir(tmp_path) == []
+
+
+# --- whole or not at all -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
+    error, ending, tmp_path, monkeypatch
+):
+    path = tmp_path / f"w{ending}"
+    serialization.save_weights(network(seed=1), path)
+    before = path.read_bytes()
+
+    def fail(*args):
+        raise error("disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)  # all is written by then, but nothing replaced
+    with pytest.raises(error, match="disk full"):
+        serialization.save_weights(network(seed=2), path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_save_that_fails_midway_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "w.npz"
+    serialization.save_arrays(path, {"a": np.ones(3)})
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="pickle"):
+        serialization.save_arrays(path, {"a": np.zeros(3), "b": np.array([None])})
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_save_has_the_permissions_of_any_new_file(ending, tmp_path):
+    (tmp_path / "any").touch()
+    serialization.save_weights(network(), tmp_path / f"w{ending}")
+    expected = (tmp_path / "any").stat().st_mode
+    assert (tmp_path / f"w{ending}").stat().st_mode == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink") or os.name == "nt", reason="needs symbolic links")
+def test_a_save_through_a_link_replaces_the_file_behind_it(tmp_path):
+    (tmp_path / "link.npz").symlink_to(tmp_path / "real.npz")
+    serialization.save_arrays(tmp_path / "link.npz", {"a": np.ones(3)})
+    assert (tmp_path / "link.npz").is_symlink()
+    assert set(serialization.load_arrays(tmp_path / "real.npz")) == {"a"}
+
+
+def test_h5_without_h5py_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(ImportError, match=r'pip install "minigrad\[hdf5\]"'):
+        serialization.save_arrays(tmp_path / "w.weights.h5", {})
+    assert os.listdir(tmp_path) == []
