@@ -1,0 +1,90 @@
+"""Adam, AMSGrad and AdamW: steps of a size that the gradient's scale does not change."""
+
+import math
+
+from minigrad import kernels
+from minigrad.optimizers.base import Optimizer, zeros
+
+
+class Adam(Optimizer):
+    """Adam, adaptive moment estimation.
+
+    With the gradient g, the step t = 1, 2, ... and m = v = v̂ = 0 at the start::
+
+        m ← m + (1-β₁) (g - m)
+        v ← v + (1-β₂) (g² - v)
+        α = lr √(1-β₂ᵗ) / (1-β₁ᵗ)
+        w ← w - α m / (√v + ε)
+
+    With amsgrad, v̂ ← max(v̂, v) stands for v in the last line. ε is added to the root of v before
+    the correction of its bias (the paper's "ε hat", in the lines before its section 2.1); PyTorch
+    adds it to the corrected root, with ε = 1e-8.
+
+    References: Kingma and Ba, "Adam: a method for stochastic optimization", 2015,
+    https://arxiv.org/abs/1412.6980; Reddi, Kale and Kumar, "On the convergence of Adam and
+    beyond", 2018, https://openreview.net/forum?id=ryQu7f-RZ.
+
+    Parameters
+    ----------
+    learning_rate : float, LearningRateSchedule or callable
+    beta_1, beta_2 : float
+        β₁ and β₂ in [0, 1).
+    epsilon : float
+        ε, not negative.
+    amsgrad : bool
+    **common :
+        As for `Optimizer`.
+    """
+
+    def __init__(
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, **common
+    ):
+        self._keep("[0, 1)", beta_1=beta_1, beta_2=beta_2)
+        self._keep("[0, inf)", epsilon=epsilon)
+        self.amsgrad = amsgrad
+        super().__init__(learning_rate, **common)
+
+    def init_state(self, w):
+        return zeros(w, "m", "v", "v_max") if self.amsgrad else zeros(w, "m", "v")
+
+    def update(self, w, g, state, lr, t, threads):
+        m, v = state["m"], state["v"]
+        v_max = state.get("v_max", w[:0])  # an empty array: no AMSGrad
+        alpha = lr * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        betas = self.beta_1, self.beta_2
+        kernels.adam_step(w, g, m, v, v_max, alpha, *betas, self.epsilon, threads)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: w ← w - lr weight_decay w, and then Adam's step.
+
+    PyTorch's default for weight_decay is 0.01.
+
+    Reference: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019,
+    https://arxiv.org/abs/1711.05101.
+
+    Parameters
+    ----------
+    learning_rate : float, LearningRateSchedule or callable
+    weight_decay : float
+        Not negative, and not None.
+    beta_1, beta_2, epsilon, amsgrad :
+        As for `Adam`.
+    **common :
+        As for `Optimizer`.
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.001,
+        weight_decay=0.004,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-7,
+        amsgrad=False,
+        **common,
+    ):
+        if weight_decay is None:
+            raise ValueError("AdamW: expected a number as weight_decay, got None; Adam has none")
+        common["weight_decay"] = weight_decay
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **common)

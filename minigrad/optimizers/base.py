@@ -1,0 +1,446 @@
+"""What every optimizer does around its rule: scaling, accumulation, clipping, decay, averages."""
+
+import math
+import numbers
+import re
+import warnings
+
+import numpy as np
+
+from minigrad import kernels
+from minigrad.core import Tensor
+from minigrad.optimizers.arguments import Configured, deserialize, serialize, unknown_argument
+from minigrad.optimizers.schedules import SCHEDULES, LearningRateSchedule
+
+
+class Optimizer(Configured):
+    """Base of the optimizers: a subclass defines ``init_state`` and ``update``.
+
+    In Keras's form, ``optimizer.apply(grads, variables)`` makes one step. In a script::
+
+        optimizer = Adam(learning_rate=1e-3, parameters=[w, b])
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    One ``apply`` does, in this order:
+
+    1. leave out the variables whose gradient is None, with a warning;
+    2. divide the gradients by loss_scale_factor;
+    3. with gradient_accumulation_steps k, add the gradients up, and do 4 to 6 only at every k-th
+       call, with their mean;
+    4. clip the gradients;
+    5. decay the weights: w ← w - lr weight_decay w, decoupled from the gradient for every rule
+       (PyTorch's SGD and Adam add weight_decay w to the gradient instead);
+    6. make the rule's step;
+    7. move the averages of the weights;
+    8. apply the variables' constraints.
+
+    Parameters
+    ----------
+    learning_rate : float, LearningRateSchedule or callable without arguments
+        A schedule is asked for the number of ``apply`` calls made before.
+    weight_decay : float, optional
+    clipnorm : float, optional
+        Scale each gradient down to this Euclidean norm. Only one of the three clippings at a time.
+    clipvalue : float, optional
+        Clip each element of each gradient to [-clipvalue, clipvalue].
+    global_clipnorm : float, optional
+        Scale all gradients by one factor, so that their norm taken together is at most this.
+    use_ema : bool
+        Keep an exponential moving average of each weight, a ← m a + (1-m) w after every call, with
+        m = ema_momentum, and a = w after the first. ``finalize_variable_values`` copies it into
+        the weights; ``fit`` calls that at its end.
+    ema_momentum : float
+    ema_overwrite_frequency : int, optional
+        Copy the averages into the weights at every so many steps, too.
+    loss_scale_factor : float, optional
+        What the loss was multiplied by, as ``scale_loss`` does.
+    gradient_accumulation_steps : int, optional
+        At least 2.
+    name : str, optional
+    parameters : list of Tensor, optional
+        What ``step`` trains; ``build`` or the first ``apply`` can tell it as well.
+
+    Attributes
+    ----------
+    built : bool
+        Whether the variables are known and have their state.
+    """
+
+    def __init__(
+        self,
+        learning_rate,
+        weight_decay=None,
+        clipnorm=None,
+        clipvalue=None,
+        global_clipnorm=None,
+        use_ema=False,
+        ema_momentum=0.99,
+        ema_overwrite_frequency=None,
+        loss_scale_factor=None,
+        gradient_accumulation_steps=None,
+        name=None,
+        parameters=None,
+        **unknown,
+    ):
+        if unknown:
+            raise unknown_argument(type(self), next(iter(unknown)))
+        clippings = {
+            "clipnorm": clipnorm,
+            "clipvalue": clipvalue,
+            "global_clipnorm": global_clipnorm,
+        }
+        if list(clippings.values()).count(None) < 2:
+            raise ValueError(
+                f"{type(self).__name__}: expected one clipping at most, got {clippings}"
+            )
+        self._keep("(0, inf)", optional=True, loss_scale_factor=loss_scale_factor, **clippings)
+        self._keep("[0, inf)", optional=True, weight_decay=weight_decay)
+        self._keep("[0, 1]", ema_momentum=ema_momentum)
+        self._keep("[1, inf)", int, optional=True, ema_overwrite_frequency=ema_overwrite_frequency)
+        self._keep(
+            "[2, inf)", int, optional=True, gradient_accumulation_steps=gradient_accumulation_steps
+        )
+        self.use_ema = use_ema
+        self.name = name or type(self).__name__.lower()
+        self.learning_rate = learning_rate
+        self.built = False
+        self.shared = {}  # what a rule keeps besides the variables' state: name -> 0-d array
+        self._calls = np.zeros((), np.int64)  # of apply, so far
+        self._paths = {}  # variable -> the name that its state is saved under
+        self._state = {}  # variable -> {name: array (n)}, in the order of build
+        self.exclude_from_weight_decay()
+        if parameters is not None:
+            self.build(parameters)
+
+    # --- the rule: what a subclass defines -----------------------------------------------------
+
+    def init_state(self, w):
+        """Return the state before the first step, {name: array like w}, for a variable w (n)."""
+        return {}
+
+    def begin_step(self, t):
+        """Prepare what all variables share in step t = 1, 2, ..."""
+
+    def update(self, w, g, state, lr, t, threads):
+        """Make one step: change w and the arrays in ``state`` in place.
+
+        Parameters
+        ----------
+        w : array (n)
+            The values of one variable.
+        g : array (n)
+            Their gradient; it may belong to the user and must not be changed.
+        state : dict from str to array (n)
+            As ``init_state`` made it.
+        lr : float
+            The learning rate of this step.
+        t : int
+            The step: 1, 2, ...
+        threads : int
+            For the kernel.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define update")
+
+    # --- one step ------------------------------------------------------------------------------
+
+    def build(self, variables):
+        """Make the state of these variables; later calls only check that they are known.
+
+        Raises
+        ------
+        TypeError
+            If one is not a Tensor.
+        ValueError
+            If one does not require a gradient, comes twice, cannot be changed in place, or was
+            not there at the first call.
+        """
+        if isinstance(variables, Tensor):
+            raise TypeError(f"{self.name}: expected a list of tensors, got one; write [tensor]")
+        variables = list(variables)
+        if self.built:
+            for variable in variables:
+                if variable not in self._state:
+                    raise ValueError(
+                        f"{self.name}: expected the variables it was built with, got the unknown "
+                        f"variable {variable!r}; make a new optimizer for other variables"
+                    )
+            return
+        paths, states = {}, {}
+        for index, variable in enumerate(variables):
+            if not isinstance(variable, Tensor):
+                raise TypeError(f"{self.name}: expected tensors to train, got {variable!r}")
+            if variable in paths or not variable.requires_grad:
+                raise ValueError(
+                    f"{self.name}: expected tensors with requires_grad=True, each once, got "
+                    f"{variable!r}"
+                )
+            flags = variable.data.flags
+            if not (flags.c_contiguous and flags.writeable):
+                raise ValueError(
+                    f"{self.name}: expected values that can be changed in place, got a "
+                    f"read-only or not C-contiguous {variable!r}; write Parameter(values), a copy"
+                )
+            path = getattr(variable, "path", None) or variable.name or f"parameter_{index}"
+            while path in paths.values():  # layers outside a model may bear the same name
+                path += f"_{index}"
+            w = variable.data.reshape(-1)
+            paths[variable] = path
+            states[variable] = self.init_state(w)
+            if self.use_ema:
+                states[variable]["average"] = w.copy()
+            if self.gradient_accumulation_steps is not None:
+                states[variable]["gradient_accumulator"] = np.zeros_like(w)
+        self._paths, self._state, self.built = paths, states, True
+
+    def apply(self, grads, trainable_variables=None):
+        """Make one step, as told at the top of this class.
+
+        Parameters
+        ----------
+        grads : list of array, Tensor or None
+            One for each variable, of its shape.
+        trainable_variables : list of Tensor, optional
+            By default those of ``build``. The first call builds.
+
+        Raises
+        ------
+        ValueError
+            If there is no gradient at all, one has a wrong shape, or a variable is unknown.
+            Nothing has changed then.
+        """
+        grads = list(grads)
+        variables = list(self.parameters if trainable_variables is None else trainable_variables)
+        if len(grads) != len(variables):
+            raise ValueError(f"{self.name}: expected {len(variables)} gradients, got {len(grads)}")
+        if all(g is None for g in grads):
+            raise ValueError(
+                f"{self.name}: No gradients provided for any variable; call backward() on a loss "
+                "that depends on them first"
+            )
+        self.build(variables)
+        pairs = list(zip(variables, grads, strict=True))
+        missing = [self._paths[variable] for variable, g in pairs if g is None]
+        if missing:
+            warnings.warn(f"{self.name}: Gradients do not exist for {missing}", stacklevel=2)
+        gradients = {v: self._gradient_row(v, g) for v, g in pairs if g is not None}
+        touched = list(gradients)
+
+        if self.loss_scale_factor is not None:
+            gradients = {v: g / self.loss_scale_factor for v, g in gradients.items()}
+        if self.gradient_accumulation_steps is not None:
+            gradients = self._accumulate(gradients)
+        if gradients:
+            self._update_all(self._clip(gradients))
+        if self.use_ema:
+            self._move_averages()
+        for variable in touched:
+            if getattr(variable, "constraint", None) is not None:
+                variable.assign(variable.constraint(variable.data))
+        self._calls += 1
+
+    def apply_gradients(self, grads_and_vars):
+        """Make one step from pairs (gradient, variable); return ``iterations``."""
+        grads, variables = zip(*grads_and_vars, strict=True)
+        self.apply(grads, variables)
+        return self.iterations
+
+    def step(self):
+        """Make one step with the gradients that ``backward`` left in the parameters."""
+        self.apply([parameter.grad for parameter in self.parameters])
+
+    def zero_grad(self):
+        """Forget the gradients of the parameters, which the next ``backward`` would add to."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def scale_loss(self, loss):
+        """Return the loss times loss_scale_factor, by which ``apply`` divides the gradients."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    @property
+    def parameters(self):
+        """The list of tensors that ``step`` trains; ValueError if they are not known yet."""
+        if not self.built:
+            name = type(self).__name__
+            raise ValueError(
+                f"{self.name}: expected to know what to train; write {name}(learning_rate=..., "
+                f"parameters=[...]) or optimizer.apply(grads, variables)"
+            )
+        return list(self._state)
+
+    def _gradient_row(self, variable, gradient):
+        g = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
+        if g.shape != variable.shape:
+            raise ValueError(
+                f"{self.name}: expected a gradient of shape {variable.shape} for "
+                f"{self._paths[variable]}, got {g.shape}"
+            )
+        return np.ascontiguousarray(g, variable.dtype).reshape(-1)
+
+    def _accumulate(self, gradients):
+        """Add the gradients up; return the means at every k-th call, nothing in between."""
+        k = self.gradient_accumulation_steps
+        for variable, g in gradients.items():
+            self._state[variable]["gradient_accumulator"] += g
+        if (self._calls + 1) % k != 0:
+            return {}
+        means = {v: self._state[v]["gradient_accumulator"] / k for v in gradients}
+        for state in self._state.values():
+            state["gradient_accumulator"][:] = 0
+        return means
+
+    def _clip(self, gradients):
+        if self.clipvalue is not None:
+            return {v: g.clip(-self.clipvalue, self.clipvalue) for v, g in gradients.items()}
+        if self.clipnorm is not None:
+            return {v: g * _scale_down([g], self.clipnorm) for v, g in gradients.items()}
+        if self.global_clipnorm is not None:
+            scale = _scale_down(gradients.values(), self.global_clipnorm)
+            return {v: g * scale for v, g in gradients.items()}
+        return gradients
+
+    def _update_all(self, gradients):
+        lr, t, threads = self.learning_rate, self.iterations + 1, kernels.get_num_threads()
+        self.begin_step(t)
+        for variable, g in gradients.items():
+            w = variable.data.reshape(-1)
+            if self.weight_decay is not None and self._is_decayed(variable):
+                w -= w * (self.weight_decay * lr)
+            self.update(w, g, self._state[variable], lr, t, threads)
+            variable.mark_changed()
+
+    # --- weight decay and averages -------------------------------------------------------------
+
+    def exclude_from_weight_decay(self, var_list=None, var_names=None):
+        """Leave some variables out of weight decay; a later call replaces an earlier one.
+
+        Parameters
+        ----------
+        var_list : list of Tensor, optional
+        var_names : list of str, optional
+            Regular expressions, searched for in the variables' paths: ["bias"].
+        """
+        self._excluded = set(var_list or ())
+        self._excluded_names = list(var_names or ())
+
+    def _is_decayed(self, variable):
+        path = self._paths[variable]
+        named = any(re.search(name, path) for name in self._excluded_names)
+        return not named and variable not in self._excluded
+
+    def _move_averages(self):
+        m = self.ema_momentum if self.iterations > 0 else 0.0
+        for variable, state in self._state.items():
+            state["average"] *= m
+            state["average"] += (1 - m) * variable.data.reshape(-1)
+        every = self.ema_overwrite_frequency
+        if every is not None and (self.iterations + 1) % every == 0:
+            self.finalize_variable_values()
+
+    def finalize_variable_values(self, trainable_variables=None):
+        """With use_ema, copy the averages into these variables; by default into all."""
+        if self.use_ema:
+            for variable in trainable_variables or self._state:
+                variable.assign(self._state[variable]["average"].reshape(variable.shape))
+
+    # --- numbers to read, set and save ---------------------------------------------------------
+
+    @property
+    def iterations(self):
+        """How many steps were made: where gradients are accumulated, fewer than calls."""
+        return int(self._calls) // (self.gradient_accumulation_steps or 1)
+
+    @property
+    def learning_rate(self):
+        """The learning rate of the next step, a float; settable unless it follows a schedule."""
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            return float(self._learning_rate(int(self._calls)))
+        return float(
+            self._learning_rate() if callable(self._learning_rate) else self._learning_rate
+        )
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        if isinstance(value, dict):
+            value = deserialize("learning rate schedule", value, SCHEDULES)
+        if not callable(value):
+            if isinstance(getattr(self, "_learning_rate", None), LearningRateSchedule):
+                raise TypeError(
+                    f"{self.name}: the learning rate follows a schedule and cannot be set; "
+                    "make the optimizer with a number instead"
+                )
+            if isinstance(value, bool) or not isinstance(value, numbers.Real):
+                raise TypeError(
+                    f"{self.name}: expected a number, schedule or function as learning_rate, got "
+                    f"{type(value).__name__}; for tensors to train write "
+                    f"{type(self).__name__}(learning_rate=..., parameters=[w, b])"
+                )
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{self.name}: expected learning_rate in [0, inf), got {value}")
+            value = np.array(value, np.float64)
+        self._learning_rate = value
+
+    def _arrays(self):
+        """All state by name, not copied: what variables share, then variable by variable."""
+        arrays = {"iterations": self._calls, **self.shared}
+        if isinstance(self._learning_rate, np.ndarray):
+            arrays["learning_rate"] = self._learning_rate
+        for variable, state in self._state.items():
+            for name, array in state.items():
+                arrays[f"{self._paths[variable]}/{name}"] = array.reshape(variable.shape)
+        return arrays
+
+    @property
+    def variables(self):
+        """The arrays of ``get_state``, not copied."""
+        return list(self._arrays().values())
+
+    def get_state(self):
+        """Return a copy of all state: a dict from names such as "dense/kernel/m" to arrays."""
+        return {name: array.copy() for name, array in self._arrays().items()}
+
+    def set_state(self, state):
+        """Go on from what ``get_state`` returned; the variables must be known.
+
+        Raises
+        ------
+        ValueError
+            If an array is missing, unknown, or of another shape. Nothing has changed then.
+        """
+        arrays = self._arrays()
+        faults = [f"no {name}" for name in arrays if name not in state]
+        faults += [f"an unknown {name}" for name in state if name not in arrays]
+        for name in arrays.keys() & state.keys():
+            if np.shape(state[name]) != arrays[name].shape:
+                faults.append(f"{name} of shape {np.shape(state[name])}, not {arrays[name].shape}")
+        if faults:
+            hint = "" if self.built else " (call build(variables) first)"
+            raise ValueError(f"{self.name}: expected its own state{hint}, got {'; '.join(faults)}")
+        for name, array in arrays.items():
+            array[...] = state[name]
+
+    def get_config(self):
+        """Return the constructor's arguments without ``parameters``, for ``from_config``."""
+        config = super().get_config()
+        if callable(self._learning_rate):
+            schedule = isinstance(self._learning_rate, LearningRateSchedule)
+            config["learning_rate"] = (
+                serialize(self._learning_rate) if schedule else self._learning_rate
+            )
+        return config
+
+
+def zeros(w, *names):
+    """Return a state of zeros: {name: array like w}."""
+    return {name: np.zeros_like(w) for name in names}
+
+
+def _scale_down(arrays, limit):
+    """Return the factor that brings the norm of all arrays together down to ``limit``.
+
+    The squares are added in float64, and in an order that no number of threads changes.
+    """
+    norm = math.sqrt(sum(np.square(array, dtype=np.float64).sum() for array in arrays))
+    return limit / max(norm, limit)
