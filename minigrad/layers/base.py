@@ -163,7 +163,7 @@ class Layer:
             raise self._error("a weight name not yet used in this layer", name)
         options = recipe(name, initializer, **options)
         values = options.pop("initializer")(tuple(shape), dtype=self.dtype)
-        weight = Parameter(values, trainable=trainable and self.trainable, **options)
+        weight = Parameter(values, self.dtype, trainable=trainable and self.trainable, **options)
         weight.path = f"{self.name}/{name}"
         (self._learned if trainable else self._fixed).append(weight)
         return weight

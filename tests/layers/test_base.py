@@ -1,0 +1,298 @@
+"""What every layer inherits: building, names, weights, penalties, errors, and writing one's own."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from minigrad import Tensor, layers
+from minigrad.layers import Layer
+
+
+class Scale(Layer):
+    """The example of Layer's docstring."""
+
+    def build(self, input_shape):
+        self.factor = self.add_weight(input_shape[-1:], "ones", "factor")
+
+    def call(self, x, training=False):
+        return x * self.factor
+
+
+# --- a layer of one's own ----------------------------------------------------------------------
+
+
+def test_own_layer_needs_only_build_and_call():
+    layer = Scale()
+    x = np.arange(6.0).reshape(2, 3)
+    y = layer(x)
+    y.sum().backward()
+    np.testing.assert_array_equal(y.numpy(), x)
+    np.testing.assert_array_equal(layer.factor.grad, x.sum(axis=0))
+    assert layer.factor.path == "scale/factor"
+    assert layer.built
+    assert layer.input_shape == (None, 3)
+    assert layer.output_shape == (None, 3)
+    assert repr(layer) == "<Scale 'scale', input_shape=(None, 3)>"
+
+
+def test_own_layer_finds_its_output_shape_by_trying():
+    class Pairs(Layer):
+        def call(self, x, training=False):
+            return x.reshape(-1, x.shape[1] // 2, 2)
+
+    assert Pairs().compute_output_shape((None, 6)) == (None, 3, 2)
+    assert Pairs(input_shape=(8,)).output_shape == (None, 4, 2)
+    with pytest.raises(ValueError, match=r"Pairs 'pairs': .*compute_output_shape.* \(None, None\)"):
+        Pairs().compute_output_shape((None, None))
+
+
+def test_own_layer_extends_a_layer():
+    class ScaledDense(layers.Dense):
+        def __init__(self, units, first, **kwargs):
+            super().__init__(units, **kwargs)
+            self.first = first
+
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.factor = self.add_weight((), self.make_factor, "factor")
+
+        def make_factor(self, shape, dtype):
+            return np.full(shape, self.first, dtype)
+
+        def call(self, x, training=False):
+            return self.factor * super().call(x, training)
+
+    layer = ScaledDense(3, first=2.0, activation="relu")
+    x = np.random.default_rng(0).normal(size=(4, 5))
+    y = layer(x)
+    assert [w.name for w in layer.weights] == ["kernel", "bias", "factor"]
+    expected = 2 * np.maximum(x @ layer.kernel.numpy(), 0)
+    np.testing.assert_allclose(y.numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_own_layer_without_call_says_so():
+    with pytest.raises(NotImplementedError, match="Layer: call"):
+        Layer()(np.zeros((2, 3)))
+
+
+def test_own_layer_gets_training():
+    class Switch(Layer):
+        def call(self, x, training=False):
+            return x * float(training)
+
+    assert float(Switch()(np.ones((1,)), training=True)) == 1.0
+    assert float(Switch()(np.ones((1,)))) == 0.0
+
+
+# --- building ------------------------------------------------------------------------------------
+
+
+def test_build_makes_weights_once():
+    layer = layers.Dense(3)
+    layer.build((None, 5))
+    kernel = layer.kernel
+    layer.build((7, 5))
+    layer(np.zeros((2, 5)))
+    assert layer.kernel is kernel
+    assert len(layer.weights) == 2
+    with pytest.raises(ValueError, match=r"size 5 on axis -1, got \(None, 4\)"):
+        layer.build((None, 4))
+
+
+def test_build_counts_no_batch():
+    layer = Scale()
+    layer.build((17, 3))
+    assert layer.input_shape == (None, 3)
+
+
+def test_add_weight_refuses_a_name_twice():
+    class Twice(Layer):
+        def build(self, input_shape):
+            self.add_weight((2,), name="w")
+            self.add_weight((2,), name="w")
+
+    with pytest.raises(ValueError, match="Twice 'twice': expected a weight name not yet used"):
+        Twice().build((None, 2))
+
+
+def test_add_weight_default_name_initializer_and_options():
+    layer = Layer()
+    first = layer.add_weight((2, 3))
+    second = layer.add_weight((4,), "zeros", trainable=False, constraint="non_neg")
+    assert [w.path for w in layer.weights] == ["layer/weight_0", "layer/weight_1"]
+    assert first.requires_grad
+    assert np.abs(first.numpy()).max() <= np.sqrt(6 / 5)  # glorot_uniform
+    assert not second.requires_grad
+    assert second.constraint is not None
+
+
+def test_layer_seed_gives_the_same_first_weights():
+    from minigrad.random import set_random_seed
+
+    def kernel():
+        set_random_seed(7)
+        layer = layers.Dense(3)
+        layer.build((None, 5))
+        return layer.kernel.numpy()
+
+    np.testing.assert_array_equal(kernel(), kernel())
+
+
+# --- types ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", np.float64, np.dtype("float32")])
+def test_layer_converts_arrays_to_its_type(dtype):
+    layer = layers.Dense(3, dtype=dtype)
+    for x in (np.ones((2, 5), np.uint8), np.ones((2, 5), np.float16), [[1, 2, 3, 4, 5]]):
+        assert layer(x).dtype == np.dtype(dtype)
+
+
+def test_layer_refuses_other_types():
+    with pytest.raises(TypeError, match="expected dtype float32 or float64, got float16"):
+        layers.Dense(3, dtype="float16")(np.zeros((2, 5)))
+    with pytest.raises(TypeError, match="in layer 'dense'"):
+        layers.Dense(3)(np.array([["a", "b"]]))
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "name"),
+    [
+        (layers.Dense, (2,), "dense"),
+        (layers.Conv2D, (2, 3), "conv2d"),
+        (layers.MaxPool2D, (), "max_pooling2d"),
+        (layers.AvgPool2D, (2,), "average_pooling2d"),
+        (layers.GlobalAvgPool2D, (), "global_average_pooling2d"),
+        (layers.BatchNormalization, (), "batch_normalization"),
+        (layers.Input, ((3,),), "input_layer"),
+        (layers.LeakyReLU, (), "leaky_re_lu"),
+    ],
+)
+def test_automatic_name_is_that_of_keras(kind, arguments, name):
+    layer = kind(*arguments)
+    assert layer.name == name
+    assert layer.has_automatic_name
+    assert not kind(*arguments, name="mine").has_automatic_name
+
+
+def test_renaming_a_layer_renames_its_weights():
+    layer = layers.Dense(3)
+    layer.build((None, 2))
+    layer.name = "dense_1"
+    assert [w.path for w in layer.weights] == ["dense_1/kernel", "dense_1/bias"]
+    for name in ("a/b", "", 3):
+        with pytest.raises(ValueError, match="expected a name without '/'"):
+            layer.name = name
+
+
+# --- weights -------------------------------------------------------------------------------------
+
+
+def test_weights_survive_a_round_trip_and_are_copies():
+    layer, other = layers.Dense(3), layers.Dense(3)
+    layer.build((None, 2))
+    other.build((None, 2))
+    saved = layer.get_weights()
+    other.set_weights(saved)
+    saved[0][...] = 0
+    np.testing.assert_array_equal(other.kernel.numpy(), layer.kernel.numpy())
+    assert np.abs(layer.kernel.numpy()).min() > 0
+
+
+def test_set_weights_lists_what_differs_and_changes_nothing():
+    layer = layers.Dense(3)
+    with pytest.raises(ValueError, match=r"expected arrays for no weights \(not built\?\), got 1"):
+        layer.set_weights([np.zeros((2, 3))])
+    layer.build((None, 2))
+    before = layer.get_weights()
+    with pytest.raises(ValueError, match="expected arrays for dense/kernel, dense/bias, got 1"):
+        layer.set_weights([np.zeros((2, 3))])
+    with pytest.raises(ValueError, match=r"expected shapes dense/bias \(3,\), got \(4,\)$"):
+        layer.set_weights([np.zeros((2, 3)), np.zeros(4)])
+    with pytest.raises(ValueError, match=r"dense/kernel \(2, 3\), got \(3, 2\); dense/bias"):
+        layer.set_weights([np.zeros((3, 2)), np.zeros(4)])
+    with pytest.raises(TypeError):
+        layer.set_weights([np.zeros((2, 3)), ["a", "b", "c"]])
+    for weight, old in zip(layer.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+def test_count_params_needs_weights():
+    with pytest.raises(ValueError, match="Dense 'dense': expected build"):
+        layers.Dense(3).count_params()
+    layer = layers.Dense(3)
+    layer.build((None, 2))
+    assert layer.count_params() == 9
+
+
+# --- freezing and penalties ----------------------------------------------------------------------
+
+
+def test_frozen_layer_passes_the_gradient_on():
+    layer = layers.Dense(3, trainable=False)
+    x = Tensor(np.ones((2, 5), np.float32), requires_grad=True)
+    layer(x).sum().backward()
+    assert layer.kernel.grad is None
+    np.testing.assert_allclose(x.grad[0], layer.kernel.numpy().sum(axis=1), rtol=1e-5)
+
+
+def test_losses_are_the_penalties_of_weights_and_activity():
+    layer = layers.Dense(
+        3,
+        kernel_regularizer="l2",
+        bias_regularizer="l1",
+        activity_regularizer="l2",
+        bias_initializer="ones",
+        dtype="float64",
+    )
+    x = np.arange(8.0).reshape(4, 2)
+    y = layer(x).numpy()
+    losses = layer.losses
+    expected = [0.01 * (layer.kernel.numpy() ** 2).sum(), 0.01 * 3, 0.01 * (y**2).sum() / 4]
+    np.testing.assert_allclose([loss.item() for loss in losses], expected, rtol=1e-12)
+    sum(losses[1:], losses[0]).backward()
+    np.testing.assert_allclose(layer.bias.grad, 0.01 + 0.02 * y.sum(axis=0) / 4, rtol=1e-12)
+    layer.trainable = False
+    assert len(layer.losses) == 1  # the weights' penalties are those of trained weights
+    assert layers.Dense(3).losses == []
+
+
+def test_activity_penalty_of_an_empty_batch_is_zero():
+    layer = layers.Dense(3, activity_regularizer="l2")
+    layer(np.zeros((0, 2)))
+    assert [loss.item() for loss in layer.losses] == [0]
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+def test_error_inside_a_layer_has_a_note_with_its_name_and_input():
+    class Broken(Layer):
+        def call(self, x, training=False):
+            return x @ np.zeros((9, 9))
+
+    with pytest.raises(ValueError) as caught:
+        Broken(name="middle")(np.zeros((2, 3)))
+    assert caught.value.__notes__ == ["in layer 'middle' (Broken), input shape: (2, 3)"]
+
+
+def test_layer_refuses_a_scalar():
+    with pytest.raises(ValueError, match=r"Flatten 'flatten': .*at least 1 axes.* got \(\)"):
+        layers.Flatten()(3.0)
+
+
+def test_layer_is_freed_without_the_garbage_collector():
+    gc.disable()
+    try:
+        layer = layers.Conv2D(2, 3, activation="relu", activity_regularizer="l2")
+        layer(np.zeros((2, 5, 5, 1)))
+        gone = weakref.ref(layer)
+        del layer
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -1,0 +1,368 @@
+"""What holds for every layer: one row a layer, checked against a formula in plain NumPy."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from minigrad import Tensor, layers
+from minigrad.testing import check_gradients
+
+# --- the formulas, as slow and plain as they can be ------------------------------------------
+
+
+def padding_before(size, window, stride, padding, dilation=1):
+    """Output size, and cells of padding before the first cell, along one axis."""
+    extent = (window - 1) * dilation + 1
+    if padding == "valid":
+        return (size - extent) // stride + 1, 0
+    output = -(-size // stride)
+    return output, max((output - 1) * stride + extent - size, 0) // 2
+
+
+def windows(shape, window, strides, padding, dilation=(1, 1)):
+    """For each output position, the positions of its window's cells that lie in the image."""
+    axes = [
+        padding_before(shape[i + 1], window[i], strides[i], padding, dilation[i]) for i in (0, 1)
+    ]
+    (OH, top), (OW, left) = axes
+    found = {}
+    for i, j in itertools.product(range(OH), range(OW)):
+        found[i, j] = []
+        for a, b in itertools.product(range(window[0]), range(window[1])):
+            h = i * strides[0] + a * dilation[0] - top
+            w = j * strides[1] + b * dilation[1] - left
+            if 0 <= h < shape[1] and 0 <= w < shape[2]:
+                found[i, j].append((a, b, h, w))
+    return (OH, OW), found
+
+
+def conv(layer, x):
+    K = layer.kernel.numpy()
+    (OH, OW), cells = windows(
+        x.shape, layer.kernel_size, layer.strides, layer.padding, layer.dilation_rate
+    )
+    y = np.zeros((len(x), OH, OW, layer.filters))
+    for f in range(layer.filters):
+        group = f // (layer.filters // layer.groups)
+        channels = slice(group * K.shape[2], (group + 1) * K.shape[2])
+        for (i, j), inside in cells.items():
+            for a, b, h, w in inside:
+                y[:, i, j, f] += (x[:, h, w, channels] * K[a, b, :, f]).sum(axis=-1)
+    return y if layer.bias is None else y + layer.bias.numpy()
+
+
+def pool(reduce):
+    def formula(layer, x):
+        (OH, OW), cells = windows(x.shape, layer.pool_size, layer.strides, layer.padding)
+        y = np.zeros((len(x), OH, OW, x.shape[3]))
+        for (i, j), inside in cells.items():
+            y[:, i, j] = reduce([x[:, h, w] for _, _, h, w in inside], axis=0)
+        return y
+
+    return formula
+
+
+def dense(layer, x):
+    y = np.zeros((*x.shape[:-1], layer.units))
+    for unit in range(layer.units):
+        y[..., unit] = (x * layer.kernel.numpy()[:, unit]).sum(axis=-1)
+    return y if layer.bias is None else y + layer.bias.numpy()
+
+
+def batch_norm(layer, x, mean, variance):
+    shape = [1] * x.ndim
+    shape[layer.axis] = -1
+    y = (x - mean.reshape(shape)) / np.sqrt(variance.reshape(shape) + layer.epsilon)
+    y = y if layer.gamma is None else y * layer.gamma.numpy().reshape(shape)
+    return y if layer.beta is None else y + layer.beta.numpy().reshape(shape)
+
+
+def batch_norm_training(layer, x):
+    others = tuple(axis for axis in range(x.ndim) if axis != layer.axis % x.ndim)
+    mean = x.mean(axis=others, keepdims=True)
+    return batch_norm(layer, x, mean, ((x - mean) ** 2).mean(axis=others))
+
+
+def batch_norm_inference(layer, x):
+    return batch_norm(layer, x, layer.moving_mean.numpy(), layer.moving_variance.numpy())
+
+
+def softmax(layer, x):
+    return np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Row:
+    """A layer, the shape of an input (batch axis included), and formula(layer, x) -> y.
+
+    The formula is None where the output is random.
+    """
+
+    make: Callable
+    shape: tuple
+    formula: Callable
+    training: bool = False
+
+
+IMAGE = (3, 7, 5, 4)
+
+TABLE = {
+    "InputLayer": Row(lambda **k: layers.InputLayer((5, 2), **k), (3, 5, 2), lambda layer, x: x),
+    "Dense": Row(lambda **k: layers.Dense(5, **k), (3, 7), dense),
+    "Dense relu": Row(
+        lambda **k: layers.Dense(5, activation="relu", bias_initializer="ones", **k),
+        (3, 7),
+        lambda layer, x: np.maximum(dense(layer, x), 0),
+    ),
+    "Dense tanh, 4 axes, no bias": Row(
+        lambda **k: layers.Dense(6, activation="tanh", use_bias=False, **k),
+        (3, 2, 5, 4),
+        lambda layer, x: np.tanh(dense(layer, x)),
+    ),
+    "Activation": Row(
+        lambda **k: layers.Activation("tanh", **k), (3, 5, 2), lambda layer, x: np.tanh(x)
+    ),
+    "ReLU": Row(lambda **k: layers.ReLU(**k), (3, 5, 2), lambda layer, x: np.maximum(x, 0)),
+    "ReLU with options": Row(
+        lambda **k: layers.ReLU(max_value=1.0, negative_slope=0.1, threshold=0.3, **k),
+        (3, 5, 7),
+        lambda layer, x: np.where(x > 1, 1, np.where(x > 0.3, x, 0.1 * (x - 0.3))),
+    ),
+    "LeakyReLU": Row(
+        lambda **k: layers.LeakyReLU(**k), (3, 5), lambda layer, x: np.where(x < 0, 0.3 * x, x)
+    ),
+    "ELU": Row(
+        lambda **k: layers.ELU(alpha=0.7, **k),
+        (3, 5),
+        lambda layer, x: np.where(x < 0, 0.7 * (np.exp(x) - 1), x),
+    ),
+    "Softmax": Row(lambda **k: layers.Softmax(axis=1, **k), (3, 5, 2), softmax),
+    "Flatten": Row(
+        lambda **k: layers.Flatten(**k),
+        IMAGE,
+        lambda layer, x: np.stack([sample.ravel() for sample in x]),
+    ),
+    "Flatten of 1 axis": Row(
+        lambda **k: layers.Flatten(**k), (3,), lambda layer, x: x.reshape(len(x), 1)
+    ),
+    "Reshape": Row(
+        lambda **k: layers.Reshape((5, -1, 2), **k),
+        (3, 4, 15),
+        lambda layer, x: x.reshape(len(x), 5, 6, 2),
+    ),
+    "Dropout in inference": Row(lambda **k: layers.Dropout(0.4, **k), (3, 5), lambda layer, x: x),
+    "Dropout": Row(
+        lambda **k: layers.Dropout(0.4, seed=3, **k),
+        (3, 5, 7),
+        None,
+        training=True,
+    ),
+    "Conv2D": Row(lambda **k: layers.Conv2D(6, (3, 2), **k), IMAGE, conv),
+    "Conv2D same strides relu": Row(
+        lambda **k: layers.Conv2D(
+            6, (2, 4), strides=(3, 2), padding="same", activation="relu", **k
+        ),
+        IMAGE,
+        lambda layer, x: np.maximum(conv(layer, x), 0),
+    ),
+    "Conv2D dilation groups sigmoid": Row(
+        lambda **k: layers.Conv2D(
+            6, 2, dilation_rate=(3, 2), groups=2, activation="sigmoid", use_bias=False, **k
+        ),
+        IMAGE,
+        lambda layer, x: 1 / (1 + np.exp(-conv(layer, x))),
+    ),
+    "MaxPooling2D": Row(lambda **k: layers.MaxPooling2D(**k), IMAGE, pool(np.max)),
+    "MaxPooling2D same": Row(
+        lambda **k: layers.MaxPooling2D((4, 3), strides=(2, 1), padding="same", **k),
+        IMAGE,
+        pool(np.max),
+    ),
+    "AveragePooling2D": Row(lambda **k: layers.AveragePooling2D((3, 2), **k), IMAGE, pool(np.mean)),
+    "AveragePooling2D same": Row(
+        lambda **k: layers.AveragePooling2D((3, 4), strides=2, padding="same", **k),
+        IMAGE,
+        pool(np.mean),
+    ),
+    "GlobalAveragePooling2D": Row(
+        lambda **k: layers.GlobalAveragePooling2D(**k), IMAGE, lambda layer, x: x.mean(axis=(1, 2))
+    ),
+    "GlobalMaxPooling2D": Row(
+        lambda **k: layers.GlobalMaxPooling2D(keepdims=True, **k),
+        IMAGE,
+        lambda layer, x: x.max(axis=(1, 2), keepdims=True),
+    ),
+    "BatchNormalization in inference": Row(
+        lambda **k: layers.BatchNormalization(
+            moving_mean_initializer="random_normal", gamma_initializer="random_normal", **k
+        ),
+        IMAGE,
+        batch_norm_inference,
+    ),
+    "BatchNormalization": Row(
+        lambda **k: layers.BatchNormalization(
+            gamma_initializer="random_normal", beta_initializer="random_normal", **k
+        ),
+        IMAGE,
+        batch_norm_training,
+        training=True,
+    ),
+    "BatchNormalization axis 1, no gamma": Row(
+        lambda **k: layers.BatchNormalization(axis=1, scale=False, epsilon=0.1, **k),
+        (3, 5, 2),
+        batch_norm_training,
+        training=True,
+    ),
+    "BatchNormalization of 2 axes, no beta": Row(
+        lambda **k: layers.BatchNormalization(center=False, **k),
+        (7, 3),
+        batch_norm_training,
+        training=True,
+    ),
+}
+
+
+def rows(keep):
+    chosen = {name: row for name, row in TABLE.items() if keep(name, row)}
+    return pytest.mark.parametrize("row", chosen.values(), ids=chosen)
+
+
+every_row = rows(lambda name, row: True)
+rows_with_formula = rows(lambda name, row: row.formula is not None)
+# "same" puts a window of any size on an image of one pixel; Reshape and "valid" ones cannot do it
+ONE_PIXEL = ("MaxPooling2D same", "AveragePooling2D same", "Conv2D same strides relu")
+TOO_LARGE = ("Reshape", "InputLayer", "Conv2D", "MaxPooling2D", "AveragePooling2D", "Dropout")
+rows_of_one_element = rows(lambda name, row: name in ONE_PIXEL or name.split()[0] not in TOO_LARGE)
+
+
+def inputs(shape, seed=0):
+    """Numbers from -2 to 2, all different, none of them 0, 0.3 or 1, in a random order."""
+    size = int(np.prod(shape))
+    numbers = np.linspace(-2.0, 1.93, size + 1)[1:]
+    return np.random.default_rng(seed).permutation(numbers).reshape(shape)
+
+
+def test_table_has_a_row_for_every_exported_layer():
+    exported = {
+        value.__name__
+        for value in vars(layers).values()
+        if isinstance(value, type) and issubclass(value, layers.Layer)
+    }
+    assert exported - {"Layer"} == {name.split()[0] for name in TABLE}
+
+
+@rows_with_formula
+def test_layer_output_equals_formula(row):
+    layer = row.make(dtype="float64")
+    x = inputs(row.shape)
+    y = layer(x, training=row.training)
+    assert y.dtype == np.float64
+    np.testing.assert_allclose(y.numpy(), row.formula(layer, x), rtol=1e-12, atol=1e-13)
+
+
+@every_row
+def test_layer_float32_agrees_with_float64(row):
+    layer, wide = row.make(), row.make(dtype="float64")
+    x = inputs(row.shape)
+    wide.build(row.shape)
+    layer.build(row.shape)
+    layer.set_weights(wide.get_weights())
+    y = layer(x, training=row.training)
+    assert y.dtype == np.float32
+    expected = wide(x, training=row.training).numpy()
+    np.testing.assert_allclose(y.numpy(), expected, rtol=2e-5, atol=2e-6)
+    assert all(weight.dtype == np.float32 for weight in layer.weights)
+
+
+@every_row
+def test_layer_gradients(row):
+    first = row.make(dtype="float64")
+    first.build(row.shape)
+    names = [weight.name for weight in first.trainable_weights]
+
+    def function(x, *weights):
+        layer = row.make(dtype="float64")  # a new one: a second call of a dropout differs
+        layer.build(row.shape)
+        for old, new in zip(layer.weights, first.get_weights(), strict=True):
+            old.assign(new)
+        for name, weight in zip(names, weights, strict=True):
+            setattr(layer, name, weight)
+        return layer(x, training=row.training)
+
+    check_gradients(function, inputs(row.shape), *[w.numpy() for w in first.trainable_weights])
+
+
+@every_row
+def test_layer_computes_its_output_shape(row):
+    layer = row.make()
+    y = layer(inputs(row.shape), training=row.training)
+    assert layer.compute_output_shape(row.shape) == y.shape
+    assert layer.compute_output_shape((None, *row.shape[1:])) == (None, *y.shape[1:])
+    assert layer.input_shape == (None, *row.shape[1:])
+    assert layer.output_shape == (None, *y.shape[1:])
+
+
+@every_row
+def test_layer_accepts_an_empty_batch(row):
+    layer = row.make()
+    layer.build(row.shape)
+    before = layer.get_weights()
+    x = Tensor(np.zeros((0, *row.shape[1:]), np.float32), requires_grad=True)
+    y = layer(x, training=row.training)
+    assert y.shape == layer.compute_output_shape(x.shape)
+    y.sum().backward()
+    assert x.grad.shape == x.shape
+    for weight in layer.trainable_weights:
+        np.testing.assert_array_equal(weight.grad, np.zeros(weight.shape))
+    for weight, old in zip(layer.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+@rows_with_formula
+def test_layer_treats_samples_one_by_one_in_inference(row):
+    layer = row.make(dtype="float64")
+    x = inputs(row.shape)
+    y = layer(x).numpy()
+    for i in range(len(x)):
+        np.testing.assert_allclose(layer(x[i : i + 1]).numpy(), y[i : i + 1], rtol=1e-12)
+
+
+@rows_of_one_element
+def test_layer_works_on_one_element(row):
+    layer = row.make(dtype="float64")
+    x = inputs((1,) * len(row.shape))
+    y = layer(x, training=row.training)
+    np.testing.assert_allclose(y.numpy(), row.formula(layer, x), rtol=1e-12, atol=1e-13)
+
+
+@every_row
+def test_layer_leaves_its_input_alone(row):
+    x = inputs(row.shape)
+    x.flags.writeable = False
+    layer = row.make(dtype="float64")
+    y = layer(Tensor(x, requires_grad=True), training=row.training)
+    y.sum().backward()
+    np.testing.assert_array_equal(x, inputs(row.shape))
+
+
+@every_row
+def test_layer_freezes_and_thaws(row):
+    layer = row.make(trainable=False)
+    x = Tensor(inputs(row.shape).astype("float32"), requires_grad=True)
+    layer(x, training=row.training).sum().backward()
+    assert layer.trainable_weights == []
+    assert layer.non_trainable_weights == layer.weights
+    assert all(weight.grad is None for weight in layer.weights)
+    layer.trainable = True
+    layer(x, training=row.training).sum().backward()
+    assert [w.name for w in layer.weights if w.requires_grad] == [
+        w.name for w in layer.trainable_weights
+    ]
+    assert all(weight.grad is not None for weight in layer.trainable_weights)
+    assert {"moving_mean", "moving_variance"}.isdisjoint(w.name for w in layer.trainable_weights)
