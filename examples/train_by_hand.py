@@ -6,8 +6,9 @@ below is what `Sequential.fit` does with every batch.
 
 import numpy as np
 
-from minigrad import Parameter, initializers, no_grad, ops, set_random_seed
+from minigrad import Parameter, initializers, no_grad, ops
 from minigrad.optimizers import Adam
+from minigrad.utils import set_random_seed
 
 HIDDEN_UNITS = 64
 STEPS = 1000
