@@ -207,7 +207,7 @@ class Layer:
         if not isinstance(name, str) or not name or "/" in name:
             raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
         self._name = name
-        for weight in self.weights:
+        for weight in self._learned + self._fixed:
             weight.path = f"{name}/{weight.name}"
 
     @property
