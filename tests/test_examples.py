@@ -28,6 +28,8 @@ def run_python(*arguments, folder, **environment):
             "PYTHONPATH": str(Path(minigrad.__file__).parent.parent),
             "PYTHONIOENCODING": "utf-8",
             "MINIGRAD_OFFLINE": "1",
+            "MINIGRAD_NUM_THREADS": "1",  # on so little work, threads wait more than they help
+            "OPENBLAS_NUM_THREADS": "1",
             **environment,
         },
         capture_output=True,
