@@ -126,6 +126,7 @@ def test_download_does_not_follow_a_trickle_for_ever(server, content, monkeypatc
     with pytest.raises(OSError, match=r"/file: not complete after 0\.3 s"):
         download(f"{server.url}/file", LIMIT)
     assert len(sent) < 499
+    assert len(server.requests) == 1
 
 
 def test_download_refuses_more_than_the_limit(server, content):
