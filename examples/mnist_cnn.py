@@ -180,7 +180,7 @@ def main():
     probabilities = model.predict(x_test, batch_size=1000, verbose=0)
     mistakes = worst_mistakes(probabilities, y_test)
     accuracy = f"{100 - 100 * len(mistakes) / len(y_test):.2f} %"
-    print(f"Test accuracy: {accuracy} ({title})")
+    print(f"Test accuracy: {accuracy}, on {title}")
     print_mistakes(probabilities, y_test, mistakes[:5])
     print(f"Weights' hash: {model.weights_hash()[:16]}")
     if arguments.save:
