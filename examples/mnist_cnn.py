@@ -127,7 +127,7 @@ def draw_picture(model, images, labels, probabilities, mistakes, title):
     for axes, name in zip(curves.subplots(1, 2), ("loss", "accuracy"), strict=True):
         axes.plot(epochs, history[name], color=BLUE, marker="o", label="training, with dropout")
         axes.plot(epochs, history[f"val_{name}"], color=ORANGE, marker="s", label="test")
-        axes.set(xlabel="epoch", ylabel=name)
+        axes.set(xlabel="epoch", ylabel=name, xlim=(0.5, len(epochs) + 0.5))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend()
 
@@ -141,9 +141,10 @@ def draw_picture(model, images, labels, probabilities, mistakes, title):
         axes.set_axis_off()
 
     right.suptitle("the most confident mistakes: truth → answer")
-    for axes in (grid := right.subplots(3, 6)).flat:
+    grid = right.subplots(3, 6)
+    for axes in grid.flat:
         axes.set_axis_off()
-    for axes, index in zip(grid.flat, mistakes, strict=False):
+    for axes, index in zip(grid.flat, mistakes, strict=False):  # there may be fewer, or more
         axes.imshow(images[index, :, :, 0], cmap="gray_r")
         axes.set_title(f"{labels[index]} → {probabilities[index].argmax()}", fontsize=10)
 
