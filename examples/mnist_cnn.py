@@ -128,7 +128,7 @@ def draw_picture(model, images, labels, probabilities, mistakes, title):
         axes.plot(epochs, history[name], color=BLUE, marker="o", label="training, with dropout")
         axes.plot(epochs, history[f"val_{name}"], color=ORANGE, marker="s", label="test")
         axes.set(xlabel="epoch", ylabel=name, xlim=(0.5, len(epochs) + 0.5))
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.legend()
 
     left, right = panels.subfigures(1, 2)
