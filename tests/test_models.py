@@ -175,6 +175,8 @@ def test_frozen_layers_are_not_trained():
     assert len(model.trainable_weights) == 4
     model.trainable = False
     assert model.trainable_weights == []
+    with pytest.raises(ValueError, match="expected a layer with trainable weights"):
+        model.fit(np.ones((4, 5)), np.ones((4, 3)), verbose=0)
     model.add(layers.Dense(2))
     assert model.trainable_weights == []
     assert Sequential([Input((5,)), layers.Dense(4)], trainable=False).trainable_weights == []
@@ -356,6 +358,7 @@ def test_loss_may_be_a_function_and_have_a_factor():
 def test_compile_and_loss_are_asked_for():
     model = Sequential([Input((5,)), layers.Dense(3)])
     x, y = data()
+    assert model.metrics == []
     for run in (model.fit, model.evaluate, model.train_on_batch, model.test_on_batch):
         with pytest.raises(ValueError, match=r"You must call `compile\(\)` before using the model"):
             run(x, y)
