@@ -76,9 +76,9 @@ def conv2d_forward(
     geometry = (*w.shape[:2], stride_height, stride_width, pad_top, pad_left, dilation_height,
                 dilation_width, threads)  # fmt: skip
     for xg, wg, yg in _by_group(groups, x, w, y):
-        columns = np.empty((*y.shape[:3], wg[..., 0].size), x.dtype)
+        columns = np.empty((*y.shape[:3], math.prod(wg.shape[:3])), x.dtype)
         im2col(xg, columns, *geometry)
-        yg[...] = columns @ wg.reshape(-1, wg.shape[3])
+        yg[...] = columns @ wg.reshape(columns.shape[3], wg.shape[3])
     if bias is not None:
         y += bias
     if relu:
@@ -93,7 +93,7 @@ def conv2d_backward_input(
     geometry = (*w.shape[:2], stride_height, stride_width, pad_top, pad_left, dilation_height,
                 dilation_width, threads)  # fmt: skip
     for gxg, wg, gyg in _by_group(groups, gx, w, gy):
-        columns = gyg @ wg.reshape(-1, wg.shape[3]).T
+        columns = gyg @ wg.reshape(math.prod(wg.shape[:3]), wg.shape[3]).T
         col2im(columns, gxg, *geometry)
 
 
@@ -105,7 +105,7 @@ def conv2d_backward_kernel(
     geometry = (*gw.shape[:2], stride_height, stride_width, pad_top, pad_left, dilation_height,
                 dilation_width, threads)  # fmt: skip
     for xg, gwg, gyg in _by_group(groups, x, gw, gy):
-        columns = np.empty((*gy.shape[:3], gwg[..., 0].size), x.dtype)
+        columns = np.empty((*gy.shape[:3], math.prod(gwg.shape[:3])), x.dtype)
         im2col(xg, columns, *geometry)
         product = np.tensordot(columns, gyg, axes=((0, 1, 2), (0, 1, 2)))
         gwg[...] = product.reshape(gwg.shape)  # (KH*KW*C, F) -> (KH, KW, C, F)

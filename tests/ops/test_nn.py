@@ -293,7 +293,6 @@ def test_softmax_cross_entropy_of_masked_logits():
         ((2, 3), [0.0, 1.0], r"or integer labels of shape \(2,\), got float64 of shape \(2,\)"),
         ((2, 3), np.ones((3, 2)), r"expected targets of shape \(2, 3\)"),
         ((), 0, "expected logits .* got a scalar"),
-        ((2, 0), np.ones((2, 0)), "expected at least one class, got 0"),
     ],
 )
 def test_softmax_cross_entropy_refuses_wrong_targets(logits, targets, message):
