@@ -12,7 +12,13 @@ _choice = os.environ.get("MINIGRAD_KERNELS", "compiled")
 if _choice == "reference":
     from minigrad.kernels.reference import *  # noqa: F403
 elif _choice == "compiled":
+    # GNU OpenMP asks once, when it is loaded, how long its threads shall spin before they sleep.
+    # By default they spin for so long that on a busy machine a training step took 10 times as long.
+    _spin_is_ours = not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
+    if _spin_is_ours:
+        os.environ["GOMP_SPINCOUNT"] = "2000"
     try:
+        from minigrad.kernels import _allocation  # noqa: F401
         from minigrad.kernels._conv import *  # noqa: F403
         from minigrad.kernels._matmul import *  # noqa: F403
         from minigrad.kernels._nn import *  # noqa: F403
@@ -25,6 +31,9 @@ elif _choice == "compiled":
             "MINIGRAD_KERNELS=reference to run the slow NumPy versions. If you did install "
             "minigrad, a source folder of that name is hiding it: start Python elsewhere."
         ) from error
+    finally:
+        if _spin_is_ours:
+            del os.environ["GOMP_SPINCOUNT"]
 else:
     raise ImportError(
         f"minigrad: expected MINIGRAD_KERNELS to be 'compiled' or 'reference', got {_choice!r}"
@@ -52,11 +61,10 @@ def _check_num_threads(value, source):
 
 
 def _default_num_threads():
-    for name in ("MINIGRAD_NUM_THREADS", "OMP_NUM_THREADS"):
-        value = os.environ.get(name, "").split(",")[0]  # OMP_NUM_THREADS may list nested levels
-        if value:
-            return _check_num_threads(value, name)
-    return _available_cores()
+    if value := os.environ.get("MINIGRAD_NUM_THREADS"):
+        return _check_num_threads(value, "MINIGRAD_NUM_THREADS")
+    value = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]  # it may list nested levels
+    return int(value) if value.isdigit() and 1 <= int(value) <= 1024 else _available_cores()
 
 
 _most_threads = 1024  # OpenMP crashes when it cannot start as many as it shall
