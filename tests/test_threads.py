@@ -76,7 +76,9 @@ def test_a_wrong_variable_is_named():
 
 
 def test_the_environment_stays_as_it_was():
-    code = "import os; before = dict(os.environ); import minigrad; print(before == dict(os.environ))"
+    code = (
+        "import os; before = dict(os.environ); import minigrad; print(before == dict(os.environ))"
+    )
     assert run_python(code).stdout.strip() == "True"
 
 
