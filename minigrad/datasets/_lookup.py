@@ -14,9 +14,9 @@ from minigrad.datasets._containers import (
     read,
     read_idx,
     read_npz,
-    write_whole,
 )
 from minigrad.datasets._download import download
+from minigrad.utils.files import replacing
 
 ARCHIVE_BYTES = 1 << 16  # what a file may need beyond its arrays: headers, a directory
 
@@ -81,7 +81,9 @@ def load(dataset, path=None):
             report.append(str(error))
             continue
         try:
-            write_whole(cache_folder() / npz_name, npz_bytes(arrays))
+            cache_folder().mkdir(parents=True, exist_ok=True)
+            with replacing(cache_folder() / npz_name) as temporary:
+                temporary.write_bytes(npz_bytes(arrays))
         except OSError as error:
             warnings.warn(f"{dataset.title} could not be kept for next time: {error}", stacklevel=3)
         return _pairs(arrays)

@@ -2,14 +2,13 @@
 
 import gzip
 import io
-import os
 import zipfile
 
 import numpy as np
 import pytest
 
 from minigrad.datasets import _containers, fashion_mnist, mnist
-from minigrad.datasets._containers import IDX_FILES, read, write_whole
+from minigrad.datasets._containers import IDX_FILES, read
 
 
 def test_npz_loads(tiny, tmp_path):
@@ -143,20 +142,6 @@ def test_gzip_bomb_is_not_decompressed(tiny):
     bomb = io.BytesIO(gzip.compress(tiny.idx["x_test"] + bytes(20_000_000)))
     with pytest.raises(ValueError, match=r"bomb: .* more bytes in x_test"):
         _containers.read_idx(bomb, "bomb", "x_test", tiny.dataset)
-
-
-def test_write_whole_leaves_nothing_after_a_failure(tmp_path, monkeypatch):
-    path = tmp_path / "new" / "mnist.npz"
-    write_whole(path, b"first")
-
-    def no_space(handle):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(OSError, match="No space"):
-        write_whole(path, b"second")
-    assert path.read_bytes() == b"first"
-    assert os.listdir(path.parent) == ["mnist.npz"]
 
 
 def test_npz_bytes_round_trip(tiny):
