@@ -162,7 +162,11 @@ class Optimizer(arguments.Configured):
         if self.built:
             unknown = [variable for variable in variables if variable not in self._state]
             if unknown:
-                raise ValueError(f"{self.name}: unknown variable {unknown[0]!r}, not in build()")
+                name = getattr(unknown[0], "path", None) or f"of shape {np.shape(unknown[0])}"
+                raise ValueError(
+                    f"{self.name}: expected the variables it was built for, got one more, {name}; "
+                    "make a new optimizer for it (or compile the model again)"
+                )
             return
         paths, states = {}, {}
         for index, variable in enumerate(variables):
