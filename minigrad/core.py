@@ -24,7 +24,9 @@ FLOAT_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class _GradMode(threading.local):
-    enabled = True
+    def __init__(self):  # once for each thread
+        self.enabled = True
+        self.before = []  # the modes to return to, one for each no_grad() entered
 
 
 _mode = _GradMode()
@@ -40,19 +42,15 @@ class no_grad(contextlib.ContextDecorator):
 
     def __new__(cls, function=None):
         self = super().__new__(cls)
-        self.before = []  # a stack, so that one instance may be entered again inside itself
         return self if function is None else self(function)  # so that a bare @no_grad works too
 
-    def _recreate_cm(self):
-        return type(self)()  # one context a call: a decorated function may call itself
-
     def __enter__(self):
-        self.before.append(_mode.enabled)
+        _mode.before.append(_mode.enabled)
         _mode.enabled = False
         return self
 
     def __exit__(self, *error):
-        _mode.enabled = self.before.pop()
+        _mode.enabled = _mode.before.pop()
 
 
 # --- from anything to a float array --------------------------------------------------------------

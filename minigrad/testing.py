@@ -10,8 +10,8 @@ __all__ = ["check_gradients"]
 def check_gradients(function, *arrays, step=1e-6, rtol=1e-6, atol=1e-8, seed=0):
     """Compare the gradients of ``function`` with central differences, in float64.
 
-    The output is reduced to a scalar with random weights. Then every input is moved along two
-    random directions, and one element at a time where it has at most 64.
+    The output is reduced to a scalar with random weights. Then every input is moved one element at
+    a time where it has at most 64, and along two random directions.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ def check_gradients(function, *arrays, step=1e-6, rtol=1e-6, atol=1e-8, seed=0):
             )
         if not np.isfinite(tensor.grad).all():  # an infinite bound would let anything pass
             raise AssertionError(f"input {index}: expected finite gradients, got {tensor.grad}")
-        directions = [rng.standard_normal(array.shape) for _ in range(2)]
-        if array.size <= 64:
-            directions += [unit.reshape(array.shape) for unit in np.eye(array.size)]
+        units = np.eye(array.size) if array.size <= 64 else []
+        directions = [unit.reshape(array.shape) for unit in units]
+        directions += [rng.standard_normal(array.shape) for _ in range(2)]
         scale = np.abs(tensor.grad).max(initial=0.0)
         for number, direction in enumerate(directions):
             upper = scalar(index, array + step * direction)
@@ -65,7 +65,7 @@ def check_gradients(function, *arrays, step=1e-6, rtol=1e-6, atol=1e-8, seed=0):
             got = float((tensor.grad * direction).sum())
             bound = atol + rtol * max(scale, abs(expected), abs(upper) * 1e-3)
             if not abs(got - expected) <= bound:
-                where = "a random direction" if number < 2 else f"element {number - 2}"
+                where = f"element {number}" if number < len(units) else "a random direction"
                 raise AssertionError(
                     f"input {index}, {where}: the gradient gives {got:.10g}, "
                     f"differences give {expected:.10g}"

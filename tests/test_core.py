@@ -145,6 +145,7 @@ def test_as_tensor_lets_python_numbers_take_the_type_of_the_other_operand():
         like = Tensor(np.ones(2, dtype))
         for value in (2, 0.1, True, np.float64(0.1), np.float32(2), np.int64(3), [1, 2], [0.1]):
             assert as_tensor(value, like).dtype == dtype
+        assert as_tensor(np.ones(2, "float16"), like).dtype == dtype
         assert as_tensor(like, like) is like
         assert as_tensor(np.ones(2, "float64"), like).dtype == np.float64
     assert as_tensor(0.1, like).item() == 0.1  # not rounded to float32 on the way
@@ -642,6 +643,8 @@ class Awkward(Function):
             return fresh, as_strided(fresh)
         if self.way == "a view of the gradient":
             return gz[:], gz[...]
+        if self.way == "a read-only view":
+            return np.broadcast_to(fresh, fresh.shape), np.broadcast_to(gz, gz.shape)
         if self.way == "a saved array":
             self.saved[0][...] = gz
             return self.saved[0], fresh
@@ -662,6 +665,7 @@ WAYS = [
     "a view and its array",
     "an array and a view of unknown base",
     "a view of the gradient",
+    "a read-only view",
     "a saved array",
     "a view of a saved array",
     "an attribute",
@@ -738,6 +742,11 @@ def test_backward_frees_the_arrays_while_the_result_lives(without_collector):
     del hidden
     assert array() is not None
     loss.backward()
+    assert array() is None
+    square = (hidden := x.exp()) * hidden
+    array = weakref.ref(hidden.data)
+    del hidden
+    square.backward([1.0, 1.0])
     assert array() is None
 
 
@@ -1014,6 +1023,29 @@ def test_no_grad_concerns_its_own_thread_only():
     with no_grad():
         thread = threading.Thread(target=lambda: seen.append(is_grad_enabled()))
         thread.start()
+        thread.join()
+    assert seen == [True]
+
+
+def test_threads_may_share_one_no_grad():
+    """Each returns to its own mode, in whatever order they leave."""
+    shared, entered, left = no_grad(), threading.Event(), threading.Event()
+    seen = []
+
+    def stay():
+        with shared:
+            entered.set()
+            assert left.wait(10)
+        seen.append(is_grad_enabled())
+
+    thread = threading.Thread(target=stay)
+    with no_grad():
+        thread.start()
+        assert entered.wait(10)
+        with shared:
+            pass
+        assert not is_grad_enabled()
+        left.set()
         thread.join()
     assert seen == [True]
 

@@ -64,6 +64,11 @@ def test_gradients_that_are_not_finite_are_found(value):
             check_gradients(square(lambda g: np.full_like(g, value)), x)
 
 
+def test_the_wrong_element_is_named():
+    with pytest.raises(AssertionError, match=r"input 0, element 5: "):
+        check_gradients(square(one_element), X)
+
+
 @pytest.mark.parametrize("wrong", ["scaled", "transposed", "shifted"])
 def test_wrong_gradients_of_large_inputs_are_found_along_random_directions(wrong):
     x = np.random.default_rng(0).normal(size=(30, 40))

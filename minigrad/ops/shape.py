@@ -105,7 +105,7 @@ def getitem(x, index):
     """``x[index]`` with NumPy's indexing: ints, slices, None, ..., masks and integer arrays."""
     parts = index if isinstance(index, tuple) else (index,)
     plain = (int, np.integer, slice, type(None), type(...))
-    if all(isinstance(part, plain) and not isinstance(part, bool) for part in parts):
+    if all(isinstance(part, plain) for part in parts):
         return GetSlice(index)(x)
     return GetItem(index)(x)
 

@@ -179,8 +179,8 @@ def test_dropout_depends_on_the_seed_alone():
     assert_array_equal(ops.dropout(x.reshape(10, 100), 0.5, seed=1).data.ravel(), y)
     assert_array_equal(ops.dropout(x, 0.5, seed=1 + 2**64).data, y)
     assert_array_equal(ops.dropout(x, 0.5, seed=np.int64(1)).data, y)
-    assert (ops.dropout(x, 0.5, seed=2).data != y).any()
-    assert (ops.dropout(x, 0.5, seed=-1).data != y).any()
+    for other in (2, -1, 1 + 2**32, 1 + 2**63):
+        assert (ops.dropout(x, 0.5, seed=other).data != y).any()
 
 
 def test_dropout_of_nothing_and_of_everything():
