@@ -144,7 +144,8 @@ def im2col(
     cdef int team = team_size(g.N * pixels * width, threads)
     for n in prange(g.N, num_threads=team, schedule="static", nogil=True):
         fill_columns(
-            x_data, &g, 0, g.C, n * pixels, (n + 1) * pixels, &columns[0, 0, 0, 0] + n * pixels * width
+            x_data, &g, 0, g.C, n * pixels, (n + 1) * pixels,
+            &columns[0, 0, 0, 0] + n * pixels * width,
         )
 
 
