@@ -18,7 +18,6 @@ elif _choice == "compiled":
     if _spin_is_ours:
         os.environ["GOMP_SPINCOUNT"] = "2000"
     try:
-        from minigrad.kernels import _allocation  # noqa: F401
         from minigrad.kernels._conv import *  # noqa: F403
         from minigrad.kernels._matmul import *  # noqa: F403
         from minigrad.kernels._nn import *  # noqa: F403

@@ -1,63 +1,22 @@
 """Operations on tensors, by family, and the one table that makes operators and methods of them."""
 
+# ruff: noqa: I001 (the names are packed, not one a line)
 import operator
 
 from minigrad.core import Tensor
 from minigrad.ops.arithmetic import (
-    abs,
-    add,
-    clip,
-    compare,
-    div,
-    exp,
-    log,
-    matmul,
-    maximum,
-    minimum,
-    mul,
-    neg,
-    pow,
-    sqrt,
-    sub,
+    abs, add, clip, compare, div, exp, log, matmul, maximum, minimum, mul, neg, pow, sqrt, sub,
     where,
-)
-from minigrad.ops.conv import (
-    avg_pool2d,
-    conv2d,
-    global_avg_pool2d,
-    global_max_pool2d,
-    max_pool2d,
-)
+)  # fmt: skip
+from minigrad.ops.conv import avg_pool2d, conv2d, global_avg_pool2d, global_max_pool2d, max_pool2d
 from minigrad.ops.nn import (
-    batch_norm,
-    dense,
-    dropout,
-    elu,
-    gelu,
-    leaky_relu,
-    log_softmax,
-    relu,
-    selu,
-    sigmoid,
-    sigmoid_cross_entropy,
-    silu,
-    softmax,
-    softmax_cross_entropy,
-    softplus,
-    tanh,
-)
+    batch_norm, dense, dropout, elu, gelu, leaky_relu, log_softmax, relu, selu, sigmoid,
+    sigmoid_cross_entropy, silu, softmax, softmax_cross_entropy, softplus, tanh,
+)  # fmt: skip
 from minigrad.ops.reduce import argmax, argmin, logsumexp, max, mean, min, std, sum, var
 from minigrad.ops.shape import (
-    broadcast_to,
-    concatenate,
-    expand_dims,
-    getitem,
-    pad,
-    reshape,
-    squeeze,
-    stack,
-    transpose,
-)
+    broadcast_to, concatenate, expand_dims, getitem, pad, reshape, squeeze, stack, transpose,
+)  # fmt: skip
 
 __all__ = [
     "abs", "add", "argmax", "argmin", "avg_pool2d", "batch_norm", "broadcast_to", "clip",

@@ -1,0 +1,15 @@
+/* Include TEMPLATE for float and for double, at one LEVEL (see levels.h; this may come often). */
+#define FLOAT float
+#define NAME(word) JOIN(word, float, LEVEL)
+#include TEMPLATE
+#undef FLOAT
+#undef NAME
+#define FLOAT double
+#define NAME(word) JOIN(word, double, LEVEL)
+#include TEMPLATE
+#undef FLOAT
+#undef NAME
+#undef LEVEL
+#undef BYTES
+#undef ROWS
+#undef TARGET
