@@ -482,12 +482,11 @@ def _backpropagate(root, gy):
                     f"{type(node).__name__}.backward: expected {len(node.sources)} gradients, "
                     f"one for each input, got {len(results)}"
                 )
-            visible = [gy, *node.saved, *vars(node).values(), *results]
             for source, gx, kind in zip(node.sources, results, node.kinds, strict=True):
                 if source is not None and gx is not None:
                     gx = np.asarray(gx)
-                    # We may add in place to an array that nobody else sees.
-                    owned = gx.base is None and sum(_share_memory(a, gx) for a in visible) < 2
+                    passed_on = isinstance(source, Function) and uses[source] == 1
+                    owned = not passed_on and _is_private(gx, gy, results, node)
                     if gx.shape != kind[0] or gx.dtype != kind[1]:
                         gx = _conform(gx, *kind, node)
                     before = gradients.get(source)
@@ -505,6 +504,12 @@ def _backpropagate(root, gy):
         node.sources = node.saved = None
     for leaf, (grad, owned) in gradients.items():
         _add_to_grad(leaf, grad, owned)
+
+
+def _is_private(gx, gy, results, node):
+    """Whether nobody else sees the array, so that we may keep it and add to it in place."""
+    visible = (gy, *results, *node.saved, *vars(node).values())
+    return gx.base is None and sum(_share_memory(array, gx) for array in visible) < 2
 
 
 def _count_uses(root):
