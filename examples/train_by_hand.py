@@ -36,7 +36,7 @@ def make_parameters():
     he_normal = initializers.get("he_normal")
     sizes = [(2, HIDDEN_UNITS), (HIDDEN_UNITS, HIDDEN_UNITS), (HIDDEN_UNITS, 2)]
     kernels = [Parameter(he_normal(size)) for size in sizes]
-    biases = [Parameter(np.zeros(outputs)) for _, outputs in sizes]
+    biases = [Parameter(np.zeros(outputs, "float32")) for _, outputs in sizes]
     return kernels, biases
 
 
