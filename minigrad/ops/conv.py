@@ -4,7 +4,14 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.core import Function, as_tensor
-from minigrad.ops.nn import check_activation, check_bias, contiguous, promote, relu_backward
+from minigrad.ops.nn import (
+    check_activation,
+    check_bias,
+    contiguous,
+    promote,
+    relu_backward,
+    sum_rows,
+)
 
 
 def pair(name, argument, value, least=1):
@@ -106,7 +113,7 @@ class Conv2D(Function):
             kernels.conv2d_backward_kernel(x, gy, gw, *self.geometry, threads)
         if len(self.needs) == 2:
             return gx, gw
-        return gx, gw, gy.sum(axis=(0, 1, 2))
+        return gx, gw, sum_rows(gy.reshape(-1, gy.shape[3]))  # (N, OH, OW, F) -> (N*OH*OW, F)
 
 
 def conv2d(

@@ -72,21 +72,11 @@ class Optimizer(arguments.Configured):
     """
 
     def __init__(
-        self,
-        learning_rate,
-        weight_decay=None,
-        clipnorm=None,
-        clipvalue=None,
-        global_clipnorm=None,
-        use_ema=False,
-        ema_momentum=0.99,
-        ema_overwrite_frequency=None,
-        loss_scale_factor=None,
-        gradient_accumulation_steps=None,
-        name=None,
-        parameters=None,
+        self, learning_rate, weight_decay=None, clipnorm=None, clipvalue=None,
+        global_clipnorm=None, use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None,
+        loss_scale_factor=None, gradient_accumulation_steps=None, name=None, parameters=None,
         **unknown,
-    ):
+    ):  # fmt: skip
         title = type(self).__name__
         if unknown:
             raise arguments.unknown_argument(type(self), next(iter(unknown)))
