@@ -169,7 +169,7 @@ class Sequential(Layer):
         return [penalty for layer in self._layers for penalty in layer.losses]
 
     def save_weights(self, filepath):
-        """Write the weights to a file that ends in ".weights.npz" or ".weights.h5"."""
+        """Write the weights to a file that ends in ".npz" or ".weights.h5"."""
         serialization.save_weights(self.layers, filepath)
 
     def load_weights(self, filepath, skip_mismatch=False):
