@@ -9,7 +9,6 @@ seed gives the same weights, to the last bit, whatever the number of threads.
 """
 
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 
@@ -45,17 +44,22 @@ def weights_file(text):
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--optimizer", default="adam", help="adam, sgd, adagrad, ... (adam)")
-    parser.add_argument("--learning-rate", type=float, help="(the optimizer's own)")
-    parser.add_argument("--epochs", type=count, default=10, help="(10)")
-    parser.add_argument("--batch-size", type=count, default=60, help="(60)")
-    parser.add_argument("--limit", type=count, help="use only the first so many digits (all)")
-    parser.add_argument("--threads", type=count, help="(as many as there are cores)")
-    parser.add_argument("--seed", type=int, default=0, help="where all randomness begins (0)")
-    parser.add_argument("--data", help="file or folder with MNIST (looked for, or downloaded)")
-    parser.add_argument("--save", type=weights_file, help="file for the weights (not saved)")
-    parser.add_argument(
-        "--verbose", type=int, choices=(0, 1, 2), default=1, help="0 silent, 1 bar, 2 lines (1)"
+    flag = parser.add_argument
+    flag("--optimizer", default="adam", help="adam, sgd, adagrad, ... (default: %(default)s)")
+    flag("--learning-rate", type=float, help="default: the optimizer's own")
+    flag("--epochs", type=count, default=10, help="default: %(default)s")
+    flag("--batch-size", type=count, default=60, help="default: %(default)s")
+    flag("--limit", type=count, help="use only the first so many digits (default: all)")
+    flag("--threads", type=count, help="default: as many as there are cores")
+    flag("--seed", type=int, default=0, help="fixes all randomness (default: %(default)s)")
+    flag("--data", help="file or folder with MNIST (default: looked for, or downloaded)")
+    flag("--save", type=weights_file, help="file for the trained weights (default: none)")
+    flag(
+        "--verbose",
+        type=int,
+        choices=(0, 1, 2),
+        default=1,
+        help="while training print nothing, a bar, or a line an epoch (default: %(default)s)",
     )
     arguments = parser.parse_args()
     try:
@@ -90,18 +94,17 @@ def build_model(optimizer):
     return model
 
 
-def weights_hash(model):
-    """Hash all weights in their order: two runs with the same hash learned the same network."""
-    digest = hashlib.sha256()
-    for weight in model.get_weights():
-        digest.update(np.ascontiguousarray(weight))
-    return digest.hexdigest()[:16]
-
-
 def worst_mistakes(probabilities, labels):
     """Return the indices of the misread digits, the most confident mistakes first."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
+
+
+def print_mistakes(probabilities, labels, mistakes):
+    for index in mistakes:
+        answer = probabilities[index].argmax()
+        confidence = f"{100 * probabilities[index, answer]:.1f} %"
+        print(f"  test digit {index}: a {labels[index]}, read as {answer} ({confidence} sure)")
 
 
 def draw_picture(model, images, labels, probabilities, mistakes, title):
@@ -131,9 +134,10 @@ def draw_picture(model, images, labels, probabilities, mistakes, title):
     left, right = panels.subfigures(1, 2)
     left.suptitle("the 32 filters of the convolution: black negative, white positive")
     kernel = model.layers[0].get_weights()[0]  # (3, 3, 1, 32)
-    largest = np.abs(kernel).max()
-    for axes, weights in zip(left.subplots(4, 8).flat, kernel[:, :, 0].T, strict=True):
-        axes.imshow(weights.T, cmap="gray", vmin=-largest, vmax=largest)
+    filters = np.moveaxis(kernel[:, :, 0], -1, 0)  # (3, 3, 32) -> (32, 3, 3)
+    largest = np.abs(filters).max()
+    for axes, weights in zip(left.subplots(4, 8).flat, filters, strict=True):
+        axes.imshow(weights, cmap="gray", vmin=-largest, vmax=largest)
         axes.set_axis_off()
 
     right.suptitle("the most confident mistakes: truth → answer")
@@ -175,18 +179,16 @@ def main():
 
     probabilities = model.predict(x_test, batch_size=1000, verbose=0)
     mistakes = worst_mistakes(probabilities, y_test)
-    print(f"Test accuracy: {100 - 100 * len(mistakes) / len(y_test):.2f} % ({title})")
-    for index in mistakes[:5]:
-        answer = probabilities[index].argmax()
-        confidence = 100 * probabilities[index, answer]
-        print(
-            f"  test digit {index}: a {y_test[index]}, read as {answer} ({confidence:.1f} % sure)"
-        )
-    print(f"Weights' hash: {weights_hash(model)}")
+    accuracy = f"{100 - 100 * len(mistakes) / len(y_test):.2f} %"
+    print(f"Test accuracy: {accuracy} ({title})")
+    print_mistakes(probabilities, y_test, mistakes[:5])
+    print(f"Weights' hash: {model.weights_hash()[:16]}")
     if arguments.save:
         model.save_weights(arguments.save)
         print(f"Weights: {arguments.save}")
-    draw_picture(model, x_test, y_test, probabilities, mistakes, title)
+    if model.history.epoch:  # not interrupted within the first
+        title = f"{title}: {type(model.optimizer).__name__}, test accuracy {accuracy}"
+        draw_picture(model, x_test, y_test, probabilities, mistakes, title)
 
 
 if __name__ == "__main__":

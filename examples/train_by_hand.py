@@ -6,11 +6,12 @@ below is what `Sequential.fit` does with every batch.
 
 import numpy as np
 
-from minigrad import Parameter, initializers, no_grad, ops, set_random_seed
+from minigrad import Parameter, initializers, no_grad, ops
 from minigrad.optimizers import Adam
+from minigrad.utils import set_random_seed
 
 HIDDEN_UNITS = 64
-STEPS = 1000
+STEPS = 300
 
 
 def two_spirals(points, generator):
@@ -68,9 +69,9 @@ def main():
         loss.backward()  # fills .grad of every parameter
         optimizer.step()  # moves every parameter against its gradient
         optimizer.zero_grad()  # the next backward begins from nothing
-        if step % 200 == 0:
+        if step % 50 == 0:
             accuracy = np.mean(ops.argmax(logits, axis=-1) == y)
-            print(f"step {step:4d}  loss {loss.item():.4f}  accuracy {accuracy:.3f}")
+            print(f"step {step:3d}  loss {loss.item():.4f}  accuracy {accuracy:.3f}")
 
     print_map(kernels, biases)
 

@@ -273,16 +273,9 @@ class EarlyStopping(_Monitor):
     """
 
     def __init__(
-        self,
-        monitor="val_loss",
-        min_delta=0,
-        patience=0,
-        verbose=0,
-        mode="auto",
-        baseline=None,
-        restore_best_weights=False,
-        start_from_epoch=0,
-    ):
+        self, monitor="val_loss", min_delta=0, patience=0, verbose=0, mode="auto",
+        baseline=None, restore_best_weights=False, start_from_epoch=0,
+    ):  # fmt: skip
         super().__init__(monitor, mode, min_delta, verbose)
         self.patience = patience
         self.baseline = baseline
@@ -347,16 +340,9 @@ class ModelCheckpoint(_Monitor):
     """
 
     def __init__(
-        self,
-        filepath,
-        monitor="val_loss",
-        verbose=0,
-        save_best_only=False,
-        save_weights_only=False,
-        mode="auto",
-        save_freq="epoch",
-        initial_value_threshold=None,
-    ):
+        self, filepath, monitor="val_loss", verbose=0, save_best_only=False,
+        save_weights_only=False, mode="auto", save_freq="epoch", initial_value_threshold=None,
+    ):  # fmt: skip
         super().__init__(monitor, mode, verbose=verbose)
         self.filepath = os.fspath(filepath)
         if not save_weights_only or not self.filepath.endswith((".weights.npz", ".weights.h5")):
@@ -434,16 +420,9 @@ class ReduceLROnPlateau(_Monitor):
     """
 
     def __init__(
-        self,
-        monitor="val_loss",
-        factor=0.1,
-        patience=10,
-        verbose=0,
-        mode="auto",
-        min_delta=1e-4,
-        cooldown=0,
-        min_lr=0.0,
-    ):
+        self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto",
+        min_delta=1e-4, cooldown=0, min_lr=0.0,
+    ):  # fmt: skip
         super().__init__(monitor, mode, min_delta, verbose)
         if factor >= 1.0:
             raise self._error(f"a factor below 1, got {factor}")

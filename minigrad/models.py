@@ -4,8 +4,6 @@ import hashlib
 import itertools
 import os
 
-import numpy as np
-
 from minigrad import random, serialization
 from minigrad.callbacks import CallbackList, History, ProgbarLogger
 from minigrad.core import no_grad
@@ -14,7 +12,7 @@ from minigrad.layers.base import Layer
 from minigrad.losses import get as get_loss
 from minigrad.metrics import get as get_metric
 from minigrad.optimizers import get as get_optimizer
-from minigrad.utils.batches import Batches, split
+from minigrad.utils.batches import Batches, collect, split
 from minigrad.utils.interrupts import held_interrupts
 from minigrad.utils.registry import to_snake_case
 from minigrad.utils.summary import summary_lines
@@ -74,18 +72,14 @@ class Sequential(Layer):
         """
         if not isinstance(layer, Layer) or isinstance(layer, Sequential):
             raise self._error("an instance of a layer (models cannot be nested)", layer, TypeError)
-        if isinstance(layer, InputLayer):
-            if self._layers or self.input_shape:
-                raise self._error("an Input only as the first layer", layer)
-            self.input_shape = layer.input_shape
-            self.dtype = layer.dtype
-            return
+        if isinstance(layer, InputLayer) and self._layers:
+            raise self._error("an Input only as the first layer", layer)
         taken = {other.name for other in self._layers}
         if layer.name in taken:
             if not layer.has_automatic_name:
                 raise self._error("layers with unique names", layer.name)
             layer.name = _unique_name(to_snake_case(type(layer).__name__), taken)
-        if not self._layers and not self.input_shape:
+        if not self._layers:
             self.input_shape = layer.input_shape
             self.dtype = layer.dtype
         if self.input_shape:
@@ -104,15 +98,15 @@ class Sequential(Layer):
     @property
     def layers(self):
         """The layers in order, without an ``Input``."""
-        return list(self._layers)
+        return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
     def get_layer(self, name=None, index=None):
         """Return the layer of this name, or at this place; ValueError if there is none."""
-        names = [layer.name for layer in self._layers]
+        names = [layer.name for layer in self.layers]
         if index is None and name in names:
-            return self._layers[names.index(name)]
+            return self.layers[names.index(name)]
         if name is None and index in range(-len(names), len(names)):
-            return self._layers[index]
+            return self.layers[index]
         wanted = f"name={name}, index={index}"
         raise ValueError(f"No such layer: {wanted}. Existing layers are: {names}.")
 
@@ -173,7 +167,7 @@ class Sequential(Layer):
 
     def save_weights(self, filepath):
         """Write the weights to a file that ends in ".weights.npz" or ".weights.h5"."""
-        serialization.save_weights(self._layers, filepath)
+        serialization.save_weights(self.layers, filepath)
 
     def load_weights(self, filepath, skip_mismatch=False):
         """Read the weights from such a file: all of them, or none and an error that tells why.
@@ -184,7 +178,7 @@ class Sequential(Layer):
         skip_mismatch : bool
             Load what fits and warn about the rest.
         """
-        serialization.load_weights(self._layers, filepath, skip_mismatch)
+        serialization.load_weights(self.layers, filepath, skip_mismatch)
 
     def weights_hash(self):
         """Return SHA-256 over names, types, shapes and values of the weights, as 64 hex digits.
@@ -199,14 +193,9 @@ class Sequential(Layer):
         return digest.hexdigest()
 
     def summary(
-        self,
-        line_length=None,
-        positions=None,
-        print_fn=None,
-        expand_nested=False,
-        show_trainable=False,
-        layer_range=None,
-    ):
+        self, line_length=None, positions=None, print_fn=None, expand_nested=False,
+        show_trainable=False, layer_range=None,
+    ):  # fmt: skip
         """Print a table of the layers, their output shapes and numbers of parameters.
 
         Parameters
@@ -230,17 +219,10 @@ class Sequential(Layer):
     # --- training --------------------------------------------------------------------------------
 
     def compile(
-        self,
-        optimizer="rmsprop",
-        loss=None,
-        loss_weights=None,
-        metrics=None,
-        weighted_metrics=None,
-        run_eagerly=False,
-        steps_per_execution=1,
-        jit_compile="auto",
+        self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None,
+        weighted_metrics=None, run_eagerly=False, steps_per_execution=1, jit_compile="auto",
         auto_scale_loss=True,
-    ):
+    ):  # fmt: skip
         """Choose how to train and what to measure.
 
         Parameters
@@ -273,24 +255,11 @@ class Sequential(Layer):
         return [*self._metrics, *self._weighted_metrics]
 
     def fit(
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
-        initial_epoch=0,
-        steps_per_epoch=None,
-        validation_steps=None,
-        validation_batch_size=None,
-        validation_freq=1,
-    ):
+        self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None,
+        validation_split=0.0, validation_data=None, shuffle=True, class_weight=None,
+        sample_weight=None, initial_epoch=0, steps_per_epoch=None, validation_steps=None,
+        validation_batch_size=None, validation_freq=1,
+    ):  # fmt: skip
         """Train.
 
         The logs hold running means over the epoch: of the loss, penalties included, and of the
@@ -349,6 +318,8 @@ class Sequential(Layer):
             (x, y, sample_weight), validation_data = split(x, y, sample_weight, validation_split)
         generator = random.generator() if shuffle else None
         data = Batches(x, y, sample_weight, batch_size, steps_per_epoch, class_weight, generator)
+        if data.num_samples == 0:
+            raise self._error("at least one sample", 0)
         validation = None
         if validation_data is not None:
             size = validation_batch_size or batch_size
@@ -363,6 +334,8 @@ class Sequential(Layer):
             callbacks.call("on_train_begin", {})
             for epoch in range(initial_epoch, epochs):
                 logs = self._train_epoch(epoch, data, callbacks)
+                if self._samples == 0:  # the data ran out, as a warning has said
+                    break
                 if validation is not None and _is_due(validation_freq, epoch):
                     measured = self._evaluate(validation, callbacks)
                     logs |= {f"val_{name}": value for name, value in measured.items()}
@@ -370,21 +343,14 @@ class Sequential(Layer):
                 if self.stop_training:
                     break
         finally:
-            self.optimizer.finalize_variable_values(self.trainable_weights)
+            self.optimizer.finalize_variable_values()
             callbacks.call("on_train_end", logs)
         return self.history
 
     def evaluate(
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        verbose="auto",
-        sample_weight=None,
-        steps=None,
-        callbacks=None,
-        return_dict=False,
-    ):
+        self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None,
+        callbacks=None, return_dict=False,
+    ):  # fmt: skip
         """Return the loss and the metrics on data, without training.
 
         Parameters as for ``fit``.
@@ -407,20 +373,16 @@ class Sequential(Layer):
             return self.predict_on_batch(x)
         callbacks = self._prepare(_as_list(callbacks), verbose, 1, data)
         callbacks.call("on_predict_begin", {})
-        outputs = []
-        for step, (x, _, _) in enumerate(data.epoch()):
-            callbacks.call("on_predict_batch_begin", step, {})
-            outputs.append(self.predict_on_batch(x))
-            callbacks.call("on_predict_batch_end", step, {"outputs": outputs[-1]})
+        outputs = collect(self._predict_batches(data, callbacks), data.num_samples)
         callbacks.call("on_predict_end", {})
-        return np.concatenate(outputs)
+        return outputs
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """Make one step on a batch; return its loss and metrics before the step as ``evaluate``."""
         self._check_compiled()
         self._reset()
-        for batch in Batches(x, y, sample_weight, steps=1, class_weight=class_weight).epoch():
-            self._train_step(*batch)
+        (batch,) = Batches(x, y, sample_weight, steps=1, class_weight=class_weight).epoch()
+        self._train_step(*batch)
         return self._results(return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
@@ -480,6 +442,13 @@ class Sequential(Layer):
         callbacks.call("on_test_end", logs)
         return logs
 
+    def _predict_batches(self, data, callbacks):
+        for step, (x, _, _) in enumerate(data.epoch()):
+            callbacks.call("on_predict_batch_begin", step, {})
+            outputs = self.predict_on_batch(x)
+            callbacks.call("on_predict_batch_end", step, {"outputs": outputs})
+            yield outputs
+
     def _total_loss(self, y, prediction, sample_weight):
         if y is None:
             raise ValueError(f"Sequential {self.name!r}: expected targets y for the loss, got None")
@@ -525,16 +494,6 @@ class Sequential(Layer):
             raise ValueError("You must call `compile()` before using the model.")
         if self.loss is None:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
-
-    def get_config(self):
-        """Return the constructor's arguments for a copy, which has weights of its own."""
-        layers = [type(layer).from_config(layer.get_config()) for layer in self._layers]
-        if self.input_shape:
-            layers.insert(0, InputLayer(self.input_shape[1:], dtype=self.dtype))
-        return {"layers": layers, "trainable": self.trainable, "name": self.name}
-
-    def __repr__(self):
-        return f"<Sequential name={self.name}, built={self.built}>"
 
 
 def _as_list(value):

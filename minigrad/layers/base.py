@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from minigrad import activations, constraints, initializers, regularizers
-from minigrad.core import Parameter, Tensor, as_array, no_grad
+from minigrad.core import Parameter, Tensor, as_array
 from minigrad.utils.registry import to_snake_case
 
 
@@ -63,6 +63,9 @@ class Layer:
 
             def call(self, x, training=False):
                 return x * self.factor
+
+    Its weights are those made by ``add_weight``, and no others: layers and Parameters that are
+    merely attributes are not trained.
 
     Parameters
     ----------
@@ -135,8 +138,7 @@ class Layer:
         self.build(input_shape)
         if None in input_shape[1:]:
             raise self._error("a compute_output_shape method for unknown sizes", input_shape)
-        with no_grad():
-            y = self.call(Tensor(np.zeros((1, *input_shape[1:]), self.dtype)), training=False)
+        y = self.call(Tensor(np.zeros((1, *input_shape[1:]), self.dtype)), training=False)
         return (input_shape[0], *y.shape[1:])
 
     def add_weight(self, shape, initializer="glorot_uniform", name=None, trainable=True, **options):
@@ -207,7 +209,7 @@ class Layer:
         if not isinstance(name, str) or not name or "/" in name:
             raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
         self._name = name
-        for weight in self.weights:
+        for weight in self._learned + self._fixed:
             weight.path = f"{name}/{weight.name}"
 
     @property

@@ -23,6 +23,7 @@ class Pooling2D(Layer):
     """
 
     rank = 4
+    # each subclass names its `operation`, a function of ops
 
     def __init__(self, pool_size, strides=None, padding="valid", data_format=None, **kwargs):
         super().__init__(**kwargs)
@@ -64,6 +65,7 @@ class GlobalPooling2D(Layer):
     """
 
     rank = 4
+    # each subclass names its `operation`, a function of ops
 
     def __init__(self, data_format=None, keepdims=False, **kwargs):
         super().__init__(**kwargs)

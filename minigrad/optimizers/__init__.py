@@ -1,22 +1,20 @@
 """Optimizers under Keras's names: each makes weights follow their gradients in its own way."""
 
-from minigrad.optimizers import schedules
+from minigrad.optimizers import schedules as schedules
 from minigrad.optimizers.adadelta import Adadelta
 from minigrad.optimizers.adagrad import Adagrad
 from minigrad.optimizers.adam import Adam, AdamW
 from minigrad.optimizers.adamax import Adamax
-from minigrad.optimizers.arguments import deserialize
 from minigrad.optimizers.base import Optimizer
 from minigrad.optimizers.lion import Lion
 from minigrad.optimizers.nadam import Nadam
 from minigrad.optimizers.rmsprop import RMSprop
 from minigrad.optimizers.sgd import SGD
 from minigrad.utils import registry
+from minigrad.utils.arguments import deserialize
 
 RULES = (SGD, Adagrad, RMSprop, Adam, AdamW, Nadam, Adamax, Adadelta, Lion)
 OPTIMIZERS = {rule.__name__.lower(): rule for rule in RULES}
-
-__all__ = ["OPTIMIZERS", "Optimizer", "get", "schedules", *(rule.__name__ for rule in RULES)]
 
 
 def get(identifier):

@@ -1,7 +1,7 @@
 """Adadelta: steps in the units of the weights, from the sizes of recent gradients and steps."""
 
 from minigrad import kernels
-from minigrad.optimizers.base import Optimizer, zeros
+from minigrad.optimizers.base import Optimizer
 
 
 class Adadelta(Optimizer):
@@ -31,13 +31,12 @@ class Adadelta(Optimizer):
         As for `Optimizer`.
     """
 
+    state_names = ("a", "d")
+
     def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, **common):
         self._keep("[0, 1]", rho=rho)
         self._keep("[0, inf)", epsilon=epsilon)
         super().__init__(learning_rate, **common)
-
-    def init_state(self, w):
-        return zeros(w, "a", "d")
 
     def update(self, w, g, state, lr, t, threads):
         a, d = state["a"], state["d"]

@@ -3,7 +3,7 @@
 import math
 
 from minigrad import kernels
-from minigrad.optimizers.base import Optimizer, zeros
+from minigrad.optimizers.base import Optimizer
 
 
 class Adam(Optimizer):
@@ -42,10 +42,8 @@ class Adam(Optimizer):
         self._keep("[0, 1)", beta_1=beta_1, beta_2=beta_2)
         self._keep("[0, inf)", epsilon=epsilon)
         self.amsgrad = amsgrad
+        self.state_names = ["m", "v", "v_max"] if amsgrad else ["m", "v"]
         super().__init__(learning_rate, **common)
-
-    def init_state(self, w):
-        return zeros(w, "m", "v", "v_max") if self.amsgrad else zeros(w, "m", "v")
 
     def update(self, w, g, state, lr, t, threads):
         m, v = state["m"], state["v"]
@@ -68,23 +66,11 @@ class AdamW(Adam):
     learning_rate : float, LearningRateSchedule or callable
     weight_decay : float
         Not negative, and not None.
-    beta_1, beta_2, epsilon, amsgrad :
-        As for `Adam`.
-    **common :
-        As for `Optimizer`.
+    **adam :
+        beta_1, beta_2, epsilon, amsgrad and more, as for `Adam`.
     """
 
-    def __init__(
-        self,
-        learning_rate=0.001,
-        weight_decay=0.004,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-7,
-        amsgrad=False,
-        **common,
-    ):
+    def __init__(self, learning_rate=0.001, weight_decay=0.004, **adam):
         if weight_decay is None:
             raise ValueError("AdamW: expected a number as weight_decay, got None; Adam has none")
-        common["weight_decay"] = weight_decay
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **common)
+        super().__init__(learning_rate, weight_decay=weight_decay, **adam)

@@ -1,7 +1,7 @@
 """Adamax: Adam with the largest recent gradient in place of the root of the mean square."""
 
 from minigrad import kernels
-from minigrad.optimizers.base import Optimizer, zeros
+from minigrad.optimizers.base import Optimizer
 
 
 class Adamax(Optimizer):
@@ -29,13 +29,12 @@ class Adamax(Optimizer):
         As for `Optimizer`.
     """
 
+    state_names = ("m", "u")
+
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **common):
         self._keep("[0, 1)", beta_1=beta_1, beta_2=beta_2)
         self._keep("[0, inf)", epsilon=epsilon)
         super().__init__(learning_rate, **common)
-
-    def init_state(self, w):
-        return zeros(w, "m", "u")
 
     def update(self, w, g, state, lr, t, threads):
         m, u = state["m"], state["u"]

@@ -1,7 +1,5 @@
 """What every optimizer does around its rule: scaling, accumulation, clipping, decay, averages."""
 
-import math
-import numbers
 import re
 import warnings
 
@@ -9,12 +7,12 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.core import Tensor
-from minigrad.optimizers.arguments import Configured, deserialize, serialize, unknown_argument
 from minigrad.optimizers.schedules import SCHEDULES, LearningRateSchedule
+from minigrad.utils import arguments
 
 
-class Optimizer(Configured):
-    """Base of the optimizers: a subclass defines ``init_state`` and ``update``.
+class Optimizer(arguments.Configured):
+    """Base of the optimizers: a subclass defines ``state_names`` and ``update``.
 
     In Keras's form, ``optimizer.apply(grads, variables)`` makes one step. In a script::
 
@@ -64,6 +62,10 @@ class Optimizer(Configured):
 
     Attributes
     ----------
+    state_names : sequence of str
+        What the rule keeps for each weight, in arrays of zeros before the first step; a rule that
+        begins otherwise defines ``init_state``. One with options sets it before it calls
+        ``super().__init__``, which makes the state of ``parameters``.
     built : bool
         Whether the variables are known and have their state.
     """
@@ -84,26 +86,23 @@ class Optimizer(Configured):
         parameters=None,
         **unknown,
     ):
+        title = type(self).__name__
         if unknown:
-            raise unknown_argument(type(self), next(iter(unknown)))
-        clippings = {
-            "clipnorm": clipnorm,
-            "clipvalue": clipvalue,
-            "global_clipnorm": global_clipnorm,
-        }
-        if list(clippings.values()).count(None) < 2:
-            raise ValueError(
-                f"{type(self).__name__}: expected one clipping at most, got {clippings}"
-            )
-        self._keep("(0, inf)", optional=True, loss_scale_factor=loss_scale_factor, **clippings)
+            raise arguments.unknown_argument(type(self), next(iter(unknown)))
+        if isinstance(learning_rate, (list, tuple, Tensor)):
+            raise TypeError(f"{title}: write {title}(learning_rate=..., parameters=[w, b])")
+        if [clipnorm, clipvalue, global_clipnorm].count(None) < 2:
+            raise ValueError(f"{title}: expected one of the three clippings at most")
         self._keep("[0, inf)", optional=True, weight_decay=weight_decay)
+        self._keep("(0, inf)", optional=True, clipnorm=clipnorm, clipvalue=clipvalue)
+        self._keep("(0, inf)", optional=True, global_clipnorm=global_clipnorm)
+        self._keep("(0, inf)", optional=True, loss_scale_factor=loss_scale_factor)
         self._keep("[0, 1]", ema_momentum=ema_momentum)
-        self._keep("[1, inf)", int, optional=True, ema_overwrite_frequency=ema_overwrite_frequency)
-        self._keep(
-            "[2, inf)", int, optional=True, gradient_accumulation_steps=gradient_accumulation_steps
-        )
+        self._keep("[1, inf)", int, True, ema_overwrite_frequency=ema_overwrite_frequency)
+        self._keep("[2, inf)", int, True, gradient_accumulation_steps=gradient_accumulation_steps)
         self.use_ema = use_ema
-        self.name = name or type(self).__name__.lower()
+        self.name = name or title.lower()
+        self._learning_rate = None
         self.learning_rate = learning_rate
         self.built = False
         self.shared = {}  # what a rule keeps besides the variables' state: name -> 0-d array
@@ -116,9 +115,11 @@ class Optimizer(Configured):
 
     # --- the rule: what a subclass defines -----------------------------------------------------
 
+    state_names = ()
+
     def init_state(self, w):
         """Return the state before the first step, {name: array like w}, for a variable w (n)."""
-        return {}
+        return {name: np.zeros_like(w) for name in self.state_names}
 
     def begin_step(self, t):
         """Prepare what all variables share in step t = 1, 2, ..."""
@@ -153,40 +154,30 @@ class Optimizer(Configured):
         TypeError
             If one is not a Tensor.
         ValueError
-            If one does not require a gradient, comes twice, cannot be changed in place, or was
-            not there at the first call.
+            If one does not take gradients (``requires_grad`` is off, or it is the result of an
+            operation), comes twice, cannot be changed in place, or was not there at the first call.
         """
-        if isinstance(variables, Tensor):
-            raise TypeError(f"{self.name}: expected a list of tensors, got one; write [tensor]")
         variables = list(variables)
         if self.built:
-            for variable in variables:
-                if variable not in self._state:
-                    raise ValueError(
-                        f"{self.name}: expected the variables it was built with, got the unknown "
-                        f"variable {variable!r}; make a new optimizer for other variables"
-                    )
+            unknown = [variable for variable in variables if variable not in self._state]
+            if unknown:
+                raise ValueError(f"{self.name}: unknown variable {unknown[0]!r}, not in build()")
             return
         paths, states = {}, {}
         for index, variable in enumerate(variables):
             if not isinstance(variable, Tensor):
                 raise TypeError(f"{self.name}: expected tensors to train, got {variable!r}")
-            if variable in paths or not variable.requires_grad:
-                raise ValueError(
-                    f"{self.name}: expected tensors with requires_grad=True, each once, got "
-                    f"{variable!r}"
-                )
-            flags = variable.data.flags
-            if not (flags.c_contiguous and flags.writeable):
-                raise ValueError(
-                    f"{self.name}: expected values that can be changed in place, got a "
-                    f"read-only or not C-contiguous {variable!r}; write Parameter(values), a copy"
-                )
+            if variable in states or not variable.requires_grad or variable.node is not None:
+                fault = "each tensor once, a leaf with requires_grad=True"
+                raise ValueError(f"{self.name}: expected {fault}, got {variable!r}")
+            if not (variable.data.flags.c_contiguous and variable.data.flags.writeable):
+                fault = "writable, C-contiguous values (minigrad.Parameter makes a copy)"
+                raise ValueError(f"{self.name}: expected {fault}, got {variable!r}")
             path = getattr(variable, "path", None) or variable.name or f"parameter_{index}"
-            while path in paths.values():  # layers outside a model may bear the same name
+            while path in paths.values():  # layers outside a model may bear one name
                 path += f"_{index}"
-            w = variable.data.reshape(-1)
             paths[variable] = path
+            w = variable.data.reshape(-1)
             states[variable] = self.init_state(w)
             if self.use_ema:
                 states[variable]["average"] = w.copy()
@@ -216,17 +207,15 @@ class Optimizer(Configured):
             raise ValueError(f"{self.name}: expected {len(variables)} gradients, got {len(grads)}")
         if all(g is None for g in grads):
             raise ValueError(
-                f"{self.name}: No gradients provided for any variable; call backward() on a loss "
-                "that depends on them first"
+                f"{self.name}: No gradients provided for any variable; call backward() on a loss first"
             )
         self.build(variables)
-        pairs = list(zip(variables, grads, strict=True))
-        missing = [self._paths[variable] for variable, g in pairs if g is None]
+        gradients = dict(zip(variables, grads, strict=True))
+        missing = [self._paths[v] for v, g in gradients.items() if g is None]
         if missing:
             warnings.warn(f"{self.name}: Gradients do not exist for {missing}", stacklevel=2)
-        gradients = {v: self._gradient_row(v, g) for v, g in pairs if g is not None}
+        gradients = {v: self._row(v, g) for v, g in gradients.items() if g is not None}
         touched = list(gradients)
-
         if self.loss_scale_factor is not None:
             gradients = {v: g / self.loss_scale_factor for v, g in gradients.items()}
         if self.gradient_accumulation_steps is not None:
@@ -242,8 +231,7 @@ class Optimizer(Configured):
 
     def apply_gradients(self, grads_and_vars):
         """Make one step from pairs (gradient, variable); return ``iterations``."""
-        grads, variables = zip(*grads_and_vars, strict=True)
-        self.apply(grads, variables)
+        self.apply(*zip(*grads_and_vars, strict=True))
         return self.iterations
 
     def step(self):
@@ -263,20 +251,16 @@ class Optimizer(Configured):
     def parameters(self):
         """The list of tensors that ``step`` trains; ValueError if they are not known yet."""
         if not self.built:
-            name = type(self).__name__
-            raise ValueError(
-                f"{self.name}: expected to know what to train; write {name}(learning_rate=..., "
-                f"parameters=[...]) or optimizer.apply(grads, variables)"
-            )
+            write = f"{type(self).__name__}(learning_rate=..., parameters=[...])"
+            raise ValueError(f"{self.name}: expected to know what to train; write {write}")
         return list(self._state)
 
-    def _gradient_row(self, variable, gradient):
+    def _row(self, variable, gradient):
+        """Return the gradient as one row of the variable's type, not copied if it is one."""
         g = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
         if g.shape != variable.shape:
-            raise ValueError(
-                f"{self.name}: expected a gradient of shape {variable.shape} for "
-                f"{self._paths[variable]}, got {g.shape}"
-            )
+            fault = f"a gradient of shape {variable.shape} for {self._paths[variable]}"
+            raise ValueError(f"{self.name}: expected {fault}, got {g.shape}")
         return np.ascontiguousarray(g, variable.dtype).reshape(-1)
 
     def _accumulate(self, gradients):
@@ -326,9 +310,8 @@ class Optimizer(Configured):
         self._excluded_names = list(var_names or ())
 
     def _is_decayed(self, variable):
-        path = self._paths[variable]
-        named = any(re.search(name, path) for name in self._excluded_names)
-        return not named and variable not in self._excluded
+        names = (re.search(name, self._paths[variable]) for name in self._excluded_names)
+        return variable not in self._excluded and not any(names)
 
     def _move_averages(self):
         m = self.ema_momentum if self.iterations > 0 else 0.0
@@ -341,7 +324,7 @@ class Optimizer(Configured):
 
     def finalize_variable_values(self, trainable_variables=None):
         """With use_ema, copy the averages into these variables; by default into all."""
-        if self.use_ema:
+        if self.use_ema and self.built:
             for variable in trainable_variables or self._state:
                 variable.assign(self._state[variable]["average"].reshape(variable.shape))
 
@@ -355,38 +338,27 @@ class Optimizer(Configured):
     @property
     def learning_rate(self):
         """The learning rate of the next step, a float; settable unless it follows a schedule."""
-        if isinstance(self._learning_rate, LearningRateSchedule):
-            return float(self._learning_rate(int(self._calls)))
-        return float(
-            self._learning_rate() if callable(self._learning_rate) else self._learning_rate
-        )
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return float(rate(int(self._calls)))
+        return float(rate() if callable(rate) else rate)
 
     @learning_rate.setter
     def learning_rate(self, value):
         if isinstance(value, dict):
-            value = deserialize("learning rate schedule", value, SCHEDULES)
+            value = arguments.deserialize("learning rate schedule", value, SCHEDULES)
         if not callable(value):
-            if isinstance(getattr(self, "_learning_rate", None), LearningRateSchedule):
-                raise TypeError(
-                    f"{self.name}: the learning rate follows a schedule and cannot be set; "
-                    "make the optimizer with a number instead"
-                )
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise TypeError(
-                    f"{self.name}: expected a number, schedule or function as learning_rate, got "
-                    f"{type(value).__name__}; for tensors to train write "
-                    f"{type(self).__name__}(learning_rate=..., parameters=[w, b])"
-                )
-            if not 0 <= value < math.inf:
-                raise ValueError(f"{self.name}: expected learning_rate in [0, inf), got {value}")
-            value = np.array(value, np.float64)
+            if isinstance(self._learning_rate, LearningRateSchedule):
+                raise TypeError(f"{self.name}: a schedule sets the learning rate, it cannot be set")
+            value = np.array(arguments.checked_number(self, "learning_rate", value, "[0, inf)"))
         self._learning_rate = value
 
     def _arrays(self):
         """All state by name, not copied: what variables share, then variable by variable."""
-        arrays = {"iterations": self._calls, **self.shared}
+        arrays = {"iterations": self._calls}
         if isinstance(self._learning_rate, np.ndarray):
             arrays["learning_rate"] = self._learning_rate
+        arrays |= self.shared
         for variable, state in self._state.items():
             for name, array in state.items():
                 arrays[f"{self._paths[variable]}/{name}"] = array.reshape(variable.shape)
@@ -410,31 +382,26 @@ class Optimizer(Configured):
             If an array is missing, unknown, or of another shape. Nothing has changed then.
         """
         arrays = self._arrays()
-        faults = [f"no {name}" for name in arrays if name not in state]
-        faults += [f"an unknown {name}" for name in state if name not in arrays]
-        for name in arrays.keys() & state.keys():
-            if np.shape(state[name]) != arrays[name].shape:
-                faults.append(f"{name} of shape {np.shape(state[name])}, not {arrays[name].shape}")
+        values = {name: np.asarray(value, np.float64) for name, value in state.items()}
+        faults = [f"no {name}" for name in arrays if name not in values]
+        faults += [f"an unknown {name}" for name in values if name not in arrays]
+        for name in [name for name in arrays if name in values]:
+            if values[name].shape != arrays[name].shape:
+                faults.append(f"{name} {values[name].shape} instead of {arrays[name].shape}")
         if faults:
-            hint = "" if self.built else " (call build(variables) first)"
-            raise ValueError(f"{self.name}: expected its own state{hint}, got {'; '.join(faults)}")
+            raise ValueError(f"{self.name}: expected its own state, got {', '.join(faults)}")
         for name, array in arrays.items():
-            array[...] = state[name]
+            array[...] = values[name]
 
     def get_config(self):
-        """Return the constructor's arguments without ``parameters``, for ``from_config``."""
+        """Return the constructor's arguments without ``parameters``, for ``from_config``.
+
+        Of a learning rate that a callable tells, it has the number of now.
+        """
         config = super().get_config()
-        if callable(self._learning_rate):
-            schedule = isinstance(self._learning_rate, LearningRateSchedule)
-            config["learning_rate"] = (
-                serialize(self._learning_rate) if schedule else self._learning_rate
-            )
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            config["learning_rate"] = arguments.serialize(self._learning_rate)
         return config
-
-
-def zeros(w, *names):
-    """Return a state of zeros: {name: array like w}."""
-    return {name: np.zeros_like(w) for name in names}
 
 
 def _scale_down(arrays, limit):
@@ -442,5 +409,5 @@ def _scale_down(arrays, limit):
 
     The squares are added in float64, and in an order that no number of threads changes.
     """
-    norm = math.sqrt(sum(np.square(array, dtype=np.float64).sum() for array in arrays))
-    return limit / max(norm, limit)
+    norm = sum(np.square(array, dtype=np.float64).sum() for array in arrays) ** 0.5
+    return float(limit / max(norm, limit))

@@ -1,7 +1,7 @@
 """Lion: steps of one size, in the direction of a momentum's sign."""
 
 from minigrad import kernels
-from minigrad.optimizers.base import Optimizer, zeros
+from minigrad.optimizers.base import Optimizer
 
 
 class Lion(Optimizer):
@@ -29,13 +29,12 @@ class Lion(Optimizer):
         As for `Optimizer`.
     """
 
+    state_names = ("m",)
+
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.99, **common):
         self._keep("(0, 1]", beta_1=beta_1)
         self._keep("[0, 1]", beta_2=beta_2)
         super().__init__(learning_rate, **common)
-
-    def init_state(self, w):
-        return zeros(w, "m")
 
     def update(self, w, g, state, lr, t, threads):
         kernels.lion_step(w, g, state["m"], lr, self.beta_1, self.beta_2, threads)

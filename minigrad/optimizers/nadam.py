@@ -3,7 +3,7 @@
 import numpy as np
 
 from minigrad import kernels
-from minigrad.optimizers.base import Optimizer, zeros
+from minigrad.optimizers.base import Optimizer
 
 
 class Nadam(Optimizer):
@@ -34,14 +34,13 @@ class Nadam(Optimizer):
         As for `Optimizer`.
     """
 
+    state_names = ("m", "v")
+
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **common):
         self._keep("[0, 1)", beta_1=beta_1, beta_2=beta_2)
         self._keep("[0, inf)", epsilon=epsilon)
         super().__init__(learning_rate, **common)
         self.shared["U"] = np.ones(())
-
-    def init_state(self, w):
-        return zeros(w, "m", "v")
 
     def begin_step(self, t):
         self.shared["U"] *= self._u(t)

@@ -1,7 +1,7 @@
 """RMSprop: the gradient divided by a moving average of its magnitude."""
 
 from minigrad import kernels
-from minigrad.optimizers.base import Optimizer, zeros
+from minigrad.optimizers.base import Optimizer
 
 
 class RMSprop(Optimizer):
@@ -44,10 +44,8 @@ class RMSprop(Optimizer):
         self._keep("[0, 1]", rho=rho, momentum=momentum)
         self._keep("[0, inf)", epsilon=epsilon)
         self.centered = centered
+        self.state_names = ["v", *["m"] * centered, *["b"] * (self.momentum > 0)]
         super().__init__(learning_rate, **common)
-
-    def init_state(self, w):
-        return zeros(w, "v", *["m"] * self.centered, *["b"] * (self.momentum > 0))
 
     def update(self, w, g, state, lr, t, threads):
         v = state["v"]

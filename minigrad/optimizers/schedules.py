@@ -6,7 +6,10 @@ In the formulas, lr₀ is initial_learning_rate and s the step. All is computed 
 import bisect
 import math
 
-from minigrad.optimizers.arguments import Configured
+from minigrad.utils.arguments import Configured
+
+
+SCHEDULES = {}  # class name -> class: where a config finds them, those that users write included
 
 
 class LearningRateSchedule(Configured):
@@ -15,6 +18,9 @@ class LearningRateSchedule(Configured):
     It keeps every constructor argument in an attribute of the same name: its config is made of
     them.
     """
+
+    def __init_subclass__(cls):
+        SCHEDULES[cls.__name__] = cls
 
     def __call__(self, step):
         """Return the learning rate, a float, of a step: 0, 1, ..."""
@@ -180,20 +186,9 @@ class CosineDecayRestarts(LearningRateSchedule):
             step = step - length
             length *= self.t_mul
             period += 1
-        return self.initial_learning_rate * _half_cosine(
-            step / length, self.alpha, self.m_mul**period
-        )
+        height = self.m_mul**period
+        return self.initial_learning_rate * _half_cosine(step / length, self.alpha, height)
 
 
 def _half_cosine(done, alpha, height=1.0):
     return (1 - alpha) * 0.5 * height * (1 + math.cos(math.pi * done)) + alpha
-
-
-SCHEDULES = {
-    "ExponentialDecay": ExponentialDecay,
-    "InverseTimeDecay": InverseTimeDecay,
-    "PiecewiseConstantDecay": PiecewiseConstantDecay,
-    "PolynomialDecay": PolynomialDecay,
-    "CosineDecay": CosineDecay,
-    "CosineDecayRestarts": CosineDecayRestarts,
-}

@@ -1,7 +1,7 @@
 """Stochastic gradient descent, plain, with momentum, and with Nesterov's momentum."""
 
 from minigrad import kernels
-from minigrad.optimizers.base import Optimizer, zeros
+from minigrad.optimizers.base import Optimizer
 
 
 class SGD(Optimizer):
@@ -35,10 +35,8 @@ class SGD(Optimizer):
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, name="SGD", **common):
         self._keep("[0, 1]", momentum=momentum)
         self.nesterov = nesterov
+        self.state_names = ["v"] if self.momentum > 0 else []
         super().__init__(learning_rate, name=name, **common)
-
-    def init_state(self, w):
-        return zeros(w, "v") if self.momentum > 0 else {}
 
     def update(self, w, g, state, lr, t, threads):
         v = state.get("v", w[:0])  # an empty array: no momentum

@@ -43,15 +43,9 @@ class Batches:
     """
 
     def __init__(
-        self,
-        x,
-        y=None,
-        sample_weight=None,
-        batch_size=None,
-        steps=None,
-        class_weight=None,
+        self, x, y=None, sample_weight=None, batch_size=None, steps=None, class_weight=None,
         generator=None,
-    ):
+    ):  # fmt: skip
         if class_weight is not None and sample_weight is not None:
             raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
         self.class_weight = class_weight
@@ -178,6 +172,27 @@ def as_samples(x, y=None, sample_weight=None):
             f"Make sure all arrays contain the same number of samples. {sizes}"
         )
     return arrays
+
+
+def collect(parts, n=None):
+    """Join arrays along their first axis, into one array made beforehand if its length is known.
+
+    Parameters
+    ----------
+    parts : iterable of arrays (m, ...)
+        Not empty.
+    n : int, optional
+        The sum of all m, or more.
+    """
+    if n is None:
+        return np.concatenate(list(parts))
+    whole, done = None, 0
+    for part in parts:
+        if whole is None:
+            whole = np.empty((n, *part.shape[1:]), part.dtype)
+        whole[done : done + len(part)] = part
+        done += len(part)
+    return whole[:done]
 
 
 def is_array_like(x):

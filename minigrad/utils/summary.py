@@ -124,7 +124,7 @@ def _totals(model):
         "Trainable": [weight.data for weight in model.trainable_weights],
         "Non-trainable": [weight.data for weight in model.non_trainable_weights],
     }
-    if model.optimizer is not None and model.optimizer.variables:
+    if model.optimizer is not None and model.optimizer.built:
         groups["Optimizer"] = model.optimizer.variables
     groups = {"Total": [array for arrays in groups.values() for array in arrays], **groups}
     for name, arrays in groups.items():

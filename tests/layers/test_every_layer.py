@@ -266,6 +266,15 @@ def test_layer_output_equals_formula(row):
     np.testing.assert_allclose(y.numpy(), row.formula(layer, x), rtol=1e-12, atol=1e-13)
 
 
+def test_aliases_are_those_of_keras():
+    assert layers.Input is layers.InputLayer
+    assert layers.Convolution2D is layers.Conv2D
+    assert layers.MaxPool2D is layers.MaxPooling2D
+    assert layers.AvgPool2D is layers.AveragePooling2D
+    assert layers.GlobalAvgPool2D is layers.GlobalAveragePooling2D
+    assert layers.GlobalMaxPool2D is layers.GlobalMaxPooling2D
+
+
 @every_row
 def test_layer_float32_agrees_with_float64(row):
     layer, wide = row.make(), row.make(dtype="float64")

@@ -66,12 +66,14 @@ def test_batch_normalization_initializers_regularizers_and_constraints(x):
     layer = layers.BatchNormalization(
         beta_initializer="ones",
         moving_mean_initializer="ones",
+        moving_variance_initializer="zeros",
         gamma_regularizer="l2",
         beta_constraint="non_neg",
     )
     layer.build(x.shape)
     np.testing.assert_array_equal(layer.beta.numpy(), [1, 1])
     np.testing.assert_array_equal(layer.moving_mean.numpy(), [1, 1])
+    np.testing.assert_array_equal(layer.moving_variance.numpy(), [0, 0])
     assert layer.beta.constraint is not None
     assert [float(loss) for loss in layer.losses] == pytest.approx([0.02])  # 0.01 · (1² + 1²)
 

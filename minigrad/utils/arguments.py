@@ -1,4 +1,4 @@
-"""What optimizers and schedules share: checked arguments, and a config read off the constructor."""
+"""Constructor arguments: checked numbers, near misses of a name, and the config they make."""
 
 import difflib
 import inspect
@@ -24,7 +24,7 @@ class Configured:
         return cls(**config)
 
     def _keep(self, interval="(-inf, inf)", kind=float, optional=False, **values):
-        """Check numbers and keep them as attributes.
+        """Check numbers, and keep them in attributes.
 
         Parameters
         ----------
@@ -34,20 +34,25 @@ class Configured:
         optional : bool
             Whether None may stand for a number.
         **values :
-            The attributes.
+            The arguments, by name.
         """
-        low, high = map(float, interval[1:-1].split(","))
-        edges = [low] * (interval[0] == "[") + [high] * (interval[-1] == "]")
-        accepted = numbers.Real if kind is float else numbers.Integral
         for name, value in values.items():
             if value is not None or not optional:
-                title = f"{type(self).__name__}: expected {name}"
-                if isinstance(value, bool) or not isinstance(value, accepted):
-                    raise TypeError(f"{title} to be a {kind.__name__}, got {value!r}")
-                if not (low < value < high or value in edges):
-                    raise ValueError(f"{title} in {interval}, got {value}")
-                value = kind(value)
+                value = checked_number(self, name, value, interval, kind)
             setattr(self, name, value)
+
+
+def checked_number(owner, name, value, interval, kind=float):
+    """Return ``value`` as a float or int; raise unless it is one and lies in the interval."""
+    title = f"{type(owner).__name__}: expected {name}"
+    accepted = numbers.Real if kind is float else numbers.Integral
+    if isinstance(value, bool) or not isinstance(value, accepted):
+        raise TypeError(f"{title} to be a {kind.__name__}, got {value!r}")
+    low, high = map(float, interval[1:-1].split(","))
+    edges = [low] * (interval[0] == "[") + [high] * (interval[-1] == "]")
+    if not (low < value < high or value in edges):
+        raise ValueError(f"{title} in {interval}, got {value}")
+    return kind(value)
 
 
 def argument_names(cls):
@@ -76,6 +81,6 @@ def serialize(instance):
 
 
 def deserialize(kind, description, table):
-    """Make the instance that ``serialize`` described, of one of the classes in ``table``."""
+    """Make the instance that ``serialize`` described, of a class in ``table``: name -> class."""
     makers = {name: cls.from_config for name, cls in table.items()}
     return registry.get(kind, description["class_name"], makers)(description["config"])

@@ -1,0 +1,430 @@
+"""Tests of the callbacks, most of them with a stand-in for the model."""
+
+import csv
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from minigrad.callbacks import (
+    HOOKS,
+    Callback,
+    CallbackList,
+    CSVLogger,
+    EarlyStopping,
+    History,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ProgbarLogger,
+    ReduceLROnPlateau,
+    TerminateOnNaN,
+)
+
+
+class Model:
+    """What the callbacks need of a model; its one weight is the number of the epoch."""
+
+    def __init__(self):
+        self.stop_training = False
+        self.optimizer = SimpleNamespace(learning_rate=0.5)
+        self.metrics = [
+            SimpleNamespace(name="accuracy", direction="up"),
+            SimpleNamespace(name="mse", direction="down"),
+            SimpleNamespace(name="mine", direction=None),
+        ]
+        self.weight = None
+        self.saved = []
+
+    def get_weights(self):
+        return [self.weight]
+
+    def set_weights(self, weights):
+        (self.weight,) = weights
+
+    def save_weights(self, path):
+        self.saved.append(path)
+
+
+def fit(callback, *epochs, initial_epoch=0, model=None):
+    """Give a callback the epochs' logs as fit does; return the model and the logs."""
+    model = model or Model()
+    callbacks = CallbackList([callback], model, {"verbose": 0, "epochs": 9, "steps": 1})
+    all_logs = [{"loss": logs} if isinstance(logs, float) else dict(logs) for logs in epochs]
+    callbacks.call("on_train_begin", {})
+    for epoch, logs in enumerate(all_logs, initial_epoch):
+        callbacks.call("on_epoch_begin", epoch, {})
+        model.weight = epoch
+        callbacks.call("on_epoch_end", epoch, logs)
+        if model.stop_training:
+            break
+    callbacks.call("on_train_end", logs)
+    return model, all_logs
+
+
+# --- the list and the base -----------------------------------------------------------------------
+
+
+def test_base_has_kerass_hooks():
+    assert set(HOOKS) == {
+        *(
+            f"on_{mode}_{when}"
+            for mode in ("train", "test", "predict")
+            for when in ("begin", "end")
+        ),
+        *(f"on_{m}_batch_{w}" for m in ("train", "test", "predict") for w in ("begin", "end")),
+        *("on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_batch_end"),
+    }
+    for hook in HOOKS:
+        batch = () if re.fullmatch("on_(train|test|predict)_(begin|end)", hook) else (0,)
+        getattr(Callback(), hook)(*batch)
+
+
+def test_only_hooks_that_a_callback_defines_are_called_in_the_order_given():
+    calls = []
+
+    class First(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            calls.append(("first", epoch, logs))
+
+    second = LambdaCallback(on_epoch_end=lambda epoch, logs: calls.append(("second", epoch, logs)))
+    callbacks = CallbackList([First(), second, Callback()], "model", {"steps": 3})
+    for hook in HOOKS:
+        assert callbacks.need(hook) is (hook == "on_epoch_end")
+    logs = {"loss": 1.0}
+    callbacks.call("on_epoch_end", 4, logs)
+    callbacks.call("on_train_end", logs)
+    assert calls == [("first", 4, logs), ("second", 4, logs)]
+    assert all(call[2] is logs for call in calls)
+    assert second.model == "model"
+    assert second.params == {"steps": 3}
+
+
+def test_older_batch_hooks_are_called_for_training_batches():
+    calls = []
+
+    class Older(Callback):
+        def on_batch_begin(self, batch, logs=None):
+            calls.append(("begin", batch))
+
+        def on_batch_end(self, batch, logs=None):
+            calls.append(("end", batch))
+
+    callbacks = CallbackList([Older()], None, {})
+    callbacks.call("on_train_batch_begin", 1, {})
+    callbacks.call("on_train_batch_end", 1, {})
+    callbacks.call("on_test_batch_end", 1, {})
+    assert calls == [("begin", 1), ("end", 1)]
+
+
+def test_lambda_callback_knows_the_hooks():
+    with pytest.raises(TypeError, match=r"expected a hook \(on_train_begin, .*got on_epoch_ends"):
+        LambdaCallback(on_epoch_ends=print)
+    assert LambdaCallback(on_epoch_end=None).on_epoch_end(0) is None
+
+
+def test_history_records_each_epoch():
+    history = History()
+    fit(history, {"loss": 2.0}, {"loss": 1.0, "lr": 0.5}, initial_epoch=3)
+    assert history.epoch == [3, 4]
+    assert history.history == {"loss": [2.0, 1.0], "lr": [0.5]}
+    assert history.params == {"verbose": 0, "epochs": 9, "steps": 1}
+
+
+# --- early stopping ------------------------------------------------------------------------------
+
+
+def test_early_stopping_stops_and_restores_the_best(capsys):
+    callback = EarlyStopping("loss", patience=2, verbose=1, restore_best_weights=True)
+    model, _ = fit(callback, 3.0, 1.0, 2.0, 1.0, 0.0)
+    assert callback.stopped_epoch == 3
+    assert model.weight == 1
+    assert capsys.readouterr().out == (
+        "Epoch 4: early stopping\nRestoring model weights from the end of the best epoch: 2.\n"
+    )
+    model, _ = fit(callback, 3.0, 2.0, 1.0)  # used once more, it begins anew
+    assert not model.stop_training
+    assert capsys.readouterr().out.startswith("Restoring")
+
+
+def test_early_stopping_with_no_patience_never_stops_in_the_first_epoch():
+    callback = EarlyStopping("loss", baseline=0.5)
+    model, _ = fit(callback, 3.0)
+    assert not model.stop_training
+    fit(callback, 3.0, 3.0)
+    assert callback.stopped_epoch == 1
+    assert callback.best_weights is None
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode", "values", "stopped"),
+    [
+        ("val_accuracy", "auto", [0.1, 0.2, 0.15], 2),
+        ("accuracy", "auto", [0.1, 0.2, 0.3], 0),
+        ("val_loss", "auto", [0.3, 0.2, 0.25], 2),
+        ("mse", "auto", [0.3, 0.2, 0.1], 0),
+        ("mine", "max", [0.3, 0.4, 0.1], 2),
+        ("mine", "min", [0.3, 0.1, 0.4], 2),
+    ],
+)
+def test_direction_is_the_metrics_own(monitor, mode, values, stopped):
+    callback = EarlyStopping(monitor, mode=mode)
+    fit(callback, *({monitor: value} for value in values))
+    assert callback.stopped_epoch == stopped
+
+
+def test_unknown_direction_asks_for_the_mode():
+    with pytest.raises(ValueError, match=r"EarlyStopping: expected mode='max' or mode='min'.*mine"):
+        fit(EarlyStopping("val_mine"), {"val_mine": 1.0})
+    with pytest.raises(ValueError, match="mode 'auto', 'min' or 'max', got 'up'"):
+        EarlyStopping(mode="up")
+
+
+@pytest.mark.parametrize("delta", [0.1, -0.1])
+@pytest.mark.parametrize(("monitor", "sign"), [("loss", 1), ("accuracy", -1)])
+def test_less_than_min_delta_is_no_improvement(monitor, sign, delta):
+    callback = EarlyStopping(monitor, min_delta=delta, patience=1)
+    fit(callback, *({monitor: sign * value} for value in (1.0, 0.89, 0.795)))
+    assert callback.stopped_epoch == 2
+    assert callback.best == sign * 0.89
+
+
+def test_early_stopping_waits_on_unless_the_baseline_is_beaten():
+    callback = EarlyStopping("loss", patience=2, baseline=0.5)
+    fit(callback, 1.0, 0.9, 0.8, 0.85, 0.0)
+    assert callback.stopped_epoch == 3  # better ones do not stop, but they do not reset the wait
+    callback = EarlyStopping("loss", patience=2, baseline=0.5)
+    fit(callback, 1.0, 0.4, 0.45, 0.0)
+    assert callback.stopped_epoch == 0
+
+
+def test_early_stopping_ignores_the_first_epochs():
+    callback = EarlyStopping("loss", start_from_epoch=2)
+    fit(callback, 0.0, 0.1, 3.0, 2.0, 2.5)
+    assert callback.stopped_epoch == 4
+
+
+def test_missing_monitor_warns_with_what_there_is():
+    with pytest.warns(
+        UserWarning,
+        match="Early stopping conditioned on metric `val_loss` which is not available. "
+        "Available metrics are: accuracy,loss",
+    ):
+        fit(EarlyStopping(), {"accuracy": 0.5, "loss": 1.0})
+    with pytest.warns(
+        UserWarning,
+        match="Learning rate reduction is conditioned on metric `val_loss` which is not available",
+    ):
+        fit(ReduceLROnPlateau(), 1.0)
+
+
+# --- checkpoints ---------------------------------------------------------------------------------
+
+
+def test_checkpoint_saves_every_epoch_under_its_name(tmp_path, capsys):
+    path = tmp_path / "new" / "{epoch:02d}-{loss:.1f}.weights.npz"
+    model, _ = fit(ModelCheckpoint(path, save_weights_only=True), 2.0, 1.0)
+    assert model.saved == [
+        str(path.parent / f"{name}.weights.npz") for name in ("01-2.0", "02-1.0")
+    ]
+    assert path.parent.is_dir()
+    assert capsys.readouterr().out == ""
+    fit(ModelCheckpoint(path, save_weights_only=True, verbose=1), 2.0)
+    saved = path.parent / "01-2.0.weights.npz"
+    assert capsys.readouterr().out == f"\nEpoch 1: saving model to {saved}\n"
+
+
+def test_checkpoint_saves_only_the_best(tmp_path, capsys):
+    path = str(tmp_path / "best.weights.h5")
+    callback = ModelCheckpoint(
+        path, monitor="loss", verbose=1, save_best_only=True, save_weights_only=True
+    )
+    model, _ = fit(callback, 2.0, 3.0, 0.11111)
+    assert model.saved == [path] * 2
+    assert capsys.readouterr().out == (
+        f"\nEpoch 1: loss improved from None to 2.00000, saving model to {path}\n"
+        "\nEpoch 2: loss did not improve from 2.00000\n"
+        f"\nEpoch 3: loss improved from 2.00000 to 0.11111, saving model to {path}\n"
+    )
+    callback = ModelCheckpoint(
+        path, "loss", save_best_only=True, save_weights_only=True, initial_value_threshold=1.0
+    )
+    assert fit(callback, 2.0, 0.5)[0].saved == [path]
+
+
+def test_checkpoint_without_its_monitor_warns_and_saves(tmp_path):
+    path = str(tmp_path / "best.weights.h5")
+    callback = ModelCheckpoint(path, save_best_only=True, save_weights_only=True)
+    with pytest.warns(UserWarning, match="Can save best model only with val_loss available."):
+        assert fit(callback, 2.0)[0].saved == [path]
+
+
+def test_checkpoint_saves_every_so_many_batches_across_epochs(tmp_path):
+    path = str(tmp_path / "{epoch}-{batch}.weights.npz")
+    callback = ModelCheckpoint(path, save_weights_only=True, save_freq=2)
+    model = Model()
+    callbacks = CallbackList([callback], model, {})
+    for epoch in range(2):
+        callbacks.call("on_epoch_begin", epoch, {})
+        for batch in range(3):
+            callbacks.call("on_train_batch_end", batch, {"loss": 1.0})
+        callbacks.call("on_epoch_end", epoch, {"loss": 1.0})
+    names = [name.removeprefix(str(tmp_path))[1:] for name in model.saved]
+    assert names == ["1-2.weights.npz", "2-1.weights.npz", "2-3.weights.npz"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"filepath": "a.weights.h5"}, "expected save_weights_only=True"),
+        ({"filepath": "a.keras", "save_weights_only": True}, "'.weights.npz' or '.weights.h5'"),
+        (
+            {"filepath": "a.weights.h5", "save_weights_only": True, "save_freq": "batch"},
+            "save_freq 'epoch' or a positive int, got 'batch'",
+        ),
+        (
+            {"filepath": "a.weights.h5", "save_weights_only": True, "save_freq": 0},
+            "save_freq 'epoch' or a positive int, got 0",
+        ),
+    ],
+)
+def test_checkpoint_refuses_what_it_cannot_save(arguments, message):
+    with pytest.raises(ValueError, match=f"ModelCheckpoint: .*{message}"):
+        ModelCheckpoint(**arguments)
+
+
+def test_checkpoint_names_what_a_path_may_contain(tmp_path):
+    callback = ModelCheckpoint(tmp_path / "{val_los}.weights.h5", save_weights_only=True)
+    with pytest.raises(ValueError, match=r"names among epoch, loss in filepath, got '.*val_los"):
+        fit(callback, 2.0)
+
+
+# --- learning rates ------------------------------------------------------------------------------
+
+
+def test_plateau_lowers_the_rate_after_patience_and_cooldown(capsys):
+    callback = ReduceLROnPlateau("loss", factor=0.5, patience=2, cooldown=2, min_lr=0.2, verbose=1)
+    model, logs = fit(callback, *[1.0] * 9)
+    rates = [log["learning_rate"] for log in logs]
+    # Lowered after epochs 1 and 2; 3 cools down, 4 and 5 count again; 0.2 is the lowest.
+    assert rates == [0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.2, 0.2, 0.2]
+    assert model.optimizer.learning_rate == 0.2
+    assert capsys.readouterr().out == (
+        "\nEpoch 3: ReduceLROnPlateau reducing learning rate to 0.25.\n"
+        "\nEpoch 6: ReduceLROnPlateau reducing learning rate to 0.2.\n"
+    )
+
+
+def test_plateau_begins_anew_with_every_improvement_above_min_delta():
+    callback = ReduceLROnPlateau("loss", factor=0.1, patience=2)
+    assert fit(callback, 1.0, 1.0, 0.9, 0.9, 0.8)[0].optimizer.learning_rate == 0.5
+    assert fit(callback, 1.0, 0.99995, 0.99991)[0].optimizer.learning_rate == 0.05
+
+
+def test_plateau_refuses_to_raise_the_rate():
+    with pytest.raises(ValueError, match="ReduceLROnPlateau: expected a factor below 1"):
+        ReduceLROnPlateau(factor=1.0)
+
+
+def test_scheduler_sets_the_rate_before_and_logs_it_after_the_epoch(capsys):
+    callback = LearningRateScheduler(lambda epoch, rate: rate / (epoch + 1), verbose=1)
+    _, logs = fit(callback, 1.0, 1.0)
+    assert [log["learning_rate"] for log in logs] == [0.5, 0.25]
+    assert capsys.readouterr().out == (
+        "\nEpoch 1: LearningRateScheduler setting learning rate to 0.5.\n"
+        "\nEpoch 2: LearningRateScheduler setting learning rate to 0.25.\n"
+    )
+
+
+def test_scheduler_takes_functions_of_the_epoch_alone_and_numpy_floats():
+    _, logs = fit(LearningRateScheduler(lambda epoch: np.float32(epoch / 4)), 1.0, 1.0)
+    assert logs[1]["learning_rate"] == 0.25
+
+
+def test_scheduler_does_not_hide_a_type_error_of_the_schedule():
+    def schedule(epoch, rate):
+        return rate + "1"
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        fit(LearningRateScheduler(schedule), 1.0)
+
+
+def test_scheduler_wants_a_float():
+    with pytest.raises(ValueError, match="should be a float"):
+        fit(LearningRateScheduler(lambda epoch: None), 1.0)
+
+
+# --- files and the end ---------------------------------------------------------------------------
+
+
+def read(path):
+    with open(path, newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_csv_has_sorted_columns_and_room_for_validation(tmp_path):
+    path = tmp_path / "log.csv"
+    fit(CSVLogger(path), {"loss": 2.0, "acc": 0.1}, {"loss": 1.0, "acc": 0.2, "val_loss": 3.0})
+    assert read(path) == [
+        ["epoch", "acc", "loss", "val_acc", "val_loss"],
+        ["0", "0.1", "2.0", "NA", "NA"],
+        ["1", "0.2", "1.0", "NA", "3.0"],
+    ]
+
+
+def test_csv_does_not_invent_columns_beside_validation(tmp_path):
+    path = tmp_path / "log.csv"
+    fit(CSVLogger(path, separator=";"), {"val_loss": 3.0, "loss": 2.0}, {"loss": 1.0, "new": 1})
+    assert path.read_text().split() == ["epoch;loss;val_loss", "0;2.0;3.0", "1;1.0;NA"]
+
+
+def test_csv_is_complete_after_every_epoch_and_closed_at_the_end(tmp_path):
+    path = tmp_path / "log.csv"
+    callback = CSVLogger(path)
+    callback.on_train_begin()
+    callback.on_epoch_end(0, {"loss": 1.0})
+    assert read(path)[1] == ["0", "1.0", "NA"]
+    callback.on_train_end()
+    assert callback.file.closed
+
+
+def test_csv_appends_without_a_second_header(tmp_path):
+    path = tmp_path / "log.csv"
+    fit(CSVLogger(path, append=True), 2.0)
+    fit(CSVLogger(path, append=True), 1.0, initial_epoch=1)
+    assert [row[:2] for row in read(path)] == [["epoch", "loss"], ["0", "2.0"], ["1", "1.0"]]
+    fit(CSVLogger(path), 3.0)
+    assert [row[:2] for row in read(path)] == [["epoch", "loss"], ["0", "3.0"]]
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), -float("inf")])
+def test_loss_that_is_no_number_ends_training(capsys, loss):
+    model = Model()
+    callbacks = CallbackList([TerminateOnNaN()], model, {})
+    callbacks.call("on_train_batch_end", 0, {"loss": 1e30})
+    assert not model.stop_training
+    callbacks.call("on_train_batch_end", 7, {"loss": loss})
+    assert model.stop_training
+    assert capsys.readouterr().out == "Batch 7: Invalid loss, terminating training\n"
+    callbacks = CallbackList([TerminateOnNaN(raise_error=True)], model, {})
+    with pytest.raises(RuntimeError, match="NaN or Inf loss encountered at batch 7"):
+        callbacks.call("on_train_batch_end", 7, {"loss": loss})
+
+
+def test_progress_of_an_epoch_of_unknown_length_is_known_in_the_next(capsys):
+    callback = ProgbarLogger()
+    callbacks = CallbackList([callback], None, {"verbose": 2, "epochs": 2, "steps": None})
+    callbacks.call("on_train_begin", {})
+    for epoch in range(2):
+        callbacks.call("on_epoch_begin", epoch, {})
+        assert callback.progress.target == (3 if epoch else None)
+        for batch in range(3):
+            callbacks.call("on_train_batch_end", batch, {"loss": 1.0})
+        callbacks.call("on_test_begin", {})  # validation prints nothing
+        callbacks.call("on_test_batch_end", 0, {"loss": 1.0})
+        callbacks.call("on_test_end", {"loss": 1.0})
+        callbacks.call("on_epoch_end", epoch, {"loss": 1.0})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0::2] == ["Epoch 1/2", "Epoch 2/2"]
+    assert all(re.fullmatch(r"3/3 - 0s - \d+us/step - loss: 1.0000", line) for line in lines[1::2])
