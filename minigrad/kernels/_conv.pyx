@@ -7,30 +7,32 @@
             . d e f .     pixel 1: b c . e f . h i .    @                =
             . g h i .     ...
 
-Channels are innermost, so a row of the patch is contiguous in the image, and the product is the
-output as it shall lie in memory. Only a block of pixels is laid out at a time, small enough for
-the cache. Forward, threads share the blocks.
+im2col and col2im do just that, for reading and for tests. The convolutions compute the same product
+without writing the columns down: the tiles of the product (tile.h) walk over the patches in place.
+All they need is a table that says where in the image each pixel's patch begins, and three nested
+loops over the patch. A padded image is cut out with its zeros first, a band of rows at a time.
 
-Backward, the gradient of the columns is gy @ w.T; col2im adds it back to the pixels it came from.
-Patches overlap, so threads share the images. The gradient of w is columns.T @ gy: it sums over all
-pixels, in chunks whose size does not depend on the threads, added up in order.
+Forward, threads share the bands. The gradient of w is columns.T @ gy, the same walk with pixels and
+patch exchanged; it sums over the images in chunks whose number does not depend on the threads. The
+gradient of x is again a convolution, of gy with the kernel turned round.
 """
 
 from cython cimport floating
-from cython.parallel cimport prange, threadid
-from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
-from minigrad.kernels._matmul cimport Panels, describe_panels, multiply_panel, pack_panel
-from minigrad.kernels._parallel cimport team_size
+from minigrad.kernels._matmul cimport (
+    Conv, Images, Product, Walk, add_sums_loop, conv_backward_input_task,
+    conv_backward_kernel_task, conv_forward_task, pack_loop, panel_columns,
+)
+from minigrad.kernels._parallel cimport Memory, run_tasks, team_size
 
 cdef enum:
-    BLOCK = 96   # pixels laid out at a time: whole tiles, and within the cache of a core
+    BAND = 64    # pixels of output in one task of the forward pass, at least
     CHUNKS = 16  # partial sums of the gradient of w: enough for 16 threads, little to add up
 
 
 cdef struct Geometry:
-    Py_ssize_t N, H, W, C, OH, OW, KH, KW
+    Py_ssize_t N, H, W, C, OH, OW, F, KH, KW
     int stride_height, stride_width, pad_top, pad_left, dilation_height, dilation_width
 
 
@@ -39,7 +41,7 @@ cdef Geometry check_geometry(
     int stride_height, int stride_width, int pad_top, int pad_left,
     int dilation_height, int dilation_width,
 ) except *:
-    """Collect the sizes of x (N, H, W, C) and y (N, OH, OW, ...); raise ValueError if wrong."""
+    """Collect the sizes of x (N, H, W, C) and y (N, OH, OW, F); raise ValueError if wrong."""
     if min(stride_height, stride_width, dilation_height, dilation_width) < 1:
         raise ValueError(f"{kernel}: expected strides and dilation from 1")
     if min(pad_top, pad_left) < 0:
@@ -47,79 +49,48 @@ cdef Geometry check_geometry(
     if x[0] != y[0]:
         raise ValueError(f"{kernel}: expected as many images in as out, got {x[0]} and {y[0]}")
     return Geometry(
-        x[0], x[1], x[2], x[3], y[1], y[2], KH, KW, stride_height, stride_width, pad_top,
+        x[0], x[1], x[2], x[3], y[1], y[2], y[3], KH, KW, stride_height, stride_width, pad_top,
         pad_left, dilation_height, dilation_width,
     )
 
 
-cdef int check_groups(
-    str kernel, Py_ssize_t channels, Py_ssize_t depth, Py_ssize_t filters, Py_ssize_t outputs,
-    int groups,
-) except -1:
-    if groups < 1 or depth * groups != channels or filters % groups or filters != outputs:
-        raise ValueError(
-            f"{kernel}: expected w (KH, KW, C / groups, F) and F outputs, got C = {channels}, "
-            f"C / groups = {depth}, groups = {groups}, F = {filters} and {outputs} outputs"
-        )
-    return 0
+# --- patches as rows ---------------------------------------------------------------------------
 
 
-# --- patches as rows -----------------------------------------------------------------------------
-
-
-cdef void fill_columns(
-    const floating* x, const Geometry* g, Py_ssize_t channel, Py_ssize_t channels,
-    Py_ssize_t start, Py_ssize_t stop, floating* columns,
+cdef void move_columns(
+    floating* x, Geometry g, floating* columns, bint add_to_x
 ) noexcept nogil:
-    """Lay out the patches of pixels start to stop, of channels from `channel` on, as rows.
+    """Copy every patch of x to a row of columns, or add every row of columns to its patch of x.
 
-    columns[p, (a * KW + b) * channels + c] =
-        x[n, i * stride + a * dilation - pad, j * stride + b * dilation - pad, channel + c]
+    columns[p, (a * KW + b) * C + c] = x[n, i * stride + a * dilation - pad, j ... + b ..., c]
     """
-    cdef Py_ssize_t p, n, i, j, a, b, row, column
-    cdef const floating* source
-    for p in range(start, stop):
+    cdef Py_ssize_t p, i, j, a, b, c, row, column
+    cdef floating* pixel
+    for p in range(g.N * g.OH * g.OW):
         j = p % g.OW
         i = p // g.OW % g.OH
-        n = p // g.OW // g.OH
-        for a in range(g.KH):
-            row = i * g.stride_height + a * g.dilation_height - g.pad_top
-            if row < 0 or row >= g.H:
-                memset(columns, 0, g.KW * channels * sizeof(floating))
-                columns += g.KW * channels
-                continue
-            for b in range(g.KW):
-                column = j * g.stride_width + b * g.dilation_width - g.pad_left
-                source = x + ((n * g.H + row) * g.W + column) * g.C + channel
-                if column < 0 or column >= g.W:
-                    memset(columns, 0, channels * sizeof(floating))
-                elif channels == 1:  # a grey image: no call for one element
-                    columns[0] = source[0]
-                else:
-                    memcpy(columns, source, channels * sizeof(floating))
-                columns += channels
-
-
-cdef void add_columns(
-    const floating* columns, const Geometry* g, Py_ssize_t channel, Py_ssize_t channels,
-    Py_ssize_t start, Py_ssize_t stop, floating* x,
-) noexcept nogil:
-    """Add the rows of `columns` to the pixels that fill_columns takes them from."""
-    cdef Py_ssize_t p, n, i, j, a, b, c, row, column
-    cdef floating* target
-    for p in range(start, stop):
-        j = p % g.OW
-        i = p // g.OW % g.OH
-        n = p // g.OW // g.OH
         for a in range(g.KH):
             row = i * g.stride_height + a * g.dilation_height - g.pad_top
             for b in range(g.KW):
                 column = j * g.stride_width + b * g.dilation_width - g.pad_left
                 if 0 <= row < g.H and 0 <= column < g.W:
-                    target = x + ((n * g.H + row) * g.W + column) * g.C + channel
-                    for c in range(channels):
-                        target[c] += columns[c]
-                columns += channels
+                    pixel = x + ((p // g.OW // g.OH * g.H + row) * g.W + column) * g.C
+                    for c in range(g.C):
+                        if add_to_x:
+                            pixel[c] += columns[c]
+                        else:
+                            columns[c] = pixel[c]
+                elif not add_to_x:
+                    memset(columns, 0, g.C * sizeof(floating))
+                columns += g.C
+
+
+cdef int check_columns(str kernel, Geometry g) except -1:
+    if g.KH < 1 or g.KW < 1 or g.F != g.KH * g.KW * g.C:
+        raise ValueError(
+            f"{kernel}: expected columns of KH * KW * C = {g.KH * g.KW * g.C} elements, got {g.F}"
+        )
+    return 0
 
 
 def im2col(
@@ -136,16 +107,11 @@ def im2col(
         "im2col", <Py_ssize_t*>x.shape, <Py_ssize_t*>columns.shape, KH, KW, stride_height,
         stride_width, pad_top, pad_left, dilation_height, dilation_width,
     )
-    check_columns("im2col", g, columns.shape[3])
-    if columns.shape[0] * g.OH * g.OW * columns.shape[3] == 0:
-        return
-    cdef Py_ssize_t n, pixels = g.OH * g.OW, width = columns.shape[3]
-    cdef const floating* x_data = &x[0, 0, 0, 0] if x.shape[1] and x.shape[2] else NULL
-    cdef int team = team_size(g.N * pixels * width, threads)
-    for n in prange(g.N, num_threads=team, schedule="static", nogil=True):
-        fill_columns(
-            x_data, &g, 0, g.C, n * pixels, (n + 1) * pixels, &columns[0, 0, 0, 0] + n * pixels * width
-        )
+    check_columns("im2col", g)
+    if columns.size and x.size:
+        move_columns(<floating*>&x[0, 0, 0, 0], g, &columns[0, 0, 0, 0], False)
+    else:
+        columns[...] = 0
 
 
 def col2im(
@@ -162,28 +128,44 @@ def col2im(
         "col2im", <Py_ssize_t*>x.shape, <Py_ssize_t*>columns.shape, KH, KW, stride_height,
         stride_width, pad_top, pad_left, dilation_height, dilation_width,
     )
-    check_columns("col2im", g, columns.shape[3])
+    check_columns("col2im", g)
     x[...] = 0
-    if x.shape[1] * x.shape[2] == 0 or columns.shape[0] * g.OH * g.OW * columns.shape[3] == 0:
-        return
-    cdef Py_ssize_t n, pixels = g.OH * g.OW, width = columns.shape[3]
-    cdef int team = team_size(g.N * pixels * width, threads)
-    for n in prange(g.N, num_threads=team, schedule="static", nogil=True):
-        add_columns(
-            &columns[0, 0, 0, 0] + n * pixels * width, &g, 0, g.C, n * pixels, (n + 1) * pixels,
-            &x[0, 0, 0, 0],
-        )
+    if columns.size and x.size:
+        move_columns(&x[0, 0, 0, 0], g, <floating*>&columns[0, 0, 0, 0], True)
 
 
-cdef int check_columns(str kernel, Geometry g, Py_ssize_t width) except -1:
-    if g.KH < 1 or g.KW < 1 or width != g.KH * g.KW * g.C:
+# --- convolution -------------------------------------------------------------------------------
+
+
+cdef Conv describe(str kernel, Geometry g, Py_ssize_t depth, Py_ssize_t F, int groups) except *:
+    """Describe the walk of a convolution over its images, of which the caller sets the data."""
+    if groups < 1 or depth * groups != g.C or F % groups or F != g.F:
         raise ValueError(
-            f"{kernel}: expected columns of KH * KW * C = {g.KH * g.KW * g.C} elements, got {width}"
+            f"{kernel}: expected w (KH, KW, C / groups, F) and F outputs, got C = {g.C}, "
+            f"C / groups = {depth}, groups = {groups}, F = {F} and {g.F} outputs"
         )
-    return 0
+    cdef Conv c
+    memset(&c, 0, sizeof(c))
+    c.images.H, c.images.W, c.images.C = g.H, g.W, g.C
+    c.N, c.OH, c.OW, c.F, c.groups, c.group_channels = g.N, g.OH, g.OW, g.F, groups, depth
+    c.stride_height = g.stride_height
+    c.reach_height = (g.KH - 1) * g.dilation_height + 1
+    c.top, c.left, c.window_width = g.pad_top, g.pad_left, g.W
+    cdef Py_ssize_t height = (g.OH - 1) * g.stride_height + c.reach_height
+    cdef Py_ssize_t width = (g.OW - 1) * g.stride_width + (g.KW - 1) * g.dilation_width + 1
+    c.padded = g.pad_top > 0 or g.pad_left > 0 or height > g.H or width > g.W
+    if c.padded:
+        c.window_width = width
+    return c
 
 
-# --- convolution ---------------------------------------------------------------------------------
+cdef Walk patch_walk(
+    Py_ssize_t KH, Py_ssize_t KW, Py_ssize_t row, Py_ssize_t column, Py_ssize_t C, int groups
+) noexcept nogil:
+    """Walk over a patch of KH * KW taps, `row` and `column` elements apart, of C channels each."""
+    if groups == 1 and column == C:  # a row of the patch is contiguous
+        return Walk(KH, row, 1, 0, KW * C, 1)
+    return Walk(KH, row, KW, column, C // groups, 1)
 
 
 def conv2d_forward(
@@ -203,118 +185,58 @@ def conv2d_forward(
         "conv2d_forward", <Py_ssize_t*>x.shape, <Py_ssize_t*>y.shape, w.shape[0], w.shape[1],
         stride_height, stride_width, pad_top, pad_left, dilation_height, dilation_width,
     )
-    cdef Py_ssize_t F = w.shape[3]
-    check_groups("conv2d_forward", g.C, w.shape[2], F, y.shape[3], groups)
-    if bias is not None and bias.shape[0] != F:
-        raise ValueError(f"conv2d_forward: expected bias ({F},), got ({bias.shape[0]},)")
-    cdef Py_ssize_t pixels = g.N * g.OH * g.OW, depth = w.shape[0] * w.shape[1] * w.shape[2]
-    if pixels == 0 or F == 0:
+    cdef Conv c = describe("conv2d_forward", g, w.shape[2], w.shape[3], groups)
+    if bias is not None and bias.shape[0] != g.F:
+        raise ValueError(f"conv2d_forward: expected bias ({g.F},), got ({bias.shape[0]},)")
+    if y.size == 0:
         return
-    cdef const floating* x_data = &x[0, 0, 0, 0] if x.size else NULL
-    cdef const floating* w_data = &w[0, 0, 0, 0] if w.size else NULL
-    cdef const floating* bias_data = &bias[0] if bias is not None else NULL
-    cdef Py_ssize_t channels = w.shape[2], filters = F // groups, pack_size = 0
-    cdef Panels panels = describe_panels(w_data, F, 1, depth, filters, &pack_size)
-    cdef int team = team_size(pixels * depth * filters // 16, threads)
-    cdef floating* packed = <floating*>malloc((pack_size + 1) * sizeof(floating))
-    cdef floating* scratch = <floating*>malloc((team * BLOCK * depth + 1) * sizeof(floating))
-    if packed is NULL or scratch is NULL:
-        free(packed)
-        free(scratch)
-        raise MemoryError("conv2d_forward: no memory for the columns")
-    cdef Py_ssize_t block, start, stop, group, panel, blocks = (pixels + BLOCK - 1) // BLOCK
-    cdef floating* columns
-    cdef const floating* b
-    with nogil:
-        for group in range(groups):
-            b = w_data + group * filters
-            if pack_size:
-                for panel in range(panels.count):
-                    pack_panel(panel, b, F, 1, depth, filters, packed)
-                b = packed
-            for block in prange(blocks, num_threads=team, schedule="static"):
-                start = block * BLOCK
-                stop = min(start + BLOCK, pixels)
-                columns = scratch + threadid() * BLOCK * depth
-                fill_columns(x_data, &g, group * channels, channels, start, stop, columns)
-                for panel in range(panels.count):
-                    multiply_panel(
-                        panel, stop - start, filters, depth, columns, depth, 1, b, panels,
-                        &y[0, 0, 0, 0] + start * F + group * filters, F, 1,
-                        bias_data + group * filters if bias_data is not NULL else NULL, 0, 1,
-                        relu, False,
-                    )
-        free(packed)
-        free(scratch)
-
-
-def conv2d_backward_input(
-    const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, F)
-    const floating[:, :, :, ::1] w,   # IN (KH, KW, C / groups, F)
-    floating[:, :, :, ::1] gx,        # OUT (N, H, W, C)
-    int stride_height, int stride_width,
-    int pad_top, int pad_left,
-    int dilation_height, int dilation_width,
-    int groups,
-    int threads,
-):
-    """Compute gx = col2im(gy @ w.T), the gradient with respect to the convolution's input."""
-    cdef Geometry g = check_geometry(
-        "conv2d_backward_input", <Py_ssize_t*>gx.shape, <Py_ssize_t*>gy.shape, w.shape[0],
-        w.shape[1], stride_height, stride_width, pad_top, pad_left, dilation_height,
-        dilation_width,
+    cdef Product* p = &c.product
+    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i
+    cdef Py_ssize_t depth = g.KH * g.KW * w.shape[2], filters = g.F // groups
+    cdef Py_ssize_t panels = (filters + width - 1) // width
+    cdef bint in_place = filters % width == 0
+    cdef Memory packed = Memory(0 if in_place else groups * panels * width * depth * item)
+    c.band_rows = min((BAND + g.OW - 1) // g.OW, g.OH)
+    c.bands = (g.OH + c.band_rows - 1) // c.band_rows
+    if c.padded:
+        c.scratch_size = (
+            ((c.band_rows - 1) * stride_height + c.reach_height) * c.window_width * g.C
+        )
+    cdef int team = team_size(g.N * g.OH * g.OW * filters * depth // 16, threads)
+    cdef Memory scratch = Memory(team * c.scratch_size * item)
+    cdef Memory offsets = Memory(2 * c.band_rows * g.OW * sizeof(Py_ssize_t))
+    cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
+    cdef Py_ssize_t* y_offset = a_offset + c.band_rows * g.OW
+    cdef const floating* kernel = NULL
+    if w.size:
+        kernel = &w[0, 0, 0, 0]
+    if x.size:
+        c.images.x = &x[0, 0, 0, 0]
+    c.scratch = scratch.data
+    p.columns, p.y_column = filters, 1
+    p.a_offset, p.y, p.y_offset = a_offset, &y[0, 0, 0, 0], y_offset
+    p.b, p.b_panel, p.b_row, p.b_group = kernel, width, g.F, filters
+    p.relu = relu
+    if bias is not None:
+        p.bias = &bias[0]
+    p.walk = patch_walk(
+        g.KH, g.KW, dilation_height * c.window_width * g.C, dilation_width * g.C, g.C, groups
     )
-    cdef Py_ssize_t F = w.shape[3], pixels = g.OH * g.OW
-    check_groups("conv2d_backward_input", g.C, w.shape[2], F, gy.shape[3], groups)
-    gx[...] = 0
-    if gx.size == 0 or gy.size == 0 or w.size == 0:
-        return
-    cdef Py_ssize_t depth = w.shape[0] * w.shape[1] * w.shape[2]
-    cdef Py_ssize_t channels = w.shape[2], filters = F // groups, pack_size = 0
-    cdef Panels panels = describe_panels(&w[0, 0, 0, 0], 1, F, filters, depth, &pack_size)
-    cdef int team = team_size(g.N * pixels * depth * filters // 16, threads)
-    cdef floating* packed = <floating*>malloc((pack_size + 1) * sizeof(floating))
-    cdef floating* scratch = <floating*>malloc(team * BLOCK * depth * sizeof(floating))
-    if packed is NULL or scratch is NULL:
-        free(packed)
-        free(scratch)
-        raise MemoryError("conv2d_backward_input: no memory for the columns")
-    cdef Py_ssize_t n, group, panel
-    cdef floating* columns
-    cdef const floating* b
     with nogil:
-        for group in range(groups):
-            b = &w[0, 0, 0, 0] + group * filters
-            if pack_size:
-                for panel in range(panels.count):
-                    pack_panel(panel, b, 1, F, filters, depth, packed)
-                b = packed
-            for n in prange(g.N, num_threads=team, schedule="static"):
-                columns = scratch + threadid() * BLOCK * depth
-                add_image(
-                    &gy[0, 0, 0, 0], &g, F, group, filters, channels, depth, n * pixels,
-                    (n + 1) * pixels, b, panels, columns, &gx[0, 0, 0, 0],
+        for i in range(c.band_rows * g.OW):
+            a_offset[i] = (
+                i // g.OW * stride_height * c.window_width + i % g.OW * stride_width
+            ) * g.C
+            y_offset[i] = i * g.F
+        if not in_place:
+            p.b, p.b_panel, p.b_row = packed.data, width * depth, width
+            p.b_group = panels * width * depth
+            for i in range(groups):
+                pack_loop(item)(
+                    kernel + i * filters, g.F, 1, depth, filters,
+                    <floating*>packed.data + i * p.b_group, 0, depth,
                 )
-        free(packed)
-        free(scratch)
-
-
-cdef void add_image(
-    const floating* gy, const Geometry* g, Py_ssize_t F, Py_ssize_t group, Py_ssize_t filters,
-    Py_ssize_t channels, Py_ssize_t depth, Py_ssize_t start, Py_ssize_t stop,
-    const floating* b, Panels panels, floating* columns, floating* gx,
-) noexcept nogil:
-    """Add what the pixels start to stop give to gx: columns = gy @ w.T, then col2im."""
-    cdef Py_ssize_t panel, end
-    while start < stop:
-        end = min(start + BLOCK, stop)
-        for panel in range(panels.count):
-            multiply_panel(
-                panel, end - start, depth, filters, gy + start * F + group * filters, F, 1, b,
-                panels, columns, depth, 1, <const floating*>NULL, 0, 1, False, False,
-            )
-        add_columns(columns, g, group * channels, channels, start, end, gx)
-        start = end
+        run_tasks(conv_forward_task(item), &c, g.N * c.bands, team)
 
 
 def conv2d_backward_kernel(
@@ -333,73 +255,177 @@ def conv2d_backward_kernel(
         gw.shape[1], stride_height, stride_width, pad_top, pad_left, dilation_height,
         dilation_width,
     )
-    cdef Py_ssize_t F = gw.shape[3], pixels = g.N * g.OH * g.OW
-    check_groups("conv2d_backward_kernel", g.C, gw.shape[2], F, gy.shape[3], groups)
-    gw[...] = 0
+    cdef Conv c = describe("conv2d_backward_kernel", g, gw.shape[2], gw.shape[3], groups)
     if x.size == 0 or gy.size == 0 or gw.size == 0:
+        gw[...] = 0
         return
-    cdef Py_ssize_t depth = gw.shape[0] * gw.shape[1] * gw.shape[2], size = depth * F
-    cdef Py_ssize_t channels = gw.shape[2], filters = F // groups
-    cdef Py_ssize_t chunk, length = (pixels + CHUNKS - 1) // CHUNKS  # of a chunk, in pixels
-    cdef int team = team_size(pixels * depth * filters // 16, threads)
-    cdef floating* sums = <floating*>calloc(CHUNKS * size, sizeof(floating))
-    cdef floating* scratch = <floating*>malloc(
-        team * chunk_scratch(&gy[0, 0, 0, 0], depth, filters) * sizeof(floating)
-    )
-    if sums is NULL or scratch is NULL:
-        free(sums)
-        free(scratch)
-        raise MemoryError("conv2d_backward_kernel: no memory for the columns")
-    cdef Py_ssize_t group, k
-    cdef floating* total = &gw[0, 0, 0, 0]
+    cdef Product* p = &c.product
+    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i, C = gw.shape[2]
+    cdef Py_ssize_t depth = g.KH * g.KW * C, filters = g.F // groups, pixels = g.OH * g.OW
+    c.images.x = &x[0, 0, 0, 0]
+    p.rows, p.columns, p.y_column, p.add = depth, filters, 1, True
+    p.b, p.b_panel, p.b_row = &gy[0, 0, 0, 0], width, g.F
+    if filters % width:
+        c.pack = (filters + width - 1) // width * width * pixels
+        p.b_panel, p.b_row = width * pixels, width
+    c.scratch_size = c.pack
+    if c.padded:
+        c.scratch_size += (
+            ((g.OH - 1) * stride_height + c.reach_height) * c.window_width * g.C
+        )
+    c.chunks = min(CHUNKS, g.N)
+    cdef int team = team_size(g.N * pixels * filters * depth // 16, threads)
+    cdef Memory scratch = Memory(team * c.scratch_size * item)
+    cdef Memory sums = Memory(c.chunks * depth * g.F * item)
+    cdef Memory offsets = Memory(2 * depth * sizeof(Py_ssize_t))
+    cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
+    cdef Py_ssize_t* y_offset = a_offset + depth
+    c.scratch = scratch.data
+    p.a_offset, p.y, p.y_offset = a_offset, sums.data, y_offset
+    p.walk = Walk(g.OH, stride_height * c.window_width * g.C, 1, 0, g.OW, stride_width * g.C)
     with nogil:
-        for chunk in prange(CHUNKS, num_threads=team, schedule="static"):
-            for group in range(groups):
-                add_chunk(
-                    &x[0, 0, 0, 0], &gy[0, 0, 0, 0], &g, F, group, filters, channels, depth,
-                    chunk * length, min((chunk + 1) * length, pixels),
-                    scratch + threadid() * chunk_scratch(&gy[0, 0, 0, 0], depth, filters),
-                    sums + chunk * size,
-                )
-        for chunk in range(CHUNKS):
-            for k in range(size):
-                total[k] += sums[chunk * size + k]
-        free(sums)
-        free(scratch)
+        memset(sums.data, 0, c.chunks * depth * g.F * item)
+        for i in range(depth):
+            a_offset[i] = (
+                i // C // g.KW * dilation_height * c.window_width
+                + i // C % g.KW * dilation_width
+            ) * g.C + i % C
+            y_offset[i] = i * g.F
+        run_tasks(conv_backward_kernel_task(item), &c, c.chunks, team)
+        add_sums_loop(item)(sums.data, c.chunks, depth * g.F, &gw[0, 0, 0, 0])
 
 
-cdef Py_ssize_t chunk_scratch(
-    const floating* selector, Py_ssize_t depth, Py_ssize_t filters
+# The gradient of x along one axis. A stride s cuts the pixels into s phases: pixel s * t + phase is
+# seen by the taps a = first, first + every, ... of the kernel, from the outputs
+# t + base, t + base - step, ...
+cdef struct Phase:
+    Py_ssize_t size, first, taps, base
+
+
+cdef struct Axis:
+    Py_ssize_t every, step, low, high  # low to high: the outputs that any phase looks at
+
+
+cdef Axis describe_axis(
+    Py_ssize_t size, Py_ssize_t K, int stride, int pad, int dilation, Phase* phases
 ) noexcept nogil:
-    """How many elements add_chunk needs: a block of columns, and gy packed in panels."""
-    cdef Py_ssize_t pack_size
-    describe_panels(selector, 0, 0, BLOCK, filters, &pack_size)
-    return BLOCK * depth + pack_size
+    cdef Py_ssize_t divisor = stride, rest = dilation, phase
+    cdef Phase* f
+    while rest:  # Euclid's greatest common divisor of stride and dilation
+        divisor, rest = rest, divisor % rest
+    cdef Axis axis = Axis(stride // divisor, dilation // divisor, 0, 0)
+    for phase in range(stride):
+        f = &phases[phase]
+        f.size = max(0, (size - phase + stride - 1) // stride)
+        f.first, f.taps, f.base = 0, 0, 0
+        while f.first < axis.every and (phase + pad - f.first * dilation) % stride:
+            f.first += 1
+        if f.first < axis.every and f.first < K and f.size > 0:
+            f.taps = (K - 1 - f.first) // axis.every + 1
+            f.base = (phase + pad - f.first * dilation) // stride
+            axis.low = min(axis.low, f.base - (f.taps - 1) * axis.step)
+            axis.high = max(axis.high, f.base + f.size - 1)
+    return axis
 
 
-cdef void add_chunk(
-    const floating* x, const floating* gy, const Geometry* g, Py_ssize_t F, Py_ssize_t group,
-    Py_ssize_t filters, Py_ssize_t channels, Py_ssize_t depth, Py_ssize_t start, Py_ssize_t stop,
-    floating* scratch, floating* sums,
-) noexcept nogil:
-    """Add columns.T @ gy over the pixels start to stop to sums (depth, F), block by block."""
-    cdef floating* columns = scratch
-    cdef floating* packed = scratch + BLOCK * depth
-    cdef Py_ssize_t end, panel, pack_size
-    cdef const floating* b
-    cdef Panels panels
-    while start < stop:
-        end = min(start + BLOCK, stop)
-        fill_columns(x, g, group * channels, channels, start, end, columns)
-        b = gy + start * F + group * filters
-        panels = describe_panels(b, F, 1, end - start, filters, &pack_size)
-        if pack_size:
-            for panel in range(panels.count):
-                pack_panel(panel, b, F, 1, end - start, filters, packed)
-            b = packed
-        for panel in range(panels.count):
-            multiply_panel(
-                panel, depth, filters, end - start, columns, 1, depth, b, panels,
-                sums + group * filters, F, 1, <const floating*>NULL, 0, 1, False, True,
+def conv2d_backward_input(
+    const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, F)
+    const floating[:, :, :, ::1] w,   # IN (KH, KW, C / groups, F)
+    floating[:, :, :, ::1] gx,        # OUT (N, H, W, C)
+    int stride_height, int stride_width,
+    int pad_top, int pad_left,
+    int dilation_height, int dilation_width,
+    int groups,
+    int threads,
+):
+    """Compute gx = col2im(gy @ w.T), the gradient with respect to the convolution's input."""
+    cdef Geometry g = check_geometry(
+        "conv2d_backward_input", <Py_ssize_t*>gx.shape, <Py_ssize_t*>gy.shape, w.shape[0],
+        w.shape[1], stride_height, stride_width, pad_top, pad_left, dilation_height,
+        dilation_width,
+    )
+    cdef Conv c = describe("conv2d_backward_input", g, w.shape[2], w.shape[3], groups)
+    if gx.size == 0 or gy.size == 0 or w.size == 0:
+        gx[...] = 0
+        return
+    cdef Memory rows = Memory(stride_height * sizeof(Phase))
+    cdef Memory columns = Memory(stride_width * sizeof(Phase))
+    cdef Axis down = describe_axis(
+        g.H, g.KH, stride_height, pad_top, dilation_height, <Phase*>rows.data
+    )
+    cdef Axis right = describe_axis(
+        g.W, g.KW, stride_width, pad_left, dilation_width, <Phase*>columns.data
+    )
+    c.images = Images(&gy[0, 0, 0, 0], g.OH, g.OW, g.F)
+    c.OH, c.OW, c.F = g.H, g.W, g.C  # of the result
+    c.group_channels = g.F // groups
+    c.top, c.left = -down.low, -right.low
+    c.reach_height = down.high - down.low + 1
+    c.window_width = right.high - right.low + 1
+    c.padded = c.top or c.left or c.reach_height > g.OH or c.window_width != g.OW
+    c.phases = stride_height * stride_width
+    if c.padded:
+        c.scratch_size = c.reach_height * c.window_width * g.F
+
+    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), C = w.shape[2]
+    cdef Py_ssize_t panels = (C + width - 1) // width
+    cdef int team = team_size(g.N * g.OH * g.OW * g.F * C * g.KH * g.KW // 16, threads)
+    cdef Memory scratch = Memory(team * c.scratch_size * item)
+    cdef Memory packed = Memory(groups * panels * width * g.KH * g.KW * c.group_channels * item)
+    cdef Memory offsets = Memory(2 * g.H * g.W * sizeof(Py_ssize_t))
+    cdef Memory products = Memory(c.phases * sizeof(Product))
+    cdef Py_ssize_t* offset = <Py_ssize_t*>offsets.data
+    cdef floating* panel = <floating*>packed.data
+    cdef Py_ssize_t i
+    c.scratch, c.phase = scratch.data, <Product*>products.data
+    with nogil:
+        memset(products.data, 0, c.phases * sizeof(Product))
+        for i in range(c.phases):
+            panel = describe_phase(
+                <Product*>products.data + i, &c, g, i // stride_width, i % stride_width,
+                down, (<Phase*>rows.data)[i // stride_width],
+                right, (<Phase*>columns.data)[i % stride_width],
+                &w[0, 0, 0, 0], panel, &gx[0, 0, 0, 0], offset,
             )
-        start = end
+            offset += 2 * (<Product*>products.data)[i].rows
+        run_tasks(conv_backward_input_task(item), &c, g.N, team)
+
+
+cdef floating* describe_phase(
+    Product* p, const Conv* c, Geometry g, Py_ssize_t top, Py_ssize_t left, Axis down, Phase row,
+    Axis right, Phase column, const floating* w, floating* packed, floating* gx, Py_ssize_t* offset,
+) noexcept nogil:
+    """Describe the product of one phase; write its taps, turned round, to `packed`, return its end.
+
+    It needs two offsets for each pixel of the phase.
+    """
+    cdef Py_ssize_t filters = c.group_channels, C = g.C // c.groups
+    cdef Py_ssize_t depth = row.taps * column.taps * filters, width = panel_columns(sizeof(floating))()
+    cdef Py_ssize_t i, j, group, a, b, F = g.F
+    p.rows, p.columns, p.y_column, p.y = row.size * column.size, C, 1, gx
+    p.b, p.b_panel, p.b_row = packed, width * depth, width
+    p.b_group = (C + width - 1) // width * width * depth
+    p.a_offset, p.y_offset = offset, offset + p.rows
+    for i in range(row.size):
+        for j in range(column.size):
+            offset[0] = (
+                (i + row.base - (row.taps - 1) * down.step - down.low) * c.window_width
+                + j + column.base - (column.taps - 1) * right.step - right.low
+            ) * F
+            offset[p.rows] = (
+                (top + i * g.stride_height) * g.W + left + j * g.stride_width
+            ) * g.C
+            offset += 1
+    p.walk = patch_walk(
+        row.taps, column.taps, down.step * c.window_width * F, right.step * F, F, c.groups
+    )
+    for group in range(c.groups):
+        for i in range(row.taps):
+            for j in range(column.taps):
+                a = row.first + down.every * (row.taps - 1 - i)
+                b = column.first + right.every * (column.taps - 1 - j)
+                pack_loop(sizeof(floating))(
+                    w + (a * g.KW + b) * C * F + group * filters, 1, F, filters, C,
+                    packed + group * p.b_group, (i * column.taps + j) * filters, depth,
+                )
+    return packed + c.groups * p.b_group

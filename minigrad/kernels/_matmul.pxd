@@ -1,37 +1,56 @@
-"""The matrix product on raw pointers and one thread, for matmul and for convolution."""
+"""What convolution uses of the matrix product: the declarations of tile.h."""
 
-from cython cimport floating
+from minigrad.kernels._parallel cimport Task
 
+cdef extern from "tile.h" nogil:
+    ctypedef struct Walk:
+        Py_ssize_t outer, outer_step, middle, middle_step, inner, inner_step
 
-cdef struct Tile:
-    # The shape of the product that the innermost loop computes at once.
-    int rows
-    int columns
+    ctypedef struct Product:
+        Py_ssize_t rows, columns
+        const void* a
+        const Py_ssize_t* a_offset
+        Walk walk
+        const void* b
+        Py_ssize_t b_panel, b_row, b_group
+        void* y
+        const Py_ssize_t* y_offset
+        Py_ssize_t y_column
+        const void* bias
+        int relu, add
 
+    ctypedef struct MatMul:
+        Product product
+        Py_ssize_t row_blocks
 
-# What b (depth, columns) looks like to the tile: panels of Tile.columns columns, side by side.
-cdef struct Panels:
-    Py_ssize_t count  # of panels
-    Py_ssize_t next   # elements from one panel to the next
-    Py_ssize_t row    # elements from one row to the next within a panel
+    ctypedef struct Images:
+        const void* x
+        Py_ssize_t H, W, C
 
+    ctypedef struct Conv:
+        Images images
+        Product product
+        Py_ssize_t N, OH, OW, F, groups, group_channels, stride_height, reach_height
+        int padded
+        Py_ssize_t top, left, window_width
+        void* scratch
+        Py_ssize_t scratch_size, bands, band_rows, chunks, pack
+        const Product* phase
+        Py_ssize_t phases
 
-cdef Tile tile_shape(const floating* selector) noexcept nogil
+    ctypedef void (*PackLoop)(
+        const void* b, Py_ssize_t b_row, Py_ssize_t b_column, Py_ssize_t depth, Py_ssize_t columns,
+        void* packed, Py_ssize_t start, Py_ssize_t room,
+    ) noexcept nogil
+    ctypedef void (*AddLoop)(
+        const void* sums, Py_ssize_t count, Py_ssize_t size, void* total
+    ) noexcept nogil
 
-cdef Panels describe_panels(
-    const floating* b, Py_ssize_t b_row, Py_ssize_t b_column, Py_ssize_t depth, Py_ssize_t columns,
-    Py_ssize_t* pack_size,
-) noexcept nogil
-
-cdef void pack_panel(
-    Py_ssize_t panel, const floating* b, Py_ssize_t b_row, Py_ssize_t b_column, Py_ssize_t depth,
-    Py_ssize_t columns, floating* packed,
-) noexcept nogil
-
-cdef void multiply_panel(
-    Py_ssize_t panel, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t depth,
-    const floating* a, Py_ssize_t a_row, Py_ssize_t a_column,
-    const floating* b, Panels panels,
-    floating* y, Py_ssize_t y_row, Py_ssize_t y_column,
-    const floating* bias, Py_ssize_t bias_row, Py_ssize_t bias_column, bint relu, bint add,
-) noexcept nogil
+    Task matmul_task(size_t item)
+    Task conv_forward_task(size_t item)
+    Task conv_backward_kernel_task(size_t item)
+    Task conv_backward_input_task(size_t item)
+    PackLoop pack_loop(size_t item)
+    AddLoop add_sums_loop(size_t item)
+    Py_ssize_t (*panel_columns(size_t item))()
+    Py_ssize_t (*tile_rows(size_t item))()

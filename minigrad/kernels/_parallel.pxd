@@ -1,8 +1,17 @@
-"""How many threads a loop deserves; shared by the kernels."""
+"""Share a kernel's tasks among threads."""
+
+cdef extern from "task.h" nogil:
+    ctypedef void (*Task)(void* arguments, Py_ssize_t index, int worker) noexcept nogil
 
 cdef enum:
     # Waking a second thread costs 5 to 10 microseconds, about what 16,384 elements cost one.
     PARALLEL_FROM = 32768
+
+cdef void run_tasks(Task task, void* arguments, Py_ssize_t count, int threads) noexcept nogil
+
+
+cdef class Memory:
+    cdef void* data
 
 
 cdef inline int team_size(Py_ssize_t elements, int threads) noexcept nogil:

@@ -19,6 +19,8 @@
 #include <Python.h>
 #include <stdatomic.h>
 
+#include "task.h"
+
 #if defined(__x86_64__) || defined(__i386__)
 #define RELAX() __builtin_ia32_pause()
 #elif defined(__aarch64__)
@@ -41,7 +43,7 @@ enum {
                    between two loops of a training step */
 };
 
-typedef void (*Task)(void *arguments, ptrdiff_t index, int worker);
+
 
 typedef struct {
     atomic_int asleep;

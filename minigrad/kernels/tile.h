@@ -1,120 +1,91 @@
-/* One tile of a matrix product, kept in registers: the innermost loop of matmul and convolution.
+/* The innermost loop of the matrix product and of convolution: one tile of a product, in registers.
 
-       out[i, j] = sum over k of a[i, k] * b[k, j]        i < rows,  j < columns
+       y[i, j] = sum over k of a[i, k] * b[k, j]          i < ROWS,  j < COLUMNS
 
-   A tile has 12 rows and two vectors of columns (with AVX-512), all of it in vector registers:
+   The tile has up to 14 rows and two vectors of columns (AVX-512), all of it in vector registers:
 
                    b[k, :]   [ b0 ][ b1 ]            two loads for each k
        a[0, k] --> sum[0]    [    ][    ]
        a[1, k] --> sum[1]    [    ][    ]            each a[i, k] is spread over a vector,
          ...        ...                              multiplied with b0 and b1, and added
-       a[11,k] --> sum[11]   [    ][    ]
+       a[13,k] --> sum[13]   [    ][    ]
 
-   so that one load of b serves twelve multiplications, and nothing is stored before k is through.
+   so that one load of b serves fourteen multiplications, and nothing is stored before k is through.
 
-   Each tile is compiled for several instruction sets; the best one that this processor has is
-   chosen when the module is loaded. Compilers without GNU C's vectors get vectors of one element.
+   Where the elements of a lie is the caller's business: row i begins at offset[i], and k runs in
+   three nested loops (Walk). For a matrix these are plain strides. For a convolution the rows are
+   pixels and k runs over the patch under the kernel, in place in the image: im2col without columns.
 */
 #ifndef MINIGRAD_TILE_H
 #define MINIGRAD_TILE_H
 
-#include <stddef.h>
-
-#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
-#define MINIGRAD_X86 1
-#endif
-
-enum { MINIGRAD_BASELINE, MINIGRAD_AVX2, MINIGRAD_AVX512 };
-
-static inline int tile_best_level(void)
-{
-#ifdef MINIGRAD_X86
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f"))
-        return MINIGRAD_AVX512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return MINIGRAD_AVX2;
-#endif
-    return MINIGRAD_BASELINE;
-}
-
-/* The baseline: 16-byte vectors, which x86-64 (SSE2) and aarch64 (NEON) always have. */
-#ifdef __GNUC__
-#define BYTES 16
-#else
-#define BYTES sizeof(FLOAT)
-#endif
-#define TARGET
-#define ROWS 6
-#define FLOAT float
-#define NAME(word) word##_float_baseline
-#include "tile_template.h"
-#define FLOAT double
-#define NAME(word) word##_double_baseline
-#include "tile_template.h"
-#undef BYTES
-#undef TARGET
-
-#ifdef MINIGRAD_X86
-#define BYTES 32
-#define TARGET __attribute__((target("avx2,fma")))
-#define FLOAT float
-#define NAME(word) word##_float_avx2
-#include "tile_template.h"
-#define FLOAT double
-#define NAME(word) word##_double_avx2
-#include "tile_template.h"
-#undef BYTES
-#undef TARGET
-#undef ROWS
-
-#define BYTES 64
-#define TARGET __attribute__((target("avx512f")))
-#define ROWS 12
-#define FLOAT float
-#define NAME(word) word##_float_avx512
-#include "tile_template.h"
-#define FLOAT double
-#define NAME(word) word##_double_avx512
-#include "tile_template.h"
-#undef BYTES
-#undef TARGET
-#endif
-#undef ROWS
-
-/* What a caller needs to know of the tile for one type at one level. */
+/* k = (i, j, l): three nested loops over a, each with its number of rounds and its step. */
 typedef struct {
-    int rows, columns;
-    void (*multiply)(int rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
-                     const float *b, ptrdiff_t b_row, float *out);
-} TileFloat;
+    ptrdiff_t outer, outer_step, middle, middle_step, inner, inner_step;
+} Walk;
 
+/* y (rows, columns) = relu(a @ b + bias), or with `add` y += a @ b. */
 typedef struct {
-    int rows, columns;
-    void (*multiply)(int rows, ptrdiff_t depth, const double *a, ptrdiff_t a_row,
-                     ptrdiff_t a_column, const double *b, ptrdiff_t b_row, double *out);
-} TileDouble;
+    ptrdiff_t rows, columns;
+    const void *a;
+    const ptrdiff_t *a_offset; /* of each row */
+    Walk walk;                 /* over k */
+    const void *b;             /* in panels of COLUMNS columns, rows of each panel b_row apart */
+    ptrdiff_t b_panel, b_row, b_group; /* b_group: from one group of a convolution to the next */
+    void *y;
+    const ptrdiff_t *y_offset; /* of each row */
+    ptrdiff_t y_column;        /* from one column to the next */
+    const void *bias;          /* (columns,) or NULL; only with y_column == 1, as relu */
+    int relu, add;
+} Product;
 
-static inline TileFloat tile_float(int level)
-{
-#ifdef MINIGRAD_X86
-    if (level == MINIGRAD_AVX512)
-        return (TileFloat){12, 32, multiply_float_avx512};
-    if (level == MINIGRAD_AVX2)
-        return (TileFloat){6, 16, multiply_float_avx2};
-#endif
-    return (TileFloat){6, columns_float_baseline, multiply_float_baseline};
-}
+/* A matrix product, in tasks of one panel and one block of rows. */
+typedef struct {
+    Product product;
+    ptrdiff_t row_blocks;
+} MatMul;
 
-static inline TileDouble tile_double(int level)
-{
-#ifdef MINIGRAD_X86
-    if (level == MINIGRAD_AVX512)
-        return (TileDouble){12, 16, multiply_double_avx512};
-    if (level == MINIGRAD_AVX2)
-        return (TileDouble){6, 8, multiply_double_avx2};
-#endif
-    return (TileDouble){6, columns_double_baseline, multiply_double_baseline};
-}
+enum { DEPTH_BLOCK = 1408 }; /* of float32: a panel's piece of b takes 176 KB, a part of L2 */
+
+/* Images (N, H, W, C). */
+typedef struct {
+    const void *x;
+    ptrdiff_t H, W, C;
+} Images;
+
+/* A convolution of `images`, forward or backward, with outputs (N, OH, OW, F). */
+typedef struct {
+    Images images;
+    Product product;
+    ptrdiff_t N, OH, OW, F, groups;
+    ptrdiff_t group_channels;                 /* of the images, from one group to the next */
+    ptrdiff_t stride_height, reach_height;    /* rows that one row of output reaches over */
+    int padded;                               /* whether windows must be cut out */
+    ptrdiff_t top, left, window_width;
+    void *scratch;                            /* scratch_size elements for each thread */
+    ptrdiff_t scratch_size;
+    ptrdiff_t bands, band_rows;               /* forward: the tasks of one image */
+    ptrdiff_t chunks, pack;                   /* kernel gradient: partial sums; elements of gy packed */
+    const Product *phase;                     /* input gradient */
+    ptrdiff_t phases;
+} Conv;
+
+typedef void (*PackLoop)(const void *, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, void *, ptrdiff_t,
+                         ptrdiff_t);
+typedef void (*AddLoop)(const void *, ptrdiff_t, ptrdiff_t, void *);
+typedef ptrdiff_t (*Size)(void);
+
+#define TEMPLATE "product_template.h"
+#include "levels.h"
+#undef TEMPLATE
+
+CHOICE(Task, matmul_task, matmul)
+CHOICE(Task, conv_forward_task, conv_forward)
+CHOICE(Task, conv_backward_kernel_task, conv_backward_kernel)
+CHOICE(Task, conv_backward_input_task, conv_backward_input)
+CHOICE(PackLoop, pack_loop, pack)
+CHOICE(AddLoop, add_sums_loop, add_sums)
+CHOICE(Size, panel_columns, panel_columns)
+CHOICE(Size, tile_rows, tile_rows)
 
 #endif

@@ -1,0 +1,254 @@
+/* Tiles (tile.h) and the products made of them, for one FLOAT type and instruction set (levels.h). */
+
+#ifdef __GNUC__
+typedef FLOAT NAME(Vector) __attribute__((vector_size(BYTES), aligned(sizeof(FLOAT)), may_alias));
+#define INLINE static inline __attribute__((always_inline))
+#else
+typedef FLOAT NAME(Vector);
+#define INLINE static inline
+#endif
+#define VECTOR NAME(Vector)
+#define LANES (BYTES / sizeof(FLOAT))
+#define COLUMNS (2 * LANES)
+
+/* out (rows, COLUMNS) = a @ b; `rows` is a constant wherever this is inlined. */
+TARGET INLINE void NAME(tile)(const int rows, const ptrdiff_t *offset, const FLOAT *a,
+                              const Walk *walk, const FLOAT *b, ptrdiff_t b_row, FLOAT *out)
+{
+    VECTOR sum[ROWS][2];
+    ptrdiff_t at[ROWS];
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+        sum[i][0] = sum[i][1] = (VECTOR){0};
+        at[i] = offset[i];
+    }
+    for (ptrdiff_t outer = 0; outer < walk->outer; outer++) {
+        for (ptrdiff_t middle = 0; middle < walk->middle; middle++) {
+            const FLOAT *from = a + outer * walk->outer_step + middle * walk->middle_step;
+            const ptrdiff_t step = walk->inner_step;
+            for (ptrdiff_t k = walk->inner; k > 0; k--, from += step, b += b_row) {
+                const VECTOR b0 = *(const VECTOR *)b, b1 = *(const VECTOR *)(b + LANES);
+#pragma GCC unroll 16
+                for (int i = 0; i < rows; i++) {
+                    sum[i][0] += from[at[i]] * b0;
+                    sum[i][1] += from[at[i]] * b1;
+                }
+            }
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+        *(VECTOR *)(out + i * COLUMNS) = sum[i][0];
+        *(VECTOR *)(out + i * COLUMNS + LANES) = sum[i][1];
+    }
+}
+
+TARGET static inline void NAME(tile_of)(int rows, const ptrdiff_t *offset, const FLOAT *a,
+                                 const Walk *walk, const FLOAT *b, ptrdiff_t b_row, FLOAT *out)
+{
+    switch (rows) {
+#define CASE(n)                                                                                    \
+    case n:                                                                                        \
+        NAME(tile)(n < ROWS ? n : ROWS, offset, a, walk, b, b_row, out);                           \
+        return;
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#if ROWS > 6
+        CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+#endif
+#undef CASE
+    }
+}
+
+/* Compute the rows first to last - 1 of panel number `panel`, cut evenly into tiles. */
+TARGET static inline void NAME(product_rows)(const Product *p, ptrdiff_t panel, ptrdiff_t first,
+                                      ptrdiff_t last)
+{
+    FLOAT out[ROWS * COLUMNS];
+    const FLOAT *b = (const FLOAT *)p->b + panel * p->b_panel;
+    const FLOAT *bias = p->bias == NULL ? NULL : (const FLOAT *)p->bias + panel * COLUMNS;
+    const ptrdiff_t left = p->columns - panel * (ptrdiff_t)COLUMNS;
+    const int width = left < (ptrdiff_t)COLUMNS ? (int)left : (int)COLUMNS;
+    for (ptrdiff_t tiles = (last - first + ROWS - 1) / ROWS; tiles > 0; tiles--) {
+        const int rows = (int)((last - first + tiles - 1) / tiles);
+        NAME(tile_of)(rows, p->a_offset + first, p->a, &p->walk, b, p->b_row, out);
+        for (int i = 0; i < rows; i++) {
+            const FLOAT *line = out + i * COLUMNS;
+            FLOAT *y = (FLOAT *)p->y + p->y_offset[first + i]
+                       + panel * (ptrdiff_t)COLUMNS * p->y_column;
+            for (int j = 0; j < width; j++) {
+                FLOAT value = line[j];
+                if (p->add)
+                    value += y[j * p->y_column];
+                if (bias != NULL)
+                    value += bias[j];
+                y[j * p->y_column] = p->relu && value < 0 ? 0 : value;
+            }
+        }
+        first += rows;
+    }
+}
+
+/* All of it: for each few rows all panels, so that what is read of a stays in the nearest cache. */
+TARGET static inline void NAME(product)(const Product *p)
+{
+    for (ptrdiff_t first = 0; first < p->rows; first += 4 * ROWS) {
+        const ptrdiff_t last = first + 4 * ROWS < p->rows ? first + 4 * ROWS : p->rows;
+        for (ptrdiff_t panel = 0; panel * (ptrdiff_t)COLUMNS < p->columns; panel++)
+            NAME(product_rows)(p, panel, first, last);
+    }
+}
+
+/* Copy b (depth, columns) into panels of COLUMNS columns, the last one filled up with zeros. The
+   panels have room for `room` rows; the copy begins at their row `start`. */
+TARGET static inline void NAME(pack)(const void *b, ptrdiff_t b_row, ptrdiff_t b_column, ptrdiff_t depth,
+                              ptrdiff_t columns, void *packed, ptrdiff_t start, ptrdiff_t room)
+{
+    for (ptrdiff_t panel = 0; panel * (ptrdiff_t)COLUMNS < columns; panel++) {
+        const FLOAT *from = (const FLOAT *)b + panel * (ptrdiff_t)COLUMNS * b_column;
+        FLOAT *to = (FLOAT *)packed + (panel * room + start) * COLUMNS;
+        const ptrdiff_t left = columns - panel * (ptrdiff_t)COLUMNS;
+        for (ptrdiff_t k = 0; k < depth; k++, from += b_row, to += COLUMNS)
+            for (ptrdiff_t j = 0; j < (ptrdiff_t)COLUMNS; j++)
+                to[j] = j < left ? from[j * b_column] : 0;
+    }
+}
+
+/* One panel and block of rows of a matrix product. Long sums are cut so that the piece of b stays in
+   the cache while the rows go by; the cuts are fixed, and so is the order of the additions. */
+TARGET static inline void NAME(matmul)(void *arguments, ptrdiff_t index, int worker)
+{
+    const MatMul *m = arguments;
+    Product p = m->product;
+    const ptrdiff_t depth = p.walk.inner, block = index % m->row_blocks;
+    (void)worker;
+    for (ptrdiff_t k = 0; k == 0 || k < depth; k += DEPTH_BLOCK) {
+        const int last = k + DEPTH_BLOCK >= depth;
+        p.walk.inner = last ? depth - k : DEPTH_BLOCK;
+        p.a = (const FLOAT *)m->product.a + k * p.walk.inner_step;
+        p.b = (const FLOAT *)m->product.b + k * p.b_row;
+        p.add = k > 0;
+        p.bias = last ? m->product.bias : NULL;
+        p.relu = last && m->product.relu;
+        NAME(product_rows)(&p, index / m->row_blocks, block * p.rows / m->row_blocks,
+                           (block + 1) * p.rows / m->row_blocks);
+    }
+}
+
+/* Copy a window of an image (H, W, C) from (row, column) on, which may stick out: zeros there. */
+TARGET static inline void NAME(cut)(const FLOAT *image, const Images *s, ptrdiff_t row, ptrdiff_t column,
+                             ptrdiff_t height, ptrdiff_t width, FLOAT *window)
+{
+    const ptrdiff_t C = s->C;
+    ptrdiff_t left = column < 0 ? -column : 0, right = column + width - s->W;
+    left = left < width ? left : width;
+    right = right < 0 ? 0 : right < width - left ? right : width - left;
+    const ptrdiff_t inside = width - left - right;
+    for (ptrdiff_t i = row; i < row + height; i++, window += width * C) {
+        if (i < 0 || i >= s->H) {
+            memset(window, 0, width * C * sizeof(FLOAT));
+            continue;
+        }
+        memset(window, 0, left * C * sizeof(FLOAT));
+        memcpy(window + left * C, image + (i * s->W + column + left) * C,
+               inside * C * sizeof(FLOAT));
+        memset(window + (left + inside) * C, 0, right * C * sizeof(FLOAT));
+    }
+}
+
+/* The part of image n that a band of output rows needs: in place, or with its padding cut out. */
+TARGET static inline const FLOAT *NAME(window)(const Conv *c, ptrdiff_t n, ptrdiff_t row,
+                                        ptrdiff_t height, int worker)
+{
+    const FLOAT *image = (const FLOAT *)c->images.x + n * c->images.H * c->images.W * c->images.C;
+    if (!c->padded)
+        return image + row * c->images.W * c->images.C;
+    FLOAT *window = (FLOAT *)c->scratch + worker * c->scratch_size;
+    NAME(cut)(image, &c->images, row - c->top, -c->left, height, c->window_width, window);
+    return window;
+}
+
+/* A band of rows of one image's convolution. */
+TARGET static inline void NAME(conv_forward)(void *arguments, ptrdiff_t index, int worker)
+{
+    const Conv *c = arguments;
+    const ptrdiff_t n = index / c->bands, first = index % c->bands * c->band_rows;
+    const ptrdiff_t rows = first + c->band_rows < c->OH ? c->band_rows : c->OH - first;
+    const FLOAT *window = NAME(window)(c, n, first * c->stride_height,
+                                       (rows - 1) * c->stride_height + c->reach_height, worker);
+    for (ptrdiff_t g = 0; g < c->groups; g++) {
+        Product p = c->product;
+        p.rows = rows * c->OW;
+        p.a = window + g * c->group_channels;
+        p.b = (const FLOAT *)p.b + g * p.b_group;
+        p.bias = p.bias == NULL ? NULL : (const FLOAT *)p.bias + g * p.columns;
+        p.y = (FLOAT *)p.y + (n * c->OH + first) * c->OW * c->F + g * p.columns;
+        NAME(product)(&p);
+    }
+}
+
+/* The gradient of the kernel, columns.T @ gy, over a chunk of images: one partial sum. */
+TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t index, int worker)
+{
+    const Conv *c = arguments;
+    const ptrdiff_t pixels = c->OH * c->OW;
+    for (ptrdiff_t n = index * c->N / c->chunks; n < (index + 1) * c->N / c->chunks; n++) {
+        const FLOAT *window = NAME(window)(
+            c, n, 0, (c->OH - 1) * c->stride_height + c->reach_height, worker);
+        for (ptrdiff_t g = 0; g < c->groups; g++) {
+            Product p = c->product;
+            p.a = window + g * c->group_channels;
+            p.b = (const FLOAT *)p.b + n * pixels * c->F + g * p.columns;
+            if (c->pack) {
+                FLOAT *packed = (FLOAT *)c->scratch + (worker + 1) * c->scratch_size - c->pack;
+                NAME(pack)(p.b, c->F, 1, pixels, p.columns, packed, 0, pixels);
+                p.b = packed;
+            }
+            p.y = (FLOAT *)p.y + index * p.rows * c->F + g * p.columns;
+            NAME(product)(&p);
+        }
+    }
+}
+
+/* The gradient of one image: a convolution of gy with the kernel turned round, once for each phase
+   of the stride (the pixels that see the same taps of the kernel). */
+TARGET static inline void NAME(conv_backward_input)(void *arguments, ptrdiff_t index, int worker)
+{
+    const Conv *c = arguments;
+    const FLOAT *window = NAME(window)(c, index, 0, c->reach_height, worker);
+    for (ptrdiff_t i = 0; i < c->phases; i++) {
+        for (ptrdiff_t g = 0; g < c->groups; g++) {
+            Product p = c->phase[i];
+            p.a = window + g * c->group_channels;
+            p.b = (const FLOAT *)p.b + g * p.b_group;
+            p.y = (FLOAT *)p.y + index * c->OH * c->OW * c->F + g * p.columns;
+            NAME(product)(&p);
+        }
+    }
+}
+
+/* Add up the partial sums in order. */
+TARGET static inline void NAME(add_sums)(const void *sums, ptrdiff_t count, ptrdiff_t size, void *total)
+{
+    FLOAT *restrict y = total;
+    memcpy(y, sums, size * sizeof(FLOAT));
+    for (ptrdiff_t i = 1; i < count; i++) {
+        const FLOAT *restrict x = (const FLOAT *)sums + i * size;
+        for (ptrdiff_t j = 0; j < size; j++)
+            y[j] += x[j];
+    }
+}
+
+TARGET static inline ptrdiff_t NAME(panel_columns)(void)
+{
+    return COLUMNS;
+}
+
+TARGET static inline ptrdiff_t NAME(tile_rows)(void)
+{
+    return ROWS;
+}
+
+#undef VECTOR
+#undef LANES
+#undef COLUMNS
+#undef INLINE
