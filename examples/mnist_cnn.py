@@ -127,8 +127,8 @@ def draw_picture(model, images, labels, probabilities, mistakes, title):
     for axes, name in zip(curves.subplots(1, 2), ("loss", "accuracy"), strict=True):
         axes.plot(epochs, history[name], color=BLUE, marker="o", label="training, with dropout")
         axes.plot(epochs, history[f"val_{name}"], color=ORANGE, marker="s", label="test")
-        axes.set(xlabel="epoch", ylabel=name)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set(xlabel="epoch", ylabel=name, xlim=(0.5, len(epochs) + 0.5))
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.legend()
 
     left, right = panels.subfigures(1, 2)
@@ -141,9 +141,10 @@ def draw_picture(model, images, labels, probabilities, mistakes, title):
         axes.set_axis_off()
 
     right.suptitle("the most confident mistakes: truth → answer")
-    for axes in (grid := right.subplots(3, 6)).flat:
+    grid = right.subplots(3, 6)
+    for axes in grid.flat:
         axes.set_axis_off()
-    for axes, index in zip(grid.flat, mistakes, strict=False):
+    for axes, index in zip(grid.flat, mistakes, strict=False):  # there may be fewer, or more
         axes.imshow(images[index, :, :, 0], cmap="gray_r")
         axes.set_title(f"{labels[index]} → {probabilities[index].argmax()}", fontsize=10)
 
@@ -180,7 +181,7 @@ def main():
     probabilities = model.predict(x_test, batch_size=1000, verbose=0)
     mistakes = worst_mistakes(probabilities, y_test)
     accuracy = f"{100 - 100 * len(mistakes) / len(y_test):.2f} %"
-    print(f"Test accuracy: {accuracy} ({title})")
+    print(f"Test accuracy: {accuracy}, on {title}")
     print_mistakes(probabilities, y_test, mistakes[:5])
     print(f"Weights' hash: {model.weights_hash()[:16]}")
     if arguments.save:

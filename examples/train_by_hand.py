@@ -1,6 +1,6 @@
 """Train a network by hand: parameters, ops, a loss and an optimizer, without layers or a model.
 
-Two layers learn which of two interleaved spirals a point lies on. Nothing is hidden: the loop
+Three layers learn which of two interleaved spirals a point lies on. Nothing is hidden: the loop
 below is what `Sequential.fit` does with every batch.
 """
 

@@ -40,18 +40,19 @@ class no_grad(contextlib.ContextDecorator):
 
     def __new__(cls, function=None):
         self = super().__new__(cls)
+        self.before = []  # a stack, so that one instance may be entered again inside itself
         return self if function is None else self(function)  # so that a bare @no_grad works too
 
     def _recreate_cm(self):
         return type(self)()  # one context a call: a decorated function may call itself
 
     def __enter__(self):
-        self.before = _mode.enabled
+        self.before.append(_mode.enabled)
         _mode.enabled = False
         return self
 
     def __exit__(self, *error):
-        _mode.enabled = self.before
+        _mode.enabled = self.before.pop()
 
 
 # --- from anything to a float array --------------------------------------------------------------
@@ -82,7 +83,7 @@ def as_array(data, dtype=None, default=np.float32):
     """
     if isinstance(data, Tensor):
         data = data._data
-    elif isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
+    elif _has_tensor(data):
         raise TypeError("Tensor: expected numbers, got a list of tensors; write ops.stack(list)")
     try:
         array = np.asarray(data)
@@ -97,13 +98,22 @@ def as_array(data, dtype=None, default=np.float32):
         dtype = FLOAT_TYPES[size == 8]
     else:
         dtype = default
-    converted = array.astype(dtype, copy=False)
-    if kind in "iu" and size > 2 and not np.array_equal(converted, array):
-        raise ValueError(
-            f"Tensor: expected integers that {np.dtype(dtype)} holds exactly, got values up to "
-            f"{abs(array).max()}; write dtype='float64' or scale them"
-        )
+    converted = array.astype(dtype, copy=not array.flags.aligned)  # kernels need it aligned
+    if kind in "iu" and size > 2:
+        large = array[abs(converted) > 2**24].astype(object)  # Python's integers compare exactly
+        lost = large[large.astype(dtype) != large]
+        if lost.size:
+            raise ValueError(
+                f"Tensor: expected integers that {np.dtype(dtype)} holds exactly, got {lost[0]}; "
+                "scale them, or write dtype='float64', which holds those up to 2**53"
+            )
     return converted
+
+
+def _has_tensor(data):
+    if isinstance(data, (list, tuple)):
+        return any(map(_has_tensor, data))
+    return isinstance(data, Tensor)
 
 
 def as_tensor(value, like=None):
@@ -141,7 +151,7 @@ class Tensor:
     Attributes
     ----------
     data : ndarray
-        The values. Assigning keeps dtype and shape.
+        The values. Assigning copies into new memory and keeps dtype and shape.
     grad : ndarray or None
         The sum of the gradients of all ``backward`` calls since it was last set to None. Only
         leaves have one: tensors that the user made, not results of operations.
@@ -172,7 +182,9 @@ class Tensor:
 
     def __init__(self, data, dtype=None, requires_grad=False, name=None):
         self._data = as_array(data, dtype)
-        self._version = [0]  # counts in-place changes; tensors that share memory share the list
+        same_memory = isinstance(data, Tensor) and data._data is self._data
+        # How often the memory was changed in place; tensors that share the memory share the list.
+        self._version = data._version if same_memory else [0]
         self.grad = None
         self.activation = None
         self.logits = None
@@ -194,8 +206,7 @@ class Tensor:
             raise ValueError(
                 f"{_title(self.name, self.shape)}: expected shape {self.shape}, got {array.shape}"
             )
-        usable = array.flags.c_contiguous and array.flags.writeable  # by an optimizer
-        self._data = array if usable else array.copy()
+        self._data = np.array(array, order="C")  # a copy: no two tensors share memory by accident
         self._version = [0]
 
     @property
@@ -226,9 +237,7 @@ class Tensor:
 
     def detach(self):
         """A tensor of the same values (the same memory) outside the graph."""
-        result = Tensor(self._data, name=self.name)
-        result._version = self._version
-        return result
+        return Tensor(self, name=self.name)
 
     def assign(self, value):
         """Overwrite the values in place; ``value`` must have the tensor's shape."""
@@ -293,12 +302,16 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self):
-        values = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100)
+        prefix = f"{type(self).__name__}("
+        values = np.array2string(self._data, separator=", ", prefix=prefix, threshold=100)
         name = f", name={self.name!r}" if self.name else ""
         return (
-            f"{type(self).__name__}({values}, shape={self.shape}, dtype={self.dtype}, "
+            f"{prefix}{values}, shape={self.shape}, dtype={self.dtype}, "
             f"requires_grad={self.requires_grad}{name})"
         )
+
+    def __format__(self, spec):
+        return format(self.item() if spec else str(self), spec)  # f"{loss:.4f}" is a number's
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self._data, dtype=dtype, copy=copy)
@@ -313,7 +326,7 @@ class Tensor:
         return int(self.item())
 
     def __contains__(self, value):
-        return as_array(value) in self._data
+        return as_array(value, default=self.dtype) in self._data
 
     def __setitem__(self, index, value):
         carries = isinstance(value, Tensor) and value.requires_grad
@@ -410,11 +423,20 @@ class Function:
         self.saved = arrays
 
     def __call__(self, *inputs):
-        like = next((x for x in inputs if isinstance(x, Tensor)), None)
+        if hasattr(self, "needs"):
+            name = type(self).__name__
+            raise RuntimeError(f"{name}: expected a new instance for every call: {name}(...)(x)")
+        arrays = (x for x in inputs if isinstance(x, (Tensor, np.ndarray)))
+        like = next((x for x in arrays if x.dtype in FLOAT_TYPES), None)
         inputs = [x if isinstance(x, Tensor) else as_tensor(x, like) for x in inputs]
         recording = _mode.enabled
         self.needs = tuple([recording and x.requires_grad for x in inputs])
-        y = self.forward(*[x._data for x in inputs])
+        try:
+            y = self.forward(*[x._data for x in inputs])
+        except (IndexError, TypeError, ValueError) as error:  # often NumPy's, which name no op
+            shapes = ", ".join(str(x.shape) for x in inputs)
+            error.add_note(f"in {type(self).__name__}, given shapes {shapes}")
+            raise
         output = Tensor(y)
         for x in inputs:
             if _share_memory(y, x._data):
@@ -462,11 +484,12 @@ def _backpropagate(root, gy):
                     f"{type(node).__name__}.backward: expected {len(node.sources)} gradients, "
                     f"one for each input, got {len(results)}"
                 )
-            distinct = len(set(map(id, results))) == len(results)
+            visible = [gy, *node.saved, *vars(node).values(), *results]
             for source, gx, kind in zip(node.sources, results, node.kinds, strict=True):
                 if source is not None and gx is not None:
                     gx = np.asarray(gx)
-                    owned = distinct and gx.base is None and not _is_one_of(gx, gy, *node.saved)
+                    # We may add in place to an array that nobody else sees.
+                    owned = gx.base is None and sum(_share_memory(a, gx) for a in visible) < 2
                     if gx.shape != kind[0] or gx.dtype != kind[1]:
                         gx = _conform(gx, *kind, node)
                     before = gradients.get(source)
@@ -514,15 +537,11 @@ def _count_uses(root):
     return uses
 
 
-def _is_one_of(array, *others):
-    return any(array is other for other in others)
-
-
 def _conform(gx, shape, dtype, node):
     """Sum ``gx`` over the axes that broadcasting added or stretched, in the input's type."""
     added = gx.ndim - len(shape)
     axes = tuple(range(added)) + tuple(
-        i + added for i, n in enumerate(shape) if n == 1 and gx.shape[i + added] != 1
+        i + added for i, n in enumerate(shape) if added >= 0 and n == 1 != gx.shape[i + added]
     )
     result = gx.sum(axis=axes).reshape(shape) if axes else gx
     if result.shape != shape:

@@ -108,6 +108,11 @@ def test_activations_work_on_scalars_and_empty_arrays_and_pass_nan_on(name):
     assert np.isnan(function(Tensor([np.nan])).data).all()
 
 
+def test_relu_with_a_slope_takes_it_at_the_threshold():
+    gradient = slope(lambda x: activations.relu(x, negative_slope=0.1, threshold=1.0), [1.0, 1.5])
+    np.testing.assert_array_equal(gradient, [0.1, 1])
+
+
 def test_get_takes_none_and_callables_and_answers_near_misses():
     assert activations.get(None) is activations.linear
     assert activations.get("swish") is activations.silu

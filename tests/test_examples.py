@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,10 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 README = EXAMPLES.parent / "README.md"
 
 
-def run_python(*arguments, folder, **environment):
-    """Run Python in an empty folder and home, offline, so that MNIST cannot be had."""
+def start_python(*arguments, folder, **environment):
+    """Start Python in an empty folder and home, offline, so that MNIST cannot be had."""
     inherited = {name: value for name, value in os.environ.items() if name != "MINIGRAD_DATA"}
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         cwd=folder,
         env={
@@ -32,10 +33,17 @@ def run_python(*arguments, folder, **environment):
             "OPENBLAS_NUM_THREADS": "1",
             **environment,
         },
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
-        timeout=120,
     )
+
+
+def run_python(*arguments, folder, **environment):
+    """Run Python to its end; return its exit status and what it printed."""
+    with start_python(*arguments, folder=folder, **environment) as process:
+        output, errors = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def run_mnist_cnn(folder, *flags, **environment):
@@ -113,6 +121,22 @@ def test_mnist_cnn_draws_a_picture(training_on_threads):
     folder, output = training_on_threads
     assert (folder / "mnist_cnn.png").read_bytes().startswith(b"\x89PNG")
     assert "mnist_cnn.png" in output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
+def test_mnist_cnn_keeps_what_it_learned_until_ctrl_c(tmp_path):
+    flags = ("--epochs", "1000", "--limit", "300", "--save", "weights.npz")
+    script = EXAMPLES / "mnist_cnn.py"
+    with start_python("-u", script, *flags, folder=tmp_path, MPLBACKEND="Agg") as process:
+        for line in process.stdout:
+            if line.startswith("Epoch 3/"):
+                process.send_signal(signal.SIGINT)
+                break
+        output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "Interrupted" in output
+    assert "Test accuracy" in output
+    assert (tmp_path / "weights.npz").exists()
 
 
 @pytest.mark.parametrize(

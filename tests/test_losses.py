@@ -268,6 +268,15 @@ def test_crossentropies_take_only_their_own_activation_for_logits():
     np.testing.assert_allclose(losses.categorical_crossentropy(ONE_HOT, p).data, expected.data)
 
 
+def test_crossentropies_along_another_axis_than_the_softmax_start_at_the_probabilities():
+    z = rng.normal(size=(2, 4, 3))
+    one_hot = np.moveaxis(np.eye(4)[rng.integers(0, 4, size=(2, 3))], -1, 1)
+    p = activations.softmax(z)  # over the last axis, the classes are on axis 1
+    result = losses.categorical_crossentropy(one_hot, p, axis=1)
+    expected = losses.categorical_crossentropy(one_hot, p.detach(), axis=1)
+    np.testing.assert_array_equal(result.data, expected.data)
+
+
 # --- reductions, weights, ignored classes --------------------------------------------------------
 
 VALUES = np.array([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]])

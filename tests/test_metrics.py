@@ -187,27 +187,54 @@ def test_accuracy_names_are_metrics_that_go_up(name):
     assert metric.direction == "up"
 
 
+# A label that stands second among its scores, or whose probability is 0.6.
+SECOND, SECOND_ONE_HOT, THREE = np.array([2]), np.array([[0, 0, 1]]), np.array([[0.5, 0.2, 0.3]])
+ONE, LIKELY = np.array([[1]]), np.array([[0.6]])
+
+
 @pytest.mark.parametrize(
-    ("metric", "name"),
+    ("metric", "name", "y_true", "y_pred", "expected"),
     [
-        (metrics.BinaryAccuracy(threshold=0.7), "binary_accuracy"),
-        (metrics.CategoricalAccuracy(name="right"), "right"),
-        (metrics.SparseCategoricalAccuracy(), "sparse_categorical_accuracy"),
-        (metrics.TopKCategoricalAccuracy(k=2), "top_k_categorical_accuracy"),
-        (metrics.SparseTopKCategoricalAccuracy(k=2), "sparse_top_k_categorical_accuracy"),
+        (metrics.BinaryAccuracy(), "binary_accuracy", ONE, LIKELY, 1),
+        (metrics.BinaryAccuracy(threshold=0.7), "binary_accuracy", ONE, LIKELY, 0),
+        (metrics.CategoricalAccuracy(name="right"), "right", SECOND_ONE_HOT, THREE, 0),
+        (metrics.SparseCategoricalAccuracy(), "sparse_categorical_accuracy", SECOND, THREE, 0),
+        (
+            metrics.TopKCategoricalAccuracy(k=1),
+            "top_k_categorical_accuracy",
+            SECOND_ONE_HOT,
+            THREE,
+            0,
+        ),
+        (
+            metrics.TopKCategoricalAccuracy(k=2),
+            "top_k_categorical_accuracy",
+            SECOND_ONE_HOT,
+            THREE,
+            1,
+        ),
+        (
+            metrics.SparseTopKCategoricalAccuracy(k=1),
+            "sparse_top_k_categorical_accuracy",
+            SECOND,
+            THREE,
+            0,
+        ),
+        (
+            metrics.SparseTopKCategoricalAccuracy(k=2),
+            "sparse_top_k_categorical_accuracy",
+            SECOND,
+            THREE,
+            1,
+        ),
     ],
 )
-def test_metric_classes_have_names_and_options(metric, name):
+def test_metric_classes_have_names_and_options(metric, name, y_true, y_pred, expected):
+    metric.update_state(y_true, y_pred)
+    assert metric.result() == expected
     assert metrics.get(metric) is metric
     assert metric.name == name
     assert metric.direction == "up"
-    if metric.options == {"threshold": 0.7}:
-        metric.update_state([[1], [1]], [[0.6], [0.8]])
-        assert metric.result() == 0.5
-    elif metric.options == {"k": 2}:
-        labels = np.array([1, 2, 2, 2])  # the last is the lowest score
-        metric.update_state(np.eye(3)[labels] if "sparse" not in name else labels, SCORES)
-        assert metric.result() == 0.75
 
 
 def test_get_wraps_functions_of_ones_own():

@@ -49,9 +49,8 @@ def download(url, max_bytes):
             return bytes(content)
         except (OSError, HTTPException) as error:
             failure = error
-        # A server that answers with an error means it; one that broke off may go on where it did.
-        gave_up = isinstance(failure, HTTPError) or time.monotonic() > deadline
-        if gave_up or len(content) <= length_before:
+        # Ask on only while it helps: not where the answer was an error, for instance.
+        if len(content) <= length_before or time.monotonic() > deadline:
             break
     reason = str(failure) or type(failure).__name__
     if "CERTIFICATE_VERIFY_FAILED" in reason:

@@ -41,10 +41,13 @@ def _available_cores():
 def _check_num_threads(value, source):
     try:
         number = int(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         number = 0
-    if number < 1 or number != float(value):
-        raise ValueError(f"{source}: expected a whole number of threads from 1 up, got {value!r}")
+    if not 1 <= number <= _most_threads or number != float(value):
+        raise ValueError(
+            f"{source}: expected a whole number of threads from 1 to 1024, or 1 in a forked "
+            f"process, got {value!r}"
+        )
     return number
 
 
@@ -56,6 +59,7 @@ def _default_num_threads():
     return _available_cores()
 
 
+_most_threads = 1024  # OpenMP crashes when it cannot start as many as it shall
 _num_threads = _default_num_threads()
 
 
@@ -74,5 +78,11 @@ def set_num_threads(number):
     _num_threads = _check_num_threads(number, "set_num_threads")
 
 
-if hasattr(os, "register_at_fork"):  # OpenMP's threads do not survive a fork: the child uses one
-    os.register_at_fork(after_in_child=lambda: set_num_threads(1))
+def _after_fork():
+    """Stay with one thread: OpenMP's others do not survive a fork, and it would wait for them."""
+    global _most_threads, _num_threads
+    _most_threads = _num_threads = 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -34,7 +34,7 @@ def sub(x, y):
 
 class Mul(Function):
     def forward(self, x, y):
-        self.save(x, y)
+        self.save(x if self.needs[1] else None, y if self.needs[0] else None)
         return x * y
 
     def backward(self, gz):
@@ -49,7 +49,7 @@ def mul(x, y):
 
 class Div(Function):
     def forward(self, x, y):
-        self.save(x, y)
+        self.save(x if self.needs[1] else None, y)
         return x / y
 
     def backward(self, gz):
@@ -66,7 +66,7 @@ def div(x, y):
 class Pow(Function):
     def forward(self, x, y):
         z = x**y
-        self.save(x, y, z)
+        self.save(x, y, z if self.needs[1] else None)
         return z
 
     def backward(self, gz):
@@ -188,8 +188,8 @@ def minimum(x, y):
 
 class Clip(Function):
     def __init__(self, low, high):
-        self.low = low
-        self.high = high
+        self.low = None if low is None else float(low)  # np.float64 would widen float32
+        self.high = None if high is None else float(high)
 
     def forward(self, x):
         self.save(x)
@@ -231,26 +231,25 @@ def where(condition, x, y):
 
 class MatMul(Function):
     def forward(self, x, y):
-        self.save(x, y)
-        return _matmul(x, y)
+        x2 = x[None, :] if x.ndim == 1 else x  # (K,) -> (1, K)
+        y2 = y[:, None] if y.ndim == 1 else y  # (K,) -> (K, 1)
+        self.save(x2 if self.needs[1] else None, y2 if self.needs[0] else None)
+        self.added = tuple(-1 - i for i, a in enumerate((y, x)) if a.ndim == 1)  # axes of length 1
+        return np.squeeze(_matmul(x2, y2), self.added)
 
     def backward(self, gz):
         x, y = self.saved
-        gz = np.expand_dims(gz, tuple(-1 - i for i, a in enumerate((y, x)) if a.ndim == 1))
-        x2 = x[None, :] if x.ndim == 1 else x  # (K,) -> (1, K)
-        y2 = y[:, None] if y.ndim == 1 else y  # (K,) -> (K, 1)
-        gx = _matmul(gz, y2.swapaxes(-1, -2)) if self.needs[0] else None
-        gy = _matmul(x2.swapaxes(-1, -2), gz) if self.needs[1] else None
-        if gx is not None and x.ndim == 1:
-            gx = gx.sum(axis=tuple(range(gx.ndim - 1)))  # (..., 1, K) -> (K,)
-        if gy is not None and y.ndim == 1:
-            gy = gy[..., 0].sum(axis=tuple(range(gy.ndim - 2)))  # (..., K, 1) -> (K,)
+        gz = np.expand_dims(gz, self.added)
+        gx = _matmul(gz, y.swapaxes(-1, -2)) if self.needs[0] else None
+        gy = _matmul(x.swapaxes(-1, -2), gz) if self.needs[1] else None
+        if gy is not None and -1 in self.added:
+            gy = gy[..., 0]  # (..., K, 1) -> (..., K); the engine sums over the rest
         return gx, gy
 
 
 def _matmul(x, y):
     """Two matrices go to our kernel, which gives the same bits for any number of threads."""
-    if x.ndim == y.ndim == 2 and x.shape[1] == y.shape[0] and x.dtype == y.dtype:
+    if x.ndim == y.ndim == 2 and x.dtype == y.dtype:
         z = np.empty((x.shape[0], y.shape[1]), x.dtype)
         kernels.matmul(x, y, None, False, z, kernels.get_num_threads())
         return z
@@ -262,6 +261,11 @@ def matmul(x, y):
     for operand in (x, y):
         if np.ndim(operand) == 0:
             raise ValueError("matmul: expected at least one axis, got a scalar; write x * y")
+    if np.shape(x)[-1] != np.shape(y)[-2:][0]:
+        raise ValueError(
+            "matmul: expected x (..., K) and y (K,) or (..., K, N), got "
+            f"{np.shape(x)} and {np.shape(y)}"
+        )
     return MatMul()(x, y)
 
 

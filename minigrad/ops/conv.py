@@ -88,19 +88,21 @@ class Conv2D(Function):
         y = np.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
         bias = bias[0] if bias else None
         kernels.conv2d_forward(x, w, bias, self.relu, y, *self.geometry, kernels.get_num_threads())
-        self.save(x, w, y) if self.relu else self.save(x, w)
+        self.shapes = x.shape, w.shape
+        x_kept, w_kept = x if self.needs[1] else None, w if self.needs[0] else None
+        self.save(x_kept, w_kept, y if self.relu else None)
         return y
 
     def backward(self, gy):
-        x, w = self.saved[:2]
+        x, w, y = self.saved
         threads = kernels.get_num_threads()
-        gy = relu_backward(self.saved[2], gy) if self.relu else contiguous(gy)
+        gy = relu_backward(y, gy) if self.relu else contiguous(gy)
         gx = gw = None
         if self.needs[0]:
-            gx = np.empty(x.shape, x.dtype)
+            gx = np.empty(self.shapes[0], gy.dtype)
             kernels.conv2d_backward_input(gy, w, gx, *self.geometry, threads)
         if self.needs[1]:
-            gw = np.empty(w.shape, w.dtype)
+            gw = np.empty(self.shapes[1], gy.dtype)
             kernels.conv2d_backward_kernel(x, gy, gw, *self.geometry, threads)
         if len(self.needs) == 2:
             return gx, gw

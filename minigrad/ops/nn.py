@@ -52,7 +52,7 @@ def relu(x):
 
 class LeakyReLU(Function):
     def __init__(self, negative_slope):
-        self.negative_slope = negative_slope
+        self.negative_slope = float(negative_slope)  # np.float64 would widen float32
 
     def forward(self, x):
         self.save(x)
@@ -70,7 +70,7 @@ def leaky_relu(x, negative_slope=0.2):
 
 class ELU(Function):
     def __init__(self, alpha, scale):
-        self.alpha = alpha
+        self.alpha = float(alpha)
         self.scale = scale
 
     def forward(self, x):
@@ -130,7 +130,8 @@ def gelu(x, approximate=False):
 
 
 def _sigmoid(x):
-    return (np.tanh(x / 2) + 1) / 2  # unlike 1 / (1 + exp(-x)) this cannot overflow
+    e = np.exp(-np.abs(x))  # cannot overflow
+    return np.where(x >= 0, 1, e) / (1 + e)
 
 
 class SiLU(Function):
@@ -257,20 +258,21 @@ class Dense(Function):
         y = np.empty((x.shape[0], w.shape[1]), x.dtype)
         bias = bias[0] if bias else None
         kernels.matmul(x, w, bias, self.relu, y, kernels.get_num_threads())
-        self.save(x, w, y) if self.relu else self.save(x, w)
+        x_kept, w_kept = x if self.needs[1] else None, w if self.needs[0] else None
+        self.save(x_kept, w_kept, y if self.relu else None)
         return y
 
     def backward(self, gy):
-        x, w = self.saved[:2]
+        x, w, y = self.saved
         threads = kernels.get_num_threads()
         if self.relu:
-            gy = relu_backward(self.saved[2], gy)
+            gy = relu_backward(y, gy)
         gx = gw = None
         if self.needs[0]:
-            gx = np.empty(x.shape, x.dtype)
+            gx = np.empty((gy.shape[0], w.shape[0]), gy.dtype)
             kernels.matmul(gy, w.T, None, False, gx, threads)
         if self.needs[1]:
-            gw = np.empty(w.shape, w.dtype)
+            gw = np.empty((x.shape[1], gy.shape[1]), gy.dtype)
             kernels.matmul(x.T, gy, None, False, gw, threads)
         if len(self.needs) == 2:
             return gx, gw
@@ -316,7 +318,7 @@ def check_bias(name, bias, kernel):
     """``bias`` as a tuple of no or one Tensor, of as many values as ``kernel`` has outputs."""
     if bias is None:
         return ()
-    bias = as_tensor(bias)
+    bias = as_tensor(bias, kernel)
     if bias.shape != kernel.shape[-1:]:
         raise ValueError(f"{name}: expected bias of shape {kernel.shape[-1:]}, got {bias.shape}")
     return (bias,)
@@ -355,12 +357,14 @@ def dropout(x, rate, seed):
     """
     if not 0 <= rate <= 1:
         raise ValueError(f"dropout: expected a rate from 0 to 1, got {rate}")
-    return as_tensor(x) if rate == 0 else Dropout(rate, seed % 2**64)(x)
+    if not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"dropout: expected an integer as seed, got {seed!r}")
+    return as_tensor(x) if rate == 0 else Dropout(rate, int(seed) % 2**64)(x)
 
 
 class BatchNorm(Function):
     def __init__(self, epsilon, axes):
-        self.epsilon = epsilon
+        self.epsilon = float(epsilon)
         self.axes = axes
 
     def forward(self, x, gamma, beta):

@@ -14,7 +14,7 @@ class Reduction(Function):
 
     def stretch(self, y, shape):
         """Give the reduced ``y`` its lost axes again and broadcast it to the input's ``shape``."""
-        if not self.keepdims:
+        if shape and not self.keepdims:
             axes = tuple(range(len(shape))) if self.axis is None else self.axis
             y = np.expand_dims(y, axes)
         return np.broadcast_to(y, shape)
@@ -63,9 +63,9 @@ class Var(Reduction):
         return y
 
     def backward(self, gy):
-        (x,) = self.saved
+        x = self.saved[0]
         centered = x - x.mean(axis=self.axis, keepdims=True)
-        return centered * self.stretch(gy * (2 / self.count), x.shape)
+        return centered * self.stretch(gy * 2 / self.count, x.shape)
 
 
 def var(x, axis=None, keepdims=False):
@@ -75,11 +75,12 @@ def var(x, axis=None, keepdims=False):
 
 class Std(Var):
     def forward(self, x):
-        self.deviation = np.sqrt(super().forward(x))
-        return self.deviation
+        y = np.sqrt(super().forward(x))
+        self.save(x, y)
+        return y
 
     def backward(self, gy):
-        return super().backward(gy / (2 * self.deviation))
+        return super().backward(gy / (2 * self.saved[1]))
 
 
 def std(x, axis=None, keepdims=False):
@@ -118,7 +119,7 @@ def min(x, axis=None, keepdims=False):
 
 class LogSumExp(Reduction):
     def forward(self, x):
-        largest = x.max(axis=self.axis, keepdims=True)
+        largest = x.max(axis=self.axis, keepdims=True, initial=-np.inf)
         largest = np.where(np.isfinite(largest), largest, 0)  # all -inf: log(0), not NaN
         total = np.exp(x - largest).sum(axis=self.axis, keepdims=self.keepdims)
         with np.errstate(divide="ignore"):
@@ -128,6 +129,7 @@ class LogSumExp(Reduction):
 
     def backward(self, gy):
         x, y = self.saved
+        y = np.where(y == -np.inf, 0, y)  # all x are -inf: exp(x - 0) is 0, not NaN
         return np.exp(x - self.stretch(y, x.shape)) * self.stretch(gy, x.shape)
 
 

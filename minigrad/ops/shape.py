@@ -45,15 +45,15 @@ class Transpose(Function):
         return x.transpose(self.axes)
 
     def backward(self, gy):
-        return gy.transpose(None if self.axes is None else np.argsort(self.axes))
+        if self.axes is None:
+            return gy.transpose()
+        return gy.transpose(np.argsort([axis % gy.ndim for axis in self.axes]))
 
 
 def transpose(x, *axes):
     """The axes in another order: one tuple or several ints, or reversed if none are given."""
     if len(axes) == 1 and not isinstance(axes[0], int):
         axes = axes[0]
-    if axes:
-        axes = tuple(axis % np.ndim(x) if -np.ndim(x) <= axis else axis for axis in axes)
     return Transpose(axes or None)(x)
 
 
@@ -62,7 +62,12 @@ class BroadcastTo(Function):
         self.shape = shape
 
     def forward(self, x):
-        return np.broadcast_to(x, self.shape)
+        try:
+            return np.broadcast_to(x, self.shape)
+        except ValueError:
+            raise ValueError(
+                f"broadcast_to: expected a shape that {x.shape} stretches to, got {self.shape}"
+            ) from None
 
     def backward(self, gy):
         return gy  # the engine sums it over the stretched axes
@@ -110,8 +115,9 @@ class Concatenate(Function):
         self.axis = axis
 
     def forward(self, *xs):
+        y = np.concatenate(xs, axis=self.axis)
         self.cuts = np.cumsum([x.shape[self.axis] for x in xs])[:-1]
-        return np.concatenate(xs, axis=self.axis)
+        return y
 
     def backward(self, gy):
         return tuple(np.split(gy, self.cuts, axis=self.axis))
@@ -122,9 +128,20 @@ def concatenate(xs, axis=0):
     return Concatenate(axis)(*_several("concatenate", xs))
 
 
+class Stack(Function):
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, *xs):
+        return np.stack(xs, axis=self.axis)
+
+    def backward(self, gy):
+        return tuple(np.moveaxis(gy, self.axis, 0))
+
+
 def stack(xs, axis=0):
     """Join a sequence of tensors of one shape along a new axis."""
-    return concatenate([expand_dims(x, axis) for x in _several("stack", xs)], axis)
+    return Stack(axis)(*_several("stack", xs))
 
 
 def _several(name, xs):
@@ -140,16 +157,26 @@ class Pad(Function):
         self.value = value
 
     def forward(self, x):
-        width = np.broadcast_to(self.pad_width, (x.ndim, 2)).tolist()
+        width = np.broadcast_to(self.pad_width, (x.ndim, 2))
         self.inside = tuple(
             slice(before, before + n) for (before, _), n in zip(width, x.shape, strict=True)
         )
-        return np.pad(x, width, constant_values=self.value)
+        return np.pad(x, self.pad_width, constant_values=self.value)
 
     def backward(self, gy):
         return gy[self.inside]
 
 
 def pad(x, pad_width, value=0.0):
-    """Surround ``x`` with ``value``; ``pad_width`` as in NumPy: ((before, after), ...) per axis."""
-    return Pad(pad_width, value)(x)
+    """Surround ``x`` with ``value``; ``pad_width`` is ((before, after), ...), a pair for each axis.
+
+    One pair, or one int, stands for all axes.
+    """
+    width = np.asarray(pad_width)
+    shapes = ((), (2,), (1, 2), (np.ndim(x), 2))
+    if width.shape not in shapes or width.dtype.kind not in "iu" or (width < 0).any():
+        raise ValueError(
+            "pad: expected pad_width to be an int from 0, a pair of them, or a pair for each axis "
+            f"of x {np.shape(x)}, got {pad_width!r}"
+        )
+    return Pad(width, value)(x)

@@ -7,7 +7,8 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.core import Tensor
-from minigrad.optimizers.schedules import SCHEDULES, LearningRateSchedule
+from minigrad.optimizers import schedules
+from minigrad.optimizers.schedules import LearningRateSchedule
 from minigrad.utils import arguments
 
 
@@ -207,7 +208,7 @@ class Optimizer(arguments.Configured):
             raise ValueError(f"{self.name}: expected {len(variables)} gradients, got {len(grads)}")
         if all(g is None for g in grads):
             raise ValueError(
-                f"{self.name}: No gradients provided for any variable; call backward() on a loss first"
+                f"{self.name}: No gradients provided for any variable; call loss.backward() first"
             )
         self.build(variables)
         gradients = dict(zip(variables, grads, strict=True))
@@ -346,7 +347,7 @@ class Optimizer(arguments.Configured):
     @learning_rate.setter
     def learning_rate(self, value):
         if isinstance(value, dict):
-            value = arguments.deserialize("learning rate schedule", value, SCHEDULES)
+            value = arguments.deserialize("learning rate schedule", value, vars(schedules))
         if not callable(value):
             if isinstance(self._learning_rate, LearningRateSchedule):
                 raise TypeError(f"{self.name}: a schedule sets the learning rate, it cannot be set")

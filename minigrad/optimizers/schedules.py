@@ -9,18 +9,12 @@ import math
 from minigrad.utils.arguments import Configured
 
 
-SCHEDULES = {}  # class name -> class: where a config finds them, those that users write included
-
-
 class LearningRateSchedule(Configured):
     """Base of the schedules: a subclass defines ``__call__(step)``.
 
     It keeps every constructor argument in an attribute of the same name: its config is made of
     them.
     """
-
-    def __init_subclass__(cls):
-        SCHEDULES[cls.__name__] = cls
 
     def __call__(self, step):
         """Return the learning rate, a float, of a step: 0, 1, ..."""

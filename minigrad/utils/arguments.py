@@ -47,7 +47,7 @@ def checked_number(owner, name, value, interval, kind=float):
     title = f"{type(owner).__name__}: expected {name}"
     accepted = numbers.Real if kind is float else numbers.Integral
     if isinstance(value, bool) or not isinstance(value, accepted):
-        raise TypeError(f"{title} to be a {kind.__name__}, got {value!r}")
+        raise TypeError(f"{title} as {kind.__name__}, got {value!r}")
     low, high = map(float, interval[1:-1].split(","))
     edges = [low] * (interval[0] == "[") + [high] * (interval[-1] == "]")
     if not (low < value < high or value in edges):
@@ -81,6 +81,11 @@ def serialize(instance):
 
 
 def deserialize(kind, description, table):
-    """Make the instance that ``serialize`` described, of a class in ``table``: name -> class."""
-    makers = {name: cls.from_config for name, cls in table.items()}
+    """Make the instance that ``serialize`` described, of one of the classes in ``table``.
+
+    ``table`` may be all that a module holds, ``vars(module)``.
+    """
+    makers = {
+        name: found.from_config for name, found in table.items() if hasattr(found, "from_config")
+    }
     return registry.get(kind, description["class_name"], makers)(description["config"])

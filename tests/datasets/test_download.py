@@ -1,5 +1,6 @@
 """Downloading, from servers on this machine that behave well or badly."""
 
+import contextlib
 import dataclasses
 import gzip
 import os
@@ -111,15 +112,21 @@ def test_download_does_not_wait_for_a_host_that_swallows_packets(monkeypatch):
 def test_download_does_not_follow_a_trickle_for_ever(server, content, monkeypatch):
     monkeypatch.setattr(_download, "TOTAL_SECONDS", 0.3)
 
+    sent = []
+
     def trickle(handler):
         handler.send(content, keep=1)
-        for byte in content[1:200]:
-            handler.wfile.write(bytes([byte]))
-            time.sleep(0.02)
+        with contextlib.suppress(OSError):  # the other side hangs up
+            for byte in content[1:500]:
+                handler.wfile.write(bytes([byte]))
+                sent.append(byte)
+                time.sleep(0.02)
 
     server.routes["/file"] = trickle
     with pytest.raises(OSError, match=r"/file: not complete after 0\.3 s"):
         download(f"{server.url}/file", LIMIT)
+    assert len(sent) < 499
+    assert len(server.requests) == 1
 
 
 def test_download_refuses_more_than_the_limit(server, content):

@@ -1,0 +1,283 @@
+"""Every update rule against its formula, written down again here in float64 NumPy.
+
+A rule is found by introspection and fails until its transcription stands in `TRANSCRIPTIONS`.
+"""
+
+import numpy as np
+import pytest
+
+from minigrad import Parameter, optimizers
+
+RULES = {
+    name: rule
+    for name, rule in vars(optimizers).items()
+    if isinstance(rule, type) and issubclass(rule, optimizers.Optimizer)
+    if rule is not optimizers.Optimizer
+}
+
+
+# --- the formulas of the papers and of Keras: (w, gradients) -> w at the end ---------------------
+
+
+def sgd(w, gradients, learning_rate=0.01, momentum=0.0, nesterov=False):
+    v = 0.0
+    for g in gradients:
+        v = momentum * v - learning_rate * g
+        w = w + (momentum * v - learning_rate * g if nesterov else v)
+    return w
+
+
+def adagrad(w, gradients, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7):
+    a = initial_accumulator_value
+    for g in gradients:
+        a = a + g**2
+        w = w - learning_rate * g / (a + epsilon) ** 0.5
+    return w
+
+
+def rmsprop(w, gradients, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False):
+    v = m = b = 0.0
+    for g in gradients:
+        v = rho * v + (1 - rho) * g**2
+        m = rho * m + (1 - rho) * g
+        variance = v - m**2 if centered else v
+        b = momentum * b + learning_rate * g / (variance + epsilon) ** 0.5
+        w = w - b
+    return w
+
+
+def adam(w, gradients, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False):
+    m = v = v_max = 0.0
+    for t, g in enumerate(gradients, start=1):
+        m = beta_1 * m + (1 - beta_1) * g
+        v = beta_2 * v + (1 - beta_2) * g**2
+        v_max = np.maximum(v_max, v) if amsgrad else v
+        alpha = learning_rate * (1 - beta_2**t) ** 0.5 / (1 - beta_1**t)
+        w = w - alpha * m / (v_max**0.5 + epsilon)
+    return w
+
+
+def adamw(w, gradients, learning_rate=0.001, weight_decay=0.004, **others):
+    # One weight's step does not look at the weight, so what decay adds can be told apart.
+    moved = [adam(0.0, gradients[: t + 1], learning_rate, **others) for t in range(len(gradients))]
+    for step in np.diff(np.array(moved), axis=0, prepend=0.0):
+        w = w - learning_rate * weight_decay * w + step
+    return w
+
+
+def nadam(w, gradients, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+    def u(t):
+        return beta_1 * (1 - 0.5 * 0.96**t)
+
+    m = v = 0.0
+    for t, g in enumerate(gradients, start=1):
+        product = np.prod([u(i) for i in range(1, t + 1)])
+        m = beta_1 * m + (1 - beta_1) * g
+        v = beta_2 * v + (1 - beta_2) * g**2
+        m_hat = u(t + 1) * m / (1 - product * u(t + 1)) + (1 - u(t)) * g / (1 - product)
+        v_hat = v / (1 - beta_2**t)
+        w = w - learning_rate * m_hat / (v_hat**0.5 + epsilon)
+    return w
+
+
+def adamax(w, gradients, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+    m = u = 0.0
+    for t, g in enumerate(gradients, start=1):
+        m = beta_1 * m + (1 - beta_1) * g
+        u = np.maximum(beta_2 * u, abs(g))
+        w = w - learning_rate / (1 - beta_1**t) * m / (u + epsilon)
+    return w
+
+
+def adadelta(w, gradients, learning_rate=0.001, rho=0.95, epsilon=1e-7):
+    a = d = 0.0
+    for g in gradients:
+        a = rho * a + (1 - rho) * g**2
+        step = (d + epsilon) ** 0.5 / (a + epsilon) ** 0.5 * g
+        d = rho * d + (1 - rho) * step**2
+        w = w - learning_rate * step
+    return w
+
+
+def lion(w, gradients, learning_rate=0.001, beta_1=0.9, beta_2=0.99):
+    m = 0.0
+    for g in gradients:
+        w = w - learning_rate * np.sign(beta_1 * m + (1 - beta_1) * g)
+        m = beta_2 * m + (1 - beta_2) * g
+    return w
+
+
+TRANSCRIPTIONS = {
+    "SGD": sgd,
+    "Adagrad": adagrad,
+    "RMSprop": rmsprop,
+    "Adam": adam,
+    "AdamW": adamw,
+    "Nadam": nadam,
+    "Adamax": adamax,
+    "Adadelta": adadelta,
+    "Lion": lion,
+}
+
+# Every argument is moved off its default somewhere; a large epsilon shows where it stands.
+CASES = [
+    *[(name, {}) for name in RULES],
+    ("SGD", {"learning_rate": 0.05, "momentum": 0.8}),
+    ("SGD", {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True}),
+    ("SGD", {"nesterov": True}),
+    ("Adagrad", {"learning_rate": 0.2, "initial_accumulator_value": 0.0, "epsilon": 0.01}),
+    ("RMSprop", {"learning_rate": 0.02, "rho": 0.7, "epsilon": 0.01}),
+    ("RMSprop", {"momentum": 0.6, "epsilon": 0.01}),
+    ("RMSprop", {"centered": True, "epsilon": 0.01}),
+    ("RMSprop", {"momentum": 0.6, "centered": True, "epsilon": 0.01}),
+    ("Adam", {"learning_rate": 0.02, "beta_1": 0.7, "beta_2": 0.9, "epsilon": 0.01}),
+    ("Adam", {"amsgrad": True}),
+    ("Adam", {"amsgrad": True, "beta_2": 0.8, "epsilon": 0.01}),
+    ("AdamW", {"weight_decay": 0.3, "beta_1": 0.7, "beta_2": 0.9, "epsilon": 0.01}),
+    ("AdamW", {"amsgrad": True, "beta_2": 0.8, "learning_rate": 0.1}),
+    ("Nadam", {"learning_rate": 0.02, "beta_1": 0.7, "beta_2": 0.9, "epsilon": 0.01}),
+    ("Adamax", {"learning_rate": 0.02, "beta_1": 0.7, "beta_2": 0.9, "epsilon": 0.01}),
+    ("Adadelta", {"learning_rate": 1.0, "rho": 0.7, "epsilon": 0.01}),
+    ("Lion", {"learning_rate": 0.02, "beta_1": 0.6, "beta_2": 0.8}),
+]
+
+# (rule, argument, value): what the tests must be able to tell from the default.
+CHANGES = [
+    ("SGD", "momentum", 0.01),
+    ("Adagrad", "initial_accumulator_value", 0.101),
+    ("Adagrad", "epsilon", 2e-7),
+    ("RMSprop", "rho", 0.901),
+    ("RMSprop", "momentum", 0.01),
+    ("RMSprop", "epsilon", 2e-7),
+    ("RMSprop", "centered", True),
+    ("Adam", "beta_1", 0.901),
+    ("Adam", "beta_2", 0.9991),
+    ("Adam", "epsilon", 2e-7),
+    ("Adam", "amsgrad", True),
+    ("AdamW", "weight_decay", 0.0041),
+    ("AdamW", "beta_2", 0.9991),
+    ("Nadam", "beta_1", 0.901),
+    ("Nadam", "beta_2", 0.9991),
+    ("Nadam", "epsilon", 2e-7),
+    ("Adamax", "beta_1", 0.901),
+    ("Adamax", "beta_2", 0.9991),
+    ("Adamax", "epsilon", 2e-7),
+    ("Adadelta", "rho", 0.951),
+    ("Adadelta", "epsilon", 2e-7),
+    ("Lion", "beta_1", 0.8),
+    ("Lion", "beta_2", 0.9),
+]
+
+
+def make_gradients(steps, size):
+    """Gradients that differ in scale by 1e5 and fade, so that every part of a rule counts."""
+    generator = np.random.default_rng(20)
+    scales = np.logspace(-4, 1, size)
+    fading = 0.93 ** np.arange(steps)[:, None]
+    return fading * scales * (generator.standard_normal((steps, size)) + 0.3)
+
+
+def train(rule, w, gradients, dtype, **arguments):
+    parameter = Parameter(w, dtype=dtype)
+    optimizer = rule(parameters=[parameter], **arguments)
+    for g in gradients:
+        parameter.grad = g.astype(dtype)
+        optimizer.step()
+    return parameter.data
+
+
+def relative_error(found, expected, start):
+    """The largest deviation, measured by how far that weight has moved."""
+    return np.max(np.abs(found - expected) / np.abs(expected - start))
+
+
+def test_every_rule_has_its_transcription():
+    assert len(RULES) >= 9
+    assert set(RULES) == set(TRANSCRIPTIONS)
+
+
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+@pytest.mark.parametrize(("steps", "size"), [(60, 37), (3, 40_001)])  # one thread; several
+def test_rule_equals_its_formula_in_float64(name, arguments, steps, size):
+    w = np.linspace(-2, 3, size)
+    gradients = make_gradients(steps, size)
+    expected = TRANSCRIPTIONS[name](w, gradients, **arguments)
+    found = train(RULES[name], w, gradients, "float64", **arguments)
+    assert found.dtype == np.float64
+    assert relative_error(found, expected, w) < 1e-9
+
+
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_rule_equals_its_formula_in_float32(name, arguments):
+    w = np.zeros(37)  # so that the step's rounding is not lost in the weight's
+    gradients = make_gradients(60, 37).astype(np.float32).astype(np.float64)
+    expected = TRANSCRIPTIONS[name](w, gradients, **arguments)
+    found = train(RULES[name], w, gradients, "float32", **arguments)
+    assert found.dtype == np.float32
+    assert np.max(np.abs(found - expected)) < 1e-5 * np.max(np.abs(expected))
+
+
+@pytest.mark.parametrize(("name", "argument", "value"), CHANGES)
+def test_inputs_tell_a_changed_argument(name, argument, value):
+    w = np.linspace(-2, 3, 37)
+    gradients = make_gradients(60, 37)
+    usual = TRANSCRIPTIONS[name](w, gradients)
+    changed = train(RULES[name], w, gradients, "float64", **{argument: value})
+    assert relative_error(changed, usual, w) > 1e-7  # a hundred times what the rules are held to
+
+
+def test_every_own_argument_is_among_the_changes():
+    known = set(optimizers.Optimizer(0.1).get_config())
+    for name, rule in RULES.items():
+        if name == "AdamW":
+            continue  # Adam's arguments once more
+        own = set(rule().get_config()) - known
+        told = {argument for rule_name, argument, _ in CHANGES if rule_name == name}
+        assert own - told <= {"nesterov"}, name  # which has no effect without momentum
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_threads_do_not_change_bits(name, arguments, dtype, num_threads):
+    size = 40_001
+    w, gradients = np.linspace(-2, 3, size), make_gradients(2, size)
+    results = []
+    for threads in (1, 2, 3):
+        num_threads(threads)
+        results.append(train(RULES[name], w, gradients, dtype, **arguments).tobytes())
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0), (1,), (2, 3, 5)])
+def test_rule_takes_arrays_of_any_shape(name, shape):
+    parameter = Parameter(np.ones(shape))
+    optimizer = RULES[name](parameters=[parameter])
+    parameter.grad = np.full(shape, 0.5, np.float32)
+    optimizer.step()
+    assert parameter.shape == shape
+    assert np.all(parameter.data < 1)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_nan_reaches_the_weights(name):
+    found = train(RULES[name], np.zeros(3), np.array([[1.0, np.nan, 1.0]]), "float32")
+    assert np.isnan(found).tolist() == [False, True, False]
+
+
+def test_centered_rmsprop_survives_large_constant_gradients():
+    gradients = np.tile(np.linspace(50, 1000, 501), (200, 1))  # rounding takes v - m² below 0
+    found = train(RULES["RMSprop"], np.zeros(501), gradients, "float32", centered=True)
+    assert np.all(np.isfinite(found))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_gradients_are_not_changed(name):
+    g = np.linspace(-1, 1, 11, dtype=np.float32)
+    g.flags.writeable = False
+    parameter = Parameter(np.ones(11))
+    common = {"weight_decay": 0.1, "use_ema": True, "gradient_accumulation_steps": 2}
+    optimizer = RULES[name](**common, clipnorm=0.1, loss_scale_factor=2.0)
+    for _ in range(4):
+        optimizer.apply([g], [parameter])
+    np.testing.assert_array_equal(g, np.linspace(-1, 1, 11, dtype=np.float32))

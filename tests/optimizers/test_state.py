@@ -1,0 +1,211 @@
+"""Optimizer state that is saved and resumed, and the arguments that constructors take."""
+
+import numpy as np
+import pytest
+
+from minigrad import Parameter, Tensor, optimizers
+from minigrad.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, Nadam, RMSprop, schedules
+
+GRADIENTS = np.random.default_rng(3).standard_normal((7, 2, 3)).astype(np.float32)
+
+
+def variables():
+    return [
+        Parameter(np.ones((2, 3)), path="dense/kernel"),
+        Parameter(np.ones(3), path="dense/bias"),
+    ]
+
+
+def run(optimizer, parameters, gradients):
+    for g in gradients:
+        optimizer.apply([g, g[0]], parameters)
+
+
+# --- state ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_resumed_training_gives_the_same_bits(name):
+    options = {"use_ema": True, "gradient_accumulation_steps": 2, "weight_decay": 0.1}
+    whole, first = variables(), variables()
+    run(OPTIMIZERS[name](**options), whole, GRADIENTS)
+
+    optimizer = OPTIMIZERS[name](**options)
+    run(optimizer, first, GRADIENTS[:3])
+    second = [Parameter(w.data, path=w.path) for w in first]
+    resumed = OPTIMIZERS[name](**options, parameters=second)
+    resumed.set_state(optimizer.get_state())
+    run(resumed, second, GRADIENTS[3:])
+
+    assert resumed.iterations == 3
+    for a, b in zip(whole, second, strict=True):
+        np.testing.assert_array_equal(a.data, b.data)
+
+
+def test_state_goes_by_path_in_the_order_written():
+    optimizer = Adam(parameters=variables(), amsgrad=True)
+    assert list(optimizer.get_state()) == [
+        "iterations",
+        "learning_rate",
+        "dense/kernel/m",
+        "dense/kernel/v",
+        "dense/kernel/v_max",
+        "dense/bias/m",
+        "dense/bias/v",
+        "dense/bias/v_max",
+    ]
+    assert optimizer.get_state()["dense/kernel/m"].shape == (2, 3)
+    assert sum(array.size for array in optimizer.variables) == 2 + 3 * 9
+
+
+def test_state_of_options():
+    def names(optimizer):
+        optimizer.build([Parameter(1.0, name="w")])
+        return list(optimizer.get_state())[1:]
+
+    scheduled = schedules.ExponentialDecay(0.1, 2, 0.5)
+    assert names(SGD(scheduled)) == []
+    assert names(SGD(scheduled, momentum=0.9)) == ["w/v"]
+    assert names(Nadam()) == ["learning_rate", "U", "w/m", "w/v"]
+    assert names(RMSprop(scheduled, momentum=0.1, centered=True)) == ["w/v", "w/m", "w/b"]
+    assert names(SGD(scheduled, use_ema=True, gradient_accumulation_steps=2)) == [
+        "w/average",
+        "w/gradient_accumulator",
+    ]
+
+
+def test_parameters_without_or_with_equal_names_are_told_apart():
+    nameless = [Parameter(np.ones(2)), Tensor(np.ones(2), requires_grad=True)]
+    alike = [Parameter(np.ones(2), name="w"), Parameter(np.ones(2), name="w")]
+    state = SGD(momentum=0.5, parameters=nameless + alike).get_state()
+    assert list(state)[2:] == ["parameter_0/v", "parameter_1/v", "w/v", "w_3/v"]
+
+
+def test_get_state_is_a_copy():
+    optimizer = Adam(parameters=variables())
+    optimizer.get_state()["dense/bias/m"][:] = 1
+    assert not optimizer.get_state()["dense/bias/m"].any()
+
+
+def test_set_state_lists_all_faults_and_changes_nothing():
+    optimizer = Adam(parameters=variables())
+    state = optimizer.get_state()
+    state["iterations"] += 5
+    state["dense/bias/m"] = np.zeros(4)
+    state["dense/bias/u"] = state.pop("dense/bias/v")
+    with pytest.raises(ValueError) as error:
+        optimizer.set_state(state)
+    for fault in ("no dense/bias/v", "unknown dense/bias/u", "dense/bias/m (4,) instead of (3,)"):
+        assert fault in str(error.value)
+    with pytest.raises(ValueError):
+        optimizer.set_state({**optimizer.get_state(), "iterations": 5, "dense/bias/v": list("abc")})
+    assert optimizer.iterations == 0
+
+
+# --- arguments ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_keras_defaults(name):
+    expected = {
+        "sgd": (0.01, {"momentum": 0.0, "nesterov": False}),
+        "adagrad": (0.001, {"initial_accumulator_value": 0.1, "epsilon": 1e-7}),
+        "rmsprop": (0.001, {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7, "centered": False}),
+        "adam": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "amsgrad": False}),
+        "adamw": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "amsgrad": False}),
+        "nadam": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}),
+        "adamax": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}),
+        "adadelta": (0.001, {"rho": 0.95, "epsilon": 1e-7}),
+        "lion": (0.001, {"beta_1": 0.9, "beta_2": 0.99}),
+    }
+    rate, own = expected[name]
+    assert optimizers.get(name).get_config() == {
+        "learning_rate": rate,
+        **own,
+        "weight_decay": 0.004 if name == "adamw" else None,
+        "clipnorm": None,
+        "clipvalue": None,
+        "global_clipnorm": None,
+        "use_ema": False,
+        "ema_momentum": 0.99,
+        "ema_overwrite_frequency": None,
+        "loss_scale_factor": None,
+        "gradient_accumulation_steps": None,
+        "name": "SGD" if name == "sgd" else name,
+    }
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_config_makes_the_same_optimizer(name):
+    optimizer = OPTIMIZERS[name](0.25, clipnorm=2, ema_momentum=0.5, weight_decay=0.1, name="mine")
+    config = optimizer.get_config()
+    assert type(optimizer).from_config(config).get_config() == config
+    described = {"class_name": type(optimizer).__name__, "config": config}
+    assert type(optimizers.get(described)) is type(optimizer)
+
+
+def test_config_carries_a_schedule():
+    optimizer = Adam(schedules.CosineDecay(0.1, 10, warmup_target=0.2, warmup_steps=3))
+    again = Adam.from_config(optimizer.get_config())
+    assert again.get_config() == optimizer.get_config()
+    assert again.get_config()["learning_rate"]["class_name"] == "CosineDecay"
+    assert again.learning_rate == optimizer.learning_rate
+
+
+def test_get_takes_names_classes_and_instances():
+    adam = Adam()
+    assert optimizers.get(adam) is adam
+    assert type(optimizers.get("AdamW")) is AdamW
+    assert type(optimizers.get(Lion)) is Lion
+    with pytest.raises(ValueError, match="did you mean 'adam'"):
+        optimizers.get("adan")
+    with pytest.raises(TypeError, match="optimizer"):
+        optimizers.get(len)
+
+
+@pytest.mark.parametrize(
+    ("rule", "arguments", "message"),
+    [
+        (SGD, {"momentum": 1.1}, r"SGD: expected momentum in \[0, 1\], got 1.1"),
+        (RMSprop, {"rho": -0.1}, r"rho in \[0, 1\]"),
+        (Adam, {"beta_1": 1.0}, r"beta_1 in \[0, 1\)"),
+        (Adam, {"beta_2": float("nan")}, "beta_2"),
+        (Adam, {"epsilon": -1e-7}, "epsilon"),
+        (Lion, {"beta_1": 0.0}, r"beta_1 in \(0, 1\]"),
+        (AdamW, {"weight_decay": None}, "weight_decay"),
+        (SGD, {"learning_rate": -0.1}, "learning_rate"),
+        (SGD, {"learning_rate": float("inf")}, "learning_rate"),
+        (SGD, {"clipnorm": 0.0}, "clipnorm"),
+        (SGD, {"clipnorm": 1.0, "clipvalue": 1.0}, "one of the three clippings"),
+        (SGD, {"ema_momentum": 1.01}, "ema_momentum"),
+        (SGD, {"ema_overwrite_frequency": 0}, "ema_overwrite_frequency"),
+        (SGD, {"gradient_accumulation_steps": 1}, "gradient_accumulation_steps"),
+    ],
+)
+def test_values_out_of_range_are_refused(rule, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        rule(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"lr": 0.1}, "did you mean learning_rate?"),
+        ({"beta1": 0.9}, "did you mean beta_1?"),
+        ({"eps": 1e-8}, "did you mean epsilon?"),
+        ({"weightdecay": 0.1}, "did you mean weight_decay?"),
+        ({"params": []}, "did you mean parameters?"),
+        ({"xyz": 1}, "known arguments: learning_rate, beta_1"),
+        ({"beta_1": "0.9"}, "beta_1 as float, got '0.9'"),
+        ({"learning_rate": "fast"}, "learning_rate"),
+        ({"learning_rate": True}, "learning_rate"),
+        ({"gradient_accumulation_steps": 2.5}, "as int, got 2.5"),
+        (
+            {"learning_rate": [Parameter(1.0)]},
+            r"write Adam\(learning_rate=..., parameters=\[w, b\]\)",
+        ),
+    ],
+)
+def test_wrong_arguments_are_answered_with_the_right_one(arguments, message):
+    with pytest.raises(TypeError, match=message):
+        Adam(**arguments)
