@@ -18,7 +18,7 @@ training step took four times as long), and its results change with its number o
 
 from cython cimport floating
 
-from minigrad.kernels._parallel cimport Memory, run_tasks, team_size
+from minigrad.kernels._parallel cimport _Memory, run_tasks, team_size
 
 cdef enum:
     TILES_IN_BLOCK = 6  # rows of tiles in one task: the more, the more often a panel is used
@@ -57,8 +57,8 @@ def matmul(
     cdef Py_ssize_t width = panel_columns(item)(), i
     cdef Py_ssize_t panels = (columns + width - 1) // width
     cdef bint in_place = b_column == 1 and columns % width == 0
-    cdef Memory packed = Memory(0 if in_place else panels * width * depth * item)
-    cdef Memory offsets = Memory(2 * rows * sizeof(Py_ssize_t))
+    cdef _Memory packed = _Memory(0 if in_place else panels * width * depth * item)
+    cdef _Memory offsets = _Memory(2 * rows * sizeof(Py_ssize_t))
     cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
     cdef Py_ssize_t* y_offset = a_offset + rows
     cdef MatMul m

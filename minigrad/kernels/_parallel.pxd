@@ -10,7 +10,7 @@ cdef enum:
 cdef void run_tasks(Task task, void* arguments, Py_ssize_t count, int threads) noexcept nogil
 
 
-cdef class Memory:
+cdef class _Memory:
     cdef void* data
 
 

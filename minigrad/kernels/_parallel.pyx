@@ -14,7 +14,7 @@ cdef void run_tasks(Task task, void* arguments, Py_ssize_t count, int threads) n
     pool_run(task, arguments, count, threads)
 
 
-cdef class Memory:
+cdef class _Memory:
     """So many bytes, freed with the last name of the object."""
 
     def __cinit__(self, Py_ssize_t size):

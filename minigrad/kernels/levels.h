@@ -2,11 +2,12 @@
    choose among them when a module is loaded: the best set that this processor has, or the one that
    MINIGRAD_SIMD names (baseline, avx2, avx512), if it has that.
 
-   A template sees FLOAT, the type; NAME(word), which makes a name its own; BYTES, the size of a
+   A template sees FLOAT, the type, and INTEGER, one of the same size; NAME(word), which makes a name its own; BYTES, the size of a
    vector; ROWS, the height of a tile (tile.h); and TARGET, to stand before each of its functions.
    A compiler without GNU C's vectors gets vectors of one element.
 */
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,14 +76,18 @@ static int simd_level(void)
 #endif
 #define TARGET
 #define FLOAT float
+#define INTEGER int32_t
 #define NAME(word) word##_float_baseline
 #include TEMPLATE
 #undef FLOAT
+#undef INTEGER
 #undef NAME
 #define FLOAT double
+#define INTEGER int64_t
 #define NAME(word) word##_double_baseline
 #include TEMPLATE
 #undef FLOAT
+#undef INTEGER
 #undef NAME
 #undef BYTES
 #undef ROWS
@@ -93,14 +98,18 @@ static int simd_level(void)
 #define ROWS 6
 #define TARGET __attribute__((target("avx2,fma")))
 #define FLOAT float
+#define INTEGER int32_t
 #define NAME(word) word##_float_avx2
 #include TEMPLATE
 #undef FLOAT
+#undef INTEGER
 #undef NAME
 #define FLOAT double
+#define INTEGER int64_t
 #define NAME(word) word##_double_avx2
 #include TEMPLATE
 #undef FLOAT
+#undef INTEGER
 #undef NAME
 #undef BYTES
 #undef ROWS
@@ -110,14 +119,18 @@ static int simd_level(void)
 #define ROWS 14
 #define TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,prefer-vector-width=512")))
 #define FLOAT float
+#define INTEGER int32_t
 #define NAME(word) word##_float_avx512
 #include TEMPLATE
 #undef FLOAT
+#undef INTEGER
 #undef NAME
 #define FLOAT double
+#define INTEGER int64_t
 #define NAME(word) word##_double_avx512
 #include TEMPLATE
 #undef FLOAT
+#undef INTEGER
 #undef NAME
 #undef BYTES
 #undef ROWS
