@@ -302,7 +302,7 @@ class EarlyStopping(_Monitor):
                 self.best_weights = self.model.get_weights()
             if self.baseline is None or self.is_better(current, self.baseline):
                 self.wait = 0
-        elif self.wait >= self.patience and epoch > 0:
+        elif self.wait >= self.patience:  # never in the first epoch, which has nothing to beat
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
@@ -444,7 +444,6 @@ class ReduceLROnPlateau(_Monitor):
             return
         if self.cooldown_left > 0:
             self.cooldown_left -= 1
-            self.wait = 0
         if self.is_better(current, self.best):
             self.best = current
             self.wait = 0

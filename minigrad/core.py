@@ -100,7 +100,7 @@ def as_array(data, dtype=None, default=np.float32):
         dtype = default
     converted = array.astype(dtype, copy=not array.flags.aligned)  # kernels need it aligned
     if kind in "iu" and size > 2:
-        large = array[abs(converted) > 2**24].astype(object)  # Python's integers compare exactly
+        large = array[abs(converted) >= 2**24].astype(object)  # Python's integers compare exactly
         lost = large[large.astype(dtype) != large]
         if lost.size:
             raise ValueError(
@@ -543,7 +543,8 @@ def _conform(gx, shape, dtype, node):
     axes = tuple(range(added)) + tuple(
         i + added for i, n in enumerate(shape) if added >= 0 and n == 1 != gx.shape[i + added]
     )
-    result = gx.sum(axis=axes).reshape(shape) if axes else gx
+    result = gx.sum(axis=axes, keepdims=True) if axes else gx
+    result = result.reshape(result.shape[max(added, 0) :])
     if result.shape != shape:
         raise RuntimeError(
             f"{type(node).__name__}.backward: expected a gradient of shape {shape}, got {gx.shape}"

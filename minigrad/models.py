@@ -50,6 +50,9 @@ class Sequential(Layer):
         self._layers = []
         super().__init__(name=name, trainable=trainable)
         self.optimizer = None
+        self.loss = None
+        self._metrics = []
+        self._weighted_metrics = []
         self.history = None
         self.stop_training = False
         for layer in layers or []:
@@ -418,6 +421,8 @@ class Sequential(Layer):
             prediction = self(x, training=True)
             loss = self._total_loss(y, prediction, sample_weight)
             parameters = self.trainable_weights
+            if not parameters:
+                raise self._error("a layer with trainable weights", self._layers)
             _forget_gradients(parameters)  # a user's own backward() may have left some
             self.optimizer.scale_loss(loss).backward()
             self.optimizer.apply([parameter.grad for parameter in parameters], parameters)
@@ -451,7 +456,7 @@ class Sequential(Layer):
 
     def _total_loss(self, y, prediction, sample_weight):
         if y is None:
-            raise ValueError(f"Sequential {self.name!r}: expected targets y for the loss, got None")
+            raise self._error("targets y for the loss", y)
         loss = self.loss(y, prediction, sample_weight)
         if self.loss_weights is not None:
             loss = loss * self.loss_weights

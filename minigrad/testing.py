@@ -30,7 +30,8 @@ def check_gradients(function, *arrays, step=1e-6, rtol=1e-6, atol=1e-8, seed=0):
     Raises
     ------
     AssertionError
-        If a gradient is missing, of another shape, or wrong; it says which input and where.
+        If a gradient is missing, of another shape, not finite, or wrong; it says which input and
+        where.
     """
     rng = np.random.default_rng(seed)
     arrays = [np.array(a, dtype=np.float64) for a in arrays]
@@ -51,6 +52,8 @@ def check_gradients(function, *arrays, step=1e-6, rtol=1e-6, atol=1e-8, seed=0):
                 f"input {index}: expected a gradient of shape {array.shape}, "
                 f"got {tensor.grad.shape}"
             )
+        if not np.isfinite(tensor.grad).all():  # an infinite bound would let anything pass
+            raise AssertionError(f"input {index}: expected finite gradients, got {tensor.grad}")
         directions = [rng.standard_normal(array.shape) for _ in range(2)]
         if array.size <= 64:
             directions += [unit.reshape(array.shape) for unit in np.eye(array.size)]

@@ -316,6 +316,12 @@ def test_plateau_lowers_the_rate_after_patience_and_cooldown(capsys):
     )
 
 
+def test_plateau_waits_anew_after_each_reduction():
+    callback = ReduceLROnPlateau("loss", factor=0.5, patience=2)
+    _, logs = fit(callback, *[1.0] * 6)
+    assert [log["learning_rate"] for log in logs] == [0.5, 0.5, 0.5, 0.25, 0.25, 0.125]
+
+
 def test_plateau_begins_anew_with_every_improvement_above_min_delta():
     callback = ReduceLROnPlateau("loss", factor=0.1, patience=2)
     assert fit(callback, 1.0, 1.0, 0.9, 0.9, 0.8)[0].optimizer.learning_rate == 0.5

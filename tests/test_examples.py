@@ -81,7 +81,7 @@ def test_mnist_cnn_prints_its_summary_progress_and_result(training):
     mistake = r"  test digit \d+: a \d, read as \d \(\d+\.\d % sure\)"
     assert "Trainable params: 693,962" in output
     assert re.search(r"5/5 - .* - accuracy: .* - loss: .* - val_accuracy: .* - val_loss: ", output)
-    assert re.search(r"^Test accuracy: \d+\.\d\d % ", output, re.MULTILINE)
+    assert re.search(r"^Test accuracy: \d+\.\d\d %, on ", output, re.MULTILINE)
     assert re.search(rf"^{mistake}$", output, re.MULTILINE)
     assert weights_hash(output)
 

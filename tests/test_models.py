@@ -3,12 +3,22 @@
 import io
 import re
 import signal
+import sys
 import threading
 
 import numpy as np
 import pytest
 
-from minigrad import Input, Sequential, Tensor, layers, ops, optimizers, regularizers
+from minigrad import (
+    Input,
+    Sequential,
+    Tensor,
+    is_grad_enabled,
+    layers,
+    ops,
+    optimizers,
+    regularizers,
+)
 from minigrad import random as minigrad_random
 from minigrad.callbacks import HOOKS, EarlyStopping, LambdaCallback, TerminateOnNaN
 from minigrad.layers.base import ElementwiseLayer
@@ -110,6 +120,11 @@ def test_pop_and_get_layer():
     model.pop()
     model.add(layers.Dense(4))
     assert model(np.ones((2, 6))).shape == (2, 4)
+    model = Sequential([layers.Dense(3)])
+    model.build((None, 6))
+    model.pop()
+    with pytest.raises(ValueError, match="expected at least one layer"):
+        model(np.ones((2, 6)))
 
 
 def test_input_of_another_shape_is_named():
@@ -137,8 +152,10 @@ def test_call_is_differentiable_and_takes_training():
 
 
 def test_float64_model_computes_in_float64():
-    model = Sequential([Input((5,), dtype="float64"), layers.Dense(3, dtype="float64")])
-    assert model.predict(np.ones((2, 5)), verbose=0).dtype == np.float64
+    ones = layers.Dense(3, dtype="float64", kernel_initializer="ones")
+    y = Sequential([ones]).predict(np.full((2, 1), 1 / 3), verbose=0)
+    assert y.dtype == np.float64
+    assert np.all(y == 1 / 3)
 
 
 # --- weights -------------------------------------------------------------------------------------
@@ -158,6 +175,8 @@ def test_frozen_layers_are_not_trained():
     assert len(model.trainable_weights) == 4
     model.trainable = False
     assert model.trainable_weights == []
+    with pytest.raises(ValueError, match="expected a layer with trainable weights"):
+        model.fit(np.ones((4, 5)), np.ones((4, 3)), verbose=0)
     model.add(layers.Dense(2))
     assert model.trainable_weights == []
     assert Sequential([Input((5,)), layers.Dense(4)], trainable=False).trainable_weights == []
@@ -205,6 +224,16 @@ def test_hash_depends_on_every_bit_and_name():
     assert len(hashes) == 3
     model.name = "the_model's_own_name_does_not_count"
     assert model.weights_hash() in hashes
+
+
+def test_hash_depends_on_shapes_and_types():
+    hashes = set()
+    for shape, dtype in [((4, 1), "float32"), ((1, 4), "float32"), ((2, 1), "float64")]:
+        options = {"use_bias": False, "kernel_initializer": "zeros", "dtype": dtype}
+        model = Sequential([layers.Dense(shape[1], **options)])
+        model.build((None, shape[0]))
+        hashes.add(model.weights_hash())
+    assert len(hashes) == 3
 
 
 # --- losses, metrics, weights of samples ---------------------------------------------------------
@@ -329,6 +358,7 @@ def test_loss_may_be_a_function_and_have_a_factor():
 def test_compile_and_loss_are_asked_for():
     model = Sequential([Input((5,)), layers.Dense(3)])
     x, y = data()
+    assert model.metrics == []
     for run in (model.fit, model.evaluate, model.train_on_batch, model.test_on_batch):
         with pytest.raises(ValueError, match=r"You must call `compile\(\)` before using the model"):
             run(x, y)
@@ -598,6 +628,16 @@ def test_averaged_weights_are_there_at_the_end_of_fit():
     np.testing.assert_allclose(model.get_weights()[0], (seen[0] + seen[1]) / 2, rtol=1e-5)
 
 
+def test_scaled_loss_makes_the_same_step():
+    x, y = data()
+    first, second = classifier(), classifier()
+    second.set_weights(first.get_weights())
+    optimizer = optimizers.SGD(0.5, loss_scale_factor=8.0)  # a power of two changes no bit
+    second.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    assert first.train_on_batch(x, y) == second.train_on_batch(x, y)
+    assert first.weights_hash() == second.weights_hash()
+
+
 def test_environment_limits_epochs_and_steps(monkeypatch):
     monkeypatch.setenv("KERAS_MAX_EPOCHS", "2")
     monkeypatch.setenv("KERAS_MAX_STEPS_PER_EPOCH", "3")
@@ -668,12 +708,21 @@ class Interrupting(ElementwiseLayer):
         return x
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C raises KeyboardInterrupt, even if the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupted_model(optimizer="adam"):
     model = Sequential([Input((5,)), layers.Dense(4), Interrupting(), layers.Dense(3)])
     model.compile(optimizer, "mse")
     return model
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupt_waits_for_the_end_of_the_step_and_keeps_the_history():
     x, y = data(4)
     y = np.eye(3)[y]
@@ -694,6 +743,7 @@ def test_interrupt_waits_for_the_end_of_the_step_and_keeps_the_history():
     assert model.fit(x, y, epochs=2, verbose=0).epoch == [0, 1]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupt_leaves_the_averaged_weights():
     x, y = data(4)
     model = interrupted_model(optimizers.SGD(0.5, use_ema=True, ema_momentum=0.99))
@@ -704,6 +754,7 @@ def test_interrupt_leaves_the_averaged_weights():
     assert max(moved) > 0
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupts_are_held_until_the_block_is_done():
     steps = []
     with pytest.raises(KeyboardInterrupt):
@@ -715,6 +766,7 @@ def test_interrupts_are_held_until_the_block_is_done():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_held_interrupts_let_errors_through():
     with pytest.raises(ZeroDivisionError), held_interrupts():
         signal.raise_signal(signal.SIGINT)
@@ -722,15 +774,13 @@ def test_held_interrupts_let_errors_through():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_handlers_of_others_are_left_alone():
     calls = []
-    before = signal.signal(signal.SIGINT, lambda *_: calls.append(1))
-    try:
-        with held_interrupts():
-            signal.raise_signal(signal.SIGINT)
-            assert calls == [1]
-    finally:
-        signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, lambda *_: calls.append(1))
+    with held_interrupts():
+        signal.raise_signal(signal.SIGINT)
+        assert calls == [1]
 
 
 def test_fit_works_in_another_thread():
@@ -769,18 +819,21 @@ def test_no_sample_and_one_sample_work(n, capsys):
 
 
 def test_evaluating_and_predicting_record_no_graph_and_change_nothing():
-    model = Sequential([Input((5,)), layers.BatchNormalization(), layers.Dense(3)])
+    class Watch(ElementwiseLayer):
+        def call(self, x, training=False):
+            graphs.append(is_grad_enabled())
+            return x
+
+    graphs = []
+    model = Sequential([Input((5,)), layers.BatchNormalization(), layers.Dense(3), Watch()])
     model.compile("sgd", "mse")
     before = model.weights_hash()
-    graphs = []
-    watch = LambdaCallback(
-        on_test_batch_end=lambda batch, logs: graphs.append(model(x).requires_grad)
-    )
+    watch = LambdaCallback(on_test_batch_end=lambda batch, logs: model(x))
     x, y = data()
     model.evaluate(x, np.eye(3)[y], callbacks=[watch], verbose=0)
     model.predict(x, verbose=0)
     assert model.weights_hash() == before
-    assert graphs == [True]  # only the model's own work is without one
+    assert graphs == [False, True, False]  # a callback's own work may have a graph
 
 
 def test_evaluate_returns_what_keras_returns():
@@ -793,15 +846,17 @@ def test_evaluate_returns_what_keras_returns():
     assert results == list(named.values())
 
 
-def test_single_batches_forget_the_ones_before():
-    model = classifier()
+def test_single_batches_make_a_step_and_forget_the_ones_before():
     x, y = data()
+    model = classifier(learning_rate=0.0)
     expected = model.evaluate(x, y, verbose=0)
-    assert model.test_on_batch(x, y) == expected
-    assert model.train_on_batch(x, y) == expected
-    assert model.optimizer.iterations == 1
-    assert model.train_on_batch(x, y)[0] < expected[0]
-    assert set(model.train_on_batch(x, y, return_dict=True)) == {"loss", "accuracy"}
+    for run in (model.test_on_batch, model.train_on_batch):
+        run(x[:5], y[:5])
+        assert run(x, y) == expected
+    assert model.optimizer.iterations == 2
+    assert model.train_on_batch(x, y, return_dict=True)["accuracy"] == expected[1]
+    model = classifier()
+    assert model.train_on_batch(x, y)[0] > model.train_on_batch(x, y)[0]
     with pytest.raises(ValueError, match="batch_size: expected a positive int"):
         model.train_on_batch(x[:0], y[:0])
 
@@ -825,6 +880,18 @@ def test_where_there_is_no_screen_lines_are_printed(capsys, verbose):
         rf"{step}{train}\n{step}{train}\n{step}\n",
         capsys.readouterr().out,
     )
+
+
+@pytest.mark.parametrize(("verbose", "bars"), [("auto", True), (1, True), (2, False)])
+def test_a_screen_shows_a_bar_unless_verbose_is_2(monkeypatch, verbose, bars):
+    class Screen(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stdout", Screen())
+    classifier().fit(*data(), verbose=verbose)
+    assert ("\r" in sys.stdout.getvalue()) is bars
 
 
 def test_verbose_0_is_silent(capsys):
@@ -898,6 +965,15 @@ def test_summary_counts_what_the_optimizer_keeps():
         ("Non-trainable", "16"),
         ("Optimizer", "2,170"),  # two moments a parameter, iterations and learning_rate
     ]
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(255, "1020.00 B"), (256, "1.00 KB"), (262143, "1024.00 KB"), (262144, "1.00 MB")],
+)
+def test_summary_gives_sizes_in_bytes(size, text):
+    model = Sequential([Input((1,)), layers.Dense(size, use_bias=False)])
+    assert summary_of(model)[-3] == f" Total params: {size:,} ({text})"
 
 
 def test_summary_tells_what_is_not_built():

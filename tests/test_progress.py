@@ -167,6 +167,7 @@ def test_running_bar_never_wraps(clock, screen, columns):
     bar = run(clock, 5, 1000, redraw=True, logs=logs)
     for line in terminal.plain.split("\r")[1:]:
         assert 30 < len(line) < columns
+        assert line.count("━") == min(20, columns // 4)
     bar.finish(logs)
     assert "name_8: 0.5000\n" in terminal.text
 

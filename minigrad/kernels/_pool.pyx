@@ -18,9 +18,7 @@ cdef struct Span:
     Py_ssize_t start, first, end
 
 
-cdef inline Span span(
-    Py_ssize_t index, Py_ssize_t size, int pool, int stride, int pad
-) noexcept nogil:
+cdef Span span(Py_ssize_t index, Py_ssize_t size, int pool, int stride, int pad) noexcept nogil:
     cdef Py_ssize_t start = index * stride - pad
     return Span(start, max(start, 0), min(start + pool, size))
 
@@ -29,20 +27,14 @@ cdef int check_axis(
     str kernel, str axis, Py_ssize_t size, Py_ssize_t pooled, int pool, int stride, int pad
 ) except -1:
     """Raise ValueError unless every window along this axis covers a cell of the image."""
-    if pool < 1 or stride < 1:
+    if pool < 1 or stride < 1 or pad < 0 or pad >= pool:
         raise ValueError(
-            f"{kernel}: expected pool and stride along the {axis} from 1, got {pool} and {stride}"
-        )
-    if pad < 0 or pad >= pool:
-        raise ValueError(
-            f"{kernel}: expected padding before the {axis} from 0 to {pool - 1}, got {pad}"
+            f"{kernel}: expected pool, stride >= 1, 0 <= pad < pool, got {pool}, {stride}, {pad}"
         )
     if pooled > 0 and (size == 0 or (pooled - 1) * stride - pad >= size):
         raise ValueError(
-            f"{kernel}: expected windows that begin inside the {axis} of {size}, "
-            f"got {pooled} windows with stride {stride}"
+            f"{kernel}: expected windows that begin inside the {axis} of {size}, got {pooled}"
         )
-    return 0
 
 
 cdef int check_shapes(
@@ -52,34 +44,28 @@ cdef int check_shapes(
     """Raise ValueError unless (N, H, W, C) and (N, OH, OW, C) fit each other and the windows."""
     if image[0] != pooled[0] or image[3] != pooled[3]:
         raise ValueError(
-            f"{kernel}: expected pooled arrays for {image[0]} images with {image[3]} channels, "
-            f"got {pooled[0]} images with {pooled[3]} channels"
+            f"{kernel}: expected {image[0]} images of {image[3]} channels among the pooled, got "
+            f"{pooled[0]} of {pooled[3]}"
         )
     check_axis(kernel, "height", image[1], pooled[1], pool_height, stride_height, pad_top)
     check_axis(kernel, "width", image[2], pooled[2], pool_width, stride_width, pad_left)
-    return 0
 
 
 cdef int check_winner(str kernel, Py_ssize_t* winner, Py_ssize_t* pooled) except -1:
     """Raise ValueError unless there is one winner for each pooled cell."""
-    cdef int axis
     for axis in range(4):
         if winner[axis] != pooled[axis]:
             raise ValueError(
-                f"{kernel}: expected winner of length {pooled[axis]} along axis {axis}, "
-                f"got {winner[axis]}"
+                f"{kernel}: expected {pooled[axis]} winners on axis {axis}, got {winner[axis]}"
             )
-    return 0
 
 
 def max_pool2d_forward(
     const floating[:, :, :, ::1] x,  # IN (N, H, W, C)
     floating[:, :, :, ::1] y,        # OUT (N, OH, OW, C)
     int[:, :, :, ::1] winner,        # OUT (N, OH, OW, C)
-    int pool_height, int pool_width,
-    int stride_height, int stride_width,
-    int pad_top, int pad_left,
-    int threads,
+    int pool_height, int pool_width, int stride_height, int stride_width,
+    int pad_top, int pad_left, int threads,
 ):
     """Take the maximum of each window: y = max over (kh, kw) of x[window (kh, kw)].
 
@@ -91,11 +77,9 @@ def max_pool2d_forward(
                  stride_height, stride_width, pad_top, pad_left)
     check_winner("max_pool2d_forward", winner.shape, y.shape)
     cdef Py_ssize_t N = x.shape[0], H = x.shape[1], W = x.shape[2], C = x.shape[3]
-    cdef Py_ssize_t OH = y.shape[1], OW = y.shape[2]
-    cdef Py_ssize_t row, n, oh, ow, h, w, c
-    cdef int team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
+    cdef Py_ssize_t OH = y.shape[1], OW = y.shape[2], row, n, oh, ow, h, w, c
+    cdef int cell, team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
     cdef Span rows, columns
-    cdef int cell
     cdef floating value, best
     cdef bint wins
 
@@ -126,10 +110,8 @@ def max_pool2d_backward(
     const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, C)
     const int[:, :, :, ::1] winner,   # IN (N, OH, OW, C)
     floating[:, :, :, ::1] gx,        # OUT (N, H, W, C)
-    int pool_height, int pool_width,
-    int stride_height, int stride_width,
-    int pad_top, int pad_left,
-    int threads,
+    int pool_height, int pool_width, int stride_height, int stride_width,
+    int pad_top, int pad_left, int threads,
 ):
     """Send each window's gradient to the cell that won: gx[winner of the window] += gy.
 
@@ -140,11 +122,9 @@ def max_pool2d_backward(
                  stride_height, stride_width, pad_top, pad_left)
     check_winner("max_pool2d_backward", winner.shape, gy.shape)
     cdef Py_ssize_t N = gx.shape[0], H = gx.shape[1], W = gx.shape[2], C = gx.shape[3]
-    cdef Py_ssize_t OH = gy.shape[1], OW = gy.shape[2]
-    cdef Py_ssize_t n, oh, ow, h, w, c
-    cdef int team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
+    cdef Py_ssize_t OH = gy.shape[1], OW = gy.shape[2], n, oh, ow, h, w, c
+    cdef int cell, team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
     cdef Span rows, columns
-    cdef int cell
     cdef floating share
 
     for n in prange(N, nogil=True, num_threads=team, schedule="static"):
@@ -164,17 +144,14 @@ def max_pool2d_backward(
 def avg_pool2d_forward(
     const floating[:, :, :, ::1] x,  # IN (N, H, W, C)
     floating[:, :, :, ::1] y,        # OUT (N, OH, OW, C)
-    int pool_height, int pool_width,
-    int stride_height, int stride_width,
-    int pad_top, int pad_left,
-    int threads,
+    int pool_height, int pool_width, int stride_height, int stride_width,
+    int pad_top, int pad_left, int threads,
 ):
     """Take the mean of each window: y = sum of its cells inside the image / their number."""
     check_shapes("avg_pool2d_forward", x.shape, y.shape, pool_height, pool_width,
                  stride_height, stride_width, pad_top, pad_left)
     cdef Py_ssize_t N = x.shape[0], H = x.shape[1], W = x.shape[2], C = x.shape[3]
-    cdef Py_ssize_t OH = y.shape[1], OW = y.shape[2]
-    cdef Py_ssize_t row, n, oh, ow, h, w, c
+    cdef Py_ssize_t OH = y.shape[1], OW = y.shape[2], row, n, oh, ow, h, w, c
     cdef int team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
     cdef Span rows, columns
     cdef floating cells
@@ -199,17 +176,14 @@ def avg_pool2d_forward(
 def avg_pool2d_backward(
     const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, C)
     floating[:, :, :, ::1] gx,        # OUT (N, H, W, C)
-    int pool_height, int pool_width,
-    int stride_height, int stride_width,
-    int pad_top, int pad_left,
-    int threads,
+    int pool_height, int pool_width, int stride_height, int stride_width,
+    int pad_top, int pad_left, int threads,
 ):
     """Share each window's gradient among its cells inside the image: gx[cell] += gy / number."""
     check_shapes("avg_pool2d_backward", gx.shape, gy.shape, pool_height, pool_width,
                  stride_height, stride_width, pad_top, pad_left)
     cdef Py_ssize_t N = gx.shape[0], H = gx.shape[1], W = gx.shape[2], C = gx.shape[3]
-    cdef Py_ssize_t OH = gy.shape[1], OW = gy.shape[2]
-    cdef Py_ssize_t n, oh, ow, h, w, c
+    cdef Py_ssize_t OH = gy.shape[1], OW = gy.shape[2], n, oh, ow, h, w, c
     cdef int team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
     cdef Span rows, columns
     cdef floating cells

@@ -230,7 +230,8 @@ class LogSoftmax(Function):
 
     def forward(self, x):
         shifted = x - x.max(axis=self.axis, keepdims=True, initial=-np.inf)
-        y = shifted - np.log(np.exp(shifted).sum(axis=self.axis, keepdims=True))
+        with np.errstate(divide="ignore"):  # log(0), where the axis is empty
+            y = shifted - np.log(np.exp(shifted).sum(axis=self.axis, keepdims=True))
         self.save(y)
         return y
 

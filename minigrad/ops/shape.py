@@ -52,8 +52,8 @@ class Transpose(Function):
 
 def transpose(x, *axes):
     """The axes in another order: one tuple or several ints, or reversed if none are given."""
-    if len(axes) == 1 and not isinstance(axes[0], int):
-        axes = axes[0]
+    if len(axes) == 1 and not isinstance(axes[0], (int, np.integer)):
+        axes = () if axes[0] is None else tuple(axes[0])
     return Transpose(axes or None)(x)
 
 

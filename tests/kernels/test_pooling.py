@@ -116,8 +116,8 @@ def test_pooling_agrees_with_padded_windows(kernels, vertical, horizontal, image
         {"pad_top": -1},
         {"pad_left": 2},  # a window that lies in the padding alone
         {"x": np.zeros((1, 3, 6, 1))},  # the lower windows begin below the image
-        {"x": np.zeros((1, 4, 0, 1))},
-        {"x": np.zeros((1, 4, 4, 1))},
+        {"x": np.zeros((1, 5, 4, 1))},
+        {"x": np.zeros((1, 5, 0, 1)), "y": np.full((1, 2, 1, 1), 7.0), "pad_left": 1},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -129,4 +129,4 @@ def test_pooling_refuses_windows_off_the_image(compiled, change):
     arguments["y"][...] = 7
     with pytest.raises(ValueError, match="avg_pool2d_forward: expected"):
         compiled["avg_pool2d_forward"](**arguments | change)
-    np.testing.assert_array_equal(arguments["y"], 7)
+    np.testing.assert_array_equal((arguments | change)["y"], 7)
