@@ -1,26 +1,28 @@
 """Maximum and mean over windows of images that are laid out (N, H, W, C).
 
-Channels are innermost in memory, so the innermost loop always runs over them: it reads and
-writes contiguous cells and vectorizes. Windows are clipped to the image, so padding is never
-read: it never wins a maximum and never counts in a mean. Forward threads share the rows of the
-output; backward threads share the images, because overlapping windows add into the same cells.
+Channels are innermost in memory, so the loops (pooling_template.h) take a window's cells one vector
+of channels at a time. Windows are clipped to the image, so padding is never read: it never wins a
+maximum and never counts in a mean. Forward threads share the rows of the output; backward threads
+share the images, because overlapping windows add into the same cells.
 """
 
 from cython cimport floating
-from cython.parallel cimport prange
-from libc.math cimport INFINITY
 
-from minigrad.kernels._parallel cimport team_size
+from minigrad.kernels._parallel cimport CHUNK, Task, run_tasks, team_size
 
+cdef extern from "pooling.h" nogil:
+    ctypedef struct Pool:
+        Py_ssize_t N, H, W, C, OH, OW
+        int pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
+        Py_ssize_t rows
+        void* image
+        void* pooled
+        int* winner
 
-cdef struct Span:
-    # Along one axis: where a window begins, and which of its cells lie inside the image.
-    Py_ssize_t start, first, end
-
-
-cdef Span span(Py_ssize_t index, Py_ssize_t size, int pool, int stride, int pad) noexcept nogil:
-    cdef Py_ssize_t start = index * stride - pad
-    return Span(start, max(start, 0), min(start + pool, size))
+    Task max_pool_forward_task(size_t item)
+    Task max_pool_backward_task(size_t item)
+    Task avg_pool_forward_task(size_t item)
+    Task avg_pool_backward_task(size_t item)
 
 
 cdef int check_axis(
@@ -37,11 +39,11 @@ cdef int check_axis(
         )
 
 
-cdef int check_shapes(
+cdef Pool describe(
     str kernel, Py_ssize_t* image, Py_ssize_t* pooled, int pool_height, int pool_width,
     int stride_height, int stride_width, int pad_top, int pad_left,
-) except -1:
-    """Raise ValueError unless (N, H, W, C) and (N, OH, OW, C) fit each other and the windows."""
+) except *:
+    """Collect (N, H, W, C), (N, OH, OW, C) and the windows; ValueError unless they fit."""
     if image[0] != pooled[0] or image[3] != pooled[3]:
         raise ValueError(
             f"{kernel}: expected {image[0]} images of {image[3]} channels among the pooled, got "
@@ -49,6 +51,11 @@ cdef int check_shapes(
         )
     check_axis(kernel, "height", image[1], pooled[1], pool_height, stride_height, pad_top)
     check_axis(kernel, "width", image[2], pooled[2], pool_width, stride_width, pad_left)
+    cdef Pool p
+    p.N, p.H, p.W, p.C, p.OH, p.OW = image[0], image[1], image[2], image[3], pooled[1], pooled[2]
+    p.pool_height, p.stride_height, p.pad_top = pool_height, stride_height, pad_top
+    p.pool_width, p.stride_width, p.pad_left = pool_width, stride_width, pad_left
+    return p
 
 
 cdef int check_winner(str kernel, Py_ssize_t* winner, Py_ssize_t* pooled) except -1:
@@ -58,6 +65,20 @@ cdef int check_winner(str kernel, Py_ssize_t* winner, Py_ssize_t* pooled) except
             raise ValueError(
                 f"{kernel}: expected {pooled[axis]} winners on axis {axis}, got {winner[axis]}"
             )
+
+
+cdef void run_rows(Task task, Pool* p, Py_ssize_t rows, int threads) noexcept:
+    """Run a task on all windows, so many rows of them at a time."""
+    p.rows = rows
+    with nogil:
+        run_tasks(
+            task, p, (p.N * p.OH + rows - 1) // rows,
+            team_size(p.N * p.OH * cells_of_row(p), threads),
+        )
+
+
+cdef Py_ssize_t cells_of_row(const Pool* p) noexcept nogil:
+    return p.OW * p.C * p.pool_height * p.pool_width
 
 
 def max_pool2d_forward(
@@ -73,37 +94,14 @@ def max_pool2d_forward(
     equals, or the first NaN. It is as wide as a float32, so that choosing the value and choosing
     the winner are the same vector operation.
     """
-    check_shapes("max_pool2d_forward", x.shape, y.shape, pool_height, pool_width,
-                 stride_height, stride_width, pad_top, pad_left)
+    cdef Pool p = describe("max_pool2d_forward", x.shape, y.shape, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left)
     check_winner("max_pool2d_forward", winner.shape, y.shape)
-    cdef Py_ssize_t N = x.shape[0], H = x.shape[1], W = x.shape[2], C = x.shape[3]
-    cdef Py_ssize_t OH = y.shape[1], OW = y.shape[2], row, n, oh, ow, h, w, c
-    cdef int cell, team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
-    cdef Span rows, columns
-    cdef floating value, best
-    cdef bint wins
-
-    for row in prange(N * OH, nogil=True, num_threads=team, schedule="static"):
-        n = row // OH
-        oh = row % OH
-        rows = span(oh, H, pool_height, stride_height, pad_top)
-        for ow in range(OW):
-            columns = span(ow, W, pool_width, stride_width, pad_left)
-            # Start below everything, at the first cell inside: it wins a window full of -inf.
-            cell = (rows.first - rows.start) * pool_width + columns.first - columns.start
-            for c in range(C):
-                y[n, oh, ow, c] = -INFINITY
-                winner[n, oh, ow, c] = cell
-            for h in range(rows.first, rows.end):
-                for w in range(columns.first, columns.end):
-                    cell = (h - rows.start) * pool_width + w - columns.start
-                    for c in range(C):
-                        value = x[n, h, w, c]
-                        best = y[n, oh, ow, c]
-                        # "not <=" lets a NaN win, "best == best" lets the first NaN stay.
-                        wins = (not value <= best) & (best == best)
-                        y[n, oh, ow, c] = value if wins else best
-                        winner[n, oh, ow, c] = cell if wins else winner[n, oh, ow, c]
+    if p.N * p.OH * p.OW * p.C == 0:
+        return
+    p.image, p.pooled = <void*>&x[0, 0, 0, 0], <void*>&y[0, 0, 0, 0]
+    p.winner = <int*>&winner[0, 0, 0, 0]
+    run_rows(max_pool_forward_task(sizeof(floating)), &p, max(1, CHUNK // cells_of_row(&p)), threads)
 
 
 def max_pool2d_backward(
@@ -118,27 +116,15 @@ def max_pool2d_backward(
     Every cell of the window is asked whether it won. That reads more than a jump to the winner
     would, but it vectorizes over the channels, and no value of ``winner`` can lead outside gx.
     """
-    check_shapes("max_pool2d_backward", gx.shape, gy.shape, pool_height, pool_width,
-                 stride_height, stride_width, pad_top, pad_left)
+    cdef Pool p = describe("max_pool2d_backward", gx.shape, gy.shape, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left)
     check_winner("max_pool2d_backward", winner.shape, gy.shape)
-    cdef Py_ssize_t N = gx.shape[0], H = gx.shape[1], W = gx.shape[2], C = gx.shape[3]
-    cdef Py_ssize_t OH = gy.shape[1], OW = gy.shape[2], n, oh, ow, h, w, c
-    cdef int cell, team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
-    cdef Span rows, columns
-    cdef floating share
-
-    for n in prange(N, nogil=True, num_threads=team, schedule="static"):
-        gx[n, :, :, :] = 0
-        for oh in range(OH):
-            rows = span(oh, H, pool_height, stride_height, pad_top)
-            for ow in range(OW):
-                columns = span(ow, W, pool_width, stride_width, pad_left)
-                for h in range(rows.first, rows.end):
-                    for w in range(columns.first, columns.end):
-                        cell = (h - rows.start) * pool_width + w - columns.start
-                        for c in range(C):
-                            share = gy[n, oh, ow, c]
-                            gx[n, h, w, c] += share if winner[n, oh, ow, c] == cell else 0
+    if p.N * p.OH * p.OW * p.C == 0:
+        gx[...] = 0
+        return
+    p.image, p.pooled = <void*>&gx[0, 0, 0, 0], <void*>&gy[0, 0, 0, 0]
+    p.winner = <int*>&winner[0, 0, 0, 0]
+    run_rows(max_pool_backward_task(sizeof(floating)), &p, p.OH, threads)
 
 
 def avg_pool2d_forward(
@@ -148,29 +134,12 @@ def avg_pool2d_forward(
     int pad_top, int pad_left, int threads,
 ):
     """Take the mean of each window: y = sum of its cells inside the image / their number."""
-    check_shapes("avg_pool2d_forward", x.shape, y.shape, pool_height, pool_width,
-                 stride_height, stride_width, pad_top, pad_left)
-    cdef Py_ssize_t N = x.shape[0], H = x.shape[1], W = x.shape[2], C = x.shape[3]
-    cdef Py_ssize_t OH = y.shape[1], OW = y.shape[2], row, n, oh, ow, h, w, c
-    cdef int team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
-    cdef Span rows, columns
-    cdef floating cells
-
-    for row in prange(N * OH, nogil=True, num_threads=team, schedule="static"):
-        n = row // OH
-        oh = row % OH
-        rows = span(oh, H, pool_height, stride_height, pad_top)
-        for ow in range(OW):
-            columns = span(ow, W, pool_width, stride_width, pad_left)
-            cells = (rows.end - rows.first) * (columns.end - columns.first)
-            for c in range(C):
-                y[n, oh, ow, c] = 0
-            for h in range(rows.first, rows.end):
-                for w in range(columns.first, columns.end):
-                    for c in range(C):
-                        y[n, oh, ow, c] += x[n, h, w, c]
-            for c in range(C):
-                y[n, oh, ow, c] /= cells
+    cdef Pool p = describe("avg_pool2d_forward", x.shape, y.shape, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left)
+    if p.N * p.OH * p.OW * p.C == 0:
+        return
+    p.image, p.pooled = <void*>&x[0, 0, 0, 0], <void*>&y[0, 0, 0, 0]
+    run_rows(avg_pool_forward_task(sizeof(floating)), &p, max(1, CHUNK // cells_of_row(&p)), threads)
 
 
 def avg_pool2d_backward(
@@ -180,22 +149,10 @@ def avg_pool2d_backward(
     int pad_top, int pad_left, int threads,
 ):
     """Share each window's gradient among its cells inside the image: gx[cell] += gy / number."""
-    check_shapes("avg_pool2d_backward", gx.shape, gy.shape, pool_height, pool_width,
-                 stride_height, stride_width, pad_top, pad_left)
-    cdef Py_ssize_t N = gx.shape[0], H = gx.shape[1], W = gx.shape[2], C = gx.shape[3]
-    cdef Py_ssize_t OH = gy.shape[1], OW = gy.shape[2], n, oh, ow, h, w, c
-    cdef int team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
-    cdef Span rows, columns
-    cdef floating cells
-
-    for n in prange(N, nogil=True, num_threads=team, schedule="static"):
-        gx[n, :, :, :] = 0
-        for oh in range(OH):
-            rows = span(oh, H, pool_height, stride_height, pad_top)
-            for ow in range(OW):
-                columns = span(ow, W, pool_width, stride_width, pad_left)
-                cells = (rows.end - rows.first) * (columns.end - columns.first)
-                for h in range(rows.first, rows.end):
-                    for w in range(columns.first, columns.end):
-                        for c in range(C):
-                            gx[n, h, w, c] += gy[n, oh, ow, c] / cells
+    cdef Pool p = describe("avg_pool2d_backward", gx.shape, gy.shape, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left)
+    if p.N * p.OH * p.OW * p.C == 0:
+        gx[...] = 0
+        return
+    p.image, p.pooled = <void*>&gx[0, 0, 0, 0], <void*>&gy[0, 0, 0, 0]
+    run_rows(avg_pool_backward_task(sizeof(floating)), &p, p.OH, threads)

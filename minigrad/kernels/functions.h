@@ -18,7 +18,7 @@
 /* 2 to the power n, for n from -126 to 127: nothing but the exponent's bits. */
 static inline float power_of_two(int32_t n)
 {
-    const int32_t bits = (n + 127) * (1 << 23);
+    const uint32_t bits = (uint32_t)(n + 127) << 23;
     float power;
     memcpy(&power, &bits, sizeof power);
     return power;

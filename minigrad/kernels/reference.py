@@ -266,6 +266,22 @@ def relu_backward(y, gy, gx, threads):
     gx[...] = np.where(y > 0, gy, 0)
 
 
+def exp(x, y, threads):
+    """Compute the exponential function, y = e**x."""
+    np.exp(x, out=y)
+
+
+def tanh(x, y, threads):
+    """Compute the hyperbolic tangent, y = (e**x - e**-x) / (e**x + e**-x)."""
+    np.tanh(x, out=y)
+
+
+def sigmoid(x, y, threads):
+    """Compute the logistic function, y = 1 / (1 + e**-x)."""
+    e = np.exp(-np.abs(x))  # cannot overflow
+    y[...] = np.where(x >= 0, 1, e) / (1 + e)
+
+
 def erf(x, y, threads):
     """Compute y = the error function of x."""
     y[...] = [math.erf(value) for value in x]
