@@ -13,7 +13,7 @@ One round is not enough: blocks whose keys share their upper bits would repeat e
 from cython cimport floating
 from libc.stdint cimport uint32_t, uint64_t
 
-from minigrad.kernels._parallel cimport CHUNK, Task, run_chunks, run_tasks, team_size
+from minigrad.kernels._parallel cimport CHUNK, Choice, Task, run_chunks, run_tasks, team_size
 
 ctypedef const void* Input
 ctypedef void* Output
@@ -33,14 +33,8 @@ cdef extern from "nn.h" nogil:
         Output losses, p, gz
 
     uint64_t mix64(uint64_t key)
-    Task dropout_task(size_t item)
-    Task relu_backward_task(size_t item)
-    Task erf_task(size_t item)
-    Task exp_task(size_t item)
-    Task tanh_task(size_t item)
-    Task sigmoid_task(size_t item)
-    Task cross_entropy_forward_task(size_t item)
-    Task cross_entropy_backward_task(size_t item)
+    Choice dropout_task, relu_backward_task, exp_task, tanh_task, sigmoid_task, erf_task
+    Choice cross_entropy_forward_task, cross_entropy_backward_task
 
 
 cdef int check_length(str kernel, str name, Py_ssize_t length, Py_ssize_t expected) except -1:
@@ -94,7 +88,7 @@ cdef int apply(
     check_length(kernel, "y", y.shape[0], x.shape[0])
     cdef Elements e
     if x.shape[0] > 0:
-        e.size, e.x, e.gy, e.y = x.shape[0], &x[0], NULL, &y[0]
+        e.size, e.x, e.gy, e.y = x.shape[0], &x[0], &x[0], &y[0]
         run_chunks(task, &e, e.size, threads)
 
 

@@ -8,8 +8,9 @@ before the loop. The loops themselves are in optim_template.h; here is what each
 """
 
 from cython cimport floating
+from libc.string cimport memset
 
-from minigrad.kernels._parallel cimport Task, run_chunks
+from minigrad.kernels._parallel cimport Choice, run_chunks
 
 ctypedef void* Array
 
@@ -20,24 +21,25 @@ cdef extern from "optim.h" nogil:
         double lr, alpha, alpha_m, alpha_g, correction, beta_1, beta_2, rho, momentum, epsilon
         int nesterov
 
-    Task sgd_task(size_t item)
-    Task adagrad_task(size_t item)
-    Task rmsprop_task(size_t item)
-    Task adam_task(size_t item)
-    Task nadam_task(size_t item)
-    Task adamax_task(size_t item)
-    Task adadelta_task(size_t item)
-    Task lion_task(size_t item)
+    Choice sgd_task, adagrad_task, rmsprop_task, adam_task
+    Choice nadam_task, adamax_task, adadelta_task, lion_task
 
 
 cdef inline Array data(const floating[::1] x) noexcept:
     return <Array>&x[0] if x.shape[0] > 0 else NULL
 
 
-cdef int check_lengths(str kernel, Py_ssize_t n, tuple lengths, tuple optional=()) except -1:
-    """Raise ValueError unless all lengths are n; an optional array may be empty instead."""
-    if set(lengths) - {n} or set(optional) - {n, 0}:
-        raise ValueError(f"{kernel}: expected arrays of length {n}, got {lengths + optional}")
+cdef Step begin(
+    str kernel, const floating[::1] w, const floating[::1] g, tuple lengths, tuple optional=()
+) except *:
+    """Raise ValueError unless all lengths are w's; an optional array may be empty instead."""
+    cdef Step s
+    memset(&s, 0, sizeof(Step))
+    s.size, s.w, s.g = w.shape[0], data(w), data(g)
+    lengths = (g.shape[0], *lengths)
+    if set(lengths) - {s.size} or set(optional) - {s.size, 0}:
+        raise ValueError(f"{kernel}: expected arrays of length {s.size}, got {lengths + optional}")
+    return s
 
 
 def sgd_step(
@@ -47,10 +49,8 @@ def sgd_step(
     double lr, double momentum, bint nesterov, int threads,
 ):
     """Step by SGD: v = momentum v - lr g; w += v, or w += momentum v - lr g by Nesterov."""
-    check_lengths("sgd_step", w.shape[0], (g.shape[0],), (v.shape[0],))
-    cdef Step s
-    s.size = w.shape[0]
-    s.w, s.g, s.v = data(w), data(g), data(v)
+    cdef Step s = begin("sgd_step", w, g, (), (v.shape[0],))
+    s.v = data(v)
     s.lr, s.momentum, s.nesterov = lr, momentum, nesterov
     run_chunks(sgd_task(sizeof(floating)), &s, s.size, threads)
 
@@ -62,10 +62,8 @@ def adagrad_step(
     double lr, double epsilon, int threads,
 ):
     """Step by Adagrad: a += g²; w -= lr g / sqrt(a + epsilon)."""
-    check_lengths("adagrad_step", w.shape[0], (g.shape[0], a.shape[0]))
-    cdef Step s
-    s.size = w.shape[0]
-    s.w, s.g, s.a = data(w), data(g), data(a)
+    cdef Step s = begin("adagrad_step", w, g, (a.shape[0],))
+    s.a = data(a)
     s.lr, s.epsilon = lr, epsilon
     run_chunks(adagrad_task(sizeof(floating)), &s, s.size, threads)
 
@@ -83,10 +81,8 @@ def rmsprop_step(
     Centered, v - m² stands for v, with m = rho m + (1-rho) g. With momentum, w -= b instead, where
     b = momentum b + the step above. A variance v - m² that rounding made negative counts as 0.
     """
-    check_lengths("rmsprop_step", w.shape[0], (g.shape[0], v.shape[0]), (m.shape[0], b.shape[0]))
-    cdef Step s
-    s.size = w.shape[0]
-    s.w, s.g, s.v, s.m, s.b = data(w), data(g), data(v), data(m), data(b)
+    cdef Step s = begin("rmsprop_step", w, g, (v.shape[0],), (m.shape[0], b.shape[0]))
+    s.v, s.m, s.b = data(v), data(m), data(b)
     s.lr, s.rho, s.momentum, s.epsilon = lr, rho, momentum, epsilon
     run_chunks(rmsprop_task(sizeof(floating)), &s, s.size, threads)
 
@@ -103,10 +99,8 @@ def adam_step(
 
     By AMSGrad, v_max = max(v_max, v) stands for v in the last. alpha holds the bias correction.
     """
-    check_lengths("adam_step", w.shape[0], (g.shape[0], m.shape[0], v.shape[0]), (v_max.shape[0],))
-    cdef Step s
-    s.size = w.shape[0]
-    s.w, s.g, s.m, s.v, s.v_max = data(w), data(g), data(m), data(v), data(v_max)
+    cdef Step s = begin("adam_step", w, g, (m.shape[0], v.shape[0]), (v_max.shape[0],))
+    s.m, s.v, s.v_max = data(m), data(v), data(v_max)
     s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon
     run_chunks(adam_task(sizeof(floating)), &s, s.size, threads)
 
@@ -123,10 +117,8 @@ def nadam_step(
 
     correction is 1 - beta_2 to the power t; the two alphas hold lr and the momentum schedule.
     """
-    check_lengths("nadam_step", w.shape[0], (g.shape[0], m.shape[0], v.shape[0]))
-    cdef Step s
-    s.size = w.shape[0]
-    s.w, s.g, s.m, s.v = data(w), data(g), data(m), data(v)
+    cdef Step s = begin("nadam_step", w, g, (m.shape[0], v.shape[0]))
+    s.m, s.v = data(m), data(v)
     s.alpha_m, s.alpha_g, s.correction = alpha_m, alpha_g, correction
     s.beta_1, s.beta_2, s.epsilon = beta_1, beta_2, epsilon
     run_chunks(nadam_task(sizeof(floating)), &s, s.size, threads)
@@ -140,10 +132,8 @@ def adamax_step(
     double alpha, double beta_1, double beta_2, double epsilon, int threads,
 ):
     """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, |g|); w -= alpha m / (u+epsilon)."""
-    check_lengths("adamax_step", w.shape[0], (g.shape[0], m.shape[0], u.shape[0]))
-    cdef Step s
-    s.size = w.shape[0]
-    s.w, s.g, s.m, s.u = data(w), data(g), data(m), data(u)
+    cdef Step s = begin("adamax_step", w, g, (m.shape[0], u.shape[0]))
+    s.m, s.u = data(m), data(u)
     s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon
     run_chunks(adamax_task(sizeof(floating)), &s, s.size, threads)
 
@@ -158,10 +148,8 @@ def adadelta_step(
     """Step by Adadelta: a = rho a + (1-rho) g²; step = sqrt(d + epsilon) g / sqrt(a + epsilon);
     d = rho d + (1-rho) step²; w -= lr step.
     """
-    check_lengths("adadelta_step", w.shape[0], (g.shape[0], a.shape[0], d.shape[0]))
-    cdef Step s
-    s.size = w.shape[0]
-    s.w, s.g, s.a, s.d = data(w), data(g), data(a), data(d)
+    cdef Step s = begin("adadelta_step", w, g, (a.shape[0], d.shape[0]))
+    s.a, s.d = data(a), data(d)
     s.lr, s.rho, s.epsilon = lr, rho, epsilon
     run_chunks(adadelta_task(sizeof(floating)), &s, s.size, threads)
 
@@ -173,9 +161,7 @@ def lion_step(
     double lr, double beta_1, double beta_2, int threads,
 ):
     """Step by Lion: w -= lr sign(beta_1 m + (1-beta_1) g); m = beta_2 m + (1-beta_2) g."""
-    check_lengths("lion_step", w.shape[0], (g.shape[0], m.shape[0]))
-    cdef Step s
-    s.size = w.shape[0]
-    s.w, s.g, s.m = data(w), data(g), data(m)
+    cdef Step s = begin("lion_step", w, g, (m.shape[0],))
+    s.m = data(m)
     s.lr, s.beta_1, s.beta_2 = lr, beta_1, beta_2
     run_chunks(lion_task(sizeof(floating)), &s, s.size, threads)

@@ -5,6 +5,8 @@ cdef extern from "task.h" nogil:
     enum:
         CHUNK
 
+ctypedef Task (*Choice)(size_t item)  # of the task for float (4 bytes) or double (8)
+
 cdef enum:
     # Waking a second thread costs 5 to 10 microseconds, about what 16,384 elements cost one.
     PARALLEL_FROM = 32768

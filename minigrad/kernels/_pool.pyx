@@ -1,28 +1,29 @@
 """Maximum and mean over windows of images that are laid out (N, H, W, C).
 
-Channels are innermost in memory, so the loops (pooling_template.h) take a window's cells one vector
-of channels at a time. Windows are clipped to the image, so padding is never read: it never wins a
-maximum and never counts in a mean. Forward threads share the rows of the output; backward threads
-share the images, because overlapping windows add into the same cells.
+Channels are innermost in memory, so the innermost loop always runs over them: it reads and
+writes contiguous cells and vectorizes. Windows are clipped to the image, so padding is never
+read: it never wins a maximum and never counts in a mean. Forward threads share the rows of the
+output; backward threads share the images, because overlapping windows add into the same cells.
+The loops are in pooling_template.h; here is what each of them is given.
 """
 
 from cython cimport floating
+from libc.string cimport memset
 
-from minigrad.kernels._parallel cimport CHUNK, Task, run_tasks, team_size
+from minigrad.kernels._parallel cimport CHUNK, Choice, Task, run_tasks, team_size
 
 cdef extern from "pooling.h" nogil:
     ctypedef struct Pool:
         Py_ssize_t N, H, W, C, OH, OW
         int pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
-        Py_ssize_t rows
         void* image
         void* pooled
         int* winner
+        Py_ssize_t rows
+        bint clear
 
-    Task max_pool_forward_task(size_t item)
-    Task max_pool_backward_task(size_t item)
-    Task avg_pool_forward_task(size_t item)
-    Task avg_pool_backward_task(size_t item)
+    Choice max_pool_forward_task, max_pool_backward_task
+    Choice avg_pool_forward_task, avg_pool_backward_task
 
 
 cdef int check_axis(
@@ -40,45 +41,46 @@ cdef int check_axis(
 
 
 cdef Pool describe(
-    str kernel, Py_ssize_t* image, Py_ssize_t* pooled, int pool_height, int pool_width,
-    int stride_height, int stride_width, int pad_top, int pad_left,
+    str kernel, const floating[:, :, :, ::1] x, const floating[:, :, :, ::1] y,
+    int pool_height, int pool_width, int stride_height, int stride_width, int pad_top,
+    int pad_left, const int[:, :, :, ::1] winner=None,
 ) except *:
-    """Collect (N, H, W, C), (N, OH, OW, C) and the windows; ValueError unless they fit."""
-    if image[0] != pooled[0] or image[3] != pooled[3]:
+    """Collect images, what is pooled from them and the windows; ValueError unless they fit."""
+    if x.shape[0] != y.shape[0] or x.shape[3] != y.shape[3]:
         raise ValueError(
-            f"{kernel}: expected {image[0]} images of {image[3]} channels among the pooled, got "
-            f"{pooled[0]} of {pooled[3]}"
+            f"{kernel}: expected {x.shape[0]} images of {x.shape[3]} channels among the pooled, "
+            f"got {y.shape[0]} of {y.shape[3]}"
         )
-    check_axis(kernel, "height", image[1], pooled[1], pool_height, stride_height, pad_top)
-    check_axis(kernel, "width", image[2], pooled[2], pool_width, stride_width, pad_left)
+    check_axis(kernel, "height", x.shape[1], y.shape[1], pool_height, stride_height, pad_top)
+    check_axis(kernel, "width", x.shape[2], y.shape[2], pool_width, stride_width, pad_left)
     cdef Pool p
-    p.N, p.H, p.W, p.C, p.OH, p.OW = image[0], image[1], image[2], image[3], pooled[1], pooled[2]
-    p.pool_height, p.stride_height, p.pad_top = pool_height, stride_height, pad_top
-    p.pool_width, p.stride_width, p.pad_left = pool_width, stride_width, pad_left
+    memset(&p, 0, sizeof(Pool))
+    p.N, p.H, p.W, p.C = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
+    p.OH, p.OW, p.pool_height, p.pool_width = y.shape[1], y.shape[2], pool_height, pool_width
+    p.stride_height, p.stride_width = stride_height, stride_width
+    p.pad_top, p.pad_left = pad_top, pad_left
+    if p.N * p.H * p.W * p.C > 0:
+        p.image = <void*>&x[0, 0, 0, 0]
+    for axis in range(4 if winner is not None else 0):
+        if winner.shape[axis] != y.shape[axis]:
+            raise ValueError(
+                f"{kernel}: expected {y.shape[axis]} winners on axis {axis}, got "
+                f"{winner.shape[axis]}"
+            )
+    if p.N * p.OH * p.OW * p.C > 0:
+        p.pooled = <void*>&y[0, 0, 0, 0]
+        p.winner = NULL if winner is None else <int*>&winner[0, 0, 0, 0]
     return p
 
 
-cdef int check_winner(str kernel, Py_ssize_t* winner, Py_ssize_t* pooled) except -1:
-    """Raise ValueError unless there is one winner for each pooled cell."""
-    for axis in range(4):
-        if winner[axis] != pooled[axis]:
-            raise ValueError(
-                f"{kernel}: expected {pooled[axis]} winners on axis {axis}, got {winner[axis]}"
-            )
-
-
-cdef void run_rows(Task task, Pool* p, Py_ssize_t rows, int threads) noexcept:
-    """Run a task on all windows, so many rows of them at a time."""
-    p.rows = rows
+cdef void run(Task task, Pool* p, bint backward, int threads) noexcept:
+    """Run a task on every image, or forward on every few rows, of about CHUNK cells."""
+    cdef Py_ssize_t cells = p.OW * p.C * p.pool_height * p.pool_width
+    p.clear = backward and p.image is not NULL
+    p.rows = p.OH if backward else max(1, CHUNK // max(1, cells))
+    cdef Py_ssize_t tasks = p.N if backward else (p.N * p.OH + p.rows - 1) // p.rows
     with nogil:
-        run_tasks(
-            task, p, (p.N * p.OH + rows - 1) // rows,
-            team_size(p.N * p.OH * cells_of_row(p), threads),
-        )
-
-
-cdef Py_ssize_t cells_of_row(const Pool* p) noexcept nogil:
-    return p.OW * p.C * p.pool_height * p.pool_width
+        run_tasks(task, p, tasks, team_size(p.N * p.OH * cells, threads))
 
 
 def max_pool2d_forward(
@@ -94,14 +96,9 @@ def max_pool2d_forward(
     equals, or the first NaN. It is as wide as a float32, so that choosing the value and choosing
     the winner are the same vector operation.
     """
-    cdef Pool p = describe("max_pool2d_forward", x.shape, y.shape, pool_height, pool_width,
-                           stride_height, stride_width, pad_top, pad_left)
-    check_winner("max_pool2d_forward", winner.shape, y.shape)
-    if p.N * p.OH * p.OW * p.C == 0:
-        return
-    p.image, p.pooled = <void*>&x[0, 0, 0, 0], <void*>&y[0, 0, 0, 0]
-    p.winner = <int*>&winner[0, 0, 0, 0]
-    run_rows(max_pool_forward_task(sizeof(floating)), &p, max(1, CHUNK // cells_of_row(&p)), threads)
+    cdef Pool p = describe("max_pool2d_forward", x, y, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left, winner)
+    run(max_pool_forward_task(sizeof(floating)), &p, False, threads)
 
 
 def max_pool2d_backward(
@@ -116,15 +113,9 @@ def max_pool2d_backward(
     Every cell of the window is asked whether it won. That reads more than a jump to the winner
     would, but it vectorizes over the channels, and no value of ``winner`` can lead outside gx.
     """
-    cdef Pool p = describe("max_pool2d_backward", gx.shape, gy.shape, pool_height, pool_width,
-                           stride_height, stride_width, pad_top, pad_left)
-    check_winner("max_pool2d_backward", winner.shape, gy.shape)
-    if p.N * p.OH * p.OW * p.C == 0:
-        gx[...] = 0
-        return
-    p.image, p.pooled = <void*>&gx[0, 0, 0, 0], <void*>&gy[0, 0, 0, 0]
-    p.winner = <int*>&winner[0, 0, 0, 0]
-    run_rows(max_pool_backward_task(sizeof(floating)), &p, p.OH, threads)
+    cdef Pool p = describe("max_pool2d_backward", gx, gy, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left, winner)
+    run(max_pool_backward_task(sizeof(floating)), &p, True, threads)
 
 
 def avg_pool2d_forward(
@@ -134,12 +125,9 @@ def avg_pool2d_forward(
     int pad_top, int pad_left, int threads,
 ):
     """Take the mean of each window: y = sum of its cells inside the image / their number."""
-    cdef Pool p = describe("avg_pool2d_forward", x.shape, y.shape, pool_height, pool_width,
+    cdef Pool p = describe("avg_pool2d_forward", x, y, pool_height, pool_width,
                            stride_height, stride_width, pad_top, pad_left)
-    if p.N * p.OH * p.OW * p.C == 0:
-        return
-    p.image, p.pooled = <void*>&x[0, 0, 0, 0], <void*>&y[0, 0, 0, 0]
-    run_rows(avg_pool_forward_task(sizeof(floating)), &p, max(1, CHUNK // cells_of_row(&p)), threads)
+    run(avg_pool_forward_task(sizeof(floating)), &p, False, threads)
 
 
 def avg_pool2d_backward(
@@ -149,10 +137,6 @@ def avg_pool2d_backward(
     int pad_top, int pad_left, int threads,
 ):
     """Share each window's gradient among its cells inside the image: gx[cell] += gy / number."""
-    cdef Pool p = describe("avg_pool2d_backward", gx.shape, gy.shape, pool_height, pool_width,
+    cdef Pool p = describe("avg_pool2d_backward", gx, gy, pool_height, pool_width,
                            stride_height, stride_width, pad_top, pad_left)
-    if p.N * p.OH * p.OW * p.C == 0:
-        gx[...] = 0
-        return
-    p.image, p.pooled = <void*>&gx[0, 0, 0, 0], <void*>&gy[0, 0, 0, 0]
-    run_rows(avg_pool_backward_task(sizeof(floating)), &p, p.OH, threads)
+    run(avg_pool_backward_task(sizeof(floating)), &p, True, threads)

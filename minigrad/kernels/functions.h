@@ -3,9 +3,6 @@
    check. The coefficients are our own fits of least largest relative error (Lawson's algorithm).
    For double, EXP, TANH and ERF call the C library.
 */
-#ifndef MINIGRAD_FUNCTIONS_H
-#define MINIGRAD_FUNCTIONS_H
-
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -27,9 +24,9 @@ static inline float power_of_two(int32_t n)
 /* Take exp(x) = 2^n (1 + q) apart: x = n ln 2 + r with |r| <= ln(2) / 2, and q = exp(r) - 1. */
 static inline int32_t split_exp(float x, float *q)
 {
-    const float shift = 12582912; /* 1.5 * 2^23: numbers of its size have no digits after the point */
+    const float shift = 12582912; /* 1.5 * 2^23: floats of this size are whole numbers */
     const float shifted = x * 1.44269504f + shift, n = shifted - shift;
-    const float r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 as a short number and a rest */
+    const float r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts */
     const float p = 0.49999998f + r * (0.16666543f + r * (0.0416672f
                                        + r * (0.00836655f + r * 0.00138825f)));
     int32_t bits;
@@ -66,5 +63,3 @@ static inline float erf_float(float x)
         + a * (0.021838071f + a * (-0.0029476601f + a * 0.00018637937f)))));
     return a < 1 ? x + x * small : copysignf(1 - exp_float(log_rest), x);
 }
-
-#endif

@@ -61,6 +61,8 @@ static int simd_level(void)
         return item == sizeof(double) ? name##_double_baseline : name##_float_baseline;            \
     }
 #endif
+
+#define TASK(name) CHOICE(Task, name##_task, name)
 #endif
 
 /* 16-byte vectors: SSE2 and NEON, which x86-64 and aarch64 always have. */

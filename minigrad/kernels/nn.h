@@ -1,14 +1,11 @@
-/* What the kernels of _nn.pyx work on; for the loops, nn_template.h. */
-#ifndef MINIGRAD_NN_H
-#define MINIGRAD_NN_H
-
+/* What the kernels of _nn.pyx work on; the loops are in nn_template.h. */
 #include "functions.h"
 #include "task.h"
 
 /* y = a function of x, element by element. */
 typedef struct {
     ptrdiff_t size;
-    const void *x, *gy; /* gy for a gradient */
+    const void *x, *gy; /* gy: for a gradient, else x again */
     void *y;
     /* dropout */
     uint64_t key;
@@ -23,7 +20,7 @@ typedef struct {
     void *losses, *p, *gz;
 } CrossEntropy;
 
-enum { BLOCK = 4096 }; /* elements under one key of dropout: enough that deriving it costs nothing */
+enum { BLOCK = 4096 }; /* elements under one key of dropout's: many, so that it costs nothing */
 
 /* SplitMix64's step (Steele, Lea & Flood 2014): every bit of key moves every bit out. */
 static inline uint64_t mix64(uint64_t key)
@@ -43,16 +40,8 @@ static inline uint32_t mix32(uint32_t bits)
 }
 
 #define TEMPLATE "nn_template.h"
+#pragma GCC diagnostic ignored "-Wunused-variable" /* functions do without gy */
 #include "levels.h"
-#undef TEMPLATE
 
-CHOICE(Task, dropout_task, dropout)
-CHOICE(Task, relu_backward_task, relu_backward)
-CHOICE(Task, erf_task, erf)
-CHOICE(Task, exp_task, exp)
-CHOICE(Task, tanh_task, tanh)
-CHOICE(Task, sigmoid_task, sigmoid)
-CHOICE(Task, cross_entropy_forward_task, cross_entropy_forward)
-CHOICE(Task, cross_entropy_backward_task, cross_entropy_backward)
-
-#endif
+TASK(dropout) TASK(relu_backward) TASK(exp) TASK(tanh) TASK(sigmoid) TASK(erf)
+TASK(cross_entropy_forward) TASK(cross_entropy_backward)

@@ -1,23 +1,17 @@
 /* The loops of _nn.pyx, for one FLOAT type and instruction set (levels.h). */
 
-/* x where it passes, else 0: a function, so that x is read in any case, without a branch. */
-TARGET static inline FLOAT NAME(gate)(int pass, FLOAT x)
-{
-    return pass ? x : 0;
-}
-
-/* y = value, an expression in x, for the elements of one chunk.
+/* y = value, an expression in x, or for a gradient in x and gy, for the elements of one chunk. Both
+   are read in any case (for functions gy is x), since a read on condition would not vectorise.
    ivdep: nothing that one element writes is read by the next one. */
 #define EACH_ELEMENT(name, value)                                                                  \
     TARGET static inline void NAME(name)(void *arguments, ptrdiff_t index, int worker)             \
     {                                                                                              \
         const Elements *e = arguments;                                                             \
         const ptrdiff_t first = index * CHUNK, last = chunk_end(e->size, index);                   \
-        const FLOAT *from = e->x, *gy = e->gy;                                                     \
+        const FLOAT *xs = e->x, *gys = e->gy;                                                      \
         FLOAT *y = e->y;                                                                           \
-        (void)worker, (void)gy;                                                                    \
         _Pragma("GCC ivdep") for (ptrdiff_t i = first; i < last; i++) {                            \
-            const FLOAT x = from[i];                                                               \
+            const FLOAT x = xs[i], gy = gys[i];                                                    \
             y[i] = value;                                                                          \
         }                                                                                          \
     }
@@ -33,7 +27,7 @@ EACH_ELEMENT(exp, EXP(x))
 EACH_ELEMENT(tanh, TANH(x))
 EACH_ELEMENT(sigmoid, NAME(logistic)(x))
 EACH_ELEMENT(erf, ERF(x))
-EACH_ELEMENT(relu_backward, NAME(gate)(x > 0, gy[i]))
+EACH_ELEMENT(relu_backward, x > 0 ? gy : 0)
 
 /* y = scale x where the hash of (key, i) is kept, else 0 */
 TARGET static inline void NAME(dropout)(void *arguments, ptrdiff_t index, int worker)
@@ -42,7 +36,6 @@ TARGET static inline void NAME(dropout)(void *arguments, ptrdiff_t index, int wo
     const ptrdiff_t last = chunk_end(e->size, index);
     const FLOAT scale = (FLOAT)e->scale;
     const uint32_t last_kept = e->last_kept;
-    (void)worker;
     for (ptrdiff_t begin = index * CHUNK; begin < last; begin += BLOCK) {
         const uint64_t key = mix64(e->key + (uint64_t)(begin / BLOCK));
         const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
@@ -52,7 +45,8 @@ TARGET static inline void NAME(dropout)(void *arguments, ptrdiff_t index, int wo
 #pragma GCC ivdep
         for (int i = 0; i < length; i++) {
             const uint32_t bits = mix32(mix32((uint32_t)i ^ low) ^ high);
-            y[i] = NAME(gate)(bits <= last_kept, x[i]) * scale;
+            const FLOAT value = x[i];
+            y[i] = (bits <= last_kept ? value : 0) * scale;
         }
     }
 }
@@ -64,7 +58,6 @@ TARGET static inline void NAME(cross_entropy_forward)(void *arguments, ptrdiff_t
 {
     const CrossEntropy *c = arguments;
     const ptrdiff_t K = c->K, end = (index + 1) * c->rows;
-    (void)worker;
     for (ptrdiff_t n = index * c->rows; n < end && n < c->N; n++) {
         const FLOAT *z = (const FLOAT *)c->z + n * K, *t = (const FLOAT *)c->t + n * K;
         FLOAT *p = (FLOAT *)c->p + n * K, largest = -INFINITY;
@@ -92,7 +85,6 @@ TARGET static inline void NAME(cross_entropy_backward)(void *arguments, ptrdiff_
 {
     const CrossEntropy *c = arguments;
     const ptrdiff_t K = c->K, end = (index + 1) * c->rows;
-    (void)worker;
     for (ptrdiff_t n = index * c->rows; n < end && n < c->N; n++) {
         const FLOAT *p = (const FLOAT *)c->p + n * K, *t = (const FLOAT *)c->t + n * K;
         const FLOAT gy = ((const FLOAT *)c->gy)[n];
@@ -104,5 +96,3 @@ TARGET static inline void NAME(cross_entropy_backward)(void *arguments, ptrdiff_
             gz[k] = gy * (p[k] * weight - t[k]);
     }
 }
-
-#undef EACH_ELEMENT

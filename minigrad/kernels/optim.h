@@ -1,7 +1,4 @@
-/* What one optimizer step works on; for the loops, optim_template.h. */
-#ifndef MINIGRAD_OPTIM_H
-#define MINIGRAD_OPTIM_H
-
+/* What one optimizer step works on; the loops are in optim_template.h. */
 #include "functions.h"
 #include "task.h"
 
@@ -15,16 +12,7 @@ typedef struct {
 } Step;
 
 #define TEMPLATE "optim_template.h"
+#pragma GCC diagnostic ignored "-Wunused-variable" /* a rule uses some of what a step may have */
 #include "levels.h"
-#undef TEMPLATE
 
-CHOICE(Task, sgd_task, sgd)
-CHOICE(Task, adagrad_task, adagrad)
-CHOICE(Task, rmsprop_task, rmsprop)
-CHOICE(Task, adam_task, adam)
-CHOICE(Task, nadam_task, nadam)
-CHOICE(Task, adamax_task, adamax)
-CHOICE(Task, adadelta_task, adadelta)
-CHOICE(Task, lion_task, lion)
-
-#endif
+TASK(sgd) TASK(adagrad) TASK(rmsprop) TASK(adam) TASK(nadam) TASK(adamax) TASK(adadelta) TASK(lion)

@@ -1,9 +1,5 @@
-/* What the pooling kernels work on; for the loops, pooling_template.h. */
-#ifndef MINIGRAD_POOLING_H
-#define MINIGRAD_POOLING_H
-
-#include <stdint.h>
-#include <string.h>
+/* What the pooling kernels work on; the loops are in pooling_template.h. */
+#include <math.h>
 
 #include "task.h"
 
@@ -11,21 +7,19 @@
 typedef struct {
     ptrdiff_t N, H, W, C, OH, OW;
     int pool_height, pool_width, stride_height, stride_width, pad_top, pad_left;
-    ptrdiff_t rows; /* of the pooled, in one task */
     void *image;    /* x or its gradient */
     void *pooled;   /* y or its gradient */
-    int *winner;
+    int *winner;    /* or NULL, for means */
+    ptrdiff_t rows; /* of what is pooled, in one task */
+    int clear;      /* backward: a task is an image, and sets it to 0 first */
 } Pool;
 
 /* One window, clipped to its image. */
 typedef struct {
     ptrdiff_t image, pooled; /* where its first cell and what is pooled from it begin */
     ptrdiff_t rows, columns;
-    int first; /* the number of its first cell, which is not 0 if cells before it are clipped off */
+    int number; /* of its first cell, which is not 0 if cells before it are clipped off */
 } Window;
-
-/* A kernel's work on one window, for the channels c to c + width - 1. */
-typedef void (*Strip)(const Pool *p, const Window *window, ptrdiff_t c, int width);
 
 static inline Window clip(const Pool *p, ptrdiff_t n, ptrdiff_t oh, ptrdiff_t ow)
 {
@@ -33,22 +27,17 @@ static inline Window clip(const Pool *p, ptrdiff_t n, ptrdiff_t oh, ptrdiff_t ow
     const ptrdiff_t left = ow * p->stride_width - p->pad_left, w = left > 0 ? left : 0;
     const ptrdiff_t bottom = top + p->pool_height, right = left + p->pool_width;
     const Window window = {
-        ((n * p->H + h) * p->W + w) * p->C,
-        ((n * p->OH + oh) * p->OW + ow) * p->C,
-        (bottom < p->H ? bottom : p->H) - h,
-        (right < p->W ? right : p->W) - w,
-        (int)((h - top) * p->pool_width + w - left),
+        .image = ((n * p->H + h) * p->W + w) * p->C,
+        .pooled = ((n * p->OH + oh) * p->OW + ow) * p->C,
+        .rows = (bottom < p->H ? bottom : p->H) - h,
+        .columns = (right < p->W ? right : p->W) - w,
+        .number = (int)((h - top) * p->pool_width + w - left),
     };
     return window;
 }
 
 #define TEMPLATE "pooling_template.h"
+#pragma GCC diagnostic ignored "-Wunused-variable" /* a mean has no winner, a maximum no division */
 #include "levels.h"
-#undef TEMPLATE
 
-CHOICE(Task, max_pool_forward_task, max_pool_forward)
-CHOICE(Task, max_pool_backward_task, max_pool_backward)
-CHOICE(Task, avg_pool_forward_task, avg_pool_forward)
-CHOICE(Task, avg_pool_backward_task, avg_pool_backward)
-
-#endif
+TASK(max_pool_forward) TASK(max_pool_backward) TASK(avg_pool_forward) TASK(avg_pool_backward)
