@@ -757,13 +757,12 @@ def test_interrupt_leaves_the_averaged_weights():
 @pytest.mark.usefixtures("ctrl_c")
 def test_interrupts_are_held_until_the_block_is_done():
     steps = []
-    with pytest.raises(KeyboardInterrupt):
-        with interrupts() as hold:
-            for step in range(3):
-                with hold:
-                    if step == 1:
-                        signal.raise_signal(signal.SIGINT)
-                    steps.append(step)
+    with pytest.raises(KeyboardInterrupt), interrupts() as hold:
+        for step in range(3):
+            with hold:
+                if step == 1:
+                    signal.raise_signal(signal.SIGINT)
+                steps.append(step)
     assert steps == [0, 1]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
