@@ -16,6 +16,7 @@ cdef extern from "tile.h" nogil:
         void* y
         const Py_ssize_t* y_offset
         Py_ssize_t y_column
+        Walk spread
         const void* bias
         int relu, add
 
@@ -35,8 +36,6 @@ cdef extern from "tile.h" nogil:
         Py_ssize_t top, left, window_width
         void* scratch
         Py_ssize_t scratch_size, window_size, bands, band_rows, chunks, pack
-        const Product* phase
-        Py_ssize_t phases
         unsigned char* winner
         Py_ssize_t pool_height, pool_width
 

@@ -67,7 +67,9 @@ def matmul(
     p.a, p.a_offset, p.walk = a_data, a_offset, Walk(1, 0, 1, 0, depth, a_column)
     p.b, p.b_panel, p.b_row = b_data, width, b_row
     p.y, p.y_offset, p.y_column = &y[0, 0], y_offset, y_column
+    p.spread = Walk(1, 0, 1, 0, columns, y_column)
     p.bias, p.relu = NULL, relu
+    p.add = False
     if bias is not None:
         p.bias = &bias[0]
     m.row_blocks = max(1, rows // (TILES_IN_BLOCK * tile_rows(item)()))

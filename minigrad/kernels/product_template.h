@@ -83,19 +83,25 @@ TARGET static inline void NAME(product_rows)(const Product *p, ptrdiff_t panel, 
 {
     FLOAT out[ROWS * COLUMNS];
     const FLOAT *b = (const FLOAT *)p->b + panel * p->b_panel;
-    const FLOAT *bias = p->bias == NULL ? NULL : (const FLOAT *)p->bias + panel * COLUMNS;
-    const ptrdiff_t left = p->columns - panel * (ptrdiff_t)COLUMNS;
-    const int width = left < (ptrdiff_t)COLUMNS ? (int)left : (int)COLUMNS;
+    const ptrdiff_t begin = panel * (ptrdiff_t)COLUMNS, left = p->columns - begin;
+    const ptrdiff_t end = left < (ptrdiff_t)COLUMNS ? p->columns : begin + (ptrdiff_t)COLUMNS;
+    const Walk to = p->spread;
     for (ptrdiff_t tiles = (last - first + ROWS - 1) / ROWS; tiles > 0; tiles--) {
         const int rows = (int)((last - first + tiles - 1) / tiles);
         NAME(tile_of)(rows, p->a_offset + first, p->a, &p->walk, b, p->b_row, out);
-        for (int i = 0; i < rows; i++) {
-            FLOAT *y = (FLOAT *)p->y + p->y_offset[first + i]
-                       + panel * (ptrdiff_t)COLUMNS * p->y_column;
-            if (width == COLUMNS && p->y_column == 1)
-                NAME(store)(p, out + i * COLUMNS, bias, y, 1, COLUMNS);
-            else
-                NAME(store)(p, out + i * COLUMNS, bias, y, p->y_column, width);
+        for (ptrdiff_t column = begin, width; column < end; column += width) {
+            const ptrdiff_t run = column / to.inner, at = column % to.inner;
+            const FLOAT *bias = p->bias == NULL ? NULL : (const FLOAT *)p->bias + column;
+            FLOAT *y = (FLOAT *)p->y + run / to.middle * to.outer_step
+                       + run % to.middle * to.middle_step + at * to.inner_step;
+            width = to.inner - at < end - column ? to.inner - at : end - column;
+            for (int i = 0; i < rows; i++) {
+                const FLOAT *from = out + i * COLUMNS + (column - begin);
+                if (width == COLUMNS && to.inner_step == 1)
+                    NAME(store)(p, from, bias, y + p->y_offset[first + i], 1, COLUMNS);
+                else
+                    NAME(store)(p, from, bias, y + p->y_offset[first + i], to.inner_step, (int)width);
+            }
         }
         first += rows;
     }
@@ -308,21 +314,24 @@ TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t 
     }
 }
 
-/* The gradient of one image: a convolution of gy with the kernel turned round, once for each phase
-   of the stride (the pixels that see the same taps of the kernel). */
+/* The gradient of one image: each pixel's row of gy @ w.T is added to the patch that it came from,
+   in place, or in a window with the padding, of which the image is then cut out. */
 TARGET static inline void NAME(conv_backward_input)(void *arguments, ptrdiff_t index, int worker)
 {
     const Conv *c = arguments;
-    const FLOAT *window = NAME(window)(c, index, 0, c->reach_height, worker);
-    for (ptrdiff_t i = 0; i < c->phases; i++) {
-        for (ptrdiff_t g = 0; g < c->groups; g++) {
-            Product p = c->phase[i];
-            p.a = window + g * c->group_channels;
-            p.b = (const FLOAT *)p.b + g * p.b_group;
-            p.y = (FLOAT *)p.y + index * c->OH * c->OW * c->F + g * p.columns;
-            NAME(product)(&p);
-        }
+    const ptrdiff_t H = c->OH, W = c->OW, C = c->F; /* of the result */
+    FLOAT *image = (FLOAT *)c->product.y + index * H * W * C;
+    FLOAT *window = c->padded ? (FLOAT *)c->scratch + worker * c->scratch_size : image;
+    memset(window, 0, (c->padded ? c->window_size : H * W * C) * sizeof(FLOAT));
+    for (ptrdiff_t g = 0; g < c->groups; g++) {
+        Product p = c->product;
+        p.a = (const FLOAT *)p.a + index * p.rows * c->groups * p.walk.inner + g * p.walk.inner;
+        p.b = (const FLOAT *)p.b + g * p.b_group;
+        p.y = window + g * c->group_channels;
+        NAME(product)(&p);
     }
+    if (c->padded)
+        NAME(cut)(window, &c->images, c->top, c->left, H, W, image);
 }
 
 /* Add up the partial sums in order. */

@@ -21,7 +21,7 @@
 
 #include <stdint.h>
 
-/* k = (i, j, l): three nested loops over a, each with its number of rounds and its step. */
+/* k = (i, j, l): three nested loops, each with its number of rounds and its step. */
 typedef struct {
     ptrdiff_t outer, outer_step, middle, middle_step, inner, inner_step;
 } Walk;
@@ -37,6 +37,7 @@ typedef struct {
     void *y;
     const ptrdiff_t *y_offset; /* of each row */
     ptrdiff_t y_column;        /* from one column to the next */
+    Walk spread;               /* of the columns over y: a walk as over k */
     const void *bias;          /* (columns,) or NULL; only with y_column == 1, as relu */
     int relu, add;
 } Product;
@@ -69,8 +70,6 @@ typedef struct {
     ptrdiff_t scratch_size, window_size;      /* the window cut out, the map to pool, packed gy */
     ptrdiff_t bands, band_rows;               /* forward: the tasks of one image */
     ptrdiff_t chunks, pack;                   /* kernel gradient: sums; elements of gy packed */
-    const Product *phase;                     /* input gradient */
-    ptrdiff_t phases;
     unsigned char *winner;                    /* which cell of its window each output is */
     ptrdiff_t pool_height, pool_width;
 } Conv;
