@@ -205,7 +205,7 @@ cdef int forward(
     cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
     cdef Py_ssize_t* y_offset = a_offset + pixels
     c.images.x, c.scratch = x, scratch.data
-    p.columns, p.y_column, p.bias, p.relu = filters, 1, bias, relu
+    p.columns, p.bias, p.relu = filters, bias, relu
     p.spread = Walk(1, 0, 1, 0, filters, 1)
     p.a_offset, p.y, p.y_offset = a_offset, y, y_offset
     p.b, p.b_panel, p.b_row, p.b_group = w, width, g.F, filters
@@ -228,7 +228,7 @@ cdef int forward(
             for i in range(c.groups):
                 pack_loop(item)(
                     w + i * filters, g.F, 1, depth, filters,
-                    <floating*>packed.data + i * p.b_group, 0, depth,
+                    <floating*>packed.data + i * p.b_group,
                 )
         run_tasks(conv_forward_task(item), &c, g.N * c.bands, team)
     return 0
@@ -333,7 +333,7 @@ cdef int backward_kernel(
     cdef Py_ssize_t rows = g.OH * c.pool_height, columns = g.OW * c.pool_width
     cdef Py_ssize_t size = (depth + (c.winner is not NULL)) * g.F  # of a partial sum
     c.images.x = x
-    p.rows, p.columns, p.y_column, p.add = depth, filters, 1, True
+    p.rows, p.columns, p.add = depth, filters, True
     p.spread = Walk(1, 0, 1, 0, filters, 1)
     p.b, p.b_panel, p.b_row = gy, width, g.F
     if filters % width:
@@ -473,18 +473,25 @@ def conv2d_backward_input(
     cdef _Memory offsets = _Memory(2 * p.rows * sizeof(Py_ssize_t))
     cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
     cdef Py_ssize_t* y_offset = a_offset + p.rows
+    # Patches that overlap are added to by turns, not at once: loads would wait for the stores.
+    cdef Py_ssize_t apart = g.KW if c.group_channels < width else 1, first, row, column
     c.scratch = scratch.data
     p.a, p.a_offset, p.b = &gy[0, 0, 0, 0], a_offset, packed.data
     p.y, p.y_offset = &gx[0, 0, 0, 0], y_offset
     with nogil:
-        for i in range(p.rows):
-            a_offset[i] = i * g.F
-            y_offset[i] = (
-                i // g.OW * g.stride_height * c.window_width + i % g.OW * g.stride_width
-            ) * g.C
+        for first in range(apart):
+            for row in range(g.OH):
+                for i in range((g.OW - first + apart - 1) // apart):
+                    column = first + i * apart
+                    a_offset[0] = (row * g.OW + column) * g.F
+                    y_offset[0] = (
+                        row * g.stride_height * c.window_width + column * g.stride_width
+                    ) * g.C
+                    a_offset += 1
+                    y_offset += 1
         for i in range(groups):
             pack_loop(item)(
                 &w[0, 0, 0, 0] + i * filters, 1, g.F, filters, columns,
-                <floating*>packed.data + i * p.b_group, 0, filters,
+                <floating*>packed.data + i * p.b_group,
             )
         run_tasks(conv_backward_input_task(item), &c, g.N, team)
