@@ -25,19 +25,21 @@ typedef FLOAT NAME(Quad);
 #define LANES (BYTES / sizeof(FLOAT))
 #define COLUMNS (2 * LANES)
 
-/* to[i] (COLUMNS) = relu(start + a[i] @ b), or with `add` relu(to[i] + ...), for each i < rows, which
-   is a constant wherever this is inlined. With `add` the rows of y may overlap: they go in order. */
-TARGET INLINE void NAME(tile)(const int rows, const Product *p, const ptrdiff_t *offset,
-                              const FLOAT *b, const FLOAT *start, FLOAT *const *to, int add, int relu)
+/* to[i] (COLUMNS) = relu(start + a[i] @ b), or with `add` relu(to[i] + ...), for each i < rows. With
+   `add` the rows of y may overlap: they go in order. Where this is inlined, rows and vectors (2, or
+   1 for half a panel) are constants. */
+TARGET INLINE void NAME(tile)(const int rows, const int vectors, const Product *p,
+                              const ptrdiff_t *offset, const FLOAT *b, const FLOAT *start,
+                              FLOAT *const *to, int add, int relu)
 {
-    VECTOR sum[ROWS][2];
+    VECTOR sum[ROWS][2], b_vector[2];
     ptrdiff_t at[ROWS];
     const Walk *walk = &p->walk;
     const ptrdiff_t step = walk->inner_step, b_row = p->b_row;
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
-        sum[i][0] = *(const VECTOR *)start;
-        sum[i][1] = *(const VECTOR *)(start + LANES);
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = ((const VECTOR *)start)[v];
         at[i] = offset[i];
     }
     for (ptrdiff_t outer = 0; outer < walk->outer; outer++) {
@@ -45,35 +47,37 @@ TARGET INLINE void NAME(tile)(const int rows, const Product *p, const ptrdiff_t 
             const FLOAT *from = (const FLOAT *)p->a + outer * walk->outer_step
                                 + middle * walk->middle_step;
             for (ptrdiff_t k = walk->inner; k > 0; k--, from += step, b += b_row) {
-                const VECTOR b0 = *(const VECTOR *)b, b1 = *(const VECTOR *)(b + LANES);
+                for (int v = 0; v < vectors; v++)
+                    b_vector[v] = ((const VECTOR *)b)[v];
 #pragma GCC unroll 16
-                for (int i = 0; i < rows; i++) {
-                    sum[i][0] += from[at[i]] * b0;
-                    sum[i][1] += from[at[i]] * b1;
-                }
+                for (int i = 0; i < rows; i++)
+                    for (int v = 0; v < vectors; v++)
+                        sum[i][v] += from[at[i]] * b_vector[v];
             }
         }
     }
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
-        VECTOR *y = (VECTOR *)to[i];
-        if (add) {
-            sum[i][0] += y[0];
-            sum[i][1] += y[1];
+        for (int v = 0; v < vectors; v++) {
+            VECTOR *y = (VECTOR *)to[i] + v;
+            if (add)
+                sum[i][v] += *y;
+            *y = relu ? RELU(sum[i][v]) : sum[i][v];
         }
-        y[0] = relu ? RELU(sum[i][0]) : sum[i][0];
-        y[1] = relu ? RELU(sum[i][1]) : sum[i][1];
     }
 }
 
-TARGET static inline void NAME(tile_of)(int rows, const Product *p, const ptrdiff_t *offset,
-                                        const FLOAT *b, const FLOAT *start, FLOAT *const *to, int add,
-                                        int relu)
+TARGET static inline void NAME(tile_of)(int rows, int vectors, const Product *p,
+                                        const ptrdiff_t *offset, const FLOAT *b, const FLOAT *start,
+                                        FLOAT *const *to, int add, int relu)
 {
-    switch (rows) {
+    switch (2 * rows + vectors) {
 #define CASE(n)                                                                                    \
-    case n:                                                                                        \
-        NAME(tile)(n < ROWS ? n : ROWS, p, offset, b, start, to, add, relu);                       \
+    case 2 * n + 1:                                                                                \
+        NAME(tile)(n < ROWS ? n : ROWS, 1, p, offset, b, start, to, add, relu);                    \
+        return;                                                                                    \
+    case 2 * n + 2:                                                                                \
+        NAME(tile)(n < ROWS ? n : ROWS, 2, p, offset, b, start, to, add, relu);                    \
         return;
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 #if ROWS > 6
@@ -104,7 +108,8 @@ TARGET static inline void NAME(product_rows)(const Product *p, ptrdiff_t panel, 
     const Walk spread = p->spread;
     const ptrdiff_t begin = panel * (ptrdiff_t)COLUMNS, left = p->columns - begin;
     const ptrdiff_t end = left < (ptrdiff_t)COLUMNS ? p->columns : begin + (ptrdiff_t)COLUMNS;
-    const int whole = begin % spread.inner + (ptrdiff_t)COLUMNS <= spread.inner;
+    const int vectors = left > (ptrdiff_t)LANES ? 2 : 1, lanes = vectors * (int)LANES;
+    const int whole = left >= lanes && begin % spread.inner + lanes <= spread.inner;
     if (p->bias != NULL)
         memcpy(start, (const FLOAT *)p->bias + begin, (end - begin) * sizeof(FLOAT));
     for (ptrdiff_t tiles = (last - first + ROWS - 1) / ROWS; tiles > 0; tiles--) {
@@ -117,7 +122,7 @@ TARGET static inline void NAME(product_rows)(const Product *p, ptrdiff_t panel, 
             if (column == begin) {
                 for (int i = 0; i < rows; i++)
                     to[i] = whole ? y + p->y_offset[first + i] : out + i * COLUMNS;
-                NAME(tile_of)(rows, p, p->a_offset + first, b, start, to, whole && p->add,
+                NAME(tile_of)(rows, vectors, p, p->a_offset + first, b, start, to, whole && p->add,
                               whole && p->relu);
                 if (whole)
                     break;
