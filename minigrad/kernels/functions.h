@@ -1,7 +1,7 @@
-/* exp, tanh and erf of float32 in plain arithmetic, which compilers turn into vector instructions:
-   no branches, no tables, no calls. Their errors are a few units in the last place, which the tests
-   check. The coefficients are our own fits of least largest relative error (Lawson's algorithm).
-   For double, EXP, TANH and ERF call the C library.
+/* exp, log and relatives of float32 in plain arithmetic, which compilers turn into vector
+   instructions: no branches, no tables, no calls. Their errors are a few units in the last place,
+   which the tests check. The coefficients are our own fits of least largest relative error (Lawson's
+   algorithm). For double, EXP and so on call the C library.
 */
 #include <math.h>
 #include <stdint.h>
@@ -9,6 +9,8 @@
 
 #define ROOT(x) _Generic((x), float: sqrtf, double: sqrt)(x)
 #define EXP(x) _Generic((x), float: exp_float, double: exp)(x)
+#define EXPM1(x) _Generic((x), float: expm1_float, double: expm1)(x)
+#define LOG1P(x) _Generic((x), float: log1p_float, double: log1p)(x)
 #define TANH(x) _Generic((x), float: tanh_float, double: tanh)(x)
 #define ERF(x) _Generic((x), float: erf_float, double: erf)(x)
 
@@ -44,12 +46,26 @@ static inline float exp_float(float x)
     return (1 + q) * power_of_two(half) * power_of_two(n - half);
 }
 
-/* tanh(x) = e / (e + 2) with e = exp(2 |x|) - 1, which has no cancellation at 0. */
+/* exp(x) - 1 without cancellation at 0, for x up to 80; below -20 it is -1 in float32. */
+static inline float expm1_float(float x)
+{
+    float q;
+    const float power = power_of_two(split_exp(x < -20 ? -20 : x, &q));
+    return power * q + (power - 1);
+}
+
+/* log(1 + x) for x from 0 to 1 */
+static inline float log1p_float(float x)
+{
+    const float p = -0.4999965f + x * (0.33321324f + x * (-0.24857163f + x * (0.19153655f
+        + x * (-0.13753802f + x * (0.07920452f + x * (-0.030065786f + x * 0.005364823f))))));
+    return x + x * x * p;
+}
+
+/* tanh(x) = e / (e + 2) with e = exp(2 |x|) - 1; from |x| = 10 on it is 1 in float32. */
 static inline float tanh_float(float x)
 {
-    float q, double_x = 2 * fabsf(x);
-    double_x = double_x > 20 ? 20 : double_x; /* 1 in float32 */
-    const float power = power_of_two(split_exp(double_x, &q)), e = power * q + (power - 1);
+    const float e = expm1_float(fabsf(x) > 10 ? 20 : 2 * fabsf(x));
     return copysignf(e / (e + 2), x);
 }
 
