@@ -43,7 +43,7 @@ typedef struct {
     DEFINE(softplus, x, none, (x > 0 ? x : 0) + LOG1P(EXP(x > 0 ? -x : x)))                        \
     DEFINE(softplus_backward, x, gy, gy * LOGISTIC(x))                                             \
     DEFINE(gelu, x, none, x * NORMAL(x))                                                           \
-    DEFINE(gelu_backward, x, gy, gy * (NORMAL(x) + x * NORMAL_DENSITY(x)))                         \
+    DEFINE(gelu_backward, x, gy, gy * (NORMAL(x) + x * BELL(x)))                         \
     DEFINE(gelu_tanh, x, none, x * LOGISTIC(CUBIC(x)))                                             \
     DEFINE(gelu_tanh_backward, x, gy, gy * LOGISTIC(CUBIC(x))                                      \
         * (1 + x * CUBIC_SLOPE(x) * (1 - LOGISTIC(CUBIC(x)))))

@@ -1,16 +1,6 @@
 /* The loops of _nn.pyx, for one FLOAT type and instruction set (levels.h). */
 
-/* 1 / (1 + exp(-x)), or exp(x) / (1 + exp(x)) where the former would overflow */
-TARGET static inline FLOAT NAME(logistic)(FLOAT x)
-{
-    const FLOAT e = EXP(x < 0 ? x : -x);
-    return (x < 0 ? e : 1) / (1 + e);
-}
-#define LOGISTIC NAME(logistic)
-
-/* The normal distribution, and what approximates it as LOGISTIC(CUBIC(x)). */
-#define NORMAL(x) ((1 + ERF((x) * (FLOAT)0.70710678118654752)) / 2)
-#define NORMAL_DENSITY(x) (EXP((x) * (x) / -2) * (FLOAT)0.39894228040143268)
+/* LOGISTIC(CUBIC(x)) approximates NORMAL(x). */
 #define CUBIC(x) ((FLOAT)1.5957691216057308 * ((x) + (FLOAT)0.044715 * (x) * (x) * (x)))
 #define CUBIC_SLOPE(x) ((FLOAT)1.5957691216057308 * (1 + (FLOAT)0.134145 * (x) * (x)))
 

@@ -203,7 +203,7 @@ def dropout(generator, dtype, size, rate=0.3, seed=11):
 
 def function(generator, dtype, name, size):
     x, y = 2 * normal(generator, dtype, size), normal(generator, dtype, size)
-    x[::7] *= 50
+    x[::7] *= 9
     return {"function": name, "x": x, "y": y, "z": np.empty_like(x), "alpha": 0.7}
 
 

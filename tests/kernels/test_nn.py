@@ -142,14 +142,14 @@ def cubic_slope(x):
 EXACT = {
     "exp": np.exp,
     "tanh": np.tanh,
-    "sigmoid": logistic,
     "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
-    "softplus_backward": logistic,
     "elu": lambda x: np.where(x > 0, x, 0.7 * np.expm1(np.minimum(x, 0))),
     "elu_backward": lambda x: np.where(x > 0, 1, 0.7 * np.exp(np.minimum(x, 0))),
 }
-# These cancel, or multiply a denormal number, far left of 0: exact relative to x or 1.
+# These are 0 where they would be denormal, or cancel: exact relative to 1 or x.
 ROUNDED = {
+    "sigmoid": logistic,
+    "softplus_backward": logistic,
     "silu": lambda x: x * logistic(x),
     "gelu": lambda x: x * normal(x),
     "gelu_backward": lambda x: normal(x) + x * density(x),
