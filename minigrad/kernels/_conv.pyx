@@ -313,9 +313,12 @@ cdef int check_winner(
     return 0
 
 
+cdef double NOTHING = 0  # memcpy and its like must not be given NULL, even for no bytes
+
+
 cdef const floating* first(const floating[:, :, :, ::1] array) noexcept:
     """Point to the first element, if there is one."""
-    return &array[0, 0, 0, 0] if array.size else <const floating*>NULL
+    return &array[0, 0, 0, 0] if array.size else <const floating*>&NOTHING
 
 
 cdef const floating* first_or_null(const floating[::1] array) noexcept:
