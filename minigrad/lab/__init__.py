@@ -1,0 +1,1 @@
+"""Experiments with optimizers. They compute and return numbers; `minigrad.plots` draws them."""
