@@ -30,7 +30,7 @@ class Surface:
     title : str
         Its name in pictures.
     formula : str
-        Stands below the title.
+        Stands behind the title.
     function : callable
         Takes two tensors of one shape and returns the tensor of values, of that shape again.
     x_range, y_range : (float, float)
@@ -96,10 +96,17 @@ SURFACES = {
         gradient_rate=0.1, step_size=0.1, steps=60,
     ),
     "ravine": Surface(
-        "Ravine, 50 times as steep across as along",
+        "Ravine along an axis",
         "x²/2 + 25 y²",
         lambda x, y: x**2 / 2 + 25 * y**2,
         x_range=(-2, 2), y_range=(-1, 1), start=(-1.8, 0.8), minima=((0, 0),),
+        gradient_rate=0.02, step_size=0.1, steps=100,
+    ),
+    "tilted_ravine": Surface(
+        "Ravine at 45° to the axes",
+        "(x + y)²/4 + 25 (x − y)²/2",
+        lambda x, y: (x + y) ** 2 / 4 + 25 * (x - y) ** 2 / 2,
+        x_range=(-2, 1), y_range=(-2, 1), start=(-1.8, -0.7), minima=((0, 0),),
         gradient_rate=0.02, step_size=0.1, steps=100,
     ),
     "rosenbrock": Surface(
@@ -113,14 +120,14 @@ SURFACES = {
         "Beale's function",
         "(1.5 − x + xy)² + (2.25 − x + xy²)² + (2.625 − x + xy³)²",
         _beale,
-        x_range=(-4.5, 4.5), y_range=(-4.5, 4.5), start=(1, 1), minima=((3, 0.5),),
+        x_range=(-1, 4.5), y_range=(-1.5, 1.5), start=(1, 1), minima=((3, 0.5),),
         gradient_rate=0.01, step_size=0.1, steps=200,
     ),
     "himmelblau": Surface(
         "Himmelblau's four valleys",
         "(x² + y − 11)² + (x + y² − 7)²",
         lambda x, y: (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2,
-        x_range=(-5, 5), y_range=(-5, 5), start=(-0.5, -1),
+        x_range=(-5, 5), y_range=(-5, 5), start=(0, -1),
         minima=((3, 2), (-2.805118, 3.131313), (-3.779310, -3.283186), (3.584428, -1.848127)),
         gradient_rate=0.005, step_size=0.2, steps=100,
     ),
@@ -133,10 +140,10 @@ SURFACES = {
     ),
     "noisy": Surface(
         "Bowl with noisy gradients",
-        "x² + y², each gradient with noise of deviation 1",
+        "x² + y², each gradient with noise of deviation 0.5",
         lambda x, y: x**2 + y**2,
         x_range=(-1, 1), y_range=(-1, 1), start=(-0.9, 0.5), minima=((0, 0),),
-        gradient_rate=0.1, step_size=0.1, steps=100, noise=1.0,
+        gradient_rate=0.02, step_size=0.1, steps=200, noise=0.5,
     ),
 }  # fmt: skip
 
@@ -147,18 +154,18 @@ RULES = {
     "momentum": lambda surface: optimizers.SGD(surface.gradient_rate, momentum=0.9),
     "Nesterov": lambda surface: optimizers.SGD(surface.gradient_rate, momentum=0.9, nesterov=True),
     "Adagrad": lambda surface: optimizers.Adagrad(5 * surface.step_size),
-    "RMSprop": lambda surface: optimizers.RMSprop(0.5 * surface.step_size),
+    "RMSprop": lambda surface: optimizers.RMSprop(0.2 * surface.step_size),
     "Adam": lambda surface: optimizers.Adam(surface.step_size),
     "AdamW": lambda surface: optimizers.AdamW(surface.step_size),
     "Nadam": lambda surface: optimizers.Nadam(surface.step_size),
     "Adamax": lambda surface: optimizers.Adamax(2 * surface.step_size),
     "Adadelta": lambda surface: optimizers.Adadelta(100 * surface.step_size),
-    "Lion": lambda surface: optimizers.Lion(0.5 * surface.step_size),
+    "Lion": lambda surface: optimizers.Lion(0.2 * surface.step_size),
 }
 
 
 @dataclass(frozen=True)
-class Path:
+class Descent:
     """Where an optimizer went: row 0 tells of the start, row t of the point after step t.
 
     Attributes
@@ -199,11 +206,11 @@ def descend(function, optimizer, start, steps=100, noise=0.0, seed=0, label=None
     seed : int
         Of the noise: the same seed, the same noise.
     label : str, optional
-        What to call the optimizer, instead of its own name; the learning rate is added.
+        What to call the optimizer instead of its class; the learning rate is added.
 
     Returns
     -------
-    Path
+    Descent
         It is shorter than `steps` if the optimizer diverges.
 
     Raises
@@ -211,10 +218,14 @@ def descend(function, optimizer, start, steps=100, noise=0.0, seed=0, label=None
     TypeError
         If the function does not return a tensor.
     ValueError
-        If what it returns has not the shape of its arguments.
+        If what it returns has not the shape of its arguments, or another argument is wrong.
     """
+    if np.shape(start) != (2,):
+        raise ValueError(f"descend: expected two numbers as start, got {start!r}")
+    if steps < 0:
+        raise ValueError(f"descend: expected a number of steps, got {steps}")
     optimizer = optimizers.get(optimizer)
-    label = f"{label or optimizer.name}, lr {optimizer.learning_rate:g}"
+    label = f"{label or type(optimizer).__name__}, lr {optimizer.learning_rate:g}"
     x, y = (Parameter(value, "float64", name) for value, name in zip(start, "xy", strict=True))
     noises = random.generator(seed).normal(0, noise, (steps + 1, 2))
     rows = []
@@ -229,7 +240,7 @@ def descend(function, optimizer, start, steps=100, noise=0.0, seed=0, label=None
                 break
             optimizer.apply(gradient, [x, y])
     rows = np.array(rows)
-    return Path(label, rows[:, :2], rows[:, 2], rows[:, 3:])
+    return Descent(label, rows[:, :2], rows[:, 2], rows[:, 3:])
 
 
 def race(surface, rules=tuple(RULES)[:6], steps=None, learning_rate=None, seed=0):
@@ -239,7 +250,7 @@ def race(surface, rules=tuple(RULES)[:6], steps=None, learning_rate=None, seed=0
     ----------
     surface : Surface
     rules : sequence of str
-        Names out of `RULES`; by default SGD, momentum, Nesterov, Adagrad, RMSprop and Adam.
+        Names of `RULES`, in any case; by default the first six, SGD to Adam.
     steps : int, optional
         By default the surface's.
     learning_rate : float, optional
@@ -249,16 +260,18 @@ def race(surface, rules=tuple(RULES)[:6], steps=None, learning_rate=None, seed=0
 
     Returns
     -------
-    list of Path
+    list of Descent
     """
+    steps = surface.steps if steps is None else steps
+    names = {rule: name for name, rule in RULES.items()}
     paths = []
     for name in rules:
         rule = registry.get("optimizer", name, RULES)
         optimizer = rule(surface)
         if learning_rate is not None:
             optimizer.learning_rate = learning_rate
-        steps = surface.steps if steps is None else steps
-        paths.append(descend(surface, optimizer, surface.start, steps, surface.noise, seed, name))
+        settings = {"noise": surface.noise, "seed": seed, "label": names[rule]}
+        paths.append(descend(surface, optimizer, surface.start, steps, **settings))
     return paths
 
 
@@ -267,12 +280,11 @@ def _evaluate(function, x, y):
     value = function(x, y)
     if not isinstance(value, Tensor):
         raise TypeError(
-            "descend: expected a function that computes a tensor from two tensors by operators and "
-            f"minigrad.ops, got {type(value).__name__}"
+            "objective: expected a tensor, made from two tensors by operators or minigrad.ops, "
+            f"got {value!r}"
         )
     if value.shape != x.shape:
         raise ValueError(
-            f"descend: expected a function whose result has its arguments' shape {x.shape}, "
-            f"got {value.shape}"
+            f"objective: expected a result of its arguments' shape {x.shape}, got {value.shape}"
         )
     return value

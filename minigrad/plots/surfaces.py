@@ -9,6 +9,8 @@ import numpy as np
 from minigrad.plots._style import import_matplotlib, label, line_style, marker, new_figure
 from minigrad.utils.files import replacing
 
+SMALLEST = 1e-12  # above the smallest value; what is nearer is drawn there: it is all the same
+
 
 def draw_surface(surface, paths=()):
     """Draw a surface in three dimensions, with paths on it.
@@ -16,7 +18,7 @@ def draw_surface(surface, paths=()):
     Parameters
     ----------
     surface : minigrad.lab.Surface
-    paths : sequence of minigrad.lab.Path
+    paths : sequence of minigrad.lab.Descent
 
     Returns
     -------
@@ -47,10 +49,11 @@ def draw_descent(surface, paths):
     _surface(figure.add_subplot(1, 3, 1, projection="3d"), surface, paths)
     _contours(figure.add_subplot(1, 3, 2), surface, paths)
     _values(figure.add_subplot(1, 3, 3), surface, paths)
+    figure.get_layout_engine().set(w_pad=0.1)
     return _titled(figure, surface)
 
 
-def animate_descent(surface, paths, frames=60):
+def animate_descent(surface, paths, frames=36):
     """Let the paths grow on the map, beside their values; arguments as for `draw_surface`.
 
     Returns
@@ -60,6 +63,7 @@ def animate_descent(surface, paths, frames=60):
     """
     matplotlib = import_matplotlib()
     figure = new_figure(12, 6)
+    figure.set_dpi(80)  # files of a few megabytes
     map_axes, values_axes = figure.subplots(1, 2)
     moving = [
         *_contours(map_axes, surface, paths),
@@ -78,8 +82,8 @@ def animate_descent(surface, paths, frames=60):
         return moving
 
     steps = np.linspace(0, last, frames).round().astype(int)
-    pause = [last] * (frames // 5)
-    return matplotlib.animation.FuncAnimation(figure, draw, [*steps, *pause], repeat_delay=1000)
+    pause = [last] * (frames // 6)
+    return matplotlib.animation.FuncAnimation(figure, draw, [*steps, *pause])
 
 
 def save_animation(animation, path, frames_per_second=12):
@@ -105,30 +109,31 @@ def _surface(axes, surface, paths):
     x, y, z = surface.grid(points=101)
     scale = _Scale(surface, z)
     axes.computed_zorder = False  # else the ground hides the paths on it, and not only behind hills
-    axes.plot_surface(x, y, scale.height(z), cmap=_ground(), rcount=50, ccount=50, edgecolor="0.6",
-                      linewidth=0.2)
+    axes.plot_surface(
+        x, y, scale.height(z), cmap=_ground(), rcount=50, ccount=50, edgecolor="0.6", linewidth=0.2
+    )
     for index, path in enumerate(paths):
         seen = np.where(_is_inside(surface, path), scale.height(path.values), np.nan)
         _line(axes, index, *path.positions.T, seen, label=_legend(surface, path))
     for x, y, look in _marks(surface, paths):
         axes.plot(x, y, scale.height(surface.values(x, y)), **look)
     axes.set(xlabel="x", ylabel="y", xlim=surface.x_range, ylim=surface.y_range)
-    ticks = scale.levels[::3]
-    axes.set_zticks(scale.height(ticks), [f"{tick:.3g}" for tick in ticks])
-    axes.set_zlabel("f(x, y)", rotation=90)
-    axes.view_init(elev=45, azim=-60)
+    ticks = scale.ticks[2:] if scale.is_wide else scale.ticks  # the others are on the flat floor
+    axes.set_zticks(scale.height(ticks), [f"{tick:g}" for tick in ticks])
+    axes.set_zlabel("f(x, y)")
+    for axis in (axes.xaxis, axes.yaxis):  # their outermost ticks would meet in the corner
+        axis.get_major_locator().set_params(nbins=6, prune="both")
+    axes.view_init(elev=55, azim=-60)
 
 
 def _contours(axes, surface, paths):
     x, y, z = surface.grid()
-    levels = _Scale(surface, z).levels
-    colors = import_matplotlib().colors
-    ground = axes.contourf(
-        x, y, z, levels, cmap=_ground(), norm=colors.BoundaryNorm(levels, 256), extend="both"
-    )
-    axes.contour(x, y, z, levels, colors="0.55", linewidths=0.5)
-    bar = axes.figure.colorbar(ground, ax=axes, label="f(x, y)", ticks=levels[::3])
-    bar.ax.set_yticklabels([f"{level:.3g}" for level in levels[::3]])
+    scale = _Scale(surface, z)
+    norm = import_matplotlib().colors.BoundaryNorm(scale.levels, 256, extend="both")
+    ground = axes.contourf(x, y, z, scale.levels, cmap=_ground(), norm=norm, extend="both")
+    axes.contour(x, y, z, scale.levels, colors="0.55", linewidths=0.5, linestyles="solid")
+    bar = axes.figure.colorbar(ground, ax=axes, ticks=scale.ticks, format="%g")
+    bar.ax.set_title("f(x, y)")
     lines = [
         _line(axes, index, *path.positions.T, label=_legend(surface, path))
         for index, path in enumerate(paths)
@@ -140,16 +145,23 @@ def _contours(axes, surface, paths):
 
 
 def _values(axes, surface, paths):
-    floor = surface.lowest or 0.0
-    lines = []
-    for index, path in enumerate(paths):
-        steps = np.arange(len(path.values))
-        lines.append(_line(axes, index, steps, path.values - floor, label=_legend(surface, path)))
-    ylabel = "f(x, y)" if floor == 0 else f"f(x, y) − ({floor:g}), the smallest value"
-    label(axes, "", "step", ylabel)
+    _, _, z = surface.grid(points=101)
+    z = z[np.isfinite(z)]
+    far = z.max() + 1000 * np.ptp(z)  # where the curves end that diverge
+    curves = [np.where(path.values < far, path.values, np.nan) for path in paths]
+    title, ylabel = "", "f(x, y)"
     if surface.lowest is not None:
+        curves = [curve - surface.lowest for curve in curves]
+        if any((curve < SMALLEST).any() for curve in curves):
+            title = f"what is below {SMALLEST:g} is drawn there"
+        curves = [np.maximum(curve, SMALLEST) for curve in curves]
+        ylabel = f"f(x, y) above its smallest value, {surface.lowest:g}"
         axes.set_yscale("log")
-    return lines
+    label(axes, title, "step", ylabel)
+    return [
+        _line(axes, index, np.arange(len(curve)), curve, label=_legend(surface, path))
+        for index, (path, curve) in enumerate(zip(paths, curves, strict=True))
+    ]
 
 
 class _Scale:
@@ -157,12 +169,10 @@ class _Scale:
 
     Attributes
     ----------
-    floor : float
-        The smallest value.
-    is_wide : bool
-        Whether most of the plane lies far below its highest point.
-    levels : array (13)
-        The contour lines; three to each power of ten if the values are wide.
+    levels : array
+        Of the contour lines; three to each power of ten if the values vary much.
+    ticks : array
+        The levels that are written beside an axis.
     """
 
     def __init__(self, surface, z):
@@ -170,14 +180,22 @@ class _Scale:
         self.floor = z.min() if surface.lowest is None else surface.lowest
         spread = z.max() - self.floor
         self.is_wide = np.median(z) - self.floor < spread / 5
-        steps = np.geomspace(1e-4, 1, 13) if self.is_wide else np.linspace(0, 1, 13)
-        self.levels = self.floor + spread * steps
+        if self.is_wide:
+            decade = np.floor(np.log10(spread))
+            powers = decade + np.arange(-12, 3) / 3
+            self.levels = self.floor + 10.0 ** powers[powers < np.log10(spread)]
+            self.ticks = self.levels[::3]
+        else:
+            ticker = import_matplotlib().ticker
+            self.levels = ticker.MaxNLocator(14).tick_values(self.floor, z.max())
+            self.ticks = ticker.MaxNLocator(5).tick_values(self.floor, z.max())
 
     def height(self, values):
-        """Return what is drawn upwards for these values."""
+        """Return what is drawn upwards for these values: a logarithm that ends in a flat floor."""
         if not self.is_wide:
             return values
-        return np.log10(values - self.floor + self.levels[0])
+        flat = self.levels[6] - self.floor  # two of its four powers of ten
+        return np.log10(np.maximum(values - self.floor, 0) + flat)
 
 
 def _ground():
@@ -200,7 +218,10 @@ def _line(axes, index, *coordinates, label):
 
 def _marks(surface, paths):
     """Yield x, y and looks of the points to mark: where the paths begin, and the known minima."""
-    marks = {"start": ("X", [path.positions[0] for path in paths]), "minimum": ("*", surface.minima)}
+    marks = {
+        "start": ("X", [path.positions[0] for path in paths]),
+        "minimum": ("*", surface.minima),
+    }
     for name, (shape, points) in marks.items():
         if len(points) > 0:
             yield *np.transpose(points), {
@@ -219,7 +240,7 @@ def _legend(surface, path):
     """Return a path's label, with what the picture cannot show."""
     if path.diverged:
         return f"{path.label}: diverges"
-    return path.label if _is_inside(surface, path).all() else f"{path.label}: leaves the picture"
+    return path.label if _is_inside(surface, path).all() else f"{path.label}: leaves the map"
 
 
 def _titled(figure, surface):
@@ -227,5 +248,7 @@ def _titled(figure, surface):
     figure.suptitle(f"{surface.title}: f(x, y) = {surface.formula}")
     lines, labels = figure.axes[0].get_legend_handles_labels()
     if lines:
-        figure.legend(lines, labels, loc="outside lower center", ncols=4, frameon=False)
+        figure.legend(
+            lines, labels, loc="outside lower center", ncols=4, frameon=False, handlelength=4
+        )
     return figure
