@@ -174,7 +174,14 @@ def test_adam_on_a_surface_prints_a_table_and_draws(tmp_path):
     assert run.returncode == 0, run.stderr
     assert "Bowl: f(x, y) = x² + y², from (-0.9, 0.5)" in run.stdout
     rows = re.findall(r"^(\w+), lr [\d.]+ +60 .* (\S+)$", run.stdout, re.MULTILINE)
-    assert [name for name, _ in rows] == "SGD momentum Nesterov Adagrad RMSprop Adam".split()
+    assert [name for name, _ in rows] == [
+        "SGD",
+        "momentum",
+        "Nesterov",
+        "Adagrad",
+        "RMSprop",
+        "Adam",
+    ]
     assert all(float(value) < 0.01 for _, value in rows)
     assert "Picture: adam_on_a_surface.png" in run.stdout
     assert (tmp_path / "adam_on_a_surface.png").read_bytes().startswith(b"\x89PNG")
