@@ -6,3 +6,5 @@ change no global state. A notebook shows a figure that stands last in a cell aft
 """
 
 from minigrad.plots._style import save as save
+from minigrad.plots.comparison import plot_comparison as plot_comparison
+from minigrad.plots.comparison import plot_sweep as plot_sweep
