@@ -154,7 +154,8 @@ def _train(run, model, x, y, fit):
     """Fill in the run; return a list of the error that ended it, empty if there was none."""
     recorder = _Recorder(run, len(x), fit["batch_size"])
     try:
-        model.fit(x, y, verbose=0, callbacks=[recorder], **fit)
+        with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges says so itself
+            model.fit(x, y, verbose=0, callbacks=[recorder], **fit)
     except Exception as error:
         run.outcome = "failed"
         run.detail = f"{type(error).__name__} after {recorder.step} steps: {error}"
@@ -182,8 +183,8 @@ class _Recorder(Callback):
         self.seconds = time.perf_counter() - self.begin
         self.step += 1
         steps = self.params["steps"]
-        is_point = (batch + 1) % math.ceil(steps / POINTS_PER_EPOCH) == 0 or batch + 1 == steps
-        if self._diverges(logs) or not is_point:
+        is_regular = (batch + 1) % math.ceil(steps / POINTS_PER_EPOCH) == 0
+        if self._diverges(logs) or not (is_regular or self.step == 1 or batch + 1 == steps):
             return
         # The logs are means over the epoch so far: take away what the point before had seen.
         seen = min((batch + 1) * self.batch_size, self.samples)

@@ -29,7 +29,7 @@ class Run:
         What happened, and where, if it diverged or failed.
     steps : dict from str to list
         The training: "step" (from 1), "seconds" so far, "loss" and the metrics as means since the
-        point before. Twenty points an epoch, or one a step where an epoch has fewer steps.
+        point before. The first step is a point, and then twenty an epoch, or all if it has fewer.
     epochs : dict from str to list
         The whole epochs: "epoch" (from 1), "seconds" so far, and what ``History`` records.
         Seconds count the training alone, without validation.
@@ -156,8 +156,9 @@ class Comparison(Results):
 
     def __repr__(self):
         tables = [self._epoch_table(name) for name in self.names]
-        unfinished = [str(run) for run in self.runs if run.outcome != "finished"]
-        return "\n\n".join([self.headline, *tables, self._last_table(), *unfinished])
+        stopped = [str(run) for run in self.runs if run.outcome != "finished"]
+        parts = [self.headline, *tables, self._last_table(), "\n".join(stopped)]
+        return "\n\n".join(filter(None, parts))
 
     def _epoch_table(self, name):
         columns = [[label, *map(number, self.means(label, name))] for label in self.labels]
@@ -171,7 +172,7 @@ class Comparison(Results):
             runs = [run.epochs for run in self.runs_of(label) if run.epochs]
             row = [_mean_and_deviation([run[name][-1] for run in runs]) for name in self.names]
             row.append(_mean_and_deviation([min(run[self.loss_name]) for run in runs]))
-            row.append(_mean_and_deviation([run["seconds"][-1] for run in runs], digits=1))
+            row.append(_mean_and_deviation([run["seconds"][-1] for run in runs], "{:.1f}".format))
             rows.append([label, *row])
         return f"after the last epoch, mean ± standard deviation\n{aligned(rows)}"
 
@@ -187,6 +188,11 @@ class Sweep(Results):
     def learning_rates(self):
         """All learning rates in rising order."""
         return sorted({run.learning_rate for run in self.runs})
+
+    @property
+    def untrained_loss(self):
+        """The loss in the first step, before any update; the largest of all seeds'."""
+        return max((run.steps["loss"][0] for run in self.runs if run.steps), default=math.inf)
 
     def final_losses(self, label):
         """Return the optimizer's losses after the last epoch.
@@ -214,7 +220,8 @@ class Sweep(Results):
         table = aligned(zip(*columns, strict=True))
         title = f"{self.loss_name} after the last epoch, for each learning rate (×: diverged)"
         stopped = [str(run) for run in self.runs if run.outcome in ("failed", "interrupted")]
-        return "\n\n".join([self.headline, f"{title}\n{table}", *stopped])
+        parts = [self.headline, f"{title}\n{table}", "\n".join(stopped)]
+        return "\n\n".join(filter(None, parts))
 
     def plot(self):
         """Return the Figure of ``minigrad.plots.plot_sweep``."""
@@ -222,21 +229,21 @@ class Sweep(Results):
 
 
 def number(value):
-    """Return a number as text with four decimals; "×" for inf, "-" for nan."""
-    return "×" if math.isinf(value) else "-" if math.isnan(value) else f"{value:.4f}"
+    """Return a number as text of few characters: "×" for inf, "-" for nan."""
+    if math.isfinite(value):
+        return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.1e}"
+    return "-" if math.isnan(value) else "×"
 
 
 def aligned(rows):
     """Return rows of texts as lines, in columns flush right but for the first."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    widths = [max(map(len, column)) for column in columns]
-    first = [text.ljust(widths[0]) for text in columns[0]]
-    others = [[t.rjust(w) for t in c] for c, w in zip(columns[1:], widths[1:], strict=True)]
-    return "\n".join("  ".join(row) for row in zip(first, *others, strict=True))
+    columns = []
+    for place, texts in enumerate(zip(*rows, strict=True)):
+        width = max(map(len, texts))
+        columns.append([text.rjust(width) if place else text.ljust(width) for text in texts])
+    return "\n".join("  ".join(row) for row in zip(*columns, strict=True))
 
 
-def _mean_and_deviation(values, digits=4):
-    if not values:
-        return "-"
-    deviation = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.{digits}f}{deviation}"
+def _mean_and_deviation(values, as_text=number):
+    deviation = f" ± {as_text(np.std(values, ddof=1))}" if len(values) > 1 else ""
+    return as_text(np.mean(values)) + deviation if values else "-"

@@ -1,5 +1,7 @@
 """Pictures of what `minigrad.lab.compare` and `minigrad.lab.sweep` return."""
 
+from collections import Counter
+
 import numpy as np
 
 from minigrad.plots._style import import_matplotlib, label, line_style, marker, new_figure
@@ -31,17 +33,27 @@ def plot_comparison(comparison):
         label(by_time, f"{data} {title}", "seconds of training", title)
         for index, optimizer in enumerate(comparison.labels):
             runs = comparison.runs_of(optimizer)
-            style = {"label": optimizer, **line_style(index)}
+            style = {"label": _describe(comparison, optimizer), **line_style(index)}
             _draw_runs(by_step, runs, "steps", "step", title, style)
             style |= {"marker": marker(index), "markersize": 4}
             _draw_runs(by_epoch, runs, "epochs", "epoch", name, style)
             _draw_runs(by_time, runs, "epochs", "seconds", name, style)
-        for axes in row:
-            if title == "loss" and axes.dataLim.ymin > 0:
+        if title == "loss":
+            for axes in row:
                 _use_log_scale(axes)
         by_epoch.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        by_time.locator_params(axis="x", nbins=6)
     _add_legend(figure, by_epoch, comparison)
     return figure
+
+
+def _describe(comparison, optimizer):
+    """Return the optimizer's label, and unless all its runs finished what became of them."""
+    outcomes = Counter(run.outcome for run in comparison.runs if run.optimizer == optimizer)
+    if set(outcomes) == {"finished"}:
+        return optimizer
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+    return f"{optimizer} ({counts})"
 
 
 def _draw_runs(axes, runs, part, x_name, y_name, style):
@@ -64,8 +76,9 @@ def _draw_runs(axes, runs, part, x_name, y_name, style):
 def plot_sweep(sweep):
     """Draw the loss after the last epoch against the learning rate, a line for each optimizer.
 
-    With several seeds a line is the mean, in a band from the lowest to the highest. Crosses at the
-    top mark learning rates with which the optimizer diverged (with at least one seed).
+    With several seeds a line is the mean, in a band from the lowest to the highest. Hollow markers
+    above the lines show where an optimizer diverged with at least one seed: its loss was not
+    finite, or ten times what it was before the training, which is the dotted line.
 
     Parameters
     ----------
@@ -80,43 +93,49 @@ def plot_sweep(sweep):
     axes = figure.subplots()
     label(axes, "", "learning rate", f"{sweep.loss_name} after the last epoch")
     axes.set_xscale("log")
+    axes.axhline(sweep.untrained_loss, color="0.5", linestyle=":", label="before the training")
     rates = np.array(sweep.learning_rates)
-    diverged = {}
+    strip = []  # the hollow markers
     for index, optimizer in enumerate(sweep.labels):
         losses = sweep.final_losses(optimizer)  # (rates, seeds)
-        diverged[optimizer] = np.isinf(losses).any(axis=1)
-        losses[diverged[optimizer]] = np.nan  # a gap in the line
-        style = line_style(index)
-        axes.plot(rates, losses.mean(axis=1), label=optimizer, marker=marker(index), **style)
+        diverged = (losses > 10 * sweep.untrained_loss).any(axis=1)
+        losses[diverged] = np.nan  # a gap in the line
+        style = line_style(index) | {"marker": marker(index)}
+        axes.plot(rates, losses.mean(axis=1), label=optimizer, **style)
         low, high = losses.min(axis=1), losses.max(axis=1)
         axes.fill_between(rates, low, high, color=style["color"], alpha=0.2, lw=0)
+        strip.append((rates[diverged], style))
     _use_log_scale(axes)
-    _mark_diverged(axes, rates, diverged)
+    if any(len(where) for where, _ in strip):
+        _draw_strip(axes, strip)
     _add_legend(figure, axes, sweep)
     return figure
 
 
-def _mark_diverged(axes, rates, diverged):
-    """Put crosses into a strip above all lines, a row for each optimizer."""
-    if not np.any(list(diverged.values())):
-        return
+def _draw_strip(axes, strip):
+    """Put hollow markers above all lines, in a row for each optimizer."""
     row = 0.04  # of the axes' height
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high * (high / low) ** (row * (len(diverged) + 1)))
-    for index, where in enumerate(diverged.values()):
-        height = np.full(where.sum(), 1 - row * (index + 1))
-        style = {"color": line_style(index)["color"], "linestyle": "none", "marker": "x"}
-        axes.plot(rates[where], height, transform=axes.get_xaxis_transform(), **style)
-    axes.plot([], [], "kx", label="diverged")
+    bottom, top = axes.transAxes.transform([(0, 0), (0, 1 + 2 * row * len(strip))])
+    axes.set_ylim(axes.transData.inverted().transform([bottom, top])[:, 1])
+    hollow = {"linestyle": "none", "markerfacecolor": "white"}
+    for index, (rates, style) in enumerate(strip):
+        heights = np.full(len(rates), 1 - row * (index + 0.5))
+        across = axes.get_xaxis_transform()
+        axes.plot(rates, heights, transform=across, **{**style, **hollow})
+    axes.plot([], [], "ko", label="diverged", **hollow)
 
 
 def _use_log_scale(axes):
-    """Make the loss's axis logarithmic, with ticks such as 0.2, 0.5 and 1."""
-    ticker = import_matplotlib().ticker
+    """Make the loss's axis logarithmic where the losses span more than a factor of five."""
+    low, high = axes.dataLim.intervaly
+    if not 0 < 5 * low < high:
+        return
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+    if high < 1000 * low:  # few enough decades for ticks such as 0.2, 0.5 and 1
+        ticker = import_matplotlib().ticker
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(ticker.NullFormatter())
 
 
 def _add_legend(figure, axes, results):
