@@ -95,10 +95,11 @@ def plot_sweep(sweep):
     axes.set_xscale("log")
     axes.axhline(sweep.untrained_loss, color="0.5", linestyle=":", label="before the training")
     rates = np.array(sweep.learning_rates)
+    limit = 10 * abs(sweep.untrained_loss)
     strip = []  # the hollow markers
     for index, optimizer in enumerate(sweep.labels):
         losses = sweep.final_losses(optimizer)  # (rates, seeds)
-        diverged = (losses > 10 * sweep.untrained_loss).any(axis=1)
+        diverged = (losses >= limit).any(axis=1)
         losses[diverged] = np.nan  # a gap in the line
         style = line_style(index) | {"marker": marker(index)}
         axes.plot(rates, losses.mean(axis=1), label=optimizer, **style)
@@ -115,6 +116,7 @@ def plot_sweep(sweep):
 def _draw_strip(axes, strip):
     """Put hollow markers above all lines, in a row for each optimizer."""
     row = 0.04  # of the axes' height
+    axes.set_xlim(axes.get_xlim())  # the markers shall not change it
     bottom, top = axes.transAxes.transform([(0, 0), (0, 1 + 2 * row * len(strip))])
     axes.set_ylim(axes.transData.inverted().transform([bottom, top])[:, 1])
     hollow = {"linestyle": "none", "markerfacecolor": "white"}
