@@ -51,6 +51,14 @@ NOTEBOOK = {
 }  # fmt: skip
 
 
+def seed(text):
+    """Turn a flag's text into what seeds the generators."""
+    number = int(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"expected a seed from 0 to 2**32 - 1, got {number}")
+    return number
+
+
 def file_stem(text):
     """Refuse, before any training, a name under which nothing could be saved after it."""
     path = Path(text)
@@ -66,7 +74,7 @@ def parse_arguments():
     flag("--sweep", action="store_true", help="try learning rates instead of the default ones")
     flag("--epochs", type=count, default=10, help="default: %(default)s")
     flag("--batch-size", type=count, default=60, help="default: %(default)s")
-    flag("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
+    flag("--seeds", type=seed, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
     flag("--limit", type=count, help="use only the first so many digits (default: all)")
     flag("--threads", type=count, help="default: as many as there are cores")
     flag("--data", help="file or folder with MNIST (default: looked for, or downloaded)")

@@ -95,8 +95,8 @@ class Results:
     def headline(self):
         """The data, and the facts that all runs share."""
         seeds = len({run.seed for run in self.runs})
-        facts = f"samples: {self.samples} · batch size: {self.batch_size}"
-        return f"{self.title} · {facts} · seeds: {seeds} · threads: {self.threads}"
+        facts = f"{self.samples} samples, batches of {self.batch_size}"
+        return f"{self.title}: {facts}, seeds: {seeds}, threads: {self.threads}"
 
     def save(self, path):
         """Write a file, which appears whole or not at all.

@@ -238,6 +238,12 @@ def test_divergence_is_told_and_does_not_stop_the_others():
     assert f"wild, lr 1e+20, seed 0: diverged ({wild.detail})" in str(result)
 
 
+def test_divergence_ends_the_run():
+    steps = []
+    compare({"wild": SGD(1e20)}, lambda optimizer: build_model(optimizer, Spy(steps.append)))
+    assert len(steps) == 2
+
+
 def test_divergence_in_the_last_step_is_seen_by_the_validation():
     optimizers = {"wild": SGD(1e38)}
     (run,) = compare(optimizers, batch_size=len(X), epochs=9, validation_data=(X, Y)).runs
@@ -322,8 +328,10 @@ def test_sweep_tells_the_final_losses_in_the_order_of_the_rates():
 
 
 def test_sweep_knows_the_loss_before_the_training():
-    result = sweep(["sgd", "adam"], [0.1, 1e20])
-    assert {run.steps["loss"][0] for run in result.runs} == {result.untrained_loss}
+    result = sweep(["sgd", "adam"], [0.1, 1e20], seeds=(0, 1))
+    first, second = ({run.steps["loss"][0] for run in result.runs if run.seed == s} for s in (0, 1))
+    assert (len(first), len(second)) == (1, 1)
+    assert result.untrained_loss == max(first | second) != min(first | second)
 
 
 def test_schedule_cannot_be_swept():

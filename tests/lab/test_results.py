@@ -46,7 +46,7 @@ def sweep():
 
 def test_comparison_prints_tables(comparison):
     assert str(comparison) == (
-        "made-up data · samples: 23 · batch size: 7 · seeds: 2 · threads: 2\n"
+        "made-up data: 23 samples, batches of 7, seeds: 2, threads: 2\n"
         "\n"
         "val_loss after each epoch, mean over the seeds\n"
         "     Adam     SGD    SGD 9\n"
@@ -72,7 +72,7 @@ def test_mean_of_unfinished_runs_is_over_those_that_came_so_far():
 
 def test_sweep_prints_a_table(sweep):
     assert str(sweep) == (
-        "made-up data · samples: 23 · batch size: 7 · seeds: 1 · threads: 2\n"
+        "made-up data: 23 samples, batches of 7, seeds: 1, threads: 2\n"
         "\n"
         "val_loss after the last epoch, for each learning rate (×: diverged)\n"
         "        SGD    Adam\n"
@@ -86,7 +86,8 @@ def test_sweep_prints_a_table(sweep):
 def test_tables_of_all_optimizers_fit_a_terminal_of_80_columns():
     names = [rule.__name__ for rule in RULES]
     runs = [run(name, seed, *[2.3026] * 10) for name in names for seed in range(3)]
-    assert max(map(len, str(Comparison("MNIST", 60000, 60, 2, runs)).splitlines())) <= 80
+    comparison = Comparison("synthetic digits (NOT MNIST)", 60000, 60, 2, runs)
+    assert max(map(len, str(comparison).splitlines())) <= 80
 
 
 def test_result_without_a_whole_epoch_still_prints():
