@@ -27,7 +27,7 @@ def compare(
     All optimizers train with the first seed, then all with the second, and so on: a computer that
     becomes slower does so for all of them.
 
-    A run whose loss is no longer a finite number ends as "diverged", one that raises an error as
+    A run whose loss or metrics are no longer finite ends as "diverged", one that raises an error as
     "failed" (unless all optimizers do), and the others go on. Ctrl-C ends the training, not the
     program: what was done until then is returned.
 
@@ -201,7 +201,7 @@ class _Recorder(Callback):
         wrong = [name for name, value in logs.items() if not math.isfinite(value)]
         if wrong and self.run.outcome != "diverged":
             self.run.outcome = "diverged"
-            self.run.detail = f"{wrong[-1]} is {logs[wrong[-1]]} after {self.step} steps"
+            self.run.detail = f"{wrong[0]} is {logs[wrong[0]]} after {self.step} steps"
             self.model.stop_training = True
         return bool(wrong)
 
