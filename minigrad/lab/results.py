@@ -177,8 +177,8 @@ class Comparison(Results):
         return f"after the last epoch, mean ± standard deviation\n{aligned(rows)}"
 
     def plot(self):
-        """Return the Figure of ``minigrad.plots.plot_comparison``."""
-        return plots.plot_comparison(self)
+        """Return the Figure of ``minigrad.plots.draw_comparison``."""
+        return plots.draw_comparison(self)
 
 
 class Sweep(Results):
@@ -224,8 +224,8 @@ class Sweep(Results):
         return "\n\n".join(filter(None, parts))
 
     def plot(self):
-        """Return the Figure of ``minigrad.plots.plot_sweep``."""
-        return plots.plot_sweep(self)
+        """Return the Figure of ``minigrad.plots.draw_sweep``."""
+        return plots.draw_sweep(self)
 
 
 def number(value):

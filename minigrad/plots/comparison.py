@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.plots._style import import_matplotlib, label, line_style, marker, new_figure
 
 
-def plot_comparison(comparison):
+def draw_comparison(comparison):
     """Draw how loss and metrics change by step, by epoch, and by seconds of training.
 
     A line is the mean over the seeds, in a band from the lowest to the highest. Of an optimizer
@@ -73,7 +73,7 @@ def _draw_runs(axes, runs, part, x_name, y_name, style):
         style = style | {"label": None}  # one entry in the legend
 
 
-def plot_sweep(sweep):
+def draw_sweep(sweep):
     """Draw the loss after the last epoch against the learning rate, a line for each optimizer.
 
     With several seeds a line is the mean, in a band from the lowest to the highest. Hollow markers

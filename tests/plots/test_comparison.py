@@ -65,7 +65,7 @@ def test_comparison_draws_the_mean_over_the_seeds_in_a_band():
 
 
 def test_comparison_names_its_data_axes_and_optimizers():
-    figure = plots.plot_comparison(comparison(run("Adam", 0, 2.0), run("SGD", 0, 3.0)))
+    figure = plots.draw_comparison(comparison(run("Adam", 0, 2.0), run("SGD", 0, 3.0)))
     assert figure.get_suptitle().startswith("made-up data")
     assert [[axes.get_ylabel() for axes in row] for row in grid(figure)] == [
         ["accuracy"] * 3, ["loss"] * 3,
