@@ -6,3 +6,4 @@ change no global state. A notebook shows a figure that stands last in a cell aft
 """
 
 from minigrad.plots._style import save as save
+from minigrad.plots.recording import draw_recording as draw_recording

@@ -291,11 +291,11 @@ def test_optimizers_share_no_state():
 
 
 def test_observers_see_a_step_before_and_after_it():
-    class Observer:
-        seen = []
+    seen = []
 
+    class Observer:
         def on_step_begin(self, gradients, states):
-            self.seen.append((gradients[w].copy(), w.data.copy(), states[w]["v"].copy()))
+            seen.append((gradients[w].copy(), w.data.copy(), states[w]["v"].copy()))
 
         on_step_end = on_step_begin
 
@@ -306,10 +306,10 @@ def test_observers_see_a_step_before_and_after_it():
     )  # fmt: skip
     momentum.observers.append(Observer())
     momentum.apply([4 * G], [w])
-    assert Observer.seen == []  # that was no step yet
+    assert seen == []  # that was no step yet
     momentum.apply([8 * G], [w])
     clipped = np.array([2.0, -2.0, 0.75])  # of 1.5 G
-    (g, before, v), (same_g, after, v_after) = Observer.seen
+    (g, before, v), (same_g, after, v_after) = seen
     np.testing.assert_array_equal([g, same_g], [clipped, clipped])
     np.testing.assert_array_equal([before, v], [np.ones(3), np.zeros(3)])
     np.testing.assert_allclose(v_after, -0.1 * clipped, rtol=1e-15)
