@@ -47,10 +47,12 @@ class Slot:
 
     @property
     def left(self):
+        """How far it reaches to the left of its x."""
         return self.box / 2
 
     @property
     def right(self):
+        """How far it reaches to the right."""
         texts = [] if self.is_line else _labels(self.vertex)
         return max(self.box / 2, *(PADDING + CHARACTER * len(text) for text in texts), 0)
 
@@ -80,6 +82,7 @@ def draw(vertices):
             "viewBox": f"0 0 {width:.0f} {height}",
             "width": f"{width:.0f}",
             "height": f"{height}",
+            "style": "max-width: 100%; height: auto",  # of a notebook's cell
             "font-family": "DejaVu Sans Mono, Menlo, Consolas, monospace",
             "font-size": f"{FONT_SIZE}",
         },

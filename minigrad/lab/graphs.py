@@ -189,10 +189,9 @@ def _compute_value(node, vertex):
     values = [origin.value for origin in vertex.inputs]
     known = all(value is not None for value in values)
     if vertex.value is None and known and vertex.rule is not None:
-        attributes, saved = dict(vars(node)), node.saved
+        saved = node.saved
         vertex.value = node.forward(*values)
-        vars(node).update(attributes)  # as if nothing had happened
-        node.save(*saved)
+        node.save(*saved)  # the very arrays whose changes the engine watches
 
 
 def _pass_gradient_on(node, vertex):
