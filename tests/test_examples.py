@@ -164,6 +164,69 @@ def test_train_by_hand_learns_the_spirals(tmp_path):
     assert float(last[-1]) > 0.95
 
 
+def run_surface(folder, *flags):
+    return run_python(EXAMPLES / "adam_on_a_surface.py", *flags, folder=folder)
+
+
+def test_adam_on_a_surface_prints_a_table_and_draws(tmp_path):
+    pytest.importorskip("matplotlib", reason='pip install "minigrad[examples]" draws pictures')
+    run = run_surface(tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "Bowl: f(x, y) = x² + y², from (-0.9, 0.5)" in run.stdout
+    rows = re.findall(r"^(\w+), lr [\d.]+ +60 .* (\S+)$", run.stdout, re.MULTILINE)
+    assert [name for name, _ in rows] == [
+        "SGD",
+        "momentum",
+        "Nesterov",
+        "Adagrad",
+        "RMSprop",
+        "Adam",
+    ]
+    assert all(float(value) < 0.01 for _, value in rows)
+    assert "Picture: adam_on_a_surface.png" in run.stdout
+    assert (tmp_path / "adam_on_a_surface.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_adam_on_a_surface_follows_its_flags(tmp_path):
+    pytest.importorskip("matplotlib", reason='pip install "minigrad[examples]" draws pictures')
+    chosen = ("--objective", "saddle", "--optimizers", "lion", "adam", "--steps", "7")
+    files = ("--output", "saddle.svg", "--animate", "saddle.gif")
+    run = run_surface(tmp_path, *chosen, "--learning-rate", "0.25", *files)
+    assert run.returncode == 0, run.stderr
+    assert re.search(r"^Lion, lr 0.25 +7 ", run.stdout, re.MULTILINE)
+    assert re.search(r"^Adam, lr 0.25 +7 ", run.stdout, re.MULTILINE)
+    assert b"<svg" in (tmp_path / "saddle.svg").read_bytes()
+    assert (tmp_path / "saddle.gif").read_bytes().startswith(b"GIF89a")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--optimizers", "adan"), "did you mean 'Adam'"),
+        (("--objective", "bowls"), "invalid choice: 'bowls'"),
+        (("--learning-rate", "-1"), "learning_rate"),
+        (("--steps", "0"), "expected at least 1, got 0"),
+        (("--output", "nowhere/picture.png"), "expected a folder that exists"),
+    ],
+)
+def test_adam_on_a_surface_explains_a_wrong_flag(tmp_path, flags, message):
+    run = run_surface(tmp_path, *flags)
+    assert run.returncode != 0
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_adam_on_a_surface_without_matplotlib_says_how_to_get_it(tmp_path):
+    (tmp_path / "matplotlib.py").write_text("raise ImportError('not installed')\n")
+    path = os.pathsep.join([str(tmp_path), str(Path(minigrad.__file__).parent.parent)])
+    script = EXAMPLES / "adam_on_a_surface.py"
+    run = run_python(script, folder=tmp_path, PYTHONPATH=path)
+    assert run.returncode != 0
+    assert "Adam, lr 0.1" in run.stdout
+    assert 'pip install "minigrad[examples]"' in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_example_in_the_readme_runs(tmp_path):
     if not README.exists():
         pytest.skip("the README is not here")

@@ -4,3 +4,9 @@ from minigrad.lab.explanation import explain as explain
 from minigrad.lab.graphs import Graph as Graph
 from minigrad.lab.microscope import Microscope as Microscope
 from minigrad.lab.recorder import Recorder as Recorder
+from minigrad.lab.surfaces import RULES as RULES
+from minigrad.lab.surfaces import SURFACES as SURFACES
+from minigrad.lab.surfaces import Descent as Descent
+from minigrad.lab.surfaces import Surface as Surface
+from minigrad.lab.surfaces import descend as descend
+from minigrad.lab.surfaces import race as race

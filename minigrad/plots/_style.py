@@ -12,11 +12,12 @@ from minigrad.utils.files import replacing
 # its yellow, which is too pale for a line on white.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, AMBER, BLACK = "#56B4E9", "#E69F00", "#000000"
-COLORS = (BLUE, ORANGE, GREEN, PURPLE, BLACK, AMBER, SKY)
+COLORS = (BLUE, ORANGE, GREEN, PURPLE, AMBER, BLACK, SKY)
 
-# The second channel, for prints in grey. Their numbers are chosen so that a colour comes with
-# another stroke and another marker each time it comes round.
-LINE_STYLES = ("-", "--", "-.", ":")
+# The second channel, for prints in grey. There is one less than colours, so that a colour comes
+# with another stroke and another marker each time it comes round.
+DASH_DOT_DOT, LONG_DASH = (0, (5, 1.5, 1, 1.5, 1, 1.5)), (0, (9, 2))
+LINE_STYLES = ("-", "--", "-.", ":", DASH_DOT_DOT, LONG_DASH)
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 PIP_COMMAND = 'pip install "minigrad[examples]"'
