@@ -82,7 +82,6 @@ def draw(vertices):
             "viewBox": f"0 0 {width:.0f} {height}",
             "width": f"{width:.0f}",
             "height": f"{height}",
-            "style": "max-width: 100%; height: auto",  # of a notebook's cell
             "font-family": "DejaVu Sans Mono, Menlo, Consolas, monospace",
             "font-size": f"{FONT_SIZE}",
         },
