@@ -1,0 +1,15 @@
+"""The documentation's pages: their code runs, and what they show of the source is there."""
+
+import ast
+import re
+
+import pytest
+from pathlib import Path
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_prints_what_it_says(run_page, page):
+    run_page(page)
