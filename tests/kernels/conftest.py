@@ -213,7 +213,7 @@ DROPOUTS = [
 ]
 add_cases("dropout", elementwise, DROPOUTS, out=("y",))
 add_cases("relu_backward", elementwise, LENGTHS, out=("gx",))
-add_cases("erf", elementwise, LENGTHS, out=("y",))
+add_cases("exp tanh sigmoid erf", elementwise, LENGTHS, out=("y",))
 
 
 # --- softmax and cross-entropy: N, K -------------------------------------------------------------
