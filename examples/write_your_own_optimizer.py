@@ -99,7 +99,9 @@ def main():
     print("AdaBelief's steps are those of its formulas")
     for rule in (Adam, AdaBelief):
         arrival, x, y = descend(rule, learning_rate=0.01)
-        print(f"{rule.__name__:10s} below 0.001 after {arrival} steps, at the end ({x:.3f}, {y:.3f})")
+        print(
+            f"{rule.__name__:10s} below 0.001 after {arrival} steps, at the end ({x:.3f}, {y:.3f})"
+        )
 
 
 if __name__ == "__main__":

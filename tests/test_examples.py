@@ -176,7 +176,9 @@ def test_write_your_own_layer_checks_it_and_reads_dark_digits(tmp_path):
     run = run_python(EXAMPLES / "write_your_own_layer.py", folder=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "the gradients of LayerNormalization are right" in run.stdout
-    dark = dict(re.findall(r"^(with\S*) it +contrast 0.1 +accuracy (\S+)$", run.stdout, re.MULTILINE))
+    dark = dict(
+        re.findall(r"^(with\S*) it +contrast 0.1 +accuracy (\S+)$", run.stdout, re.MULTILINE)
+    )
     assert float(dark["with"]) > 0.7 > 0.5 > float(dark["without"])
 
 

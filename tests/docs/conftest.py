@@ -1,6 +1,7 @@
 """Run the code of the documentation's pages."""
 
 import doctest
+import functools
 import re
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def run_page():
                 assert not failed, "".join(report)
         return names
 
-    return run
+    return functools.cache(run)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,9 @@
 """The documentation's pages: their code runs, and what they show of the source is there."""
 
-import ast
-import re
+
+from pathlib import Path
 
 import pytest
-from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
