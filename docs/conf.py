@@ -14,6 +14,8 @@ extensions = [
 ]
 html_theme = "furo"
 html_title = "minigrad"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 
 myst_heading_anchors = 3  # so that pages can link to each other's sections
 default_role = "code"  # a word in single backticks, as the docstrings write names
