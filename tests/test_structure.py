@@ -36,7 +36,7 @@ MAY_IMPORT["layers"] = set(MAY_IMPORT) - {"testing", "optimizers", "losses", "me
 MAY_IMPORT["callbacks"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["models"] = set(MAY_IMPORT) - {"testing"}
 
-LINE_CEILING = 4000
+LINE_CEILING = 5000
 COUNTED = ["core.py", "ops", "kernels", "layers", "optimizers", "models.py"]
 
 OPTIONAL_LIBRARIES = {"certifi", "h5py", "matplotlib"}

@@ -420,13 +420,13 @@ def conv2d_pool_backward_kernel(
     )
     check_bias("conv2d_pool_backward_kernel", gb, g.F)
     check_winner("conv2d_pool_backward_kernel", winner, <Py_ssize_t*>gy.shape)
-    if x.size == 0 or gy.size == 0 or gw.size == 0:
+    if gy.size == 0:
         gw[...] = 0
         gb[...] = 0
     else:
         c.winner = <unsigned char*>&winner[0, 0, 0, 0]
         backward_kernel(
-            g, c, &x[0, 0, 0, 0], &gy[0, 0, 0, 0], &gw[0, 0, 0, 0], &gb[0], threads
+            g, c, first(x), &gy[0, 0, 0, 0], <floating*>first(gw), &gb[0], threads
         )
 
 

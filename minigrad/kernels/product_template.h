@@ -193,7 +193,8 @@ TARGET INLINE void NAME(pool_window)(const Conv *c, const FLOAT *map, FLOAT *y,
     }
     for (int cell = 0; cell < c->pool_height * c->pool_width; cell++, map += c->F) {
         for (int f = 0; f < width; f++) {
-            const int larger = !(map[f] <= best[f]); /* so that a NaN wins, as in NumPy */
+            /* The first NaN wins, as in NumPy. */
+            const int larger = (map[f] > best[f]) | ((map[f] != map[f]) & (best[f] == best[f]));
             which[f] = larger ? cell : which[f];
             best[f] = larger ? map[f] : best[f];
         }

@@ -127,7 +127,7 @@ def conv2d_pool_forward(
         dilation_height, dilation_width, groups, threads,
     )  # fmt: skip
     windows = convolved.reshape(N, PH, pool_height, PW, pool_width, F)
-    windows = windows.transpose(0, 1, 3, 2, 4, 5).reshape(N, PH, PW, -1, F)
+    windows = windows.transpose(0, 1, 3, 2, 4, 5).reshape(N, PH, PW, pool_height * pool_width, F)
     winner[...] = windows.argmax(axis=3)
     y[...] = windows.max(axis=3)
     if relu:
