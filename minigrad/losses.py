@@ -85,7 +85,8 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
         hint = "; integer labels need sparse_categorical_crossentropy"
         raise _shape_error(name, y_true, y_pred, hint if y_true.ndim < y_pred.ndim else "")
     y_true = _smooth(name, y_true, label_smoothing, y_true.shape[axis])
-    y_true, y_pred = np.moveaxis(y_true, axis, -1), _move_axis_last(y_pred, axis)
+    if axis not in (-1, y_true.ndim - 1):
+        y_true, y_pred = np.moveaxis(y_true, axis, -1), _move_axis_last(y_pred, axis)
     return _softmax_losses(y_true, y_pred, from_logits)
 
 
@@ -333,13 +334,14 @@ class Loss:
             losses = losses * weight
         if self.reduction in ("none", None):
             return losses
-        total = ops.sum(losses)
         if self.reduction == "sum":
-            return total
+            return ops.sum(losses)
+        if sample_weight is None and counted is None and losses.size:
+            return ops.mean(losses)
         counts = np.ones(losses.shape) if counted is None else counted.reshape(losses.shape)
         if self.reduction == "mean_with_sample_weight":
             counts = counts * weight
-        return total / (float(counts.sum()) or 1.0)  # without any loss, the mean is 0
+        return ops.sum(losses) / (float(counts.sum()) or 1.0)  # without any loss, the mean is 0
 
 
 class Cast(Function):

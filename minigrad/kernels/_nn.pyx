@@ -21,8 +21,9 @@ ctypedef void* Output
 cdef extern from "nn.h" nogil:
     ctypedef struct Elements:
         Py_ssize_t size
-        Input x, gy
-        Output y
+        Input x, y
+        Output z
+        double alpha
         uint64_t key
         uint32_t last_kept
         double scale
@@ -33,8 +34,8 @@ cdef extern from "nn.h" nogil:
         Output losses, p, gz
 
     uint64_t mix64(uint64_t key)
-    Choice dropout_task, relu_backward_task, exp_task, tanh_task, sigmoid_task, erf_task
-    Choice cross_entropy_forward_task, cross_entropy_backward_task
+    Task function_task(const char* name, size_t item)
+    Choice dropout_task, cross_entropy_forward_task, cross_entropy_backward_task
 
 
 cdef int check_length(str kernel, str name, Py_ssize_t length, Py_ssize_t expected) except -1:
@@ -61,71 +62,33 @@ def dropout(
         y[:] = 0
         return
     cdef Elements e
-    e.size, e.x, e.y = x.shape[0], &x[0], &y[0]
+    e.size, e.x, e.z = x.shape[0], &x[0], &y[0]
     e.key, e.last_kept, e.scale = mix64(seed), <uint32_t> (kept - 1), 1 / (1 - rate)
     run_chunks(dropout_task(sizeof(floating)), &e, e.size, threads)
 
 
-def relu_backward(
-    const floating[::1] y,   # IN (size,), what relu returned
-    const floating[::1] gy,  # IN (size,)
-    floating[::1] gx,        # OUT (size,), may be gy
+def elementwise(
+    str function,
+    const floating[::1] x,  # IN (size,)
+    const floating[::1] y,  # IN (size,), or None
+    floating[::1] z,        # OUT (size,), may be x or y
+    double alpha,
     int threads,
 ):
-    """Let the gradient through where relu did: gx = gy where y > 0, 0 elsewhere."""
-    check_length("relu_backward", "gy", gy.shape[0], y.shape[0])
-    check_length("relu_backward", "gx", gx.shape[0], y.shape[0])
-    cdef Elements e
-    if y.shape[0] > 0:
-        e.size, e.x, e.gy, e.y = y.shape[0], &y[0], &gy[0], &gx[0]
-        run_chunks(relu_backward_task(sizeof(floating)), &e, e.size, threads)
+    """Compute z = function(x) or z = function(x, y), one of the FUNCTIONS in nn.h.
 
-
-cdef int apply(
-    str kernel, Task task, const floating[::1] x, floating[::1] y, int threads
-) except -1:
-    """Run a task that needs no more than x and y."""
-    check_length(kernel, "y", y.shape[0], x.shape[0])
+    Some have a constant, alpha.
+    """
+    check_length(function, "z", z.shape[0], x.shape[0])
+    check_length(function, "y", x.shape[0] if y is None else y.shape[0], x.shape[0])
+    cdef Task task = function_task(function.encode(), sizeof(floating))
+    if task is NULL:
+        raise ValueError(f"elementwise: expected one of the FUNCTIONS in nn.h, got {function!r}")
     cdef Elements e
     if x.shape[0] > 0:
-        e.size, e.x, e.gy, e.y = x.shape[0], &x[0], &x[0], &y[0]
+        e.size, e.x, e.z, e.alpha = x.shape[0], &x[0], &z[0], alpha
+        e.y = e.x if y is None else &y[0]
         run_chunks(task, &e, e.size, threads)
-
-
-def exp(
-    const floating[::1] x,  # IN (size,)
-    floating[::1] y,        # OUT (size,), may be x
-    int threads,
-):
-    """Compute the exponential function, y = e**x."""
-    apply("exp", exp_task(sizeof(floating)), x, y, threads)
-
-
-def tanh(
-    const floating[::1] x,  # IN (size,)
-    floating[::1] y,        # OUT (size,), may be x
-    int threads,
-):
-    """Compute the hyperbolic tangent, y = (e**x - e**-x) / (e**x + e**-x)."""
-    apply("tanh", tanh_task(sizeof(floating)), x, y, threads)
-
-
-def sigmoid(
-    const floating[::1] x,  # IN (size,)
-    floating[::1] y,        # OUT (size,), may be x
-    int threads,
-):
-    """Compute the logistic function, y = 1 / (1 + e**-x)."""
-    apply("sigmoid", sigmoid_task(sizeof(floating)), x, y, threads)
-
-
-def erf(
-    const floating[::1] x,  # IN (size,)
-    floating[::1] y,        # OUT (size,), may be x
-    int threads,
-):
-    """Compute the error function, y = 2 / sqrt(pi) * integral of exp(-t**2) from 0 to x."""
-    apply("erf", erf_task(sizeof(floating)), x, y, threads)
 
 
 cdef int check_rows(

@@ -1,35 +1,27 @@
 /* The loops of _nn.pyx, for one FLOAT type and instruction set (levels.h). */
 
-/* y = value, an expression in x, or for a gradient in x and gy, for the elements of one chunk. Both
-   are read in any case (for functions gy is x), since a read on condition would not vectorise.
+/* LOGISTIC(CUBIC(x)) approximates NORMAL(x). */
+#define CUBIC(x) ((FLOAT)1.5957691216057308 * ((x) + (FLOAT)0.044715 * (x) * (x) * (x)))
+#define CUBIC_SLOPE(x) ((FLOAT)1.5957691216057308 * (1 + (FLOAT)0.134145 * (x) * (x)))
+
+/* The loop of one of the FUNCTIONS (nn.h), over one chunk of elements. Both x and y are read in any
+   case, since a read on condition would not vectorise; gcc leaves out the one that is not used.
    ivdep: nothing that one element writes is read by the next one. */
-#define EACH_ELEMENT(name, value)                                                                  \
+#define EACH_ELEMENT(name, first, second, value)                                                   \
     TARGET static inline void NAME(name)(void *arguments, ptrdiff_t index, int worker)             \
     {                                                                                              \
         const Elements *e = arguments;                                                             \
-        const ptrdiff_t first = index * CHUNK, last = chunk_end(e->size, index);                   \
-        const FLOAT *xs = e->x, *gys = e->gy;                                                      \
-        FLOAT *y = e->y;                                                                           \
-        _Pragma("GCC ivdep") for (ptrdiff_t i = first; i < last; i++) {                            \
-            const FLOAT x = xs[i], gy = gys[i];                                                    \
-            y[i] = value;                                                                          \
+        const ptrdiff_t last = chunk_end(e->size, index);                                          \
+        const FLOAT *xs = e->x, *ys = e->y, alpha = (FLOAT)e->alpha;                               \
+        FLOAT *zs = e->z;                                                                          \
+        _Pragma("GCC ivdep") for (ptrdiff_t i = index * CHUNK; i < last; i++) {                    \
+            const FLOAT first = xs[i], second = ys[i];                                             \
+            zs[i] = value;                                                                         \
         }                                                                                          \
     }
+FUNCTIONS(EACH_ELEMENT)
 
-/* 1 / (1 + exp(-x)), or exp(x) / (1 + exp(x)) where the former would overflow */
-TARGET static inline FLOAT NAME(logistic)(FLOAT x)
-{
-    const FLOAT e = EXP(x < 0 ? x : -x);
-    return (x < 0 ? e : 1) / (1 + e);
-}
-
-EACH_ELEMENT(exp, EXP(x))
-EACH_ELEMENT(tanh, TANH(x))
-EACH_ELEMENT(sigmoid, NAME(logistic)(x))
-EACH_ELEMENT(erf, ERF(x))
-EACH_ELEMENT(relu_backward, x > 0 ? gy : 0)
-
-/* y = scale x where the hash of (key, i) is kept, else 0 */
+/* z = scale x where the hash of (key, i) is kept, else 0 */
 TARGET static inline void NAME(dropout)(void *arguments, ptrdiff_t index, int worker)
 {
     const Elements *e = arguments;
@@ -40,13 +32,13 @@ TARGET static inline void NAME(dropout)(void *arguments, ptrdiff_t index, int wo
         const uint64_t key = mix64(e->key + (uint64_t)(begin / BLOCK));
         const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
         const FLOAT *x = (const FLOAT *)e->x + begin;
-        FLOAT *y = (FLOAT *)e->y + begin;
+        FLOAT *z = (FLOAT *)e->z + begin;
         const int length = last - begin < BLOCK ? (int)(last - begin) : BLOCK;
 #pragma GCC ivdep
         for (int i = 0; i < length; i++) {
             const uint32_t bits = mix32(mix32((uint32_t)i ^ low) ^ high);
             const FLOAT value = x[i];
-            y[i] = (bits <= last_kept ? value : 0) * scale;
+            z[i] = (bits <= last_kept ? value : 0) * scale;
         }
     }
 }

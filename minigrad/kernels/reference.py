@@ -261,30 +261,68 @@ def dropout(x, y, rate, seed, threads):
     y[...] = np.where(kept, x, 0) * (1 / (1 - rate) if rate < 1 else 0.0)
 
 
-def relu_backward(y, gy, gx, threads):
-    """Compute gx = gy where y > 0, else 0."""
-    gx[...] = np.where(y > 0, gy, 0)
-
-
-def exp(x, y, threads):
-    """Compute the exponential function, y = e**x."""
-    np.exp(x, out=y)
-
-
-def tanh(x, y, threads):
-    """Compute the hyperbolic tangent, y = (e**x - e**-x) / (e**x + e**-x)."""
-    np.tanh(x, out=y)
-
-
-def sigmoid(x, y, threads):
-    """Compute the logistic function, y = 1 / (1 + e**-x)."""
+def _sigmoid(x):
     e = np.exp(-np.abs(x))  # cannot overflow
-    y[...] = np.where(x >= 0, 1, e) / (1 + e)
+    return np.where(x >= 0, 1, e) / (1 + e)
 
 
-def erf(x, y, threads):
-    """Compute y = the error function of x."""
-    y[...] = [math.erf(value) for value in x]
+def _normal(x):
+    """Return the probability that a normal variable is at most x."""
+    return (1 + np.vectorize(math.erf, otypes=[x.dtype])(x * 0.5**0.5)) / 2
+
+
+def _cubic(x):
+    """Return what makes _sigmoid(_cubic(x)) an approximation of _normal(x)."""
+    return (8 / math.pi) ** 0.5 * (x + 0.044715 * x**3)
+
+
+def _cubic_slope(x):
+    return (8 / math.pi) ** 0.5 * (1 + 3 * 0.044715 * x**2)
+
+
+FUNCTIONS = {
+    "add": lambda x, y, alpha: x + y,
+    "sub": lambda x, y, alpha: x - y,
+    "mul": lambda x, y, alpha: x * y,
+    "div": lambda x, y, alpha: x / y,
+    "add_scalar": lambda x, _, alpha: x + alpha,
+    "sub_from_scalar": lambda x, _, alpha: alpha - x,
+    "mul_scalar": lambda x, _, alpha: x * alpha,
+    "div_scalar": lambda x, _, alpha: x / alpha,
+    "scalar_div": lambda x, _, alpha: alpha / x,
+    "exp": lambda x, _, alpha: np.exp(x),
+    "sqrt_backward": lambda y, gy, alpha: gy / (2 * y),
+    "relu": lambda x, _, alpha: np.maximum(x, 0),
+    "relu_backward": lambda y, gy, alpha: np.where(y > 0, gy, 0),
+    "leaky_relu": lambda x, _, alpha: np.where(x >= 0, x, alpha * x),
+    "leaky_relu_backward": lambda x, gy, alpha: np.where(x >= 0, gy, alpha * gy),
+    "elu": lambda x, _, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    "elu_backward": lambda x, gy, alpha: gy * np.where(x > 0, 1, alpha * np.exp(np.minimum(x, 0))),
+    "tanh": lambda x, _, alpha: np.tanh(x),
+    "tanh_backward": lambda y, gy, alpha: gy * (1 - y * y),
+    "sigmoid": lambda x, _, alpha: _sigmoid(x),
+    "sigmoid_backward": lambda y, gy, alpha: gy * y * (1 - y),
+    "silu": lambda x, _, alpha: x * _sigmoid(x),
+    "silu_backward": lambda x, gy, alpha: gy * _sigmoid(x) * (1 + x * _sigmoid(-x)),
+    "softplus": lambda x, _, alpha: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+    "softplus_backward": lambda x, gy, alpha: gy * _sigmoid(x),
+    "gelu": lambda x, _, alpha: x * _normal(x),
+    "gelu_backward": lambda x, gy, alpha: (
+        gy * (_normal(x) + x * np.exp(x * x / -2) / (2 * math.pi) ** 0.5)
+    ),
+    "gelu_tanh": lambda x, _, alpha: x * _sigmoid(_cubic(x)),
+    "gelu_tanh_backward": lambda x, gy, alpha: (
+        gy * _sigmoid(_cubic(x)) * (1 + x * _cubic_slope(x) * _sigmoid(-_cubic(x)))
+    ),
+}
+
+
+def elementwise(function, x, y, z, alpha, threads):
+    """Compute z = function(x) or z = function(x, y), one of the FUNCTIONS.
+
+    Some have a constant, alpha.
+    """
+    z[...] = FUNCTIONS[function](x, y, alpha)
 
 
 def softmax_cross_entropy_forward(logits, targets, losses, probabilities, threads):

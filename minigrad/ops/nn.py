@@ -19,16 +19,17 @@ def promote(*arrays):
     return [contiguous(array.astype(dtype, copy=False)) for array in arrays]
 
 
+def elementwise(function, x, y=None, alpha=0.0):
+    """A new array, one of the kernel's functions of ``x``, or of ``x`` and ``y``."""
+    z = np.empty(x.shape, x.dtype)
+    x, y = contiguous(x).reshape(-1), None if y is None else contiguous(y).reshape(-1)
+    kernels.elementwise(function, x, y, z.reshape(-1), alpha, kernels.get_num_threads())
+    return z
+
+
 def relu_backward(y, gy):
     """``gy`` where ``y > 0``, else 0, in a new array."""
-    gx = np.empty(y.shape, y.dtype)
-    kernels.relu_backward(
-        contiguous(y).reshape(-1),
-        contiguous(gy).reshape(-1),
-        gx.reshape(-1),
-        kernels.get_num_threads(),
-    )
-    return gx
+    return elementwise("relu_backward", y, gy)
 
 
 def sum_rows(x):
@@ -41,170 +42,71 @@ def sum_rows(x):
 # --- activations ---------------------------------------------------------------------------------
 
 
-class ReLU(Function):
+class Elementwise(Function):
+    """One of the kernel's functions; the gradient is that of the name with ``_backward``."""
+
+    from_result = ("relu", "sigmoid", "tanh")  # the gradients of these take y instead of x
+
+    def __init__(self, name, alpha=0.0):
+        self.name = name
+        self.alpha = alpha
+
     def forward(self, x):
-        y = np.maximum(x, 0)
-        self.save(y)
+        y = elementwise(self.name, x, None, self.alpha)
+        self.save(y if self.name in self.from_result else x)
         return y
 
     def backward(self, gy):
-        (y,) = self.saved
-        return relu_backward(y, gy)
+        (saved,) = self.saved
+        return elementwise(f"{self.name}_backward", saved, gy, self.alpha)
 
 
 def relu(x):
     """``max(x, 0)``; its derivative at 0 is taken to be 0."""
-    return ReLU()(x)
-
-
-class LeakyReLU(Function):
-    def __init__(self, negative_slope):
-        self.negative_slope = float(negative_slope)  # np.float64 would widen float32
-
-    def forward(self, x):
-        self.save(x)
-        return np.where(x >= 0, x, self.negative_slope * x)
-
-    def backward(self, gy):
-        (x,) = self.saved
-        return np.where(x >= 0, gy, self.negative_slope * gy)
+    return Elementwise("relu")(x)
 
 
 def leaky_relu(x, negative_slope=0.2):
     """``x`` where ``x >= 0``, else ``negative_slope * x``."""
-    return LeakyReLU(negative_slope)(x)
-
-
-class ELU(Function):
-    def __init__(self, alpha, scale):
-        self.alpha = float(alpha)
-        self.scale = scale
-
-    def forward(self, x):
-        self.save(x)
-        return self.scale * np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
-
-    def backward(self, gy):
-        (x,) = self.saved
-        return gy * self.scale * np.where(x > 0, 1, self.alpha * np.exp(np.minimum(x, 0)))
+    return Elementwise("leaky_relu", negative_slope)(x)
 
 
 def elu(x, alpha=1.0):
     """``x`` where ``x > 0``, else ``alpha * (e**x - 1)`` (Clevert et al., 2015)."""
-    return ELU(alpha, 1.0)(x)
+    return Elementwise("elu", alpha)(x)
 
 
 def selu(x):
     """``scale * elu(x, alpha)``, which keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
-    return ELU(1.6732632423543772, 1.0507009873554805)(x)
-
-
-class GELU(Function):
-    """``x * P(X <= x)``, X normal; the derivative adds ``x`` times the normal density."""
-
-    def forward(self, x):
-        cumulative = np.empty(x.shape, x.dtype)
-        z = contiguous(x * x.dtype.type(np.sqrt(0.5)))
-        kernels.erf(z.reshape(-1), cumulative.reshape(-1), kernels.get_num_threads())
-        cumulative = (1 + cumulative) / 2
-        self.save(x, cumulative)
-        return x * cumulative
-
-    def backward(self, gy):
-        x, cumulative = self.saved
-        density = np.exp(x * x / -2) * x.dtype.type(1 / np.sqrt(2 * np.pi))
-        return gy * (cumulative + x * density)
-
-
-class GELUTanh(Function):
-    slope = float(np.sqrt(2 / np.pi))
-    cubic = 0.044715
-
-    def forward(self, x):
-        t = np.tanh(self.slope * (x + self.cubic * x * x * x))
-        self.save(x, t)
-        return x * (1 + t) / 2
-
-    def backward(self, gy):
-        x, t = self.saved
-        dt = (1 - t * t) * self.slope * (1 + 3 * self.cubic * x * x)
-        return gy * (1 + t + x * dt) / 2
+    return elu(x, 1.6732632423543772) * 1.0507009873554805
 
 
 def gelu(x, approximate=False):
     """``x / 2 * (1 + erf(x / sqrt(2)))``, or its tanh approximation (Hendrycks, Gimpel, 2016)."""
-    return GELUTanh()(x) if approximate else GELU()(x)
-
-
-def _sigmoid(x):
-    e = np.exp(-np.abs(x))  # cannot overflow
-    return np.where(x >= 0, 1, e) / (1 + e)
-
-
-class SiLU(Function):
-    def forward(self, x):
-        s = _sigmoid(x)
-        self.save(x, s)
-        return x * s
-
-    def backward(self, gy):
-        x, s = self.saved
-        return gy * s * (1 + x * (1 - s))
+    return Elementwise("gelu_tanh" if approximate else "gelu")(x)
 
 
 def silu(x):
     """``x * sigmoid(x)``, also called swish (Elfwing et al., 2017)."""
-    return SiLU()(x)
-
-
-class Softplus(Function):
-    def forward(self, x):
-        self.save(x)
-        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-    def backward(self, gy):
-        (x,) = self.saved
-        return gy * _sigmoid(x)
+    return Elementwise("silu")(x)
 
 
 def softplus(x):
     """``log(1 + e**x)``, without overflow."""
-    return Softplus()(x)
-
-
-class Sigmoid(Function):
-    def forward(self, x):
-        y = _sigmoid(x)
-        self.save(y)
-        return y
-
-    def backward(self, gy):
-        (y,) = self.saved
-        return gy * y * (1 - y)
+    return Elementwise("softplus")(x)
 
 
 def sigmoid(x):
     """``1 / (1 + e**-x)``; the result remembers ``x`` as its ``.logits``."""
     x = as_tensor(x)
-    y = Sigmoid()(x)
+    y = Elementwise("sigmoid")(x)
     y.activation, y.logits = "sigmoid", x
     return y
 
 
-class Tanh(Function):
-    def forward(self, x):
-        y = np.tanh(x)
-        self.save(y)
-        return y
-
-    def backward(self, gy):
-        (y,) = self.saved
-        return gy * (1 - y * y)
-
-
 def tanh(x):
     """The hyperbolic tangent."""
-    return Tanh()(x)
+    return Elementwise("tanh")(x)
 
 
 class Softmax(Function):
@@ -509,7 +411,7 @@ class SigmoidCrossEntropy(Function):
 
     def backward(self, gy):
         (x,) = self.saved
-        return gy * (_sigmoid(x) - self.targets)
+        return gy * (elementwise("sigmoid", x) - self.targets)
 
 
 def sigmoid_cross_entropy(logits, targets):
