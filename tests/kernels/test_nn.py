@@ -106,7 +106,7 @@ def test_dropout_refuses_a_rate_that_is_no_probability(compiled, rate):
 
 def test_elementwise_refuses_a_function_that_it_does_not_know(compiled):
     z = np.ones(3)
-    with pytest.raises(ValueError, match="elementwise: expected one of the FUNCTIONS .* 'sinh'"):
+    with pytest.raises(ValueError, match=r"elementwise: expected one of the FUNCTIONS .* 'sinh'"):
         compiled["elementwise"]("sinh", z, None, z, 0.0, 1)
 
 
@@ -154,8 +154,9 @@ ROUNDED = {
     "gelu": lambda x: x * normal(x),
     "gelu_backward": lambda x: normal(x) + x * density(x),
     "gelu_tanh": lambda x: x * logistic(cubic(x)),
-    "gelu_tanh_backward": lambda x: logistic(cubic(x))
-    * (1 + x * cubic_slope(x) * logistic(-cubic(x))),
+    "gelu_tanh_backward": lambda x: (
+        logistic(cubic(x)) * (1 + x * cubic_slope(x) * logistic(-cubic(x)))
+    ),
     "silu_backward": lambda x: logistic(x) * (1 + x * logistic(-x)),
 }
 
