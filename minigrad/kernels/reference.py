@@ -144,9 +144,7 @@ def conv2d_pool_backward_kernel(
     cells = np.arange(pool_height * pool_width)[:, None]
     windows = np.where(winner[:, :, :, None] == cells, gy[:, :, :, None], 0)
     windows = windows.reshape(N, PH, PW, pool_height, pool_width, F)
-    unpooled = windows.transpose(0, 1, 3, 2, 4, 5).reshape(
-        N, PH * pool_height, PW * pool_width, F
-    )
+    unpooled = windows.transpose(0, 1, 3, 2, 4, 5).reshape(N, PH * pool_height, PW * pool_width, F)
     conv2d_backward_kernel(
         x, unpooled, gw, stride_height, stride_width, pad_top, pad_left, dilation_height,
         dilation_width, groups, threads,
