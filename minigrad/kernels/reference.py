@@ -411,7 +411,7 @@ def nadam_step(w, g, m, v, alpha_m, alpha_g, correction, beta_1, beta_2, epsilon
 
 
 def adamax_step(w, g, m, u, alpha, beta_1, beta_2, epsilon, threads):
-    """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, |g|); w -= alpha m / (u+epsilon)."""
+    """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, abs(g)); w -= alpha m/(u+epsilon)."""
     _check_lengths("adamax_step", w, (g, m, u))
     m += (g - m) * (1 - beta_1)
     np.maximum(beta_2 * u, np.abs(g), out=u)
