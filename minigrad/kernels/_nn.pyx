@@ -11,7 +11,7 @@ One round is not enough: blocks whose keys share their upper bits would repeat e
 """
 
 from cython cimport floating
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from minigrad.kernels._parallel cimport CHUNK, Choice, Task, run_chunks, run_tasks, team_size
 
@@ -30,6 +30,7 @@ cdef extern from "nn.h" nogil:
 
     ctypedef struct CrossEntropy:
         Py_ssize_t N, K, rows
+        const int64_t* labels
         Input z, t, gy
         Output losses, p, gz
 
@@ -100,18 +101,41 @@ cdef int check_rows(
         )
 
 
-cdef void run_rows(
-    Task task, CrossEntropy* c, Py_ssize_t N, Py_ssize_t K, int threads
-) noexcept:
-    """Run a task on all rows, about CHUNK elements at a time."""
-    c.N, c.K, c.rows = N, K, max(1, CHUNK // K)
-    with nogil:
-        run_tasks(task, c, (N + c.rows - 1) // c.rows, team_size(N * K, threads))
+cdef CrossEntropy describe(
+    str kernel, const floating[:, ::1] z, const floating[:, ::1] t, const int64_t[::1] labels,
+    const floating[:, ::1] p,
+) except *:
+    """Collect logits or their gradients, targets and probabilities; ValueError unless they fit."""
+    cdef CrossEntropy c
+    c.N, c.K = z.shape[0], z.shape[1]
+    c.rows = max(1, CHUNK // max(1, c.K))  # about CHUNK elements in a task
+    check_rows(kernel, "probabilities", p.shape, c.N, c.K)
+    if (labels is None) == (t is None):
+        raise ValueError(f"{kernel}: expected either targets or labels")
+    if labels is None:
+        check_rows(kernel, "targets", t.shape, c.N, c.K)
+    else:
+        check_length(kernel, "labels", labels.shape[0], c.N)
+        for n in range(c.N):
+            if not 0 <= labels[n] < c.K:
+                raise ValueError(f"{kernel}: expected labels from 0 to {c.K - 1}, got {labels[n]}")
+    if c.N * c.K > 0:
+        c.z, c.p = &z[0, 0], <void*>&p[0, 0]
+        c.t = c.p if t is None else &t[0, 0]
+        c.labels = NULL if labels is None else &labels[0]
+    return c
+
+
+cdef void run(Task task, CrossEntropy* c, int threads) noexcept:
+    if c.N * c.K > 0:
+        with nogil:
+            run_tasks(task, c, (c.N + c.rows - 1) // c.rows, team_size(c.N * c.K, threads))
 
 
 def softmax_cross_entropy_forward(
     const floating[:, ::1] logits,     # IN (N, K)
-    const floating[:, ::1] targets,    # IN (N, K), probabilities
+    const floating[:, ::1] targets,    # IN (N, K), probabilities, or None
+    const int64_t[::1] labels,         # IN (N,), instead of targets, or None
     floating[::1] losses,              # OUT (N,)
     floating[:, ::1] probabilities,    # OUT (N, K)
     int threads,
@@ -119,35 +143,28 @@ def softmax_cross_entropy_forward(
     """Compute p = softmax(logits) and losses = -sum over k of targets * log p, row by row.
 
     With m the largest logit of a row, log p = logits - m - log sum exp(logits - m): no exp
-    overflows. The targets of a row need not sum to 1.
+    overflows. The targets of a row need not sum to 1; a label is a target of 1, the others 0.
     """
-    cdef Py_ssize_t N = logits.shape[0], K = logits.shape[1]
-    check_rows("softmax_cross_entropy_forward", "targets", targets.shape, N, K)
-    check_rows("softmax_cross_entropy_forward", "probabilities", probabilities.shape, N, K)
-    check_length("softmax_cross_entropy_forward", "losses", losses.shape[0], N)
-    if K == 0:
+    cdef CrossEntropy c = describe("softmax_cross_entropy_forward", logits, targets, labels,
+                                   probabilities)
+    check_length("softmax_cross_entropy_forward", "losses", losses.shape[0], c.N)
+    if c.K == 0:
         raise ValueError("softmax_cross_entropy_forward: expected at least one class, got 0")
-    if N == 0:
-        return
-    cdef CrossEntropy c
-    c.z, c.t, c.p, c.losses = &logits[0, 0], &targets[0, 0], &probabilities[0, 0], &losses[0]
-    run_rows(cross_entropy_forward_task(sizeof(floating)), &c, N, K, threads)
+    c.losses = &losses[0] if c.N > 0 else NULL
+    run(cross_entropy_forward_task(sizeof(floating)), &c, threads)
 
 
 def softmax_cross_entropy_backward(
     const floating[:, ::1] probabilities,  # IN (N, K), softmax of the logits
-    const floating[:, ::1] targets,        # IN (N, K)
+    const floating[:, ::1] targets,        # IN (N, K), or None
+    const int64_t[::1] labels,             # IN (N,), or None
     const floating[::1] gy,                # IN (N,), gradients of the losses
     floating[:, ::1] gz,                   # OUT (N, K), gradients of the logits
     int threads,
 ):
     """Compute gz = gy * (p * sum of the row's targets - targets)."""
-    cdef Py_ssize_t N = probabilities.shape[0], K = probabilities.shape[1]
-    check_rows("softmax_cross_entropy_backward", "targets", targets.shape, N, K)
-    check_rows("softmax_cross_entropy_backward", "gz", gz.shape, N, K)
-    check_length("softmax_cross_entropy_backward", "gy", gy.shape[0], N)
-    if N == 0 or K == 0:
-        return
-    cdef CrossEntropy c
-    c.p, c.t, c.gy, c.gz = <void*>&probabilities[0, 0], &targets[0, 0], &gy[0], &gz[0, 0]
-    run_rows(cross_entropy_backward_task(sizeof(floating)), &c, N, K, threads)
+    cdef CrossEntropy c = describe("softmax_cross_entropy_backward", gz, targets, labels,
+                                   probabilities)
+    check_length("softmax_cross_entropy_backward", "gy", gy.shape[0], c.N)
+    c.gy, c.gz = &gy[0] if c.N > 0 else NULL, <void*>c.z
+    run(cross_entropy_backward_task(sizeof(floating)), &c, threads)

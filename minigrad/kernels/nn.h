@@ -48,9 +48,10 @@ typedef struct {
     DEFINE(gelu_tanh_backward, x, gy, gy * LOGISTIC(CUBIC(x))                                      \
         * (1 + x * CUBIC_SLOPE(x) * (1 - LOGISTIC(CUBIC(x)))))
 
-/* Logits z, targets t and probabilities p, (N, K), in tasks of so many rows. */
+/* Logits z, targets t or labels (N), and probabilities p, (N, K), in tasks of so many rows. */
 typedef struct {
     ptrdiff_t N, K, rows;
+    const int64_t *labels; /* NULL: targets */
     const void *z, *t, *gy;
     void *losses, *p, *gz;
 } CrossEntropy;

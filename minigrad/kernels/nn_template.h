@@ -54,20 +54,26 @@ TARGET static inline void NAME(cross_entropy_forward)(void *arguments, ptrdiff_t
         const FLOAT *z = (const FLOAT *)c->z + n * K, *t = (const FLOAT *)c->t + n * K;
         FLOAT *p = (FLOAT *)c->p + n * K, largest = -INFINITY;
         double total = 0, loss = 0;
+#pragma omp simd reduction(max : largest)
         for (ptrdiff_t k = 0; k < K; k++)
             largest = z[k] > largest ? z[k] : largest;
 #pragma GCC ivdep
         for (ptrdiff_t k = 0; k < K; k++)
             p[k] = EXP(z[k] - largest);
+#pragma omp simd reduction(+ : total)
         for (ptrdiff_t k = 0; k < K; k++)
             total += p[k];
         const double log_total = log(total);
+        const FLOAT scale = (FLOAT)(1 / total);
 #pragma GCC ivdep
         for (ptrdiff_t k = 0; k < K; k++)
-            p[k] /= (FLOAT)total;
-        for (ptrdiff_t k = 0; k < K; k++)
-            if (t[k] != 0) /* 0 * log 0 counts as 0 */
-                loss += t[k] * (log_total - ((double)z[k] - largest));
+            p[k] *= scale;
+        if (c->labels != NULL)
+            loss = log_total - ((double)z[c->labels[n]] - largest);
+        else
+            for (ptrdiff_t k = 0; k < K; k++)
+                if (t[k] != 0) /* 0 * log 0 counts as 0 */
+                    loss += t[k] * (log_total - ((double)z[k] - largest));
         ((FLOAT *)c->losses)[n] = (FLOAT)loss;
     }
 }
@@ -81,10 +87,16 @@ TARGET static inline void NAME(cross_entropy_backward)(void *arguments, ptrdiff_
         const FLOAT *p = (const FLOAT *)c->p + n * K, *t = (const FLOAT *)c->t + n * K;
         const FLOAT gy = ((const FLOAT *)c->gy)[n];
         FLOAT *gz = (FLOAT *)c->gz + n * K, weight = 0;
-        for (ptrdiff_t k = 0; k < K; k++)
-            weight += t[k];
+        if (c->labels != NULL) {
+            for (ptrdiff_t k = 0; k < K; k++)
+                gz[k] = gy * p[k];
+            gz[c->labels[n]] = gy * (p[c->labels[n]] - 1);
+        } else {
+            for (ptrdiff_t k = 0; k < K; k++)
+                weight += t[k];
 #pragma GCC ivdep
-        for (ptrdiff_t k = 0; k < K; k++)
-            gz[k] = gy * (p[k] * weight - t[k]);
+            for (ptrdiff_t k = 0; k < K; k++)
+                gz[k] = gy * (p[k] * weight - t[k]);
+        }
     }
 }

@@ -332,15 +332,17 @@ def batch_norm(x, gamma, beta, epsilon, axis=-1):
 
 
 class SoftmaxCrossEntropy(Function):
-    def __init__(self, targets):
+    def __init__(self, targets, labels):
         self.targets = targets
+        self.labels = labels
 
     def forward(self, logits):
         probabilities = np.empty(logits.shape, logits.dtype)
         losses = np.empty(logits.shape[0], logits.dtype)
         kernels.softmax_cross_entropy_forward(
-            contiguous(logits), self.targets, losses, probabilities, kernels.get_num_threads()
-        )
+            contiguous(logits), self.targets, self.labels, losses, probabilities,
+            kernels.get_num_threads(),
+        )  # fmt: skip
         self.save(probabilities)
         return losses
 
@@ -348,8 +350,9 @@ class SoftmaxCrossEntropy(Function):
         (probabilities,) = self.saved
         gz = np.empty(probabilities.shape, probabilities.dtype)
         kernels.softmax_cross_entropy_backward(
-            probabilities, self.targets, contiguous(gy), gz, kernels.get_num_threads()
-        )
+            probabilities, self.targets, self.labels, contiguous(gy), gz,
+            kernels.get_num_threads(),
+        )  # fmt: skip
         return gz
 
 
@@ -376,29 +379,18 @@ def softmax_cross_entropy(logits, targets):
     rows = math.prod(logits.shape[:-1])
     targets = np.asarray(targets)
     if targets.dtype.kind in "iu" and targets.shape == logits.shape[:-1]:
-        targets = one_hot(targets.reshape(-1), classes, logits.dtype)
+        function = SoftmaxCrossEntropy(None, contiguous(targets.astype(np.int64)).reshape(rows))
     elif targets.shape == logits.shape:
         targets = contiguous(as_array(targets, logits.dtype)).reshape(rows, classes)
+        function = SoftmaxCrossEntropy(targets, None)
     else:
         raise ValueError(
             f"softmax_cross_entropy: expected targets of shape {logits.shape}, or integer labels "
             f"of shape {logits.shape[:-1]}, got {targets.dtype} of shape {targets.shape}"
         )
     if logits.ndim == 2:
-        return SoftmaxCrossEntropy(targets)(logits)
-    return SoftmaxCrossEntropy(targets)(logits.reshape(rows, classes)).reshape(logits.shape[:-1])
-
-
-def one_hot(labels, classes, dtype):
-    """Rows of zeros with a one at each label: (N,) integers -> (N, classes)."""
-    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
-        raise ValueError(
-            f"softmax_cross_entropy: expected labels from 0 to {classes - 1}, got "
-            f"{labels.min()} to {labels.max()}"
-        )
-    rows = np.zeros((labels.size, classes), dtype)
-    rows[np.arange(labels.size), labels] = 1
-    return rows
+        return function(logits)
+    return function(logits.reshape(rows, classes)).reshape(logits.shape[:-1])
 
 
 class SigmoidCrossEntropy(Function):

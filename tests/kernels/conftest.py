@@ -284,6 +284,7 @@ def cross_entropy(generator, dtype, rows, classes):
     return {
         "logits": 30 * normal(generator, dtype, rows, classes),
         "targets": targets,
+        "labels": None,
         "losses": np.empty(rows, dtype),
         "probabilities": generator.random(size=(rows, classes)).astype(dtype),
         "gy": normal(generator, dtype, rows),
@@ -291,6 +292,13 @@ def cross_entropy(generator, dtype, rows, classes):
     }
 
 
+def labelled(generator, dtype, rows, classes):
+    labels = generator.integers(0, max(classes, 1), size=rows)
+    return cross_entropy(generator, dtype, rows, classes) | {"targets": None, "labels": labels}
+
+
+add_cases("softmax_cross_entropy_forward", labelled, ROWS, out=("losses", "probabilities"))
+add_cases("softmax_cross_entropy_backward", labelled, ROWS, out=("gz",))
 add_cases("softmax_cross_entropy_forward", cross_entropy, ROWS, out=("losses", "probabilities"))
 add_cases("softmax_cross_entropy_backward", cross_entropy, [*ROWS, (3, 0)], out=("gz",))
 
