@@ -12,8 +12,11 @@ One round is not enough: blocks whose keys share their upper bits would repeat e
 
 from cython cimport floating
 from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memset
 
-from minigrad.kernels._parallel cimport CHUNK, Choice, Task, run_chunks, run_tasks, team_size
+from minigrad.kernels._parallel cimport (
+    CHUNK, Choice, Task, _Memory, run_chunks, run_tasks, team_size
+)
 
 ctypedef const void* Input
 ctypedef void* Output
@@ -34,9 +37,17 @@ cdef extern from "nn.h" nogil:
         Input z, t, gy
         Output losses, p, gz
 
+    ctypedef struct BatchNorm:
+        Py_ssize_t size, C, width, length, tasks
+        double epsilon
+        Input x, gy, gamma, beta
+        Output y, gx, mean, variance, ggamma, gbeta, lanes
+
     uint64_t mix64(uint64_t key)
     Task function_task(const char* name, size_t item)
     Choice dropout_task, cross_entropy_forward_task, cross_entropy_backward_task
+    Choice task_statistics_task, all_statistics_task, batch_norm_forward_task
+    Choice task_sums_task, all_sums_task, batch_norm_backward_task
 
 
 cdef int check_length(str kernel, str name, Py_ssize_t length, Py_ssize_t expected) except -1:
@@ -107,6 +118,7 @@ cdef CrossEntropy describe(
 ) except *:
     """Collect logits or their gradients, targets and probabilities; ValueError unless they fit."""
     cdef CrossEntropy c
+    memset(&c, 0, sizeof(CrossEntropy))
     c.N, c.K = z.shape[0], z.shape[1]
     c.rows = max(1, CHUNK // max(1, c.K))  # about CHUNK elements in a task
     check_rows(kernel, "probabilities", p.shape, c.N, c.K)
@@ -121,8 +133,11 @@ cdef CrossEntropy describe(
                 raise ValueError(f"{kernel}: expected labels from 0 to {c.K - 1}, got {labels[n]}")
     if c.N * c.K > 0:
         c.z, c.p = &z[0, 0], <void*>&p[0, 0]
-        c.t = c.p if t is None else &t[0, 0]
-        c.labels = NULL if labels is None else &labels[0]
+        c.t = c.p  # something to point to, if there are labels instead
+        if labels is None:
+            c.t = &t[0, 0]
+        else:
+            c.labels = &labels[0]
     return c
 
 
@@ -168,3 +183,89 @@ def softmax_cross_entropy_backward(
     check_length("softmax_cross_entropy_backward", "gy", gy.shape[0], c.N)
     c.gy, c.gz = &gy[0] if c.N > 0 else NULL, <void*>c.z
     run(cross_entropy_backward_task(sizeof(floating)), &c, threads)
+
+
+cdef BatchNorm lay_out(
+    str kernel, const floating[:, ::1] x, const floating[:, ::1] y, const floating[::1] gamma,
+    const floating[::1] mean, const floating[::1] variance, tuple lengths, double epsilon,
+) except *:
+    """Cut x into lanes and tasks, and collect what both directions have; ValueError unless it fits.
+    """
+    cdef BatchNorm b
+    memset(&b, 0, sizeof(BatchNorm))
+    lengths = (gamma.shape[0], mean.shape[0], variance.shape[0], *lengths)
+    if set(lengths) != {x.shape[1]}:
+        raise ValueError(f"{kernel}: expected arrays of length {x.shape[1]}, got {lengths}")
+    check_rows(kernel, "the result", y.shape, x.shape[0], x.shape[1])
+    if x.shape[1] == 0:
+        return b
+    b.C, b.size, b.epsilon = x.shape[1], x.shape[0] * x.shape[1], epsilon
+    b.gamma, b.mean, b.variance = &gamma[0], <Output>&mean[0], <Output>&variance[0]
+    b.x = &x[0, 0] if b.size > 0 else NULL
+    b.width = b.C * max(1, 128 // b.C)
+    b.length = b.width * max(16, CHUNK // b.width)
+    b.tasks = (b.size + b.length - 1) // b.length
+    return b
+
+
+cdef void run_channels(
+    Task of_task, Task of_all, Task result, BatchNorm* b, size_t item, int threads
+):
+    """Sum up in tasks, put the sums together, and compute the result in tasks."""
+    cdef _Memory memory = _Memory((4 + 3 * b.tasks) * b.width * item)
+    cdef int team = team_size(b.size, threads)
+    b.lanes = memory.data
+    with nogil:
+        run_tasks(of_task, b, b.tasks, team)
+        run_tasks(of_all, b, b.C > 0, 1)
+        run_tasks(result, b, b.tasks, team)
+
+
+def batch_norm_forward(
+    const floating[:, ::1] x,   # IN (N, C)
+    const floating[::1] gamma,  # IN (C,)
+    const floating[::1] beta,   # IN (C,)
+    floating[:, ::1] y,         # OUT (N, C)
+    floating[::1] mean,         # OUT (C,)
+    floating[::1] variance,     # OUT (C,), the biased one
+    double epsilon,
+    int threads,
+):
+    """Compute y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each of C channels."""
+    cdef BatchNorm b = lay_out("batch_norm_forward", x, y, gamma, mean, variance,
+                               (beta.shape[0],), epsilon)
+    if b.C > 0:
+        b.beta = &beta[0]
+        b.y = &y[0, 0] if b.size > 0 else NULL
+    cdef size_t item = sizeof(floating)
+    run_channels(task_statistics_task(item), all_statistics_task(item),
+                 batch_norm_forward_task(item), &b, item, threads)
+
+
+def batch_norm_backward(
+    const floating[:, ::1] x,      # IN (N, C)
+    const floating[::1] gamma,     # IN (C,)
+    const floating[::1] mean,      # IN (C,), as from batch_norm_forward
+    const floating[::1] variance,  # IN (C,)
+    const floating[:, ::1] gy,     # IN (N, C)
+    floating[:, ::1] gx,           # OUT (N, C)
+    floating[::1] ggamma,          # OUT (C,)
+    floating[::1] gbeta,           # OUT (C,)
+    double epsilon,
+    int threads,
+):
+    """Compute the gradients of batch_norm_forward.
+
+    With d = sqrt(variance + epsilon) and the normalized n = (x - mean) / d, gbeta = sum of gy,
+    ggamma = sum of gy n, and gx = gamma / d (gy - gbeta / N - n ggamma / N).
+    """
+    cdef BatchNorm b = lay_out("batch_norm_backward", x, gx, gamma, mean, variance,
+                               (ggamma.shape[0], gbeta.shape[0]), epsilon)
+    check_rows("batch_norm_backward", "gy", gy.shape, x.shape[0], x.shape[1])
+    if b.C > 0:
+        b.ggamma, b.gbeta = &ggamma[0], &gbeta[0]
+    if b.size > 0:
+        b.gy, b.gx = &gy[0, 0], &gx[0, 0]
+    cdef size_t item = sizeof(floating)
+    run_channels(task_sums_task(item), all_sums_task(item), batch_norm_backward_task(item), &b,
+                 item, threads)

@@ -351,6 +351,22 @@ def softmax_cross_entropy_backward(probabilities, targets, labels, gy, gz, threa
     gz[...] = gy[:, None] * (probabilities * targets.sum(axis=1, keepdims=True) - targets)
 
 
+def batch_norm_forward(x, gamma, beta, y, mean, variance, epsilon, threads):
+    """Compute y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each of C channels."""
+    mean[...] = x.mean(axis=0)
+    variance[...] = x.var(axis=0)
+    y[...] = gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+
+
+def batch_norm_backward(x, gamma, mean, variance, gy, gx, ggamma, gbeta, epsilon, threads):
+    """Compute the gradients of batch_norm_forward."""
+    deviation = np.sqrt(variance + epsilon)
+    normed = (x - mean) / deviation
+    gbeta[...] = gy.sum(axis=0)
+    ggamma[...] = (gy * normed).sum(axis=0)
+    gx[...] = gamma / deviation * (gy - (gbeta + normed * ggamma) / len(x))
+
+
 # --- optimizer steps ---------------------------------------------------------------------------
 # All arrays are 1-D of one length; an optional state is empty where a rule does without it.
 
