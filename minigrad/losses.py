@@ -31,15 +31,15 @@ def mean_squared_error(y_true, y_pred):
 
 
 def mean_absolute_error(y_true, y_pred):
-    """mean(|ŷ - y|) over the last axis: (..., K) -> (...)."""
+    """``mean(|ŷ - y|)`` over the last axis: (..., K) -> (...)."""
     y_true, y_pred = _match("mean_absolute_error", y_true, y_pred)
     return ops.mean(ops.abs(y_pred - y_true), axis=-1)
 
 
 def huber(y_true, y_pred, delta=1.0):
-    """The mean over the last axis of e²/2 where |e| <= delta, else delta |e| - delta²/2; e = ŷ - y.
+    """The mean of ``e²/2`` where ``|e| <= delta``, else of ``delta |e| - delta²/2``; e = ŷ - y.
 
-    Quadratic for small errors, linear for large ones (Huber, 1964).
+    Over the last axis. Quadratic for small errors, linear for large ones (Huber, 1964).
     """
     y_true, y_pred = _match("huber", y_true, y_pred)
     error = y_pred - y_true

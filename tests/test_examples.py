@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import minigrad
+from minigrad.lab import Comparison, Sweep
+from minigrad.optimizers import RULES
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 README = EXAMPLES.parent / "README.md"
@@ -157,11 +159,180 @@ def test_mnist_cnn_explains_a_wrong_flag(tmp_path, flags, message):
     assert "Traceback" not in run.stderr
 
 
+# --- compare_optimizers.py -----------------------------------------------------------------------
+
+
+def run_compare_optimizers(folder, *flags, **environment):
+    short = ("--epochs", "1", "--limit", "120", "--seeds", "0", *flags)
+    return run_python(EXAMPLES / "compare_optimizers.py", *short, folder=folder, **environment)
+
+
+def test_compare_optimizers_prints_its_figures_beside_the_notebooks(tmp_path):
+    run = run_compare_optimizers(tmp_path, "--seeds", "0", "1", "--output", "three")
+    assert run.returncode == 0, run.stderr
+    assert "three.json, three.csv, three.txt" in run.stdout
+    tables = (tmp_path / "three.txt").read_text(encoding="utf-8")
+    assert tables in run.stdout
+    assert max(map(len, tables.splitlines())) <= 80
+    assert "ours: 120 samples of synthetic digits (NOT MNIST); notebook: 60000 of MNIST" in tables
+    notebook = {"val_accuracy": (0.8356, 0.9725, 0.9142), "val_loss": (0.7740, 0.0852, 0.3072)}
+    for name, (adagrad, adam, sgd) in notebook.items():
+        table = tables[tables.index(f"{name} after each epoch, beside") :]
+        figure = r" +\d\.\d{4} +"
+        row = f"^ +1{figure}{adagrad:.4f}{figure}{adam:.4f}{figure}{sgd:.4f}$"
+        assert re.search(row, table, re.MULTILINE)
+    comparison = Comparison.load(tmp_path / "three.json")
+    assert str(comparison) in tables
+    assert comparison.labels == ["Adagrad", "Adam", "SGD"]
+    assert {run.outcome for run in comparison.runs} == {"finished"}
+
+
+def test_compare_optimizers_draws_a_picture(tmp_path):
+    pytest.importorskip("matplotlib", reason='pip install "minigrad[examples]" draws pictures')
+    run = run_compare_optimizers(tmp_path, "--all")
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "compare_optimizers.png").read_bytes().startswith(b"\x89PNG")
+    comparison = Comparison.load(tmp_path / "compare_optimizers.json")
+    assert len(comparison.labels) == len(RULES)
+
+
+def test_compare_optimizers_without_matplotlib_keeps_the_numbers_of_a_sweep(tmp_path):
+    (tmp_path / "matplotlib.py").write_text("raise ImportError('not installed')\n")
+    path = os.pathsep.join([str(tmp_path), str(Path(minigrad.__file__).parent.parent)])
+    run = run_compare_optimizers(tmp_path, "--sweep", PYTHONPATH=path)
+    assert run.returncode == 0, run.stderr
+    assert 'pip install "minigrad[examples]"' in run.stdout
+    assert len(Sweep.load(tmp_path / "compare_optimizers.json").learning_rates) == 9
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
+def test_compare_optimizers_keeps_what_it_did_until_ctrl_c(tmp_path):
+    flags = ("--epochs", "2", "--limit", "120", "--seeds", *range(1000))
+    script = EXAMPLES / "compare_optimizers.py"
+    with start_python("-u", script, *flags, folder=tmp_path) as process:
+        for line in process.stdout:
+            if line.startswith("SGD, lr 0.01, seed 0:"):
+                process.send_signal(signal.SIGINT)
+                break
+        output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "Interrupted" in output
+    runs = Comparison.load(tmp_path / "compare_optimizers.json").runs
+    assert [run.optimizer for run in runs[:3]] == ["Adagrad", "Adam", "SGD"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--output", "nowhere/name"), "expected a folder that exists, got nowhere"),
+        (("--seeds", "-1"), "expected a seed from 0"),
+        (("--data", "nowhere.npz"), "nowhere.npz"),
+    ],
+)
+def test_compare_optimizers_explains_a_wrong_flag(tmp_path, flags, message):
+    run = run_compare_optimizers(tmp_path, *flags)
+    assert run.returncode != 0
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+# --- the others ----------------------------------------------------------------------------------
+
+
 def test_train_by_hand_learns_the_spirals(tmp_path):
     run = run_python(EXAMPLES / "train_by_hand.py", folder=tmp_path)
     assert run.returncode == 0, run.stderr
     last = re.findall(r"^step +\d+ +loss \d\.\d+ +accuracy (\d\.\d+)$", run.stdout, re.MULTILINE)
     assert float(last[-1]) > 0.95
+
+
+def test_write_your_own_op_checks_it_and_learns_the_wave(tmp_path):
+    run = run_python(EXAMPLES / "write_your_own_op.py", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "the gradient of sin is right" in run.stdout
+    assert "a wrong one is found" in run.stdout
+    assert "the wave is 1.50 sin(2.00 x + 0.5" in run.stdout  # the noise moves the phase a little
+
+
+def test_write_your_own_layer_checks_it_and_reads_dark_digits(tmp_path):
+    run = run_python(EXAMPLES / "write_your_own_layer.py", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "the gradients of LayerNormalization are right" in run.stdout
+    dark = dict(
+        re.findall(r"^(with\S*) it +contrast 0.1 +accuracy (\S+)$", run.stdout, re.MULTILINE)
+    )
+    assert float(dark["with"]) > 0.7 > 0.5 > float(dark["without"])
+
+
+def test_write_your_own_optimizer_checks_it_and_arrives_first(tmp_path):
+    run = run_python(EXAMPLES / "write_your_own_optimizer.py", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "AdaBelief's steps are those of its formulas" in run.stdout
+    arrivals = dict(re.findall(r"^(\w+) +below 0.001 after (\d+) steps", run.stdout, re.MULTILINE))
+    assert int(arrivals["AdaBelief"]) < int(arrivals["Adam"])
+
+
+def run_surface(folder, *flags):
+    return run_python(EXAMPLES / "adam_on_a_surface.py", *flags, folder=folder)
+
+
+def test_adam_on_a_surface_prints_a_table_and_draws(tmp_path):
+    pytest.importorskip("matplotlib", reason='pip install "minigrad[examples]" draws pictures')
+    run = run_surface(tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "Bowl: f(x, y) = x² + y², from (-0.9, 0.5)" in run.stdout
+    rows = re.findall(r"^(\w+), lr [\d.]+ +60 .* (\S+)$", run.stdout, re.MULTILINE)
+    assert [name for name, _ in rows] == [
+        "SGD",
+        "momentum",
+        "Nesterov",
+        "Adagrad",
+        "RMSprop",
+        "Adam",
+    ]
+    assert all(float(value) < 0.01 for _, value in rows)
+    assert "Picture: adam_on_a_surface.png" in run.stdout
+    assert (tmp_path / "adam_on_a_surface.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_adam_on_a_surface_follows_its_flags(tmp_path):
+    pytest.importorskip("matplotlib", reason='pip install "minigrad[examples]" draws pictures')
+    chosen = ("--objective", "saddle", "--optimizers", "lion", "adam", "--steps", "7")
+    files = ("--output", "saddle.svg", "--animate", "saddle.gif")
+    run = run_surface(tmp_path, *chosen, "--learning-rate", "0.25", *files)
+    assert run.returncode == 0, run.stderr
+    assert re.search(r"^Lion, lr 0.25 +7 ", run.stdout, re.MULTILINE)
+    assert re.search(r"^Adam, lr 0.25 +7 ", run.stdout, re.MULTILINE)
+    assert b"<svg" in (tmp_path / "saddle.svg").read_bytes()
+    assert (tmp_path / "saddle.gif").read_bytes().startswith(b"GIF89a")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--optimizers", "adan"), "did you mean 'Adam'"),
+        (("--objective", "bowls"), "invalid choice: 'bowls'"),
+        (("--learning-rate", "-1"), "learning_rate"),
+        (("--steps", "0"), "expected at least 1, got 0"),
+        (("--output", "nowhere/picture.png"), "expected a folder that exists"),
+    ],
+)
+def test_adam_on_a_surface_explains_a_wrong_flag(tmp_path, flags, message):
+    run = run_surface(tmp_path, *flags)
+    assert run.returncode != 0
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_adam_on_a_surface_without_matplotlib_says_how_to_get_it(tmp_path):
+    (tmp_path / "matplotlib.py").write_text("raise ImportError('not installed')\n")
+    path = os.pathsep.join([str(tmp_path), str(Path(minigrad.__file__).parent.parent)])
+    script = EXAMPLES / "adam_on_a_surface.py"
+    run = run_python(script, folder=tmp_path, PYTHONPATH=path)
+    assert run.returncode != 0
+    assert "Adam, lr 0.1" in run.stdout
+    assert 'pip install "minigrad[examples]"' in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 def test_example_in_the_readme_runs(tmp_path):

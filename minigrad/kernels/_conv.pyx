@@ -29,6 +29,7 @@ from minigrad.kernels._parallel cimport _Memory, run_tasks, team_size
 cdef enum:
     BAND = 64    # pixels of output in one task of the forward pass, at least
     NO_WINNER = 255  # as in tile.h
+    LINE = 64        # bytes of a line of the cache
     CHUNKS = 16  # partial sums of the gradient of w: enough for 16 threads, little to add up
 
 
@@ -189,7 +190,6 @@ cdef int forward(
     cdef Py_ssize_t depth = g.KH * g.KW * c.group_channels, filters = g.F // c.groups
     cdef Py_ssize_t panels = (filters + width - 1) // width
     cdef Py_ssize_t cells = c.pool_height * c.pool_width, pixels
-    cdef bint in_place = filters % width == 0
     c.band_rows = min((BAND + g.OW * cells - 1) // (g.OW * cells), g.OH)
     c.bands = (g.OH + c.band_rows - 1) // c.band_rows
     pixels = c.band_rows * g.OW * cells
@@ -199,16 +199,17 @@ cdef int forward(
         )
     c.scratch_size = c.window_size + (0 if c.winner is NULL else pixels * g.F)
     cdef int team = team_size(g.N * g.OH * g.OW * cells * filters * depth // 16, threads)
-    cdef _Memory packed = _Memory(0 if in_place else c.groups * panels * width * depth * item)
+    cdef _Memory packed = _Memory(c.groups * panels * width * depth * item)
     cdef _Memory scratch = _Memory(team * c.scratch_size * item)
     cdef _Memory offsets = _Memory(2 * pixels * sizeof(Py_ssize_t))
     cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
     cdef Py_ssize_t* y_offset = a_offset + pixels
     c.images.x, c.scratch = x, scratch.data
-    p.columns, p.bias, p.relu = filters, bias, relu
+    p.columns, p.bias, p.relu, p.ahead = filters, bias, relu, LINE // item
     p.spread = Walk(1, 0, 1, 0, filters, 1)
     p.a_offset, p.y, p.y_offset = a_offset, y, y_offset
-    p.b, p.b_panel, p.b_row, p.b_group = w, width, g.F, filters
+    p.b, p.b_panel, p.b_row = packed.data, width * depth, width
+    p.b_group = panels * p.b_panel
     p.walk = patch_walk(
         g.KH, g.KW, g.dilation_height * c.window_width * g.C, g.dilation_width * g.C, g.C,
         c.groups,
@@ -222,14 +223,10 @@ cdef int forward(
                 row * g.stride_height * c.window_width + column * g.stride_width
             ) * g.C
             y_offset[i] = i * g.F
-        if not in_place:
-            p.b, p.b_panel, p.b_row = packed.data, width * depth, width
-            p.b_group = panels * width * depth
-            for i in range(c.groups):
-                pack_loop(item)(
-                    w + i * filters, g.F, 1, depth, filters,
-                    <floating*>packed.data + i * p.b_group,
-                )
+        for i in range(c.groups):
+            pack_loop(item)(
+                w + i * filters, g.F, 1, depth, filters, <floating*>packed.data + i * p.b_group
+            )
         run_tasks(conv_forward_task(item), &c, g.N * c.bands, team)
     return 0
 
@@ -336,7 +333,7 @@ cdef int backward_kernel(
     cdef Py_ssize_t rows = g.OH * c.pool_height, columns = g.OW * c.pool_width
     cdef Py_ssize_t size = (depth + (c.winner is not NULL)) * g.F  # of a partial sum
     c.images.x = x
-    p.rows, p.columns, p.add = depth, filters, True
+    p.rows, p.columns, p.add, p.ahead = depth, filters, True, g.stride_width * g.C
     p.spread = Walk(1, 0, 1, 0, filters, 1)
     p.b, p.b_panel, p.b_row = gy, width, g.F
     if filters % width:
@@ -463,7 +460,7 @@ def conv2d_backward_input(
     c.OH, c.OW, c.F = g.H, g.W, g.C  # of the result
     if c.padded:
         c.scratch_size = c.window_size = height * c.window_width * g.C
-    p.rows, p.columns, p.add = g.OH * g.OW, columns, True
+    p.rows, p.columns, p.add, p.ahead = g.OH * g.OW, columns, True, LINE // item
     p.walk = Walk(1, 0, 1, 0, filters, 1)
     p.spread = patch_walk(
         g.KH, g.KW, g.dilation_height * c.window_width * g.C, g.dilation_width * g.C, g.C, groups

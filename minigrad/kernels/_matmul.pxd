@@ -14,6 +14,7 @@ cdef extern from "tile.h" nogil:
         const void* a
         const Py_ssize_t* a_offset
         Walk walk
+        Py_ssize_t ahead
         const void* b
         Py_ssize_t b_panel, b_row, b_group
         void* y

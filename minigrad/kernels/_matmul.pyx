@@ -56,6 +56,7 @@ def matmul(
     cdef Product* p = &m.product
     p.rows, p.columns, p.bias, p.relu, p.add = rows, columns, NULL, relu, False
     p.a, p.a_offset, p.walk = a_data, a_offset, Walk(1, 0, 1, 0, depth, a.strides[1] // item)
+    p.ahead = p.walk.inner_step if p.walk.inner_step > 1 else 0
     p.b, p.b_panel, p.b_row = b_data, width, b.strides[0] // item
     p.y, p.y_offset, p.spread = &y[0, 0], y_offset, Walk(1, 0, 1, 0, columns, 1)
     if bias is not None:

@@ -48,12 +48,25 @@ typedef struct {
     DEFINE(gelu_tanh_backward, x, gy, gy * LOGISTIC(CUBIC(x))                                      \
         * (1 + x * CUBIC_SLOPE(x) * (1 - LOGISTIC(CUBIC(x)))))
 
-/* Logits z, targets t and probabilities p, (N, K), in tasks of so many rows. */
+/* Logits z, targets t or labels (N), and probabilities p, (N, K), in tasks of so many rows. */
 typedef struct {
     ptrdiff_t N, K, rows;
+    const int64_t *labels; /* NULL: targets */
     const void *z, *t, *gy;
     void *losses, *p, *gz;
 } CrossEntropy;
+
+/* Batch normalization of rows of C channels. One row, often short, would not fill a vector; so a
+   few rows together make one of `width` lanes, all treated alike, each with its own constants.
+   A task is `length` elements, whole rows of lanes. */
+typedef struct {
+    ptrdiff_t size, C, width, length, tasks;
+    double epsilon;
+    const void *x, *gy, *gamma, *beta;
+    void *y, *gx, *mean, *variance, *ggamma, *gbeta;
+    void *lanes; /* 4 + 3 tasks times width: each lane's mean, scale, shift and slope; and then of
+                    each task, its lanes' sum, mean, and sum of squares or products */
+} BatchNorm;
 
 enum { BLOCK = 4096 }; /* elements under one key of dropout's: many, so that it costs nothing */
 
@@ -82,6 +95,8 @@ static inline uint32_t mix32(uint32_t bits)
 #define FUNCTION_ROW(name, x, y, value) {#name, name##_task},
 FUNCTIONS(FUNCTION_TASK)
 TASK(dropout) TASK(cross_entropy_forward) TASK(cross_entropy_backward)
+TASK(task_statistics) TASK(all_statistics) TASK(batch_norm_forward)
+TASK(task_sums) TASK(all_sums) TASK(batch_norm_backward)
 
 /* The task of the function of this name, or NULL. */
 static Task function_task(const char *name, size_t item)

@@ -5,11 +5,13 @@ typedef FLOAT NAME(Vector) __attribute__((vector_size(BYTES), aligned(sizeof(FLO
 typedef INTEGER NAME(VectorBits) __attribute__((vector_size(BYTES)));
 typedef INTEGER NAME(Bits) __attribute__((may_alias));
 #define INLINE static inline __attribute__((always_inline))
+#define PREFETCH(address) __builtin_prefetch(address, 0, 2) /* into L2 */
 #define RELU(v) ((VECTOR)((NAME(VectorBits))(v) & ~((v) < 0))) /* NaN stays NaN */
 #else
 typedef FLOAT NAME(Vector);
 typedef INTEGER NAME(Bits);
 #define INLINE static inline
+#define PREFETCH(address) ((void)(address))
 #define RELU(v) ((v) < 0 ? 0 : (v))
 #endif
 #ifdef SHUFFLE
@@ -24,6 +26,7 @@ typedef FLOAT NAME(Quad);
 #define BITS NAME(Bits)
 #define LANES (BYTES / sizeof(FLOAT))
 #define COLUMNS (2 * LANES)
+#define LINE (64 / sizeof(FLOAT)) /* of the cache */
 
 /* to[i] (COLUMNS) = relu(start + a[i] @ b), or with `add` relu(to[i] + ...), for each i < rows. With
    `add` the rows of y may overlap: they go in order. Where this is inlined, rows and vectors (2, or
@@ -46,7 +49,10 @@ TARGET INLINE void NAME(tile)(const int rows, const int vectors, const Product *
         for (ptrdiff_t middle = 0; middle < walk->middle; middle++) {
             const FLOAT *from = (const FLOAT *)p->a + outer * walk->outer_step
                                 + middle * walk->middle_step;
+            const FLOAT *soon = from + at[rows - 1] + LINE;
             for (ptrdiff_t k = walk->inner; k > 0; k--, from += step, b += b_row) {
+                PREFETCH(soon);
+                soon += p->ahead;
                 for (int v = 0; v < vectors; v++)
                     b_vector[v] = ((const VECTOR *)b)[v];
 #pragma GCC unroll 16
@@ -433,4 +439,6 @@ TARGET static inline ptrdiff_t NAME(tile_rows)(void)
 #undef COLUMNS
 #undef QUAD
 #undef RELU
+#undef PREFETCH
+#undef LINE
 #undef INLINE

@@ -144,9 +144,7 @@ def conv2d_pool_backward_kernel(
     cells = np.arange(pool_height * pool_width)[:, None]
     windows = np.where(winner[:, :, :, None] == cells, gy[:, :, :, None], 0)
     windows = windows.reshape(N, PH, PW, pool_height, pool_width, F)
-    unpooled = windows.transpose(0, 1, 3, 2, 4, 5).reshape(
-        N, PH * pool_height, PW * pool_width, F
-    )
+    unpooled = windows.transpose(0, 1, 3, 2, 4, 5).reshape(N, PH * pool_height, PW * pool_width, F)
     conv2d_backward_kernel(
         x, unpooled, gw, stride_height, stride_width, pad_top, pad_left, dilation_height,
         dilation_width, groups, threads,
@@ -325,8 +323,18 @@ def elementwise(function, x, y, z, alpha, threads):
     z[...] = FUNCTIONS[function](x, y, alpha)
 
 
-def softmax_cross_entropy_forward(logits, targets, losses, probabilities, threads):
+def _rows_of_targets(targets, labels, classes):
+    """Return the targets themselves, or rows with a 1 at each label."""
+    if labels is None:
+        return targets
+    if not np.all((labels >= 0) & (labels < classes)):
+        raise ValueError(f"expected labels from 0 to {classes - 1}, got {labels}")
+    return np.eye(classes)[labels]
+
+
+def softmax_cross_entropy_forward(logits, targets, labels, losses, probabilities, threads):
     """Compute p = softmax(logits), losses = -sum over k of targets * log p; 0 * log 0 = 0."""
+    targets = _rows_of_targets(targets, labels, logits.shape[1])
     z = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     total = np.exp(z).sum(axis=1, keepdims=True)
     terms = np.zeros_like(z)
@@ -335,9 +343,26 @@ def softmax_cross_entropy_forward(logits, targets, losses, probabilities, thread
     probabilities[...] = np.exp(z) / total
 
 
-def softmax_cross_entropy_backward(probabilities, targets, gy, gz, threads):
+def softmax_cross_entropy_backward(probabilities, targets, labels, gy, gz, threads):
     """Compute gz = gy * (p * sum over k of targets - targets)."""
+    targets = _rows_of_targets(targets, labels, probabilities.shape[1])
     gz[...] = gy[:, None] * (probabilities * targets.sum(axis=1, keepdims=True) - targets)
+
+
+def batch_norm_forward(x, gamma, beta, y, mean, variance, epsilon, threads):
+    """Compute y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each of C channels."""
+    mean[...] = x.mean(axis=0)
+    variance[...] = x.var(axis=0)
+    y[...] = gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+
+
+def batch_norm_backward(x, gamma, mean, variance, gy, gx, ggamma, gbeta, epsilon, threads):
+    """Compute the gradients of batch_norm_forward."""
+    deviation = np.sqrt(variance + epsilon)
+    normed = (x - mean) / deviation
+    gbeta[...] = gy.sum(axis=0)
+    ggamma[...] = (gy * normed).sum(axis=0)
+    gx[...] = gamma / deviation * (gy - (gbeta + normed * ggamma) / len(x))
 
 
 # --- optimizer steps ---------------------------------------------------------------------------
@@ -413,7 +438,7 @@ def nadam_step(w, g, m, v, alpha_m, alpha_g, correction, beta_1, beta_2, epsilon
 
 
 def adamax_step(w, g, m, u, alpha, beta_1, beta_2, epsilon, threads):
-    """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, |g|); w -= alpha m / (u+epsilon)."""
+    """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, abs(g)); w -= alpha m/(u+epsilon)."""
     _check_lengths("adamax_step", w, (g, m, u))
     m += (g - m) * (1 - beta_1)
     np.maximum(beta_2 * u, np.abs(g), out=u)

@@ -33,6 +33,7 @@ typedef struct {
     const void *a;
     const ptrdiff_t *a_offset; /* of each row */
     Walk walk;                 /* over k */
+    ptrdiff_t ahead;           /* elements from one prefetch of the next rows to the next, per k */
     const void *b;             /* in panels of COLUMNS columns, rows of each panel b_row apart */
     ptrdiff_t b_panel, b_row, b_group; /* b_group: from one group of a convolution to the next */
     void *y;

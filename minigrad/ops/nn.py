@@ -6,6 +6,7 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.core import Function, as_array, as_tensor
+from minigrad.ops.shape import transpose
 
 
 def contiguous(x):
@@ -17,6 +18,11 @@ def promote(*arrays):
     """Contiguous arrays of one type: the wider one, as NumPy's operators choose."""
     dtype = np.result_type(*arrays)
     return [contiguous(array.astype(dtype, copy=False)) for array in arrays]
+
+
+def rows(x):
+    """``x`` (..., K) as a matrix (N, K)."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def elementwise(function, x, y=None, alpha=0.0):
@@ -215,8 +221,7 @@ def dense(x, kernel, bias=None, activation=None):
     bias = check_bias("dense", bias, kernel)
     if x.ndim == 2:
         return Dense(activation)(x, kernel, *bias)
-    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # (..., inputs) -> (N, inputs)
-    return Dense(activation)(rows, kernel, *bias).reshape(*x.shape[:-1], kernel.shape[1])
+    return Dense(activation)(rows(x), kernel, *bias).reshape(*x.shape[:-1], kernel.shape[1])
 
 
 def check_activation(name, activation):
@@ -273,26 +278,29 @@ def dropout(x, rate, seed):
 
 
 class BatchNorm(Function):
-    def __init__(self, epsilon, axes):
-        self.epsilon = float(epsilon)
-        self.axes = axes
+    def __init__(self, epsilon):
+        self.epsilon = epsilon
 
-    def forward(self, x, gamma, beta):
-        self.mean = x.mean(axis=self.axes, keepdims=True)
-        self.variance = x.var(axis=self.axes, keepdims=True)
-        deviation = np.sqrt(self.variance + self.epsilon)
-        normed = (x - self.mean) / deviation
-        self.save(normed, deviation, gamma)
-        return normed * gamma.reshape(self.mean.shape) + beta.reshape(self.mean.shape)
+    def forward(self, *inputs):
+        x, gamma, beta = promote(*inputs)
+        y = np.empty(x.shape, x.dtype)
+        self.mean, self.variance = np.empty((2, gamma.size), x.dtype)
+        kernels.batch_norm_forward(
+            rows(x), gamma, beta, rows(y), self.mean, self.variance, self.epsilon,
+            kernels.get_num_threads(),
+        )  # fmt: skip
+        self.save(x, gamma)
+        return y
 
     def backward(self, gy):
-        normed, deviation, gamma = self.saved
-        ggamma = (gy * normed).sum(axis=self.axes, keepdims=True)
-        gbeta = gy.sum(axis=self.axes, keepdims=True)
-        count = normed.size // max(gamma.size, 1)  # cells a channel
-        scale = gamma.reshape(deviation.shape) / deviation
-        gx = scale * (gy - (gbeta + normed * ggamma) / max(count, 1))
-        return gx, ggamma.reshape(gamma.shape), gbeta.reshape(gamma.shape)
+        x, gamma = self.saved
+        gx, gy = np.empty(x.shape, x.dtype), contiguous(gy)
+        ggamma, gbeta = np.empty((2, gamma.size), gamma.dtype)
+        kernels.batch_norm_backward(
+            rows(x), gamma, self.mean, self.variance, rows(gy), rows(gx), ggamma, gbeta,
+            self.epsilon, kernels.get_num_threads(),
+        )  # fmt: skip
+        return gx, ggamma, gbeta
 
 
 def batch_norm(x, gamma, beta, epsilon, axis=-1):
@@ -322,25 +330,31 @@ def batch_norm(x, gamma, beta, epsilon, axis=-1):
             f"batch_norm: expected gamma and beta of shape {channels}, got {np.shape(gamma)} and "
             f"{np.shape(beta)}"
         )
-    axes = tuple(i for i in range(x.ndim) if i != axis % x.ndim)
-    function = BatchNorm(epsilon, axes)
+    if axis not in (-1, x.ndim - 1):
+        swapped = list(range(x.ndim))
+        swapped[axis], swapped[-1] = swapped[-1], swapped[axis]
+        y, *statistics = batch_norm(transpose(x, swapped), gamma, beta, epsilon)
+        return transpose(y, swapped), *statistics
+    function = BatchNorm(epsilon)
     y = function(x, gamma, beta)
-    return y, function.mean.reshape(-1), function.variance.reshape(-1)
+    return y, function.mean.copy(), function.variance.copy()  # backward needs them as they are
 
 
 # --- cross-entropies -----------------------------------------------------------------------------
 
 
 class SoftmaxCrossEntropy(Function):
-    def __init__(self, targets):
+    def __init__(self, targets, labels):
         self.targets = targets
+        self.labels = labels
 
     def forward(self, logits):
         probabilities = np.empty(logits.shape, logits.dtype)
         losses = np.empty(logits.shape[0], logits.dtype)
         kernels.softmax_cross_entropy_forward(
-            contiguous(logits), self.targets, losses, probabilities, kernels.get_num_threads()
-        )
+            contiguous(logits), self.targets, self.labels, losses, probabilities,
+            kernels.get_num_threads(),
+        )  # fmt: skip
         self.save(probabilities)
         return losses
 
@@ -348,8 +362,9 @@ class SoftmaxCrossEntropy(Function):
         (probabilities,) = self.saved
         gz = np.empty(probabilities.shape, probabilities.dtype)
         kernels.softmax_cross_entropy_backward(
-            probabilities, self.targets, contiguous(gy), gz, kernels.get_num_threads()
-        )
+            probabilities, self.targets, self.labels, contiguous(gy), gz,
+            kernels.get_num_threads(),
+        )  # fmt: skip
         return gz
 
 
@@ -372,33 +387,20 @@ def softmax_cross_entropy(logits, targets):
     logits = as_tensor(logits)
     if logits.ndim < 1:
         raise ValueError("softmax_cross_entropy: expected logits (..., K), got a scalar")
-    classes = logits.shape[-1]
-    rows = math.prod(logits.shape[:-1])
     targets = np.asarray(targets)
     if targets.dtype.kind in "iu" and targets.shape == logits.shape[:-1]:
-        targets = one_hot(targets.reshape(-1), classes, logits.dtype)
+        function = SoftmaxCrossEntropy(None, contiguous(targets.astype(np.int64)).reshape(-1))
     elif targets.shape == logits.shape:
-        targets = contiguous(as_array(targets, logits.dtype)).reshape(rows, classes)
+        targets = rows(contiguous(as_array(targets, logits.dtype)))
+        function = SoftmaxCrossEntropy(targets, None)
     else:
         raise ValueError(
             f"softmax_cross_entropy: expected targets of shape {logits.shape}, or integer labels "
             f"of shape {logits.shape[:-1]}, got {targets.dtype} of shape {targets.shape}"
         )
     if logits.ndim == 2:
-        return SoftmaxCrossEntropy(targets)(logits)
-    return SoftmaxCrossEntropy(targets)(logits.reshape(rows, classes)).reshape(logits.shape[:-1])
-
-
-def one_hot(labels, classes, dtype):
-    """Rows of zeros with a one at each label: (N,) integers -> (N, classes)."""
-    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
-        raise ValueError(
-            f"softmax_cross_entropy: expected labels from 0 to {classes - 1}, got "
-            f"{labels.min()} to {labels.max()}"
-        )
-    rows = np.zeros((labels.size, classes), dtype)
-    rows[np.arange(labels.size), labels] = 1
-    return rows
+        return function(logits)
+    return function(rows(logits)).reshape(logits.shape[:-1])
 
 
 class SigmoidCrossEntropy(Function):

@@ -286,6 +286,7 @@ def cross_entropy(generator, dtype, rows, classes):
     return {
         "logits": 30 * normal(generator, dtype, rows, classes),
         "targets": targets,
+        "labels": None,
         "losses": np.empty(rows, dtype),
         "probabilities": generator.random(size=(rows, classes)).astype(dtype),
         "gy": normal(generator, dtype, rows),
@@ -293,8 +294,40 @@ def cross_entropy(generator, dtype, rows, classes):
     }
 
 
+def labelled(generator, dtype, rows, classes):
+    labels = generator.integers(0, max(classes, 1), size=rows)
+    return cross_entropy(generator, dtype, rows, classes) | {"targets": None, "labels": labels}
+
+
+add_cases("softmax_cross_entropy_forward", labelled, ROWS, out=("losses", "probabilities"))
+add_cases("softmax_cross_entropy_backward", labelled, ROWS, out=("gz",))
 add_cases("softmax_cross_entropy_forward", cross_entropy, ROWS, out=("losses", "probabilities"))
 add_cases("softmax_cross_entropy_backward", cross_entropy, [*ROWS, (3, 0)], out=("gz",))
+
+
+# --- batch normalization: N, C -------------------------------------------------------------------
+
+CHANNELS = [(5, 3), (1, 1), (7, 131), (3, 0), (4099, 1), (2003, 33), (17, 5003)]
+
+
+def batch_norm(generator, dtype, rows, channels):
+    arrays = [normal(generator, dtype, channels) for _ in range(4)]
+    values = dict(zip(("gamma", "beta", "mean", "ggamma"), arrays, strict=True))
+    x, gy = normal(generator, dtype, rows, channels), normal(generator, dtype, rows, channels)
+    return {
+        "x": x,
+        "y": np.empty_like(x),
+        "gy": gy,
+        "gx": np.empty_like(x),
+        "variance": generator.uniform(0.5, 2, size=channels).astype(dtype),
+        "gbeta": np.empty(channels, dtype),
+        "epsilon": 1e-3,
+        **values,
+    }
+
+
+add_cases("batch_norm_forward", batch_norm, CHANNELS, out=("y", "mean", "variance"))
+add_cases("batch_norm_backward", batch_norm, CHANNELS, out=("gx", "ggamma", "gbeta"))
 
 
 # --- optimizer steps: length, the state that is empty, nesterov --------------------------------

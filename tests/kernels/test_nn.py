@@ -12,7 +12,7 @@ def cross_entropy(kernels, logits, targets, dtype=np.float64):
     """Run softmax_cross_entropy_forward; return losses and probabilities."""
     logits, targets = np.array(logits, dtype), np.array(targets, dtype)
     losses, probabilities = np.empty(len(logits), dtype), np.empty_like(logits)
-    kernels.softmax_cross_entropy_forward(logits, targets, losses, probabilities, 1)
+    kernels.softmax_cross_entropy_forward(logits, targets, None, losses, probabilities, 1)
     return losses, probabilities
 
 
@@ -57,7 +57,7 @@ def test_cross_entropy_targets_need_not_sum_to_one(kernels):
     losses, probabilities = cross_entropy(kernels, z, t)
     np.testing.assert_allclose(losses, losses_at(z), rtol=1e-13)
     gz = np.empty_like(z)
-    kernels.softmax_cross_entropy_backward(probabilities, t, gy, gz, 1)
+    kernels.softmax_cross_entropy_backward(probabilities, t, None, gy, gz, 1)
     for column, step in enumerate(1e-5 * np.eye(5)):
         slope = (losses_at(z + step) - losses_at(z - step)) / 2e-5
         np.testing.assert_allclose(gz[:, column], gy * slope, rtol=1e-7, atol=1e-9)
@@ -66,6 +66,15 @@ def test_cross_entropy_targets_need_not_sum_to_one(kernels):
 def test_cross_entropy_refuses_no_classes(kernels):
     with pytest.raises(ValueError):
         cross_entropy(kernels, np.empty((2, 0)), np.empty((2, 0)))
+
+
+def test_cross_entropy_refuses_labels_that_are_no_class(kernels):
+    z = np.zeros((2, 3))
+    for wrong in (-1, 3):
+        with pytest.raises(ValueError, match=rf"expected labels from 0 to 2, got .*{wrong}"):
+            kernels.softmax_cross_entropy_forward(
+                z, None, np.array([0, wrong]), np.empty(2), np.empty_like(z), 1
+            )
 
 
 def test_relu_hands_on_nan_and_its_gradient_stops_zero_and_nan(kernels):
@@ -106,7 +115,7 @@ def test_dropout_refuses_a_rate_that_is_no_probability(compiled, rate):
 
 def test_elementwise_refuses_a_function_that_it_does_not_know(compiled):
     z = np.ones(3)
-    with pytest.raises(ValueError, match="elementwise: expected one of the FUNCTIONS .* 'sinh'"):
+    with pytest.raises(ValueError, match=r"elementwise: expected one of the FUNCTIONS .* 'sinh'"):
         compiled["elementwise"]("sinh", z, None, z, 0.0, 1)
 
 
@@ -154,8 +163,9 @@ ROUNDED = {
     "gelu": lambda x: x * normal(x),
     "gelu_backward": lambda x: normal(x) + x * density(x),
     "gelu_tanh": lambda x: x * logistic(cubic(x)),
-    "gelu_tanh_backward": lambda x: logistic(cubic(x))
-    * (1 + x * cubic_slope(x) * logistic(-cubic(x))),
+    "gelu_tanh_backward": lambda x: (
+        logistic(cubic(x)) * (1 + x * cubic_slope(x) * logistic(-cubic(x)))
+    ),
     "silu_backward": lambda x: logistic(x) * (1 + x * logistic(-x)),
 }
 

@@ -1,0 +1,83 @@
+"""Watch optimizers descend a surface: x² + y², or one of the classic hard ones.
+
+    python examples/adam_on_a_surface.py
+    python examples/adam_on_a_surface.py --objective rosenbrock --animate rosenbrock.gif
+    python examples/adam_on_a_surface.py --objective saddle --optimizers sgd adam lion --steps 50
+
+All start at the same point, and each gradient comes from minigrad's autograd. The picture shows the
+surface, its map, and the value after each step.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from minigrad import plots
+from minigrad.lab import RULES, SURFACES, race
+
+
+def count(text):
+    """Turn a flag's text into an integer of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {number}")
+    return number
+
+
+def picture_file(text):
+    """Refuse a path whose folder does not exist."""
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"expected a folder that exists, got {path.parent}")
+    return path
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    flag = parser.add_argument
+    flag("--objective", choices=SURFACES, default="bowl", help="default: %(default)s")
+    flag(
+        "--optimizers",
+        nargs="+",
+        default=list(RULES)[:6],
+        metavar="NAME",
+        help=f"some of {', '.join(RULES)} (default: the first six)",
+    )
+    flag("--steps", type=count, help="default: as many as the objective takes")
+    flag("--learning-rate", type=float, help="one for all (default: a fitting one for each)")
+    flag(
+        "--output",
+        type=picture_file,
+        default="adam_on_a_surface.png",
+        help=".png, .svg, .pdf (default: %(default)s)",
+    )
+    flag("--animate", type=picture_file, metavar="FILE", help="write a .gif or .html as well")
+    return parser.parse_args()
+
+
+def print_results(surface, paths):
+    print(f"{surface.title}: f(x, y) = {surface.formula}, from {surface.start}")
+    print(f"{'':20}  steps           x           y   f(x, y)")
+    for path in paths:
+        x, y = path.positions[-1]
+        steps = len(path.values) - 1
+        print(f"{path.label:20}  {steps:5}  {x:10.3g}  {y:10.3g}  {path.values[-1]:8.2g}")
+
+
+def main():
+    arguments = parse_arguments()
+    surface = SURFACES[arguments.objective]
+    try:
+        paths = race(surface, arguments.optimizers, arguments.steps, arguments.learning_rate)
+        print_results(surface, paths)
+        plots.save(plots.draw_descent(surface, paths), arguments.output)
+        print(f"Picture: {arguments.output}")
+        if arguments.animate:
+            plots.save_animation(plots.animate_descent(surface, paths), arguments.animate)
+            print(f"Animation: {arguments.animate}")
+    except (ImportError, ValueError) as error:
+        sys.exit(f"{Path(__file__).name}: {error}")
+
+
+if __name__ == "__main__":
+    main()

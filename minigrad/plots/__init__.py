@@ -1,0 +1,17 @@
+"""Pictures: functions that draw data and results, and return a matplotlib Figure.
+
+They need matplotlib, `pip install "minigrad[examples]"`, import it when called, open no window and
+change no global state. A notebook shows a figure that stands last in a cell after
+`%matplotlib inline`; ``save(figure, "picture.png")`` writes it.
+"""
+
+from minigrad.plots._style import save as save
+from minigrad.plots.comparison import draw_comparison as draw_comparison
+from minigrad.plots.comparison import draw_sweep as draw_sweep
+from minigrad.plots.recording import draw_recording as draw_recording
+from minigrad.plots.surfaces import animate_descent as animate_descent
+from minigrad.plots.surfaces import draw_contours as draw_contours
+from minigrad.plots.surfaces import draw_descent as draw_descent
+from minigrad.plots.surfaces import draw_surface as draw_surface
+from minigrad.plots.surfaces import draw_values as draw_values
+from minigrad.plots.surfaces import save_animation as save_animation
