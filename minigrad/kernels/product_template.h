@@ -330,30 +330,44 @@ TARGET static inline void NAME(conv_forward)(void *arguments, ptrdiff_t index, i
         NAME(pool_windows)(c, rows * c->OW, map, (FLOAT *)c->product.y + start, c->winner + start);
 }
 
-/* Bits instead of a choice: gcc 12 gets the choice by a byte wrong when it vectorizes it. */
-TARGET INLINE void NAME(give_to_winner)(const BITS *gy, const unsigned char *winner, int cell,
-                                        BITS *map, const int width)
+/* Give the gradient of a window's maximum to the cell that won, 0 to the others, and add it to that
+   of the bias. Bits instead of choices: gcc 12 gets a choice by a byte wrong when it vectorizes it. */
+TARGET INLINE void NAME(unpool_window)(const Conv *c, const BITS *gy, const unsigned char *winner,
+                                       BITS *map, FLOAT *bias, const int width)
 {
+    INTEGER which[COLUMNS], kept[COLUMNS] = {0};
+    FLOAT value[COLUMNS];
+    for (int f = 0; f < width; f++) {
+        which[f] = winner[f];
+        kept[f] = gy[f] & -(INTEGER)(which[f] != NO_WINNER);
+    }
+    memcpy(value, kept, sizeof(value));
     for (int f = 0; f < width; f++)
-        map[f] = gy[f] & -(INTEGER)(winner[f] == cell);
+        bias[f] += value[f];
+    const ptrdiff_t F = c->F, row = c->OW * c->pool_width * F, end = c->pool_width;
+    for (int cell = 0, j = 0; cell < c->pool_height * end; cell++) {
+        for (int f = 0; f < width; f++)
+            map[f] = gy[f] & -(INTEGER)(which[f] == cell);
+        map += ++j < end ? F : row - (j - 1) * F;
+        j = j < end ? j : 0;
+    }
 }
 
-/* The gradient of `rows` rows of the convolution's result (columns, F) from that of what was pooled:
-   each window's goes to its winner. */
+/* The gradient map (rows * pool_height, columns, F) of the convolution's result, and that of the
+   bias, from that of `rows` rows of what was pooled. */
 TARGET static inline void NAME(unpool)(const Conv *c, ptrdiff_t rows, const FLOAT *gy,
-                                       const unsigned char *winner, FLOAT *map)
+                                       const unsigned char *winner, FLOAT *map, FLOAT *bias)
 {
     const ptrdiff_t F = c->F;
-    for (ptrdiff_t i = 0; i < rows; i++) {
-        for (ptrdiff_t j = 0; j < c->OW * c->pool_width; j++, map += F) {
-            const int cell = (int)(i % c->pool_height * c->pool_width + j % c->pool_width);
-            const ptrdiff_t from = (i / c->pool_height * c->OW + j / c->pool_width) * F;
+    for (ptrdiff_t i = 0; i < rows; i++, map += (c->pool_height - 1) * c->OW * c->pool_width * F) {
+        for (ptrdiff_t j = 0; j < c->OW; j++, gy += F, winner += F, map += c->pool_width * F) {
             ptrdiff_t f = 0;
             for (; f + (ptrdiff_t)COLUMNS <= F; f += COLUMNS)
-                NAME(give_to_winner)((const BITS *)(gy + from + f), winner + from + f, cell,
-                                     (BITS *)(map + f), COLUMNS);
-            NAME(give_to_winner)((const BITS *)(gy + from + f), winner + from + f, cell,
-                                 (BITS *)(map + f), (int)(F - f));
+                NAME(unpool_window)(c, (const BITS *)gy + f, winner + f, (BITS *)map + f, bias + f,
+                                    COLUMNS);
+            if (f < F)
+                NAME(unpool_window)(c, (const BITS *)gy + f, winner + f, (BITS *)map + f, bias + f,
+                                    (int)(F - f));
         }
     }
 }
@@ -367,7 +381,6 @@ TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t 
     FLOAT *map = (FLOAT *)c->scratch + worker * c->scratch_size + c->window_size;
     FLOAT *packed = (FLOAT *)c->scratch + (worker + 1) * c->scratch_size - c->pack;
     FLOAT *sums = (FLOAT *)c->product.y + index * (c->product.rows + (c->winner != NULL)) * F;
-    FLOAT *bias = sums + c->product.rows * F;
     for (ptrdiff_t band = from * c->bands; band < to * c->bands; band++) {
         const ptrdiff_t n = band / c->bands, first = band % c->bands * c->band_rows;
         const ptrdiff_t rows = first + c->band_rows < c->OH ? c->band_rows : c->OH - first;
@@ -376,11 +389,7 @@ TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t 
         const ptrdiff_t start = (n * c->OH + first) * c->OW * F;
         const FLOAT *gy = (const FLOAT *)c->product.b + start;
         if (c->winner != NULL) {
-            const unsigned char *winner = c->winner + start;
-            for (ptrdiff_t i = 0; i < rows * c->OW; i++)
-                for (ptrdiff_t f = 0; f < F; f++)
-                    bias[f] += winner[i * F + f] != NO_WINNER ? gy[i * F + f] : 0;
-            NAME(unpool)(c, rows * c->pool_height, gy, winner, map);
+            NAME(unpool)(c, rows, gy, c->winner + start, map, sums + c->product.rows * F);
             gy = map;
         }
         for (ptrdiff_t g = 0; g < c->groups; g++) {
