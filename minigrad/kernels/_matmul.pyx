@@ -22,7 +22,7 @@ from libc.string cimport memset
 from minigrad.kernels._parallel cimport _Memory, run_tasks, team_size
 
 cdef enum:
-    TILES_IN_BLOCK = 6  # rows of tiles in one task: the more, the more often a panel is used
+    TASKS = 24  # at least, where there are so many tiles: enough for threads that come and go
 
 
 def matmul(
@@ -48,7 +48,7 @@ def matmul(
     cdef const floating* a_data = &a[0, 0] if depth > 0 else NULL
     cdef const floating* b_data = &b[0, 0] if depth > 0 else NULL
     cdef Py_ssize_t width = panel_columns(item)(), panels = (columns + width - 1) // width, i
-    cdef Py_ssize_t piece = min(depth, DEPTH_BLOCK)
+    cdef Py_ssize_t height = tile_rows(item)(), piece = min(depth, DEPTH_BLOCK)
     cdef int team = team_size(rows * columns * depth // 16, threads)  # 16 products cost one element
     cdef _Memory packed = _Memory(team * piece * width * item)
     cdef _Memory offsets = _Memory((2 * rows + piece) * sizeof(Py_ssize_t))
@@ -58,7 +58,9 @@ def matmul(
     cdef MatMul m
     memset(&m, 0, sizeof(m))
     m.a_column, m.b_column, m.packed = a.strides[1] // item, b.strides[1] // item, packed.data
-    m.row_blocks = max(1, rows // (TILES_IN_BLOCK * tile_rows(item)()))
+    m.row_blocks = 1
+    if team > 1:
+        m.row_blocks = min((TASKS + panels - 1) // panels, (rows + height - 1) // height)
     cdef Product* p = &m.product
     p.rows, p.columns, p.depth, p.relu = rows, columns, depth, relu
     p.a, p.a_row, p.a_column = a_data, a_row, a_column
