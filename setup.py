@@ -1,4 +1,7 @@
-"""Build the compiled kernels; everything else about the package stands in pyproject.toml.
+"""Build what is compiled; everything else about the package stands in pyproject.toml.
+
+That is the kernels, and the Python files that have a .pxd file of the same name beside them, which
+tells Cython their C types. Without their build these run as they stand, only slower.
 
 Environment variables read here:
 
@@ -17,11 +20,13 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CCompilerError
 
 KERNELS = Path("minigrad", "kernels")
+PYTHON = [path.with_suffix(".py") for path in Path("minigrad").rglob("*.pxd")]
+SOURCES = sorted([*KERNELS.glob("*.pyx"), *filter(Path.exists, PYTHON)])
 HEADERS = sorted([*KERNELS.glob("*.h"), *KERNELS.glob("*.pxd")])
 CHECKED = os.environ.get("MINIGRAD_BOUNDSCHECK") == "1"
 SERIAL = os.environ.get("MINIGRAD_NO_OPENMP") == "1"
 
-DIRECTIVES = {
+KERNEL_DIRECTIVES = {
     "language_level": 3,
     "boundscheck": CHECKED,
     "wraparound": False,  # so that checked kernels refuse negative indices too
@@ -29,6 +34,8 @@ DIRECTIVES = {
     "cdivision": True,
     "freethreading_compatible": True,
 }
+# auto_pickle would forget what a subclass adds; Python itself pickles whatever stands in __slots__.
+PYTHON_DIRECTIVES = {"language_level": 3, "auto_pickle": False, "freethreading_compatible": True}
 
 OPENMP_PROGRAM = """
 #include <omp.h>
@@ -69,18 +76,21 @@ class BuildKernels(build_ext):
         compile_flags, link_flags = [], []
         if not SERIAL and self.openmp_works(*openmp_flags(msvc)):
             compile_flags, link_flags = openmp_flags(msvc)
-        self.rebuild_if_changed(f"{DIRECTIVES} {compile_flags}")
-        translated = cythonize(
-            self.extensions,
-            build_dir=self.build_temp,  # generated C belongs there, not beside the sources
-            compiler_directives=DIRECTIVES,
-            force=self.force,
-            quiet=not self.verbose,
-        )
-        for extension, in_c in zip(self.extensions, translated, strict=True):
+        self.rebuild_if_changed(f"{KERNEL_DIRECTIVES} {PYTHON_DIRECTIVES} {compile_flags}")
+        for extension in self.extensions:
+            is_kernel = extension.sources[0].endswith(".pyx")
+            (in_c,) = cythonize(
+                extension,
+                build_dir=self.build_temp,  # generated C belongs there, not beside the sources
+                compiler_directives=KERNEL_DIRECTIVES if is_kernel else PYTHON_DIRECTIVES,
+                force=self.force,
+                quiet=not self.verbose,
+            )
             extension.sources = in_c.sources
-            extension.extra_compile_args += optimization_flags(msvc) + compile_flags
-            extension.extra_link_args += link_flags
+            extension.extra_compile_args += optimization_flags(msvc)
+            if is_kernel:  # the others are imported first, and must not load OpenMP
+                extension.extra_compile_args += compile_flags
+                extension.extra_link_args += link_flags
         super().build_extensions()
 
     def openmp_works(self, compile_flags, link_flags):
@@ -117,7 +127,7 @@ setup(
             include_dirs=[KERNELS.as_posix()],
             depends=["setup.py", *(path.as_posix() for path in HEADERS)],
         )
-        for source in sorted(KERNELS.glob("*.pyx"))
+        for source in SOURCES
     ],
     cmdclass={"build_ext": BuildKernels},
 )
