@@ -197,7 +197,7 @@ class Sequential(Layer):
 
     def summary(
         self, line_length=None, positions=None, print_fn=None, expand_nested=False,
-        show_trainable=False, layer_range=None,
+        show_trainable=False, layer_range=None, show_operations=False,
     ):  # fmt: skip
         """Print a table of the layers, their output shapes and numbers of parameters.
 
@@ -215,8 +215,15 @@ class Sequential(Layer):
             Add a column that tells whether a layer is trained.
         layer_range : (str, str), optional
             Names (or regular expressions) of the first and last layer to show.
+        show_operations : bool
+            Add a table (Keras has none) of what one sample costs in each layer: floating-point
+            operations forward, a multiplication and an addition for each use of a kernel's weight
+            (biases, activations and layers without a kernel count as 0), and the bytes of output
+            and weights. Below it are the totals forward, and with the gradients of kernels and of
+            what they were applied to.
         """
-        for line in summary_lines(self, line_length, positions, show_trainable, layer_range):
+        options = show_trainable, layer_range, show_operations
+        for line in summary_lines(self, line_length, positions, *options):
             (print_fn or print)(line)
 
     # --- training --------------------------------------------------------------------------------

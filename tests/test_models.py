@@ -1038,3 +1038,83 @@ def test_summary_is_ascii_where_the_encoding_has_no_lines(monkeypatch):
     text = stream.buffer.getvalue().decode("ascii")
     assert "+--------------------------+-------------------+-----------+" in text
     assert "| a_batch_normalization_w~ |" in text
+
+
+def work_of(model, **options):
+    """The rows and the last lines of the second table: operations, bytes of outputs and weights."""
+    lines = summary_of(model, show_operations=True, **options)
+    lines = lines[len(summary_of(model, **options)) :]
+    rows = [re.split(r" *│ *", line)[1:-1] for line in lines if line.startswith("│")]
+    return rows, [line for line in lines if line.startswith(" ")]
+
+
+def notebook_model():
+    return Sequential(
+        [
+            Input((28, 28, 1)),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Dropout(0.25),
+            layers.Flatten(),
+            layers.Dense(128, "relu"),
+            layers.Dropout(0.5),
+            layers.Dense(10, "softmax"),
+        ]
+    )
+
+
+def test_summary_counts_operations_and_bytes_of_the_notebooks_network():
+    rows, totals = work_of(notebook_model())
+    assert rows == [
+        ["conv2d", "389,376", "84.50 KB", "1.25 KB"],  # 2 · 26 · 26 · 32 · 9
+        ["max_pooling2d", "0", "21.12 KB", "0.00 B"],
+        ["dropout", "0", "21.12 KB", "0.00 B"],
+        ["flatten", "0", "21.12 KB", "0.00 B"],
+        ["dense", "1,384,448", "512.00 B", "2.64 MB"],  # 2 · 5408 · 128
+        ["dropout_1", "0", "512.00 B", "0.00 B"],
+        ["dense_1", "2,560", "40.00 B", "5.04 KB"],
+    ]
+    assert totals == [
+        " Operations per sample: 1,776,384 forward, 4,939,776 forward and backward",
+        " (in kernels, a multiplication and an addition counted as 2)",
+    ]
+    assert round(60 * 4_939_776 / 1e6) == 296  # millions for the notebook's batch of 60
+
+
+def test_summary_counts_no_gradients_that_nobody_needs():
+    model = Sequential([Input((3,)), *(layers.Dense(n) for n in (5, 7, 11))])
+    one, two, three = 2 * 3 * 5, 2 * 5 * 7, 2 * 7 * 11
+    assert f"{2 * one + 3 * two + 3 * three} forward and" in work_of(model)[1][0]
+    model.layers[0].trainable = False
+    assert f"{one + 2 * two + 3 * three} forward and" in work_of(model)[1][0]
+    model.layers[1].trainable = False
+    assert f"{one + two + 2 * three} forward and" in work_of(model)[1][0]
+    model.trainable = True
+    model.layers[2].trainable = False
+    assert f"{2 * one + 3 * two + 2 * three} forward and" in work_of(model)[1][0]
+
+
+def test_summary_counts_positions_groups_and_wider_types():
+    model = Sequential(
+        [
+            Input((9, 7, 6)),
+            layers.Conv2D(4, (3, 2), strides=2, groups=2, use_bias=False),
+            layers.Dense(5, dtype="float64"),
+        ]
+    )
+    rows, _ = work_of(model)
+    assert rows[0][1:] == [f"{2 * 4 * 3 * 4 * 3 * 2 * 3:,}", "192.00 B", "288.00 B"]  # 4 x 3 x 4
+    assert rows[1][1:] == [f"{2 * 4 * 3 * 4 * 5}", "480.00 B", "200.00 B"]
+
+
+def test_summary_counts_nothing_where_sizes_are_unknown():
+    rows, totals = work_of(Sequential([Input((None, None, 3)), layers.Conv2D(5, 3)]))
+    assert (rows, totals) == ([["conv2d", "?", "?", "?"]], [])
+    rows, totals = work_of(Sequential([layers.Dense(3)]))
+    assert (rows, totals) == ([["dense", "?", "?", "?"]], [])
+
+
+def test_summary_counts_the_range_shown_but_adds_up_the_model():
+    rows, totals = work_of(notebook_model(), layer_range=("dropout", "dense"))
+    assert [row[0] for row in rows] == ["dropout", "flatten", "dense", "dropout_1", "dense_1"]
+    assert "4,939,776" in totals[0]

@@ -2,6 +2,10 @@
 
 from minigrad.lab.comparison import compare as compare
 from minigrad.lab.comparison import sweep as sweep
+from minigrad.lab.explanation import explain as explain
+from minigrad.lab.graphs import Graph as Graph
+from minigrad.lab.microscope import Microscope as Microscope
+from minigrad.lab.recorder import Recorder as Recorder
 from minigrad.lab.results import Comparison as Comparison
 from minigrad.lab.results import Run as Run
 from minigrad.lab.results import Sweep as Sweep

@@ -69,6 +69,10 @@ class Optimizer(arguments.Configured):
         ``super().__init__``, which makes the state of ``parameters``.
     built : bool
         Whether the variables are known and have their state.
+    observers : list
+        Objects that look on: their ``on_step_begin(gradients, states)`` is called before 5 and
+        ``on_step_end(gradients, states)`` after 6, with the gradient of each variable, an array
+        (n), and its state, as ``update`` has it: dicts from the variables to these.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class Optimizer(arguments.Configured):
         self._learning_rate = None
         self.learning_rate = learning_rate
         self.built = False
+        self.observers = []
         self.shared = {}  # what a rule keeps besides the variables' state: name -> 0-d array
         self._calls = np.zeros((), np.int64)  # of apply, so far
         self._paths = {}  # variable -> the name that its state is saved under
@@ -282,6 +287,8 @@ class Optimizer(arguments.Configured):
 
     def _update_all(self, gradients):
         lr, t, threads = self.learning_rate, self.iterations + 1, kernels.get_num_threads()
+        for observer in self.observers:
+            observer.on_step_begin(gradients, self._state)
         self.begin_step(t)
         for variable, g in gradients.items():
             w = variable.data.reshape(-1)
@@ -289,6 +296,8 @@ class Optimizer(arguments.Configured):
                 w -= w * (self.weight_decay * lr)
             self.update(w, g, self._state[variable], lr, t, threads)
             variable.mark_changed()
+        for observer in self.observers:
+            observer.on_step_end(gradients, self._state)
 
     # --- weight decay and averages -------------------------------------------------------------
 

@@ -8,6 +8,7 @@ change no global state. A notebook shows a figure that stands last in a cell aft
 from minigrad.plots._style import save as save
 from minigrad.plots.comparison import draw_comparison as draw_comparison
 from minigrad.plots.comparison import draw_sweep as draw_sweep
+from minigrad.plots.recording import draw_recording as draw_recording
 from minigrad.plots.surfaces import animate_descent as animate_descent
 from minigrad.plots.surfaces import draw_contours as draw_contours
 from minigrad.plots.surfaces import draw_descent as draw_descent

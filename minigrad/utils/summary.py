@@ -1,5 +1,6 @@
-"""The table that `model.summary()` prints, in Keras's layout."""
+"""The tables that `model.summary()` prints: Keras's, and one of operations and bytes."""
 
+import math
 import re
 import shutil
 import textwrap
@@ -12,7 +13,10 @@ TEXT = "┏━┳┓┃┡╇┩│├─┼┤└┴┘…"
 ASCII = "+=++|+++|+-+++++~"
 
 
-def summary_lines(model, line_length=None, positions=None, show_trainable=False, layer_range=None):
+def summary_lines(
+    model, line_length=None, positions=None, show_trainable=False, layer_range=None,
+    show_operations=False,
+):  # fmt: skip
     """Return the lines of the table, one row a layer, and of the totals below it.
 
     Parameters
@@ -26,6 +30,8 @@ def summary_lines(model, line_length=None, positions=None, show_trainable=False,
         Add a column that tells whether a layer is trained: Y, N, or - if it has no weights.
     layer_range : (str, str), optional
         Names (or regular expressions) of the first and last layer to show.
+    show_operations : bool
+        Add a second table: what a sample costs in each layer, see `Sequential.summary`.
 
     Raises
     ------
@@ -40,9 +46,12 @@ def summary_lines(model, line_length=None, positions=None, show_trainable=False,
         header, alignment = [*header, "Trainable"], alignment + "^"
         width += TRAINABLE_WIDTH
     width = line_length or min(width, shutil.get_terminal_size().columns - 4)
-    rows = [_describe(layer, show_trainable) for layer in _select(model.layers, layer_range)]
+    layers = _select(model.layers, layer_range)
+    rows = [_describe(layer, show_trainable) for layer in layers]
     lines = _draw(header, rows, alignment, _column_widths(width, positions))
     lines = [f'Model: "{model.name}"', *lines, *_totals(model)]
+    if show_operations:
+        lines += _work_table(model, layers, width)
     if can_print(TEXT):
         return lines
     return [line.translate(str.maketrans(TEXT, ASCII)) for line in lines]
@@ -130,6 +139,42 @@ def _totals(model):
     for name, arrays in groups.items():
         size = _readable_size(sum(array.nbytes for array in arrays))
         yield f" {name} params: {sum(array.size for array in arrays):,} ({size})"
+
+
+def _work_table(model, layers, width):
+    """Yield the lines of the second table: what one sample costs in each layer."""
+    header = ["Layer", "Operations", "Output", "Weights"]
+    rows = [_describe_work(layer) for layer in layers]
+    yield from _draw(header, rows, "<>>>", _column_widths(width, [0.4, 0.6, 0.8, 1.0]))
+    if not all(map(_is_known, model.layers)):
+        return
+    forward = step = 0
+    gradient_goes_on = False  # no layer asks for the gradient of the model's input
+    for layer in model.layers:
+        operations = _count_operations(layer)
+        forward += operations
+        step += operations * (1 + bool(layer.trainable_weights) + gradient_goes_on)
+        gradient_goes_on = gradient_goes_on or bool(layer.trainable_weights)
+    yield f" Operations per sample: {forward:,} forward, {step:,} forward and backward"
+    yield " (in kernels, a multiplication and an addition counted as 2)"
+
+
+def _is_known(layer):
+    return layer.built and None not in layer.output_shape[1:]
+
+
+def _describe_work(layer):
+    if not _is_known(layer):
+        return [layer.name, "?", "?", "?"]
+    output = math.prod(layer.output_shape[1:]) * layer.dtype.itemsize
+    weights = sum(weight.data.nbytes for weight in layer.weights)
+    return [layer.name, f"{_count_operations(layer):,}", *map(_readable_size, (output, weights))]
+
+
+def _count_operations(layer):
+    """Twice the kernel's size at each position: 1 for Dense on rows, OH · OW for Conv2D."""
+    kernel = getattr(layer, "kernel", None)
+    return 0 if kernel is None else 2 * kernel.size * math.prod(layer.output_shape[1:-1])
 
 
 def _readable_size(size):

@@ -285,3 +285,32 @@ def test_optimizers_share_no_state():
     assert second.iterations == 0
     assert not second.get_state()["parameter_0/m"].any()
     assert optimizers.get("adam") is not optimizers.get("adam")
+
+
+# --- observers ------------------------------------------------------------------------------------
+
+
+def test_observers_see_a_step_before_and_after_it():
+    seen = []
+
+    class Observer:
+        def on_step_begin(self, gradients, states):
+            seen.append((gradients[w].copy(), w.data.copy(), states[w]["v"].copy()))
+
+        on_step_end = on_step_begin
+
+    w = Parameter(np.ones(3), dtype="float64")
+    momentum = SGD(
+        learning_rate=0.1, momentum=0.5, clipvalue=2.0, weight_decay=0.3,
+        gradient_accumulation_steps=2, loss_scale_factor=4.0,
+    )  # fmt: skip
+    momentum.observers.append(Observer())
+    momentum.apply([4 * G], [w])
+    assert seen == []  # that was no step yet
+    momentum.apply([8 * G], [w])
+    clipped = np.array([2.0, -2.0, 0.75])  # of 1.5 G
+    (g, before, v), (same_g, after, v_after) = seen
+    np.testing.assert_array_equal([g, same_g], [clipped, clipped])
+    np.testing.assert_array_equal([before, v], [np.ones(3), np.zeros(3)])
+    np.testing.assert_allclose(v_after, -0.1 * clipped, rtol=1e-15)
+    np.testing.assert_allclose(after, 0.97 - 0.1 * clipped, rtol=1e-15)

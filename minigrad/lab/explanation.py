@@ -1,0 +1,80 @@
+"""The chain rule of a graph, told step by step."""
+
+import numpy as np
+
+from minigrad.lab.graphs import Graph
+
+SHORT = 6  # an array of so many numbers is printed, a larger one told by its range
+ELEMENTWISE = {"Add", "Sub", "Mul", "Div", "Pow", "Extremum", "Where"}  # ops that broadcast
+
+
+def explain(tensor, print_fn=print):
+    """Print the chain rule of the graph behind a tensor, such as a loss, with shapes and values.
+
+    First what was computed, inputs before results; then, from the last result back, the gradient g
+    that arrives at each operation, by which rule it goes on to the operation's inputs, and with
+    what result. Works before ``backward``, which can still be called: see `Graph`.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        The result of operations. If it has several elements, the gradients are those of their sum.
+    print_fn : callable, optional
+        Is given each line.
+
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        As `Graph`.
+    """
+    vertices = Graph(tensor).vertices
+    last = vertices[-1].name
+    width = max(len(_formula(vertex)) for vertex in vertices)
+    print_fn("Forward, what was computed:")
+    for vertex in vertices:
+        print_fn(f"  {_formula(vertex):<{width}}  {vertex.shape}  {_describe(vertex.value)}")
+    print_fn(f"Backward, g being the gradient of {last} with respect to the result of each line:")
+    for vertex in reversed(vertices):
+        if vertex.operation and vertex.gradient is not None:
+            print_fn(f"  {_formula(vertex):<{width}}  g {_shape_and_values(vertex.gradient)}")
+            for origin, rule, gradient in zip(
+                vertex.inputs, _rules(vertex), vertex.passed, strict=True
+            ):
+                if gradient is not None:
+                    print_fn(f"    to {origin.name}: {rule}: {_shape_and_values(gradient)}")
+    print_fn(f"The gradients of {last} with respect to the leaves:")
+    for vertex in vertices:
+        if vertex.wants_gradient and not vertex.operation:
+            print_fn(f"  {vertex.name}  {_shape_and_values(vertex.gradient)}")
+
+
+def _formula(vertex):
+    if not vertex.operation:
+        return vertex.name if vertex.wants_gradient else f"{vertex.name}, a constant"
+    return f"{vertex.name} = {vertex.operation}({', '.join(v.name for v in vertex.inputs)})"
+
+
+def _rules(vertex):
+    """In words, one for each input, what becomes of the gradient."""
+    if vertex.rule is None:
+        return [f"as {vertex.operation}.backward computes"] * len(vertex.inputs)
+    rules = vertex.rule[0].split("; ")
+    rules += rules[-1:] * (len(vertex.inputs) - len(rules))  # of any number of inputs
+    names = [origin.name for origin in vertex.inputs]
+    rules = [rule.format(*names, z=vertex.name) for rule in rules[: len(names)]]
+    for i, origin in enumerate(vertex.inputs):
+        if vertex.operation in ELEMENTWISE and origin.shape != vertex.shape:
+            rules[i] += ", added up along the axes that were broadcast"
+    return rules
+
+
+def _shape_and_values(array):
+    return f"{array.shape}  {_describe(array)}"
+
+
+def _describe(array):
+    if array is None:
+        return "not kept"
+    if array.size <= SHORT:
+        return np.array2string(array, precision=4, separator=", ").replace("\n", "")
+    return f"from {array.min():.4g} to {array.max():.4g}"

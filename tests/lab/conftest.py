@@ -1,0 +1,63 @@
+"""Graphs to look at."""
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad import Parameter, ops
+from minigrad.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
+from minigrad.losses import SparseCategoricalCrossentropy
+from minigrad.models import Sequential
+
+
+def three_scalars():
+    w, b = Parameter(2.0, name="w"), Parameter(-1.0, name="b")
+    return (w * 3.0 + b) ** 2
+
+
+def cnn():
+    """The loss of a batch in the notebook's network."""
+    minigrad.utils.set_random_seed(0)
+    model = Sequential(
+        [
+            Input((28, 28, 1)),
+            Conv2D(32, 3, activation="relu"),
+            MaxPooling2D(),
+            Dropout(0.25),
+            Flatten(),
+            Dense(128, "relu"),
+            Dropout(0.5),
+            Dense(10, "softmax"),
+        ]
+    )
+    images = np.random.default_rng(1).random((3, 28, 28, 1), "float32")
+    return SparseCategoricalCrossentropy()(np.array([4, 1, 7]), model(images, training=True))
+
+
+def recurrent():
+    """Two weights that five steps use, and names that are no XML."""
+    rng = np.random.default_rng(2)
+    w = Parameter(rng.standard_normal((7, 7)), name='<w> & "more"')
+    u = Parameter(rng.standard_normal((3, 7)), name="input weights with a long name")
+    h = np.zeros((5, 7), "float32")
+    for _ in range(5):
+        h = ops.tanh(h @ w + rng.standard_normal((5, 3)).astype("float32") @ u)
+    return (h * h).mean()
+
+
+def branches():
+    """Lines that part, pass several rows and meet again."""
+    rng = np.random.default_rng(3)
+    a, c = Parameter(rng.standard_normal((4, 6)), name="a"), Parameter(np.ones((1, 6)), name="c")
+    z = a + c
+    y = ops.relu(z)
+    scores = (y @ y.T).softmax() + z.sum() * 2
+    return ops.where(scores.data > 1, scores, a.mean()).mean() / (a.std() + 1e-3)
+
+
+LOSSES = [three_scalars, cnn, recurrent, branches]
+
+
+@pytest.fixture(params=LOSSES, ids=lambda make: make.__name__)
+def loss(request):
+    return request.param()

@@ -1,0 +1,138 @@
+"""What a Recorder keeps of a training, and that it only looks on."""
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad.lab import Recorder
+from minigrad.layers import BatchNormalization, Conv2D, Dense, Flatten, Input
+from minigrad.models import Sequential
+from minigrad.optimizers import SGD
+
+X = np.random.default_rng(2).standard_normal((12, 3)).astype("float32")
+Y = np.random.default_rng(3).standard_normal((12, 5)).astype("float32")
+
+
+def fit(layers, recorder, x=X, y=Y, optimizer="sgd", epochs=1):
+    minigrad.utils.set_random_seed(0)
+    model = Sequential(layers)
+    model.compile(optimizer, "mse")
+    model.fit(x, y, batch_size=4, epochs=epochs, verbose=0, callbacks=recorder)
+    return model
+
+
+def test_norms_and_ratios_are_those_of_the_formula():
+    minigrad.utils.set_random_seed(0)
+    model = Sequential([Input((3,)), Dense(5, bias_initializer="ones")])
+    w, b = (weight.numpy().astype("float64") for weight in model.weights)
+    model.compile(SGD(0.5), "mse")
+    recorder = Recorder(every=1)
+    model.fit(X[:4], Y[:4], batch_size=4, verbose=0, callbacks=[recorder])
+    error = 2 * (X[:4] @ w + b - Y[:4]) / (4 * 5)
+    gw, gb = X[:4].T @ error, error.sum(axis=0)
+    assert recorder.gradient_norms == {"dense": [pytest.approx(np.sqrt((gw**2).sum() + gb @ gb))]}
+    (ratios,) = recorder.update_ratios["dense"]
+    np.testing.assert_allclose(ratios, np.abs(0.5 * gw / w).reshape(-1), rtol=1e-5)
+    assert recorder.loss == [pytest.approx(((X[:4] @ w + b - Y[:4]) ** 2).mean())]
+    assert (recorder.steps, recorder.learning_rate) == ([1], [0.5])
+
+
+def test_ratio_of_a_weight_of_zero_is_infinite_unless_it_stays():
+    recorder = Recorder()
+    x = np.array([[2.0, 0.0, 0.0]])  # no gradient for the second and third row
+    fit([Input((3,)), Dense(5, kernel_initializer="zeros")], recorder, x, np.ones((1, 5)))
+    (ratios,) = recorder.update_ratios["dense"]
+    np.testing.assert_array_equal(ratios, [np.inf] * 5 + [0.0] * 10)
+
+
+def test_large_layers_are_sampled_over_their_whole_width():
+    recorder = Recorder()
+    model = fit([Input((3,)), Dense(700), Dense(5)], recorder)
+    (ratios,) = recorder.update_ratios["dense"]  # (3, 700)
+    assert model.layers[0].kernel.size == 2100
+    assert len(ratios) == 420  # each fifth
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_dead_units_are_those_that_no_sample_activates(use_bias):
+    x = np.abs(X)
+    dense = Dense(8, "relu", use_bias=use_bias, kernel_initializer="ones")
+    model = Sequential([Input((3,)), dense, Dense(5)])
+    kernel = np.ones((3, 8))
+    kernel[:, [1, 4, 6]] = -1
+    dense.kernel.assign(kernel)
+    model.compile(SGD(0.0), "mse")
+    recorder = Recorder(every=1)
+    model.fit(x, Y, batch_size=4, verbose=0, callbacks=[recorder])
+    assert recorder.dead_units == {"dense": [3 / 8] * 3, "dense_1": [0.0] * 3}
+
+
+def test_dead_filters_of_a_convolution_are_found():
+    images = np.abs(np.random.default_rng(4).standard_normal((4, 6, 5, 2)))
+    convolution = Conv2D(7, 3, activation="relu")
+    model = Sequential([Input((6, 5, 2)), convolution, Flatten(), Dense(5)])
+    bias = np.zeros(7)
+    bias[2] = -1000
+    convolution.bias.assign(bias)
+    convolution.kernel.assign(np.ones((3, 3, 2, 7)))
+    model.compile(SGD(0.0), "mse")
+    recorder = Recorder()
+    model.fit(images, Y[:4], verbose=0, callbacks=[recorder])
+    assert recorder.dead_units["conv2d"] == [pytest.approx(1 / 7)]
+
+
+def test_layers_without_kernel_have_no_units_and_those_without_weights_nothing():
+    recorder = Recorder()
+    fit([Input((3,)), Dense(5), BatchNormalization(), Flatten()], recorder)
+    assert list(recorder.gradient_norms) == ["dense", "batch_normalization"]
+    assert list(recorder.dead_units) == ["dense"]
+
+
+def test_records_come_every_so_many_steps():
+    recorder = Recorder(every=3)
+    model = fit([Dense(5)], recorder, epochs=3)  # built by its first batch
+    assert recorder.steps == [1, 4, 7]
+    for lists in (recorder.gradient_norms, recorder.update_ratios, recorder.dead_units):
+        assert [len(values) for values in lists.values()] == [3]
+    assert len(recorder.loss) == len(recorder.learning_rate) == 3
+    model.fit(X, Y, batch_size=4, verbose=0, callbacks=[recorder])
+    assert recorder.steps == [10]  # begun anew
+
+
+def test_a_batch_without_a_step_is_no_record():
+    recorder = Recorder(every=1)
+    fit([Dense(5)], recorder, optimizer=SGD(0.1, gradient_accumulation_steps=2), epochs=2)
+    assert recorder.steps == [1, 2, 3]
+    assert len(recorder.loss) == 3
+
+
+def test_frozen_layers_are_left_out():
+    recorder = Recorder()
+    fit([Dense(4, trainable=False), Dense(5)], recorder)
+    assert list(recorder.gradient_norms) == ["dense_1"]
+
+
+def test_recording_changes_nothing():
+    hashes = {
+        fit([Dense(4, "relu"), Dense(5)], recorder, optimizer="adam").weights_hash()
+        for recorder in (Recorder(every=1), None)
+    }
+    assert len(hashes) == 1
+
+
+def test_recorder_stops_looking_when_fit_ends_even_by_an_error():
+    class Stop(minigrad.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    model = Sequential([Dense(5)])
+    model.compile("sgd", "mse")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, verbose=0, callbacks=[Recorder(), Stop()])
+    assert model.optimizer.observers == []
+
+
+@pytest.mark.parametrize("every", [0, -1, 2.0, "epoch"])
+def test_recorder_refuses_other_intervals(every):
+    with pytest.raises(ValueError, match=f"Recorder: expected every .* got {every!r}"):
+        Recorder(every)
