@@ -2,24 +2,21 @@
 
 Environment variables read here:
 
-- ``MINIGRAD_NO_OPENMP=1``   build the serial kernels, without asking whether OpenMP works
+- ``MINIGRAD_SERIAL=1``      build kernels that start no threads, as compilers without atomics get
 - ``MINIGRAD_BOUNDSCHECK=1`` build kernels that check every index (slow; for tests)
 """
 
 import os
-import sys
-import tempfile
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CCompilerError
 
 KERNELS = Path("minigrad", "kernels")
 HEADERS = sorted([*KERNELS.glob("*.h"), *KERNELS.glob("*.pxd")])
 CHECKED = os.environ.get("MINIGRAD_BOUNDSCHECK") == "1"
-SERIAL = os.environ.get("MINIGRAD_NO_OPENMP") == "1"
+SERIAL = os.environ.get("MINIGRAD_SERIAL") == "1"
 
 DIRECTIVES = {
     "language_level": 3,
@@ -30,35 +27,22 @@ DIRECTIVES = {
     "freethreading_compatible": True,
 }
 
-OPENMP_PROGRAM = """
-#include <omp.h>
-int main(void) { return omp_get_max_threads() < 1; }
-"""
-
 
 def optimization_flags(msvc):
     """Speed, but no -ffast-math (it reorders sums) and no -march=native (it ties to one CPU)."""
     if msvc:
-        return ["/O2"]
+        return ["/O2", "/std:c11", "/experimental:c11atomics"]
     return [
         "-O3",
         "-fno-math-errno",  # sqrt becomes one instruction, which lets its loops be vectorized
+        "-fno-trapping-math",  # nobody looks at the flags of float errors: selects vectorize too
         "-ffp-contract=fast",  # a*b + c is one instruction in functions built for such a CPU
         "-g0",  # Python's own flags ask for debug information, which makes files 6 times as large
     ]
 
 
-def openmp_flags(msvc):
-    """Compiler and linker flags that switch OpenMP on."""
-    if msvc:
-        return ["/openmp"], []
-    if sys.platform == "darwin":
-        return ["-Xpreprocessor", "-fopenmp"], ["-lomp"]
-    return ["-fopenmp"], ["-fopenmp"]
-
-
 class BuildKernels(build_ext):
-    """Compile the kernels, with OpenMP where a tiny program that uses it compiles and links."""
+    """Compile the kernels, all anew when the settings changed."""
 
     def initialize_options(self):
         super().initialize_options()
@@ -66,10 +50,9 @@ class BuildKernels(build_ext):
 
     def build_extensions(self):
         msvc = self.compiler.compiler_type == "msvc"
-        compile_flags, link_flags = [], []
-        if not SERIAL and self.openmp_works(*openmp_flags(msvc)):
-            compile_flags, link_flags = openmp_flags(msvc)
-        self.rebuild_if_changed(f"{DIRECTIVES} {compile_flags}")
+        flags = optimization_flags(msvc)
+        macros = [("__STDC_NO_ATOMICS__", "1")] if SERIAL else []
+        self.rebuild_if_changed(f"{DIRECTIVES} {flags} {macros}")
         translated = cythonize(
             self.extensions,
             build_dir=self.build_temp,  # generated C belongs there, not beside the sources
@@ -79,26 +62,9 @@ class BuildKernels(build_ext):
         )
         for extension, in_c in zip(self.extensions, translated, strict=True):
             extension.sources = in_c.sources
-            extension.extra_compile_args += optimization_flags(msvc) + compile_flags
-            extension.extra_link_args += link_flags
+            extension.extra_compile_args += flags
+            extension.define_macros += macros
         super().build_extensions()
-
-    def openmp_works(self, compile_flags, link_flags):
-        """Compile and link OPENMP_PROGRAM; a failure is told and means a serial build."""
-        with tempfile.TemporaryDirectory() as folder:
-            source = Path(folder, "openmp.c")
-            source.write_text(OPENMP_PROGRAM)
-            try:
-                objects = self.compiler.compile(
-                    [str(source)], output_dir=folder, extra_postargs=compile_flags
-                )
-                self.compiler.link_executable(
-                    objects, "openmp", output_dir=folder, extra_postargs=link_flags
-                )
-            except CCompilerError as error:
-                self.warn(f"OpenMP does not work here, so minigrad will use one thread: {error}")
-                return False
-        return True
 
     def rebuild_if_changed(self, settings):
         """Build everything anew when the settings are not those of the last build."""

@@ -9,6 +9,7 @@ from minigrad.callbacks import CallbackList, History, ProgbarLogger
 from minigrad.core import no_grad
 from minigrad.layers import InputLayer
 from minigrad.layers.base import Layer
+from minigrad.layers.fusion import pools_at_once
 from minigrad.losses import get as get_loss
 from minigrad.metrics import get as get_metric
 from minigrad.optimizers import get as get_optimizer
@@ -122,8 +123,13 @@ class Sequential(Layer):
             input_shape = layer.compute_output_shape(input_shape)
 
     def call(self, x, training=False):
-        for layer in self._layers:
-            x = layer(x, training=training)
+        rest = list(self._layers)
+        while rest:
+            layer = rest.pop(0)
+            if rest and pools_at_once(layer, rest[0], x):
+                x = layer(x, training=training, pool_size=rest.pop(0).pool_size)
+            else:
+                x = layer(x, training=training)
         return x
 
     def compute_output_shape(self, input_shape):

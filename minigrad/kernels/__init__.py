@@ -5,18 +5,16 @@ of ``reference.py``. Nothing falls back silently: a missing build is an ImportEr
 """
 
 import os
+from pathlib import Path
 
 __all__ = ["get_num_threads", "set_num_threads"]
+
+MOST_THREADS = 256  # as in pool.h
 
 _choice = os.environ.get("MINIGRAD_KERNELS", "compiled")
 if _choice == "reference":
     from minigrad.kernels.reference import *  # noqa: F403
 elif _choice == "compiled":
-    # GNU OpenMP asks once, when it is loaded, how long its threads shall spin before they sleep.
-    # By default they spin for so long that on a busy machine a training step took 10 times as long.
-    _spin_is_ours = not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
-    if _spin_is_ours:
-        os.environ["GOMP_SPINCOUNT"] = "2000"
     try:
         from minigrad.kernels._conv import *  # noqa: F403
         from minigrad.kernels._matmul import *  # noqa: F403
@@ -30,9 +28,6 @@ elif _choice == "compiled":
             "MINIGRAD_KERNELS=reference to run the slow NumPy versions. If you did install "
             "minigrad, a source folder of that name is hiding it: start Python elsewhere."
         ) from error
-    finally:
-        if _spin_is_ours:
-            del os.environ["GOMP_SPINCOUNT"]
 else:
     raise ImportError(
         f"minigrad: expected MINIGRAD_KERNELS to be 'compiled' or 'reference', got {_choice!r}"
@@ -40,10 +35,27 @@ else:
 
 
 def _available_cores():
+    """The cores that this process may use: by its affinity, and by the limit of its container."""
     try:
-        return len(os.sched_getaffinity(0))  # the cores this process may use
+        cores = len(os.sched_getaffinity(0))
     except AttributeError:
-        return os.cpu_count() or 1
+        cores = os.cpu_count() or 1
+    return max(1, min(cores, round(_container_limit())))
+
+
+def _container_limit(root="/sys/fs/cgroup", own="/proc/self/cgroup"):
+    """How many cores' time Linux's control groups (version 2) grant this process."""
+    limit = MOST_THREADS
+    try:
+        with open(own) as file:
+            group = Path(root, file.read().rpartition("0::/")[2].strip())
+        for folder in (group, *group.parents):  # a limit of an outer group holds as well
+            if folder.is_relative_to(root) and (folder / "cpu.max").exists():
+                granted, period = (folder / "cpu.max").read_text().split()
+                limit = limit if granted == "max" else min(limit, int(granted) / int(period))
+    except (OSError, ValueError):
+        pass  # no Linux, or no control groups: no limit
+    return limit
 
 
 def _check_num_threads(value, source):
@@ -51,10 +63,9 @@ def _check_num_threads(value, source):
         number = int(value)
     except (OverflowError, TypeError, ValueError):
         number = 0
-    if not 1 <= number <= _most_threads or number != float(value):
+    if not 1 <= number <= MOST_THREADS or number != float(value):
         raise ValueError(
-            f"{source}: expected a whole number of threads from 1 to 1024, or 1 in a forked "
-            f"process, got {value!r}"
+            f"{source}: expected a whole number of threads from 1 to {MOST_THREADS}, got {value!r}"
         )
     return number
 
@@ -63,10 +74,9 @@ def _default_num_threads():
     if value := os.environ.get("MINIGRAD_NUM_THREADS"):
         return _check_num_threads(value, "MINIGRAD_NUM_THREADS")
     value = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]  # it may list nested levels
-    return int(value) if value.isdigit() and 1 <= int(value) <= 1024 else _available_cores()
+    return int(value) if value.isdigit() and 1 <= int(value) <= MOST_THREADS else _available_cores()
 
 
-_most_threads = 1024  # OpenMP crashes when it cannot start as many as it shall
 _num_threads = _default_num_threads()
 
 
@@ -83,13 +93,3 @@ def set_num_threads(number):
     """
     global _num_threads
     _num_threads = _check_num_threads(number, "set_num_threads")
-
-
-def _after_fork():
-    """Stay with one thread: OpenMP's others do not survive a fork, and it would wait for them."""
-    global _most_threads, _num_threads
-    _most_threads = _num_threads = 1
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -18,7 +18,7 @@ gradient of x is again a convolution, of gy with the kernel turned round.
 """
 
 from cython cimport floating
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from minigrad.kernels._matmul cimport (
     Conv, Images, Product, Walk, add_sums_loop, conv_backward_input_task,
@@ -28,6 +28,7 @@ from minigrad.kernels._parallel cimport _Memory, run_tasks, team_size
 
 cdef enum:
     BAND = 64    # pixels of output in one task of the forward pass, at least
+    NO_WINNER = 255  # as in tile.h
     CHUNKS = 16  # partial sums of the gradient of w: enough for 16 threads, little to add up
 
 
@@ -137,22 +138,32 @@ def col2im(
 # --- convolution -------------------------------------------------------------------------------
 
 
-cdef Conv describe(str kernel, Geometry g, Py_ssize_t depth, Py_ssize_t F, int groups) except *:
+cdef Conv describe(
+    str kernel, Geometry g, Py_ssize_t depth, Py_ssize_t F, int groups, int pool_height,
+    int pool_width,
+) except *:
     """Describe the walk of a convolution over its images, of which the caller sets the data."""
     if groups < 1 or depth * groups != g.C or F % groups or F != g.F:
         raise ValueError(
             f"{kernel}: expected w (KH, KW, C / groups, F) and F outputs, got C = {g.C}, "
             f"C / groups = {depth}, groups = {groups}, F = {F} and {g.F} outputs"
         )
+    if pool_height < 1 or pool_width < 1 or pool_height * pool_width >= NO_WINNER:
+        raise ValueError(
+            f"{kernel}: expected a pooling window of 1 to {NO_WINNER - 1} cells, "
+            f"got {pool_height} by {pool_width}"
+        )
     cdef Conv c
     memset(&c, 0, sizeof(c))
     c.images.H, c.images.W, c.images.C = g.H, g.W, g.C
     c.N, c.OH, c.OW, c.F, c.groups, c.group_channels = g.N, g.OH, g.OW, g.F, groups, depth
-    c.stride_height = g.stride_height
-    c.reach_height = (g.KH - 1) * g.dilation_height + 1
+    c.pool_height, c.pool_width = pool_height, pool_width
+    c.stride_height = pool_height * g.stride_height
+    c.reach_height = (pool_height - 1) * g.stride_height + (g.KH - 1) * g.dilation_height + 1
     c.top, c.left, c.window_width = g.pad_top, g.pad_left, g.W
-    cdef Py_ssize_t height = (g.OH - 1) * g.stride_height + c.reach_height
-    cdef Py_ssize_t width = (g.OW - 1) * g.stride_width + (g.KW - 1) * g.dilation_width + 1
+    cdef Py_ssize_t height = (g.OH - 1) * c.stride_height + c.reach_height
+    cdef Py_ssize_t width = (g.OW * pool_width - 1) * g.stride_width
+    width += (g.KW - 1) * g.dilation_width + 1
     c.padded = g.pad_top > 0 or g.pad_left > 0 or height > g.H or width > g.W
     if c.padded:
         c.window_width = width
@@ -166,6 +177,60 @@ cdef Walk patch_walk(
     if groups == 1 and column == C:  # a row of the patch is contiguous
         return Walk(KH, row, 1, 0, KW * C, 1)
     return Walk(KH, row, KW, column, C // groups, 1)
+
+
+cdef int forward(
+    Geometry g, Conv c, const floating* x, const floating* w, const floating* bias, bint relu,
+    floating* y, int threads,
+) except -1:
+    """Compute what c describes."""
+    cdef Product* p = &c.product
+    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i, cell, row, column
+    cdef Py_ssize_t depth = g.KH * g.KW * c.group_channels, filters = g.F // c.groups
+    cdef Py_ssize_t panels = (filters + width - 1) // width
+    cdef Py_ssize_t cells = c.pool_height * c.pool_width, pixels
+    cdef bint in_place = filters % width == 0
+    c.band_rows = min((BAND + g.OW * cells - 1) // (g.OW * cells), g.OH)
+    c.bands = (g.OH + c.band_rows - 1) // c.band_rows
+    pixels = c.band_rows * g.OW * cells
+    if c.padded:
+        c.window_size = (
+            ((c.band_rows - 1) * c.stride_height + c.reach_height) * c.window_width * g.C
+        )
+    c.scratch_size = c.window_size + (0 if c.winner is NULL else pixels * g.F)
+    cdef int team = team_size(g.N * g.OH * g.OW * cells * filters * depth // 16, threads)
+    cdef _Memory packed = _Memory(0 if in_place else c.groups * panels * width * depth * item)
+    cdef _Memory scratch = _Memory(team * c.scratch_size * item)
+    cdef _Memory offsets = _Memory(2 * pixels * sizeof(Py_ssize_t))
+    cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
+    cdef Py_ssize_t* y_offset = a_offset + pixels
+    c.images.x, c.scratch = x, scratch.data
+    p.columns, p.y_column, p.bias, p.relu = filters, 1, bias, relu
+    p.a_offset, p.y, p.y_offset = a_offset, y, y_offset
+    p.b, p.b_panel, p.b_row, p.b_group = w, width, g.F, filters
+    p.walk = patch_walk(
+        g.KH, g.KW, g.dilation_height * c.window_width * g.C, g.dilation_width * g.C, g.C,
+        c.groups,
+    )
+    with nogil:
+        for i in range(pixels):  # the cells of a pooling window one after the other
+            cell = i % cells
+            row = i // cells // g.OW * c.pool_height + cell // c.pool_width
+            column = i // cells % g.OW * c.pool_width + cell % c.pool_width
+            a_offset[i] = (
+                row * g.stride_height * c.window_width + column * g.stride_width
+            ) * g.C
+            y_offset[i] = i * g.F
+        if not in_place:
+            p.b, p.b_panel, p.b_row = packed.data, width * depth, width
+            p.b_group = panels * width * depth
+            for i in range(c.groups):
+                pack_loop(item)(
+                    w + i * filters, g.F, 1, depth, filters,
+                    <floating*>packed.data + i * p.b_group, 0, depth,
+                )
+        run_tasks(conv_forward_task(item), &c, g.N * c.bands, team)
+    return 0
 
 
 def conv2d_forward(
@@ -185,58 +250,125 @@ def conv2d_forward(
         "conv2d_forward", <Py_ssize_t*>x.shape, <Py_ssize_t*>y.shape, w.shape[0], w.shape[1],
         stride_height, stride_width, pad_top, pad_left, dilation_height, dilation_width,
     )
-    cdef Conv c = describe("conv2d_forward", g, w.shape[2], w.shape[3], groups)
-    if bias is not None and bias.shape[0] != g.F:
-        raise ValueError(f"conv2d_forward: expected bias ({g.F},), got ({bias.shape[0]},)")
-    if y.size == 0:
-        return
+    cdef Conv c = describe("conv2d_forward", g, w.shape[2], w.shape[3], groups, 1, 1)
+    check_bias("conv2d_forward", bias, g.F)
+    if y.size:
+        forward(
+            g, c, first(x), first(w), first_or_null(bias), relu, &y[0, 0, 0, 0], threads
+        )
+
+
+def conv2d_pool_forward(
+    const floating[:, :, :, ::1] x,       # IN (N, H, W, C)
+    const floating[:, :, :, ::1] w,       # IN (KH, KW, C / groups, F)
+    const floating[::1] bias,             # IN (F,) or None
+    bint relu,
+    floating[:, :, :, ::1] y,             # OUT (N, PH, PW, F)
+    unsigned char[:, :, :, ::1] winner,   # OUT (N, PH, PW, F)
+    int pool_height, int pool_width,
+    int stride_height, int stride_width,
+    int pad_top, int pad_left,
+    int dilation_height, int dilation_width,
+    int groups,
+    int threads,
+):
+    """Compute conv2d_forward, and of it the maximum of each window of pool_height by pool_width.
+
+    The map in between is not stored. winner is the cell of the window that was the (first)
+    largest, counted by rows, or 255 where relu set the whole window to 0.
+    """
+    cdef Geometry g = check_geometry(
+        "conv2d_pool_forward", <Py_ssize_t*>x.shape, <Py_ssize_t*>y.shape, w.shape[0], w.shape[1],
+        stride_height, stride_width, pad_top, pad_left, dilation_height, dilation_width,
+    )
+    cdef Conv c = describe(
+        "conv2d_pool_forward", g, w.shape[2], w.shape[3], groups, pool_height, pool_width
+    )
+    check_bias("conv2d_pool_forward", bias, g.F)
+    check_winner("conv2d_pool_forward", winner, <Py_ssize_t*>y.shape)
+    if y.size:
+        c.winner = &winner[0, 0, 0, 0]
+        forward(
+            g, c, first(x), first(w), first_or_null(bias), relu, &y[0, 0, 0, 0], threads
+        )
+
+
+cdef int check_bias(str kernel, const floating[::1] bias, Py_ssize_t F) except -1:
+    if bias is not None and bias.shape[0] != F:
+        raise ValueError(f"{kernel}: expected bias ({F},), got ({bias.shape[0]},)")
+    return 0
+
+
+cdef int check_winner(
+    str kernel, const unsigned char[:, :, :, ::1] winner, Py_ssize_t* y
+) except -1:
+    cdef int axis
+    for axis in range(4):
+        if winner.shape[axis] != y[axis]:
+            raise ValueError(
+                f"{kernel}: expected winner of length {y[axis]} along axis {axis}, "
+                f"got {winner.shape[axis]}"
+            )
+    return 0
+
+
+cdef const floating* first(const floating[:, :, :, ::1] array) noexcept:
+    """Point to the first element, if there is one."""
+    return &array[0, 0, 0, 0] if array.size else <const floating*>NULL
+
+
+cdef const floating* first_or_null(const floating[::1] array) noexcept:
+    return &array[0] if array is not None else <const floating*>NULL
+
+
+cdef int backward_kernel(
+    Geometry g, Conv c, const floating* x, const floating* gy, floating* gw, floating* gb,
+    int threads,
+) except -1:
+    """Compute what c describes: gw (depth, F), and gb (F,) if the result was pooled."""
     cdef Product* p = &c.product
     cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i
-    cdef Py_ssize_t depth = g.KH * g.KW * w.shape[2], filters = g.F // groups
-    cdef Py_ssize_t panels = (filters + width - 1) // width
-    cdef bint in_place = filters % width == 0
-    cdef _Memory packed = _Memory(0 if in_place else groups * panels * width * depth * item)
-    c.band_rows = min((BAND + g.OW - 1) // g.OW, g.OH)
-    c.bands = (g.OH + c.band_rows - 1) // c.band_rows
+    cdef Py_ssize_t C = c.group_channels, depth = g.KH * g.KW * C, filters = g.F // c.groups
+    cdef Py_ssize_t rows = g.OH * c.pool_height, columns = g.OW * c.pool_width
+    cdef Py_ssize_t size = (depth + (c.winner is not NULL)) * g.F  # of a partial sum
+    c.images.x = x
+    p.rows, p.columns, p.y_column, p.add = depth, filters, 1, True
+    p.b, p.b_panel, p.b_row = gy, width, g.F
+    if filters % width:
+        c.pack = (filters + width - 1) // width * width * rows * columns
+        p.b_panel, p.b_row = width * rows * columns, width
     if c.padded:
-        c.scratch_size = (
-            ((c.band_rows - 1) * stride_height + c.reach_height) * c.window_width * g.C
-        )
-    cdef int team = team_size(g.N * g.OH * g.OW * filters * depth // 16, threads)
+        c.window_size = ((g.OH - 1) * c.stride_height + c.reach_height) * c.window_width * g.C
+    c.scratch_size = c.window_size + c.pack
+    if c.winner is not NULL:
+        c.scratch_size += rows * columns * g.F
+    c.chunks = min(CHUNKS, g.N)
+    cdef int team = team_size(g.N * rows * columns * filters * depth // 16, threads)
     cdef _Memory scratch = _Memory(team * c.scratch_size * item)
-    cdef _Memory offsets = _Memory(2 * c.band_rows * g.OW * sizeof(Py_ssize_t))
+    cdef _Memory sums = _Memory((c.chunks + 1) * size * item)  # the last: of all
+    cdef _Memory offsets = _Memory(2 * depth * sizeof(Py_ssize_t))
     cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
-    cdef Py_ssize_t* y_offset = a_offset + c.band_rows * g.OW
-    cdef const floating* kernel = NULL
-    if w.size:
-        kernel = &w[0, 0, 0, 0]
-    if x.size:
-        c.images.x = &x[0, 0, 0, 0]
+    cdef Py_ssize_t* y_offset = a_offset + depth
+    cdef floating* total = <floating*>sums.data + c.chunks * size
     c.scratch = scratch.data
-    p.columns, p.y_column = filters, 1
-    p.a_offset, p.y, p.y_offset = a_offset, &y[0, 0, 0, 0], y_offset
-    p.b, p.b_panel, p.b_row, p.b_group = kernel, width, g.F, filters
-    p.relu = relu
-    if bias is not None:
-        p.bias = &bias[0]
-    p.walk = patch_walk(
-        g.KH, g.KW, dilation_height * c.window_width * g.C, dilation_width * g.C, g.C, groups
+    p.a_offset, p.y, p.y_offset = a_offset, sums.data, y_offset
+    p.walk = Walk(
+        rows, g.stride_height * c.window_width * g.C, 1, 0, columns, g.stride_width * g.C
     )
     with nogil:
-        for i in range(c.band_rows * g.OW):
+        memset(sums.data, 0, c.chunks * size * item)
+        for i in range(depth):
             a_offset[i] = (
-                i // g.OW * stride_height * c.window_width + i % g.OW * stride_width
-            ) * g.C
+                i // C // g.KW * g.dilation_height * c.window_width
+                + i // C % g.KW * g.dilation_width
+            ) * g.C + i % C
             y_offset[i] = i * g.F
-        if not in_place:
-            p.b, p.b_panel, p.b_row = packed.data, width * depth, width
-            p.b_group = panels * width * depth
-            for i in range(groups):
-                pack_loop(item)(
-                    kernel + i * filters, g.F, 1, depth, filters,
-                    <floating*>packed.data + i * p.b_group, 0, depth,
-                )
-        run_tasks(conv_forward_task(item), &c, g.N * c.bands, team)
+        run_tasks(conv_backward_kernel_task(item), &c, c.chunks, team)
+        add_sums_loop(item)(sums.data, c.chunks, size, total)
+        memcpy(gw, total, depth * g.F * item)
+        if c.winner is not NULL:
+            memcpy(gb, total + depth * g.F, g.F * item)
+    return 0
 
 
 def conv2d_backward_kernel(
@@ -255,44 +387,47 @@ def conv2d_backward_kernel(
         gw.shape[1], stride_height, stride_width, pad_top, pad_left, dilation_height,
         dilation_width,
     )
-    cdef Conv c = describe("conv2d_backward_kernel", g, gw.shape[2], gw.shape[3], groups)
+    cdef Conv c = describe("conv2d_backward_kernel", g, gw.shape[2], gw.shape[3], groups, 1, 1)
     if x.size == 0 or gy.size == 0 or gw.size == 0:
         gw[...] = 0
-        return
-    cdef Product* p = &c.product
-    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i, C = gw.shape[2]
-    cdef Py_ssize_t depth = g.KH * g.KW * C, filters = g.F // groups, pixels = g.OH * g.OW
-    c.images.x = &x[0, 0, 0, 0]
-    p.rows, p.columns, p.y_column, p.add = depth, filters, 1, True
-    p.b, p.b_panel, p.b_row = &gy[0, 0, 0, 0], width, g.F
-    if filters % width:
-        c.pack = (filters + width - 1) // width * width * pixels
-        p.b_panel, p.b_row = width * pixels, width
-    c.scratch_size = c.pack
-    if c.padded:
-        c.scratch_size += (
-            ((g.OH - 1) * stride_height + c.reach_height) * c.window_width * g.C
+    else:
+        backward_kernel(
+            g, c, &x[0, 0, 0, 0], &gy[0, 0, 0, 0], &gw[0, 0, 0, 0], <floating*>NULL, threads
         )
-    c.chunks = min(CHUNKS, g.N)
-    cdef int team = team_size(g.N * pixels * filters * depth // 16, threads)
-    cdef _Memory scratch = _Memory(team * c.scratch_size * item)
-    cdef _Memory sums = _Memory(c.chunks * depth * g.F * item)
-    cdef _Memory offsets = _Memory(2 * depth * sizeof(Py_ssize_t))
-    cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
-    cdef Py_ssize_t* y_offset = a_offset + depth
-    c.scratch = scratch.data
-    p.a_offset, p.y, p.y_offset = a_offset, sums.data, y_offset
-    p.walk = Walk(g.OH, stride_height * c.window_width * g.C, 1, 0, g.OW, stride_width * g.C)
-    with nogil:
-        memset(sums.data, 0, c.chunks * depth * g.F * item)
-        for i in range(depth):
-            a_offset[i] = (
-                i // C // g.KW * dilation_height * c.window_width
-                + i // C % g.KW * dilation_width
-            ) * g.C + i % C
-            y_offset[i] = i * g.F
-        run_tasks(conv_backward_kernel_task(item), &c, c.chunks, team)
-        add_sums_loop(item)(sums.data, c.chunks, depth * g.F, &gw[0, 0, 0, 0])
+
+
+def conv2d_pool_backward_kernel(
+    const floating[:, :, :, ::1] x,       # IN (N, H, W, C)
+    const floating[:, :, :, ::1] gy,      # IN (N, PH, PW, F)
+    const unsigned char[:, :, :, ::1] winner,  # IN (N, PH, PW, F), from conv2d_pool_forward
+    floating[:, :, :, ::1] gw,            # OUT (KH, KW, C / groups, F)
+    floating[::1] gb,                     # OUT (F,)
+    int pool_height, int pool_width,
+    int stride_height, int stride_width,
+    int pad_top, int pad_left,
+    int dilation_height, int dilation_width,
+    int groups,
+    int threads,
+):
+    """Compute the gradients of kernel and bias; each element of gy counts at its winner alone."""
+    cdef Geometry g = check_geometry(
+        "conv2d_pool_backward_kernel", <Py_ssize_t*>x.shape, <Py_ssize_t*>gy.shape, gw.shape[0],
+        gw.shape[1], stride_height, stride_width, pad_top, pad_left, dilation_height,
+        dilation_width,
+    )
+    cdef Conv c = describe(
+        "conv2d_pool_backward_kernel", g, gw.shape[2], gw.shape[3], groups, pool_height, pool_width
+    )
+    check_bias("conv2d_pool_backward_kernel", gb, g.F)
+    check_winner("conv2d_pool_backward_kernel", winner, <Py_ssize_t*>gy.shape)
+    if gy.size == 0:
+        gw[...] = 0
+        gb[...] = 0
+    else:
+        c.winner = <unsigned char*>&winner[0, 0, 0, 0]
+        backward_kernel(
+            g, c, first(x), &gy[0, 0, 0, 0], <floating*>first(gw), &gb[0], threads
+        )
 
 
 # The gradient of x along one axis. A stride s cuts the pixels into s phases: pixel s * t + phase is
@@ -344,7 +479,7 @@ def conv2d_backward_input(
         w.shape[1], stride_height, stride_width, pad_top, pad_left, dilation_height,
         dilation_width,
     )
-    cdef Conv c = describe("conv2d_backward_input", g, w.shape[2], w.shape[3], groups)
+    cdef Conv c = describe("conv2d_backward_input", g, w.shape[2], w.shape[3], groups, 1, 1)
     if gx.size == 0 or gy.size == 0 or w.size == 0:
         gx[...] = 0
         return
@@ -400,8 +535,7 @@ cdef floating* describe_phase(
     It needs two offsets for each pixel of the phase.
     """
     cdef Py_ssize_t filters = c.group_channels, C = g.C // c.groups
-    cdef Py_ssize_t depth = row.taps * column.taps * filters
-    cdef Py_ssize_t width = panel_columns(sizeof(floating))()
+    cdef Py_ssize_t depth = row.taps * column.taps * filters, width = panel_columns(sizeof(floating))()
     cdef Py_ssize_t i, j, group, a, b, F = g.F
     p.rows, p.columns, p.y_column, p.y = row.size * column.size, C, 1, gx
     p.b, p.b_panel, p.b_row = packed, width * depth, width

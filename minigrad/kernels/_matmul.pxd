@@ -34,9 +34,11 @@ cdef extern from "tile.h" nogil:
         int padded
         Py_ssize_t top, left, window_width
         void* scratch
-        Py_ssize_t scratch_size, bands, band_rows, chunks, pack
+        Py_ssize_t scratch_size, window_size, bands, band_rows, chunks, pack
         const Product* phase
         Py_ssize_t phases
+        unsigned char* winner
+        Py_ssize_t pool_height, pool_width
 
     ctypedef void (*PackLoop)(
         const void* b, Py_ssize_t b_row, Py_ssize_t b_column, Py_ssize_t depth, Py_ssize_t columns,

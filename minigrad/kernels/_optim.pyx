@@ -4,28 +4,42 @@ These loops are bound by memory, so what counts is to touch each array once. All
 of one length n; a state that a rule can do without is an empty array where it is switched off.
 Threads share fixed chunks, so an element takes the same path through the vectorized loop, and gets
 the same bits, whatever their number. Scalars arrive as double and are rounded to the arrays' type
-before the loop; ``if`` on them inside the loop is moved out of it by the compiler.
+before the loop. The loops themselves are in optim_template.h; here is what each of them is given.
 """
 
 from cython cimport floating
-from cython.parallel cimport prange
-from libc.math cimport sqrt, sqrtf
+from libc.string cimport memset
 
-from minigrad.kernels._parallel cimport team_size
+from minigrad.kernels._parallel cimport Choice, run_chunks
+
+ctypedef void* Array
+
+cdef extern from "optim.h" nogil:
+    ctypedef struct Step:
+        Py_ssize_t size
+        Array w, g, m, v, v_max, a, b, d, u
+        double lr, alpha, alpha_m, alpha_g, correction, beta_1, beta_2, rho, momentum, epsilon
+        int nesterov
+
+    Choice sgd_task, adagrad_task, rmsprop_task, adam_task
+    Choice nadam_task, adamax_task, adadelta_task, lion_task
 
 
-cdef enum:
-    CHUNK = 8192  # elements: Adam's four float32 arrays fill 128 KiB, which stays in L2
+cdef inline Array data(const floating[::1] x) noexcept:
+    return <Array>&x[0] if x.shape[0] > 0 else NULL
 
 
-cdef inline floating root(floating x) noexcept nogil:
-    return sqrtf(x) if floating is float else sqrt(x)
-
-
-cdef int check_lengths(str kernel, Py_ssize_t n, tuple lengths, tuple optional=()) except -1:
-    """Raise ValueError unless all lengths are n; an optional array may be empty instead."""
-    if set(lengths) - {n} or set(optional) - {n, 0}:
-        raise ValueError(f"{kernel}: expected arrays of length {n}, got {lengths + optional}")
+cdef Step begin(
+    str kernel, const floating[::1] w, const floating[::1] g, tuple lengths, tuple optional=()
+) except *:
+    """Raise ValueError unless all lengths are w's; an optional array may be empty instead."""
+    cdef Step s
+    memset(&s, 0, sizeof(Step))
+    s.size, s.w, s.g = w.shape[0], data(w), data(g)
+    lengths = (g.shape[0], *lengths)
+    if set(lengths) - {s.size} or set(optional) - {s.size, 0}:
+        raise ValueError(f"{kernel}: expected arrays of length {s.size}, got {lengths + optional}")
+    return s
 
 
 def sgd_step(
@@ -35,18 +49,10 @@ def sgd_step(
     double lr, double momentum, bint nesterov, int threads,
 ):
     """Step by SGD: v = momentum v - lr g; w += v, or w += momentum v - lr g by Nesterov."""
-    cdef Py_ssize_t n = w.shape[0], chunk, i
-    check_lengths("sgd_step", n, (g.shape[0],), (v.shape[0],))
-    cdef bint plain = v.shape[0] == 0
-    cdef floating rate = lr, mu = momentum
-
-    for chunk in prange(0, n, CHUNK, nogil=True, num_threads=team_size(n, threads)):
-        for i in range(chunk, min(chunk + CHUNK, n)):
-            if plain:
-                w[i] -= rate * g[i]
-            else:
-                v[i] = mu * v[i] - rate * g[i]
-                w[i] += mu * v[i] - rate * g[i] if nesterov else v[i]
+    cdef Step s = begin("sgd_step", w, g, (), (v.shape[0],))
+    s.v = data(v)
+    s.lr, s.momentum, s.nesterov = lr, momentum, nesterov
+    run_chunks(sgd_task(sizeof(floating)), &s, s.size, threads)
 
 
 def adagrad_step(
@@ -56,14 +62,10 @@ def adagrad_step(
     double lr, double epsilon, int threads,
 ):
     """Step by Adagrad: a += g²; w -= lr g / sqrt(a + epsilon)."""
-    cdef Py_ssize_t n = w.shape[0], chunk, i
-    check_lengths("adagrad_step", n, (g.shape[0], a.shape[0]))
-    cdef floating rate = lr, eps = epsilon
-
-    for chunk in prange(0, n, CHUNK, nogil=True, num_threads=team_size(n, threads)):
-        for i in range(chunk, min(chunk + CHUNK, n)):
-            a[i] += g[i] * g[i]
-            w[i] -= rate * g[i] / root(a[i] + eps)
+    cdef Step s = begin("adagrad_step", w, g, (a.shape[0],))
+    s.a = data(a)
+    s.lr, s.epsilon = lr, epsilon
+    run_chunks(adagrad_task(sizeof(floating)), &s, s.size, threads)
 
 
 def rmsprop_step(
@@ -79,24 +81,10 @@ def rmsprop_step(
     Centered, v - m² stands for v, with m = rho m + (1-rho) g. With momentum, w -= b instead, where
     b = momentum b + the step above. A variance v - m² that rounding made negative counts as 0.
     """
-    cdef Py_ssize_t n = w.shape[0], chunk, i
-    check_lengths("rmsprop_step", n, (g.shape[0], v.shape[0]), (m.shape[0], b.shape[0]))
-    cdef bint centered = m.shape[0] > 0, heavy = b.shape[0] > 0
-    cdef floating rate = lr, mu = momentum, eps = epsilon
-    cdef floating old = rho, new = 1 - rho, variance, step
-
-    for chunk in prange(0, n, CHUNK, nogil=True, num_threads=team_size(n, threads)):
-        for i in range(chunk, min(chunk + CHUNK, n)):
-            v[i] = old * v[i] + new * g[i] * g[i]
-            variance = v[i]
-            if centered:
-                m[i] = old * m[i] + new * g[i]
-                variance = max(v[i] - m[i] * m[i], 0)
-            step = rate * g[i] / root(variance + eps)
-            if heavy:
-                b[i] = mu * b[i] + step
-                step = b[i]
-            w[i] -= step
+    cdef Step s = begin("rmsprop_step", w, g, (v.shape[0],), (m.shape[0], b.shape[0]))
+    s.v, s.m, s.b = data(v), data(m), data(b)
+    s.lr, s.rho, s.momentum, s.epsilon = lr, rho, momentum, epsilon
+    run_chunks(rmsprop_task(sizeof(floating)), &s, s.size, threads)
 
 
 def adam_step(
@@ -111,20 +99,10 @@ def adam_step(
 
     By AMSGrad, v_max = max(v_max, v) stands for v in the last. alpha holds the bias correction.
     """
-    cdef Py_ssize_t n = w.shape[0], chunk, i
-    check_lengths("adam_step", n, (g.shape[0], m.shape[0], v.shape[0]), (v_max.shape[0],))
-    cdef bint amsgrad = v_max.shape[0] > 0
-    cdef floating rate = alpha, eps = epsilon, new_1 = 1 - beta_1, new_2 = 1 - beta_2, second
-
-    for chunk in prange(0, n, CHUNK, nogil=True, num_threads=team_size(n, threads)):
-        for i in range(chunk, min(chunk + CHUNK, n)):
-            m[i] += (g[i] - m[i]) * new_1
-            v[i] += (g[i] * g[i] - v[i]) * new_2
-            second = v[i]
-            if amsgrad:
-                v_max[i] = max(v_max[i], v[i])
-                second = v_max[i]
-            w[i] -= rate * m[i] / (root(second) + eps)
+    cdef Step s = begin("adam_step", w, g, (m.shape[0], v.shape[0]), (v_max.shape[0],))
+    s.m, s.v, s.v_max = data(m), data(v), data(v_max)
+    s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon
+    run_chunks(adam_task(sizeof(floating)), &s, s.size, threads)
 
 
 def nadam_step(
@@ -139,16 +117,11 @@ def nadam_step(
 
     correction is 1 - beta_2 to the power t; the two alphas hold lr and the momentum schedule.
     """
-    cdef Py_ssize_t n = w.shape[0], chunk, i
-    check_lengths("nadam_step", n, (g.shape[0], m.shape[0], v.shape[0]))
-    cdef floating rate_m = alpha_m, rate_g = alpha_g, scale = 1 / correction, eps = epsilon
-    cdef floating new_1 = 1 - beta_1, new_2 = 1 - beta_2
-
-    for chunk in prange(0, n, CHUNK, nogil=True, num_threads=team_size(n, threads)):
-        for i in range(chunk, min(chunk + CHUNK, n)):
-            m[i] += (g[i] - m[i]) * new_1
-            v[i] += (g[i] * g[i] - v[i]) * new_2
-            w[i] -= (rate_m * m[i] + rate_g * g[i]) / (root(v[i] * scale) + eps)
+    cdef Step s = begin("nadam_step", w, g, (m.shape[0], v.shape[0]))
+    s.m, s.v = data(m), data(v)
+    s.alpha_m, s.alpha_g, s.correction = alpha_m, alpha_g, correction
+    s.beta_1, s.beta_2, s.epsilon = beta_1, beta_2, epsilon
+    run_chunks(nadam_task(sizeof(floating)), &s, s.size, threads)
 
 
 def adamax_step(
@@ -159,15 +132,10 @@ def adamax_step(
     double alpha, double beta_1, double beta_2, double epsilon, int threads,
 ):
     """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, |g|); w -= alpha m / (u+epsilon)."""
-    cdef Py_ssize_t n = w.shape[0], chunk, i
-    check_lengths("adamax_step", n, (g.shape[0], m.shape[0], u.shape[0]))
-    cdef floating rate = alpha, eps = epsilon, new = 1 - beta_1, decay = beta_2
-
-    for chunk in prange(0, n, CHUNK, nogil=True, num_threads=team_size(n, threads)):
-        for i in range(chunk, min(chunk + CHUNK, n)):
-            m[i] += (g[i] - m[i]) * new
-            u[i] = max(decay * u[i], abs(g[i]))
-            w[i] -= rate * m[i] / (u[i] + eps)
+    cdef Step s = begin("adamax_step", w, g, (m.shape[0], u.shape[0]))
+    s.m, s.u = data(m), data(u)
+    s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon
+    run_chunks(adamax_task(sizeof(floating)), &s, s.size, threads)
 
 
 def adadelta_step(
@@ -180,16 +148,10 @@ def adadelta_step(
     """Step by Adadelta: a = rho a + (1-rho) g²; step = sqrt(d + epsilon) g / sqrt(a + epsilon);
     d = rho d + (1-rho) step²; w -= lr step.
     """
-    cdef Py_ssize_t n = w.shape[0], chunk, i
-    check_lengths("adadelta_step", n, (g.shape[0], a.shape[0], d.shape[0]))
-    cdef floating rate = lr, eps = epsilon, old = rho, new = 1 - rho, step
-
-    for chunk in prange(0, n, CHUNK, nogil=True, num_threads=team_size(n, threads)):
-        for i in range(chunk, min(chunk + CHUNK, n)):
-            a[i] = old * a[i] + new * g[i] * g[i]
-            step = root(d[i] + eps) * g[i] / root(a[i] + eps)
-            d[i] = old * d[i] + new * step * step
-            w[i] -= rate * step
+    cdef Step s = begin("adadelta_step", w, g, (a.shape[0], d.shape[0]))
+    s.a, s.d = data(a), data(d)
+    s.lr, s.rho, s.epsilon = lr, rho, epsilon
+    run_chunks(adadelta_task(sizeof(floating)), &s, s.size, threads)
 
 
 def lion_step(
@@ -199,13 +161,7 @@ def lion_step(
     double lr, double beta_1, double beta_2, int threads,
 ):
     """Step by Lion: w -= lr sign(beta_1 m + (1-beta_1) g); m = beta_2 m + (1-beta_2) g."""
-    cdef Py_ssize_t n = w.shape[0], chunk, i
-    check_lengths("lion_step", n, (g.shape[0], m.shape[0]))
-    cdef floating rate = lr, old_1 = beta_1, new_1 = 1 - beta_1, c
-    cdef floating old_2 = beta_2, new_2 = 1 - beta_2
-
-    for chunk in prange(0, n, CHUNK, nogil=True, num_threads=team_size(n, threads)):
-        for i in range(chunk, min(chunk + CHUNK, n)):
-            c = old_1 * m[i] + new_1 * g[i]
-            w[i] -= rate if c > 0 else (-rate if c < 0 else c)  # at the end c is 0, or NaN
-            m[i] = old_2 * m[i] + new_2 * g[i]
+    cdef Step s = begin("lion_step", w, g, (m.shape[0],))
+    s.m = data(m)
+    s.lr, s.beta_1, s.beta_2 = lr, beta_1, beta_2
+    run_chunks(lion_task(sizeof(floating)), &s, s.size, threads)

@@ -2,6 +2,10 @@
 
 cdef extern from "task.h" nogil:
     ctypedef void (*Task)(void* arguments, Py_ssize_t index, int worker) noexcept nogil
+    enum:
+        CHUNK
+
+ctypedef Task (*Choice)(size_t item)  # of the task for float (4 bytes) or double (8)
 
 cdef enum:
     # Waking a second thread costs 5 to 10 microseconds, about what 16,384 elements cost one.
@@ -17,3 +21,9 @@ cdef class _Memory:
 cdef inline int team_size(Py_ssize_t elements, int threads) noexcept nogil:
     """Return the threads that share a loop over so many elements: one where it is short."""
     return threads if threads > 1 and elements >= PARALLEL_FROM else 1
+
+
+cdef inline void run_chunks(Task task, void* arguments, Py_ssize_t size, int threads) noexcept:
+    """Run an elementwise task on all chunks of `size` elements, without the GIL."""
+    with nogil:
+        run_tasks(task, arguments, (size + CHUNK - 1) // CHUNK, team_size(size, threads))

@@ -1,11 +1,12 @@
-"""What all kernels share: how their tasks are given to threads, and memory for the time of a call.
+"""What all kernels share: the pool of threads (pool.h), and memory for the time of a call.
 
 A training step allocates and frees tens of megabytes. glibc returns such blocks to the system and
-fetches them anew, page by page, in every step: a third of the step's time. With the two limits set
-here it keeps up to 256 MB of freed memory. Other C libraries decide for themselves.
+fetches them anew, page by page, in every step: a third of the step's time. With the limits set here
+it keeps up to 512 MB of freed memory. Other C libraries decide for themselves.
 """
 
-from cython.parallel cimport prange, threadid
+import os
+
 from libc.stdlib cimport free, malloc
 
 cdef extern from *:
@@ -15,8 +16,8 @@ cdef extern from *:
     #include <malloc.h>
     static void keep_freed_memory(void)
     {
-        mallopt(M_MMAP_THRESHOLD, 32 << 20);  /* the largest that glibc accepts */
-        mallopt(M_TRIM_THRESHOLD, 256 << 20);
+        mallopt(M_MMAP_MAX, 0);  /* no block apart from the heap, however large */
+        mallopt(M_TRIM_THRESHOLD, 512 << 20);
     }
     #else
     static void keep_freed_memory(void) {}
@@ -24,17 +25,16 @@ cdef extern from *:
     """
     void keep_freed_memory()
 
+cdef extern from "pool.h" nogil:
+    void pool_run(Task task, void* arguments, Py_ssize_t count, int threads)
+    void pool_after_fork()
+
 keep_freed_memory()
 
 
 cdef void run_tasks(Task task, void* arguments, Py_ssize_t count, int threads) noexcept nogil:
-    """Call task(arguments, index, worker) for every index below count, on up to `threads`.
-
-    Whoever is free takes the next index; worker, below `threads`, tells the threads apart.
-    """
-    cdef Py_ssize_t index
-    for index in prange(count, num_threads=threads, schedule="dynamic"):
-        task(arguments, index, threadid())
+    """Call task(arguments, index, worker) for every index below count, on up to `threads`."""
+    pool_run(task, arguments, count, threads)
 
 
 cdef class _Memory:
@@ -47,3 +47,11 @@ cdef class _Memory:
 
     def __dealloc__(self):
         free(self.data)
+
+
+def _after_fork():
+    pool_after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # threads do not survive a fork
+    os.register_at_fork(after_in_child=_after_fork)

@@ -4,23 +4,26 @@ Channels are innermost in memory, so the innermost loop always runs over them: i
 writes contiguous cells and vectorizes. Windows are clipped to the image, so padding is never
 read: it never wins a maximum and never counts in a mean. Forward threads share the rows of the
 output; backward threads share the images, because overlapping windows add into the same cells.
+The loops are in pooling_template.h; here is what each of them is given.
 """
 
 from cython cimport floating
-from cython.parallel cimport prange
-from libc.math cimport INFINITY
+from libc.string cimport memset
 
-from minigrad.kernels._parallel cimport team_size
+from minigrad.kernels._parallel cimport CHUNK, Choice, Task, run_tasks, team_size
 
+cdef extern from "pooling.h" nogil:
+    ctypedef struct Pool:
+        Py_ssize_t N, H, W, C, OH, OW
+        int pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
+        void* image
+        void* pooled
+        int* winner
+        Py_ssize_t rows
+        bint clear
 
-cdef struct Span:
-    # Along one axis: where a window begins, and which of its cells lie inside the image.
-    Py_ssize_t start, first, end
-
-
-cdef Span span(Py_ssize_t index, Py_ssize_t size, int pool, int stride, int pad) noexcept nogil:
-    cdef Py_ssize_t start = index * stride - pad
-    return Span(start, max(start, 0), min(start + pool, size))
+    Choice max_pool_forward_task, max_pool_backward_task
+    Choice avg_pool_forward_task, avg_pool_backward_task
 
 
 cdef int check_axis(
@@ -37,27 +40,47 @@ cdef int check_axis(
         )
 
 
-cdef int check_shapes(
-    str kernel, Py_ssize_t* image, Py_ssize_t* pooled, int pool_height, int pool_width,
-    int stride_height, int stride_width, int pad_top, int pad_left,
-) except -1:
-    """Raise ValueError unless (N, H, W, C) and (N, OH, OW, C) fit each other and the windows."""
-    if image[0] != pooled[0] or image[3] != pooled[3]:
+cdef Pool describe(
+    str kernel, const floating[:, :, :, ::1] x, const floating[:, :, :, ::1] y,
+    int pool_height, int pool_width, int stride_height, int stride_width, int pad_top,
+    int pad_left, const int[:, :, :, ::1] winner=None,
+) except *:
+    """Collect images, what is pooled from them and the windows; ValueError unless they fit."""
+    if x.shape[0] != y.shape[0] or x.shape[3] != y.shape[3]:
         raise ValueError(
-            f"{kernel}: expected {image[0]} images of {image[3]} channels among the pooled, got "
-            f"{pooled[0]} of {pooled[3]}"
+            f"{kernel}: expected {x.shape[0]} images of {x.shape[3]} channels among the pooled, "
+            f"got {y.shape[0]} of {y.shape[3]}"
         )
-    check_axis(kernel, "height", image[1], pooled[1], pool_height, stride_height, pad_top)
-    check_axis(kernel, "width", image[2], pooled[2], pool_width, stride_width, pad_left)
-
-
-cdef int check_winner(str kernel, Py_ssize_t* winner, Py_ssize_t* pooled) except -1:
-    """Raise ValueError unless there is one winner for each pooled cell."""
-    for axis in range(4):
-        if winner[axis] != pooled[axis]:
+    check_axis(kernel, "height", x.shape[1], y.shape[1], pool_height, stride_height, pad_top)
+    check_axis(kernel, "width", x.shape[2], y.shape[2], pool_width, stride_width, pad_left)
+    cdef Pool p
+    memset(&p, 0, sizeof(Pool))
+    p.N, p.H, p.W, p.C = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
+    p.OH, p.OW, p.pool_height, p.pool_width = y.shape[1], y.shape[2], pool_height, pool_width
+    p.stride_height, p.stride_width = stride_height, stride_width
+    p.pad_top, p.pad_left = pad_top, pad_left
+    if p.N * p.H * p.W * p.C > 0:
+        p.image = <void*>&x[0, 0, 0, 0]
+    for axis in range(4 if winner is not None else 0):
+        if winner.shape[axis] != y.shape[axis]:
             raise ValueError(
-                f"{kernel}: expected {pooled[axis]} winners on axis {axis}, got {winner[axis]}"
+                f"{kernel}: expected {y.shape[axis]} winners on axis {axis}, got "
+                f"{winner.shape[axis]}"
             )
+    if p.N * p.OH * p.OW * p.C > 0:
+        p.pooled = <void*>&y[0, 0, 0, 0]
+        p.winner = NULL if winner is None else <int*>&winner[0, 0, 0, 0]
+    return p
+
+
+cdef void run(Task task, Pool* p, bint backward, int threads) noexcept:
+    """Run a task on every image, or forward on every few rows, of about CHUNK cells."""
+    cdef Py_ssize_t cells = p.OW * p.C * p.pool_height * p.pool_width
+    p.clear = backward and p.image is not NULL
+    p.rows = p.OH if backward else max(1, CHUNK // max(1, cells))
+    cdef Py_ssize_t tasks = p.N if backward else (p.N * p.OH + p.rows - 1) // p.rows
+    with nogil:
+        run_tasks(task, p, tasks, team_size(p.N * p.OH * cells, threads))
 
 
 def max_pool2d_forward(
@@ -73,37 +96,9 @@ def max_pool2d_forward(
     equals, or the first NaN. It is as wide as a float32, so that choosing the value and choosing
     the winner are the same vector operation.
     """
-    check_shapes("max_pool2d_forward", x.shape, y.shape, pool_height, pool_width,
-                 stride_height, stride_width, pad_top, pad_left)
-    check_winner("max_pool2d_forward", winner.shape, y.shape)
-    cdef Py_ssize_t N = x.shape[0], H = x.shape[1], W = x.shape[2], C = x.shape[3]
-    cdef Py_ssize_t OH = y.shape[1], OW = y.shape[2], row, n, oh, ow, h, w, c
-    cdef int cell, team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
-    cdef Span rows, columns
-    cdef floating value, best
-    cdef bint wins
-
-    for row in prange(N * OH, nogil=True, num_threads=team, schedule="static"):
-        n = row // OH
-        oh = row % OH
-        rows = span(oh, H, pool_height, stride_height, pad_top)
-        for ow in range(OW):
-            columns = span(ow, W, pool_width, stride_width, pad_left)
-            # Start below everything, at the first cell inside: it wins a window full of -inf.
-            cell = (rows.first - rows.start) * pool_width + columns.first - columns.start
-            for c in range(C):
-                y[n, oh, ow, c] = -INFINITY
-                winner[n, oh, ow, c] = cell
-            for h in range(rows.first, rows.end):
-                for w in range(columns.first, columns.end):
-                    cell = (h - rows.start) * pool_width + w - columns.start
-                    for c in range(C):
-                        value = x[n, h, w, c]
-                        best = y[n, oh, ow, c]
-                        # "not <=" lets a NaN win, "best == best" lets the first NaN stay.
-                        wins = (not value <= best) & (best == best)
-                        y[n, oh, ow, c] = value if wins else best
-                        winner[n, oh, ow, c] = cell if wins else winner[n, oh, ow, c]
+    cdef Pool p = describe("max_pool2d_forward", x, y, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left, winner)
+    run(max_pool_forward_task(sizeof(floating)), &p, False, threads)
 
 
 def max_pool2d_backward(
@@ -118,27 +113,9 @@ def max_pool2d_backward(
     Every cell of the window is asked whether it won. That reads more than a jump to the winner
     would, but it vectorizes over the channels, and no value of ``winner`` can lead outside gx.
     """
-    check_shapes("max_pool2d_backward", gx.shape, gy.shape, pool_height, pool_width,
-                 stride_height, stride_width, pad_top, pad_left)
-    check_winner("max_pool2d_backward", winner.shape, gy.shape)
-    cdef Py_ssize_t N = gx.shape[0], H = gx.shape[1], W = gx.shape[2], C = gx.shape[3]
-    cdef Py_ssize_t OH = gy.shape[1], OW = gy.shape[2], n, oh, ow, h, w, c
-    cdef int cell, team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
-    cdef Span rows, columns
-    cdef floating share
-
-    for n in prange(N, nogil=True, num_threads=team, schedule="static"):
-        gx[n, :, :, :] = 0
-        for oh in range(OH):
-            rows = span(oh, H, pool_height, stride_height, pad_top)
-            for ow in range(OW):
-                columns = span(ow, W, pool_width, stride_width, pad_left)
-                for h in range(rows.first, rows.end):
-                    for w in range(columns.first, columns.end):
-                        cell = (h - rows.start) * pool_width + w - columns.start
-                        for c in range(C):
-                            share = gy[n, oh, ow, c]
-                            gx[n, h, w, c] += share if winner[n, oh, ow, c] == cell else 0
+    cdef Pool p = describe("max_pool2d_backward", gx, gy, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left, winner)
+    run(max_pool_backward_task(sizeof(floating)), &p, True, threads)
 
 
 def avg_pool2d_forward(
@@ -148,29 +125,9 @@ def avg_pool2d_forward(
     int pad_top, int pad_left, int threads,
 ):
     """Take the mean of each window: y = sum of its cells inside the image / their number."""
-    check_shapes("avg_pool2d_forward", x.shape, y.shape, pool_height, pool_width,
-                 stride_height, stride_width, pad_top, pad_left)
-    cdef Py_ssize_t N = x.shape[0], H = x.shape[1], W = x.shape[2], C = x.shape[3]
-    cdef Py_ssize_t OH = y.shape[1], OW = y.shape[2], row, n, oh, ow, h, w, c
-    cdef int team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
-    cdef Span rows, columns
-    cdef floating cells
-
-    for row in prange(N * OH, nogil=True, num_threads=team, schedule="static"):
-        n = row // OH
-        oh = row % OH
-        rows = span(oh, H, pool_height, stride_height, pad_top)
-        for ow in range(OW):
-            columns = span(ow, W, pool_width, stride_width, pad_left)
-            cells = (rows.end - rows.first) * (columns.end - columns.first)
-            for c in range(C):
-                y[n, oh, ow, c] = 0
-            for h in range(rows.first, rows.end):
-                for w in range(columns.first, columns.end):
-                    for c in range(C):
-                        y[n, oh, ow, c] += x[n, h, w, c]
-            for c in range(C):
-                y[n, oh, ow, c] /= cells
+    cdef Pool p = describe("avg_pool2d_forward", x, y, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left)
+    run(avg_pool_forward_task(sizeof(floating)), &p, False, threads)
 
 
 def avg_pool2d_backward(
@@ -180,22 +137,6 @@ def avg_pool2d_backward(
     int pad_top, int pad_left, int threads,
 ):
     """Share each window's gradient among its cells inside the image: gx[cell] += gy / number."""
-    check_shapes("avg_pool2d_backward", gx.shape, gy.shape, pool_height, pool_width,
-                 stride_height, stride_width, pad_top, pad_left)
-    cdef Py_ssize_t N = gx.shape[0], H = gx.shape[1], W = gx.shape[2], C = gx.shape[3]
-    cdef Py_ssize_t OH = gy.shape[1], OW = gy.shape[2], n, oh, ow, h, w, c
-    cdef int team = team_size(N * OH * OW * C * pool_height * pool_width, threads)
-    cdef Span rows, columns
-    cdef floating cells
-
-    for n in prange(N, nogil=True, num_threads=team, schedule="static"):
-        gx[n, :, :, :] = 0
-        for oh in range(OH):
-            rows = span(oh, H, pool_height, stride_height, pad_top)
-            for ow in range(OW):
-                columns = span(ow, W, pool_width, stride_width, pad_left)
-                cells = (rows.end - rows.first) * (columns.end - columns.first)
-                for h in range(rows.first, rows.end):
-                    for w in range(columns.first, columns.end):
-                        for c in range(C):
-                            gx[n, h, w, c] += gy[n, oh, ow, c] / cells
+    cdef Pool p = describe("avg_pool2d_backward", gx, gy, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left)
+    run(avg_pool_backward_task(sizeof(floating)), &p, True, threads)

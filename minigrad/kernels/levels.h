@@ -2,15 +2,16 @@
    choose among them when a loop is first asked for: the best set that this processor has, or the
    one that MINIGRAD_SIMD names (baseline, avx2, avx512), if it has that.
 
-   A template sees FLOAT, the type; NAME(word), which makes a name its own; BYTES, the size of a
-   vector; ROWS, the height of a tile (tile.h); and TARGET, to stand before each of its functions.
-   A compiler without GNU C's vectors gets vectors of one element.
+   A template sees FLOAT, the type, and INTEGER, the integer of its size; NAME(word), which makes a
+   name its own; BYTES, the size of a vector; ROWS, the height of a tile (tile.h); and TARGET, to
+   stand before each of its functions. A compiler without GNU C's vectors gets vectors of one element.
 */
 #ifndef MINIGRAD_LEVELS_H
 #define MINIGRAD_LEVELS_H
 
 #include <math.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +34,8 @@ static int simd_level(void)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         level = AVX2;
-    if (level == AVX2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
+    if (level == AVX2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
+        && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
         level = AVX512;
     if (wanted != NULL && strcmp(wanted, "avx2") == 0 && level > AVX2)
         level = AVX2;
@@ -60,6 +62,8 @@ static int simd_level(void)
         return item == sizeof(double) ? name##_double_baseline : name##_float_baseline;            \
     }
 #endif
+
+#define TASK(name) CHOICE(Task, name##_task, name)
 #endif
 
 /* 16-byte vectors: SSE2 and NEON, which x86-64 and aarch64 always have. */
@@ -70,7 +74,11 @@ static int simd_level(void)
 #else
 #define BYTES sizeof(FLOAT)
 #endif
+#ifdef __aarch64__
+#define ROWS 12 /* it has 32 registers, SSE2 and AVX2 have 16 */
+#else
 #define ROWS 6
+#endif
 #include "types.h"
 
 #ifdef MINIGRAD_X86
@@ -81,7 +89,10 @@ static int simd_level(void)
 #include "types.h"
 
 #define LEVEL avx512
-#define TARGET __attribute__((target("avx512f,avx512vl,avx2,fma")))
+/* Plain loops get half vectors: NumPy's arrays begin 16 bytes into a cache line, so every whole
+   vector would lie across two of them, which made Adam's step twice as long. */
+#define TARGET                                                                                     \
+    __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,prefer-vector-width=256")))
 #define BYTES 64
 #define ROWS 14
 #include "types.h"

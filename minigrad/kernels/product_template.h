@@ -2,12 +2,15 @@
 
 #ifdef __GNUC__
 typedef FLOAT NAME(Vector) __attribute__((vector_size(BYTES), aligned(sizeof(FLOAT)), may_alias));
+typedef INTEGER NAME(Bits) __attribute__((may_alias));
 #define INLINE static inline __attribute__((always_inline))
 #else
 typedef FLOAT NAME(Vector);
+typedef INTEGER NAME(Bits);
 #define INLINE static inline
 #endif
 #define VECTOR NAME(Vector)
+#define BITS NAME(Bits)
 #define LANES (BYTES / sizeof(FLOAT))
 #define COLUMNS (2 * LANES)
 
@@ -177,43 +180,129 @@ TARGET static inline const FLOAT *NAME(window)(const Conv *c, ptrdiff_t n, ptrdi
     return window;
 }
 
-/* A band of rows of one image's convolution. */
+/* y, winner = the largest of the cells of a window in map (cells, F), and which it was, the first
+   if several are equal; 0 and NO_WINNER where relu is given and none is positive. */
+TARGET INLINE void NAME(pool_window)(const Conv *c, const FLOAT *map, FLOAT *y,
+                                     unsigned char *winner, const int width)
+{
+    FLOAT best[COLUMNS];
+    INTEGER which[COLUMNS];
+    for (int f = 0; f < width; f++) {
+        best[f] = c->product.relu ? 0 : map[f];
+        which[f] = c->product.relu ? NO_WINNER : 0;
+    }
+    for (int cell = 0; cell < c->pool_height * c->pool_width; cell++, map += c->F) {
+        for (int f = 0; f < width; f++) {
+            /* The first NaN wins, as in NumPy. */
+            const int larger = (map[f] > best[f]) | ((map[f] != map[f]) & (best[f] == best[f]));
+            which[f] = larger ? cell : which[f];
+            best[f] = larger ? map[f] : best[f];
+        }
+    }
+    for (int f = 0; f < width; f++) {
+        y[f] = best[f];
+        winner[f] = (unsigned char)which[f];
+    }
+}
+
+TARGET static inline void NAME(pool_windows)(const Conv *c, ptrdiff_t windows, const FLOAT *map,
+                                             FLOAT *y, unsigned char *winner)
+{
+    const ptrdiff_t F = c->F;
+    for (; windows > 0; windows--, y += F, winner += F) {
+        ptrdiff_t f = 0;
+        for (; f + (ptrdiff_t)COLUMNS <= F; f += COLUMNS)
+            NAME(pool_window)(c, map + f, y + f, winner + f, COLUMNS);
+        if (f < F)
+            NAME(pool_window)(c, map + f, y + f, winner + f, (int)(F - f));
+        map += c->pool_height * c->pool_width * F;
+    }
+}
+
+/* A band of rows of one image's convolution, pooled before it leaves the cache if `winner` is. */
 TARGET static inline void NAME(conv_forward)(void *arguments, ptrdiff_t index, int worker)
 {
     const Conv *c = arguments;
     const ptrdiff_t n = index / c->bands, first = index % c->bands * c->band_rows;
     const ptrdiff_t rows = first + c->band_rows < c->OH ? c->band_rows : c->OH - first;
+    const ptrdiff_t start = (n * c->OH + first) * c->OW * c->F;
     const FLOAT *window = NAME(window)(c, n, first * c->stride_height,
                                        (rows - 1) * c->stride_height + c->reach_height, worker);
+    FLOAT *map = (FLOAT *)c->scratch + worker * c->scratch_size + c->window_size;
     for (ptrdiff_t g = 0; g < c->groups; g++) {
         Product p = c->product;
-        p.rows = rows * c->OW;
+        p.rows = rows * c->OW * c->pool_height * c->pool_width;
         p.a = window + g * c->group_channels;
         p.b = (const FLOAT *)p.b + g * p.b_group;
         p.bias = p.bias == NULL ? NULL : (const FLOAT *)p.bias + g * p.columns;
-        p.y = (FLOAT *)p.y + (n * c->OH + first) * c->OW * c->F + g * p.columns;
+        p.y = (c->winner == NULL ? (FLOAT *)p.y + start : map) + g * p.columns;
+        p.relu = p.relu && c->winner == NULL;
         NAME(product)(&p);
+    }
+    if (c->winner != NULL)
+        NAME(pool_windows)(c, rows * c->OW, map, (FLOAT *)c->product.y + start, c->winner + start);
+}
+
+/* Bits instead of a choice: gcc 12 gets the choice by a byte wrong when it vectorizes it. */
+TARGET INLINE void NAME(give_to_winner)(const BITS *gy, const unsigned char *winner, int cell,
+                                        BITS *map, const int width)
+{
+    for (int f = 0; f < width; f++)
+        map[f] = gy[f] & -(INTEGER)(winner[f] == cell);
+}
+
+/* The gradient of the convolution's result (rows, columns, F) of one image from that of what was
+   pooled: each window's goes to its winner. */
+TARGET static inline void NAME(unpool)(const Conv *c, const FLOAT *gy, const unsigned char *winner,
+                                       FLOAT *map)
+{
+    const ptrdiff_t F = c->F;
+    for (ptrdiff_t i = 0; i < c->OH * c->pool_height; i++) {
+        for (ptrdiff_t j = 0; j < c->OW * c->pool_width; j++, map += F) {
+            const int cell = (int)(i % c->pool_height * c->pool_width + j % c->pool_width);
+            const ptrdiff_t from = (i / c->pool_height * c->OW + j / c->pool_width) * F;
+            ptrdiff_t f = 0;
+            for (; f + (ptrdiff_t)COLUMNS <= F; f += COLUMNS)
+                NAME(give_to_winner)((const BITS *)(gy + from + f), winner + from + f, cell,
+                                     (BITS *)(map + f), COLUMNS);
+            NAME(give_to_winner)((const BITS *)(gy + from + f), winner + from + f, cell,
+                                 (BITS *)(map + f), (int)(F - f));
+        }
     }
 }
 
-/* The gradient of the kernel, columns.T @ gy, over a chunk of images: one partial sum. */
+/* The gradient of the kernel, columns.T @ gy, over a chunk of images: one partial sum. If the
+   result was pooled, the gradient of the bias follows as one more row. */
 TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t index, int worker)
 {
     const Conv *c = arguments;
-    const ptrdiff_t pixels = c->OH * c->OW;
+    const ptrdiff_t pooled = c->OH * c->OW * c->F;
+    const ptrdiff_t pixels = c->OH * c->pool_height * c->OW * c->pool_width;
+    FLOAT *map = (FLOAT *)c->scratch + worker * c->scratch_size + c->window_size;
+    FLOAT *packed = (FLOAT *)c->scratch + (worker + 1) * c->scratch_size - c->pack;
+    FLOAT *sums = (FLOAT *)c->product.y + index * (c->product.rows + (c->winner != NULL)) * c->F;
     for (ptrdiff_t n = index * c->N / c->chunks; n < (index + 1) * c->N / c->chunks; n++) {
+        const FLOAT *gy = (const FLOAT *)c->product.b + n * pooled;
         const FLOAT *window = NAME(window)(
             c, n, 0, (c->OH - 1) * c->stride_height + c->reach_height, worker);
+        if (c->winner != NULL) {
+            const unsigned char *winner = c->winner + n * pooled;
+            FLOAT *bias = sums + c->product.rows * c->F;
+            for (ptrdiff_t i = 0; i < c->OH * c->OW; i++)
+                for (ptrdiff_t f = 0; f < c->F; f++)
+                    bias[f] += winner[i * c->F + f] != NO_WINNER ? gy[i * c->F + f] : 0;
+            NAME(unpool)(c, gy, winner, map);
+            gy = map;
+        }
         for (ptrdiff_t g = 0; g < c->groups; g++) {
             Product p = c->product;
             p.a = window + g * c->group_channels;
-            p.b = (const FLOAT *)p.b + n * pixels * c->F + g * p.columns;
+            p.b = gy + g * p.columns;
             if (c->pack) {
-                FLOAT *packed = (FLOAT *)c->scratch + (worker + 1) * c->scratch_size - c->pack;
                 NAME(pack)(p.b, c->F, 1, pixels, p.columns, packed, 0, pixels);
                 p.b = packed;
             }
-            p.y = (FLOAT *)p.y + index * p.rows * c->F + g * p.columns;
+            p.y = sums + g * p.columns;
             NAME(product)(&p);
         }
     }
@@ -259,6 +348,7 @@ TARGET static inline ptrdiff_t NAME(tile_rows)(void)
 }
 
 #undef VECTOR
+#undef BITS
 #undef LANES
 #undef COLUMNS
 #undef INLINE

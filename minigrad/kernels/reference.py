@@ -111,6 +111,47 @@ def conv2d_backward_kernel(
         gwg[...] = product.reshape(gwg.shape)  # (KH*KW*C, F) -> (KH, KW, C, F)
 
 
+def conv2d_pool_forward(
+    x, w, bias, relu, y, winner, pool_height, pool_width, stride_height, stride_width, pad_top,
+    pad_left, dilation_height, dilation_width, groups, threads,
+):  # fmt: skip
+    """Compute conv2d_forward, and of it the maximum of each window of pool_height by pool_width.
+
+    winner is the cell of the window that was the (first) largest, counted by rows, or 255 where
+    relu set the whole window to 0.
+    """
+    N, PH, PW, F = y.shape
+    convolved = np.empty((N, PH * pool_height, PW * pool_width, F), y.dtype)
+    conv2d_forward(
+        x, w, bias, False, convolved, stride_height, stride_width, pad_top, pad_left,
+        dilation_height, dilation_width, groups, threads,
+    )  # fmt: skip
+    windows = convolved.reshape(N, PH, pool_height, PW, pool_width, F)
+    windows = windows.transpose(0, 1, 3, 2, 4, 5).reshape(N, PH, PW, pool_height * pool_width, F)
+    winner[...] = windows.argmax(axis=3)
+    y[...] = windows.max(axis=3)
+    if relu:
+        winner[y <= 0] = 255
+        np.maximum(y, 0, out=y)
+
+
+def conv2d_pool_backward_kernel(
+    x, gy, winner, gw, gb, pool_height, pool_width, stride_height, stride_width, pad_top,
+    pad_left, dilation_height, dilation_width, groups, threads,
+):  # fmt: skip
+    """Compute the gradients of kernel and bias; each element of gy counts at its winner alone."""
+    N, PH, PW, F = gy.shape
+    cells = np.arange(pool_height * pool_width)[:, None]
+    windows = np.where(winner[:, :, :, None] == cells, gy[:, :, :, None], 0)
+    windows = windows.reshape(N, PH, PW, pool_height, pool_width, F)
+    unpooled = windows.transpose(0, 1, 3, 2, 4, 5).reshape(N, PH * pool_height, PW * pool_width, F)
+    conv2d_backward_kernel(
+        x, unpooled, gw, stride_height, stride_width, pad_top, pad_left, dilation_height,
+        dilation_width, groups, threads,
+    )  # fmt: skip
+    gb[...] = unpooled.sum(axis=(0, 1, 2))
+
+
 def _by_group(groups, x, w, y):
     """Cut the channels of x and the filters of w and y into groups, as views."""
     return zip(
@@ -221,6 +262,22 @@ def dropout(x, y, rate, seed, threads):
 def relu_backward(y, gy, gx, threads):
     """Compute gx = gy where y > 0, else 0."""
     gx[...] = np.where(y > 0, gy, 0)
+
+
+def exp(x, y, threads):
+    """Compute the exponential function, y = e**x."""
+    np.exp(x, out=y)
+
+
+def tanh(x, y, threads):
+    """Compute the hyperbolic tangent, y = (e**x - e**-x) / (e**x + e**-x)."""
+    np.tanh(x, out=y)
+
+
+def sigmoid(x, y, threads):
+    """Compute the logistic function, y = 1 / (1 + e**-x)."""
+    e = np.exp(-np.abs(x))  # cannot overflow
+    y[...] = np.where(x >= 0, 1, e) / (1 + e)
 
 
 def erf(x, y, threads):

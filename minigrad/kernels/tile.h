@@ -19,6 +19,8 @@
 #ifndef MINIGRAD_TILE_H
 #define MINIGRAD_TILE_H
 
+#include <stdint.h>
+
 /* k = (i, j, l): three nested loops over a, each with its number of rounds and its step. */
 typedef struct {
     ptrdiff_t outer, outer_step, middle, middle_step, inner, inner_step;
@@ -53,7 +55,8 @@ typedef struct {
     ptrdiff_t H, W, C;
 } Images;
 
-/* A convolution of `images`, forward or backward, with outputs (N, OH, OW, F). */
+/* A convolution of `images`, forward or backward, with outputs (N, OH, OW, F). If `winner` is not
+   NULL, the outputs are the maxima of windows of pool_height * pool_width results. */
 typedef struct {
     Images images;
     Product product;
@@ -62,13 +65,17 @@ typedef struct {
     ptrdiff_t stride_height, reach_height;    /* rows that one row of output reaches over */
     int padded;                               /* whether windows must be cut out */
     ptrdiff_t top, left, window_width;
-    void *scratch;                            /* scratch_size elements for each thread */
-    ptrdiff_t scratch_size;
+    void *scratch;                            /* scratch_size elements for each thread: */
+    ptrdiff_t scratch_size, window_size;      /* the window cut out, the map to pool, packed gy */
     ptrdiff_t bands, band_rows;               /* forward: the tasks of one image */
-    ptrdiff_t chunks, pack;                   /* kernel gradient: partial sums; elements of gy packed */
+    ptrdiff_t chunks, pack;                   /* kernel gradient: sums; elements of gy packed */
     const Product *phase;                     /* input gradient */
     ptrdiff_t phases;
+    unsigned char *winner;                    /* which cell of its window each output is */
+    ptrdiff_t pool_height, pool_width;
 } Conv;
+
+enum { NO_WINNER = 255 }; /* where relu killed the whole window */
 
 typedef void (*PackLoop)(const void *, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, void *, ptrdiff_t,
                          ptrdiff_t);

@@ -47,10 +47,12 @@ class Slot:
 
     @property
     def left(self):
+        """How far it reaches to the left of its x."""
         return self.box / 2
 
     @property
     def right(self):
+        """How far it reaches to the right."""
         texts = [] if self.is_line else _labels(self.vertex)
         return max(self.box / 2, *(PADDING + CHARACTER * len(text) for text in texts), 0)
 

@@ -6,8 +6,8 @@ import dataclasses
 import numpy as np
 
 from minigrad.core import Function, Tensor
+from minigrad.lab.chain_rules import CHAIN_RULES
 from minigrad.lab.drawing import draw
-from minigrad.lab.rules import RULES
 from minigrad.utils.files import replacing
 
 
@@ -24,7 +24,7 @@ class Vertex:
     inputs : list of Vertex
         What the operation was given.
     rule : tuple or None
-        The operation's row of `RULES`, if it is one of minigrad's.
+        The operation's row of `CHAIN_RULES`, if it is one of minigrad's.
     wants_gradient : bool
     value : array or None
         None where nothing that the graph keeps tells it.
@@ -163,8 +163,10 @@ def _operation(node):
 
 
 def _rule(node):
-    """The row of `RULES` for a node of minigrad's own; others may have the same name."""
-    return RULES[_operation(node)] if type(node).__module__.startswith("minigrad.ops.") else None
+    """The row of `CHAIN_RULES` for a node of minigrad's own; others may have the same name."""
+    return (
+        CHAIN_RULES[_operation(node)] if type(node).__module__.startswith("minigrad.ops.") else None
+    )
 
 
 # --- values and gradients ------------------------------------------------------------------------
@@ -189,10 +191,9 @@ def _compute_value(node, vertex):
     values = [origin.value for origin in vertex.inputs]
     known = all(value is not None for value in values)
     if vertex.value is None and known and vertex.rule is not None:
-        attributes, saved = dict(vars(node)), node.saved
+        saved = node.saved
         vertex.value = node.forward(*values)
-        vars(node).update(attributes)  # as if nothing had happened
-        node.save(*saved)
+        node.save(*saved)  # the very arrays whose changes the engine watches
 
 
 def _pass_gradient_on(node, vertex):

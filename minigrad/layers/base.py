@@ -172,7 +172,7 @@ class Layer:
 
     # --- what a user calls ---
 
-    def __call__(self, x, training=False):
+    def __call__(self, x, training=False, **options):
         """Return the layer's output for a batch, making the weights first if there are none.
 
         Parameters
@@ -180,6 +180,8 @@ class Layer:
         x : Tensor or array_like of shape (N, ...)
         training : bool
             Whether layers that differ in training (dropout, batch normalization) shall train.
+        **options
+            Given on to ``call``.
 
         Raises
         ------
@@ -190,7 +192,7 @@ class Layer:
             if not isinstance(x, Tensor):
                 x = Tensor(x, dtype=self.dtype)
             self.build(x.shape)
-            y = self.call(x, training=training)
+            y = self.call(x, training=training, **options)
         except Exception as error:
             shape = getattr(x, "shape", type(x).__name__)
             error.add_note(f"in layer {self.name!r} ({type(self).__name__}), input shape: {shape}")

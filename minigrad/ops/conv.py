@@ -3,7 +3,7 @@
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import Function, as_tensor
+from minigrad.core import Function, as_tensor, is_grad_enabled
 from minigrad.ops.nn import (
     check_activation,
     check_bias,
@@ -116,6 +116,32 @@ class Conv2D(Function):
         return gx, gw, sum_rows(gy.reshape(-1, gy.shape[3]))  # (N, OH, OW, F) -> (N*OH*OW, F)
 
 
+class Conv2DMaxPool(Conv2D):
+    """``max_pool2d(relu(im2col(x) @ w + b))``: the map in between is not stored."""
+
+    # geometry begins with the pooling window, sizes are those of the result
+
+    def forward(self, *inputs):
+        x, w, *bias = promote(*inputs)
+        y = np.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
+        self.winner = np.empty(y.shape, np.uint8)  # which cell of its window each output is
+        bias = bias[0] if bias else None
+        threads = kernels.get_num_threads()
+        kernels.conv2d_pool_forward(x, w, bias, self.relu, y, self.winner, *self.geometry, threads)
+        self.kernel_shape = w.shape
+        self.save(x)
+        return y
+
+    def backward(self, gy):
+        (x,) = self.saved
+        gw = np.empty(self.kernel_shape, gy.dtype)
+        gb = np.empty(self.kernel_shape[3:], gy.dtype)
+        kernels.conv2d_pool_backward_kernel(
+            x, contiguous(gy), self.winner, gw, gb, *self.geometry, kernels.get_num_threads()
+        )
+        return (None, gw, gb)[: len(self.needs)]
+
+
 def conv2d(
     x,
     kernel,
@@ -125,6 +151,7 @@ def conv2d(
     dilation_rate=1,
     groups=1,
     activation=None,
+    pool_size=None,
 ):
     """Slide a kernel over images (a cross-correlation: the kernel is not flipped).
 
@@ -142,6 +169,8 @@ def conv2d(
         Each of ``groups`` equal parts of the channels makes its own part of the filters.
     activation : {None, "relu"}
         Applied within the same kernel.
+    pool_size : int or two ints, optional
+        Return ``max_pool2d`` of it, from the same kernel; for an ``x`` that needs no gradient.
 
     Returns
     -------
@@ -150,7 +179,7 @@ def conv2d(
     Raises
     ------
     ValueError
-        If the shapes do not fit, or the output would be empty.
+        If the shapes do not fit, the output would be empty, or a gradient cannot be had.
     """
     x, kernel = _check_image("conv2d", x), as_tensor(kernel)
     check_activation("conv2d", activation)
@@ -167,7 +196,13 @@ def conv2d(
     sizes, padding = output_sizes("conv2d", x.shape[1:3], window, strides, padding, dilation)
     geometry = (*strides, padding[0][0], padding[1][0], *dilation, groups)
     bias = check_bias("conv2d", bias, kernel)
-    return Conv2D(sizes, geometry, activation)(x, kernel, *bias)
+    if pool_size is None:
+        return Conv2D(sizes, geometry, activation)(x, kernel, *bias)
+    if x.requires_grad and is_grad_enabled():
+        raise ValueError("conv2d: expected no pool_size, as x needs a gradient; use max_pool2d")
+    pool_size = pair("conv2d", "pool_size", pool_size)
+    sizes, _ = output_sizes("max_pool2d", sizes, pool_size, pool_size, "valid")
+    return Conv2DMaxPool(sizes, (*pool_size, *geometry), activation)(x, kernel, *bias)
 
 
 # --- pooling -------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ class Case:
         arguments = {name: values[name] for name in names if name != "threads"}
         for name, value in arguments.items():
             if name in self.out:
-                value[...] = -77  # shows where the kernel writes nothing
+                value[...] = 77  # shows where the kernel writes nothing
             elif name not in self.inout and isinstance(value, np.ndarray):
                 value.flags.writeable = False
         return arguments
@@ -151,6 +151,58 @@ add_cases("conv2d_backward_input", convolution, CONVOLUTIONS, out=("gx",), free=
 add_cases("conv2d_backward_kernel", convolution, CONVOLUTIONS, out=("gw",), free=FREE)
 
 
+# --- convolution and pooling in one: the same, (OH, OW) of what is pooled, and its window --------
+
+POOLED_CONVOLUTIONS = [
+    ((2, 7, 9, 3), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (2, 4), (2, 2)),  # a row is left over
+    ((3, 8, 7, 4), (3, 5), 6, (2, 3), (1, 2), (1, 1), 2, (1, 1), (3, 2)),
+    ((1, 9, 11, 6), (2, 3), 9, (1, 2), (3, 0), (3, 2), 3, (7, 1), (1, 3)),
+    ((2, 2, 3, 5), (3, 3), 35, (1, 1), (2, 2), (1, 1), 1, (2, 1), (2, 5)),
+    ((2, 7, 9, 3), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (5, 8), (1, 1)),
+    ((0, 7, 9, 3), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (2, 4), (2, 2)),
+    ((2, 7, 9, 0), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (2, 4), (2, 2)),
+    ((2, 2, 9, 3), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (0, 4), (2, 2)),
+    ((5, 16, 15, 8), (3, 3), 33, (1, 1), (1, 1), (1, 1), 1, (8, 5), (2, 3)),
+]
+
+
+def pooled_convolution(generator, dtype, *row):
+    """Small integers, of which all sums are exact: ties, and winners that rounding cannot change.
+
+    The last image, if there is one, has a NaN.
+    """
+    *row, output, window = row
+    values = convolution(generator, dtype, *row, output)
+    for name in ("x", "w", "bias"):
+        values[name] = np.round(values[name])
+    x, shape = values["x"], values["y"].shape
+    x[-1:, x.shape[1] // 2, x.shape[2] // 2] = np.nan
+    return values | {
+        "pool_height": window[0],
+        "pool_width": window[1],
+        "winner": generator.choice([*range(window[0] * window[1]), 255], shape).astype(np.uint8),
+        "gb": np.empty_like(values["bias"]),
+    }
+
+
+def plain_pooled_convolution(*row):
+    return pooled_convolution(*row) | {"bias": None, "relu": False}
+
+
+def pooled_convolution_gradient(*row):
+    values = pooled_convolution(*row)
+    return values | {"x": np.nan_to_num(values["x"])}
+
+
+POOLED = POOLED_CONVOLUTIONS
+FREE = (*FREE, ("winner", 1), ("winner", 2))
+demands = {"out": ("y", "winner"), "free": FREE}
+add_cases("conv2d_pool_forward", pooled_convolution, POOLED, **demands)
+add_cases("conv2d_pool_forward", plain_pooled_convolution, POOLED[:4], **demands)
+demands = {"out": ("gw", "gb"), "free": FREE}
+add_cases("conv2d_pool_backward_kernel", pooled_convolution_gradient, POOLED, **demands)
+
+
 # --- pooling: (N, H, W, C), window, strides, padding before, (OH, OW) --------------------------
 
 POOLINGS = [
@@ -213,7 +265,7 @@ DROPOUTS = [
 ]
 add_cases("dropout", elementwise, DROPOUTS, out=("y",))
 add_cases("relu_backward", elementwise, LENGTHS, out=("gx",))
-add_cases("erf", elementwise, LENGTHS, out=("y",))
+add_cases("exp tanh sigmoid erf", elementwise, LENGTHS, out=("y",))
 
 
 # --- softmax and cross-entropy: N, K -------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What dropout, relu's gradient, erf and cross-entropy compute at the edges of their domain."""
+"""What dropout, relu's gradient, exp and the like, cross-entropy compute at the domain's edges."""
 
 import math
 
@@ -105,3 +105,46 @@ def test_erf_agrees_with_tabulated_values(kernels):
     kernels.erf(x, x, 1)
     table = [-1, -0.8427007929, 0, 0.5204998778, 0.8427007929, 0.9953222650, 1]
     np.testing.assert_allclose(x, table, rtol=0, atol=5.1e-11)
+
+
+EXACT = {  # in float64
+    "exp": np.exp,
+    "tanh": np.tanh,
+    "sigmoid": lambda x: np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))),
+    "erf": np.vectorize(math.erf),
+}
+
+
+@np.errstate(over="ignore", invalid="ignore")  # there are signaling NaNs
+@pytest.mark.parametrize("name", EXACT)
+def test_function_is_accurate_all_over_float32(kernels, name):
+    """All exponents and both signs: denormal and infinite numbers, and NaN."""
+    x = np.arange(0, 2**32, 20_011, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    middle = np.linspace(-110, 110, 100_003, dtype=np.float32)
+    x = np.concatenate([x, middle, middle / 20, np.float32([-np.inf, np.inf, -0.0])])
+    y = np.empty_like(x)
+    getattr(kernels, name)(x, y, 1)
+    exact = EXACT[name](x.astype(np.float64))
+    nearest = exact.astype(np.float32)
+    np.testing.assert_array_equal(np.isnan(y), np.isnan(x))
+    far = np.isinf(nearest) | np.isinf(y) | np.isnan(x)
+    np.testing.assert_array_equal(y[far], nearest[far])
+    errors = np.abs(y[~far] - exact[~far]) / np.spacing(np.abs(nearest[~far]))
+    assert errors.max() < 4
+    np.testing.assert_array_equal(np.signbit(y[~np.isnan(x)]), np.signbit(nearest[~np.isnan(x)]))
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_function_is_accurate_in_float64(kernels, name):
+    x = np.array([-np.inf, -745.0, -40.0, -1e-9, -0.0, 1e-300, 0.3, 5.0, 700.0, np.inf, np.nan])
+    y = np.empty_like(x)
+    getattr(kernels, name)(x, y, 1)
+    np.testing.assert_allclose(y, EXACT[name](x), rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_function_may_overwrite_its_input(kernels, name):
+    x = np.linspace(-3, 3, 40_013, dtype=np.float32)
+    getattr(kernels, name)(x, y := np.empty_like(x), 1)
+    getattr(kernels, name)(x, x, 1)
+    np.testing.assert_array_equal(x, y)

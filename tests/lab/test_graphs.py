@@ -8,17 +8,18 @@ import pytest
 
 from minigrad import Function, Parameter, Tensor, no_grad, ops
 from minigrad.lab import Graph
-from minigrad.lab.rules import RULES
+from minigrad.lab.chain_rules import CHAIN_RULES
 
 SHAPE = (3, 5)
 IMAGE = (2, 4, 6, 3)
 RNG = np.random.default_rng(0)
+PICTURES = RNG.standard_normal((2, 7, 6, 3))
 KERNEL, BIAS = RNG.standard_normal((2, 3, 3, 4)), RNG.standard_normal(4)
 MASK = RNG.random(SHAPE) > 0.5
 LABELS = np.array([4, 0, 2])
 
-# For every op something made by it: of one or two tensors (3, 5) with values from 0.5 to 1.5, or
-# of an image (2, 4, 6, 3).
+# For every op something made by it: of one or two tensors (3, 5) with values from 0.5 to 1.5, of
+# an image (2, 4, 6, 3), or of a kernel k.
 EXAMPLES = {
     "Add": lambda a, b: a + b,
     "Sub": lambda a, b: a - b,
@@ -63,6 +64,8 @@ EXAMPLES = {
     "Dense+relu": lambda a, b: ops.dense(a - 1, b.T, activation="relu"),
     "Conv2D": lambda image: ops.conv2d(image, Parameter(KERNEL), Parameter(BIAS)),
     "Conv2D+relu": lambda image: ops.conv2d(image, Parameter(KERNEL), activation="relu"),
+    "Conv2DMaxPool": lambda k: ops.conv2d(PICTURES, k, Parameter(BIAS), pool_size=2),
+    "Conv2DMaxPool+relu": lambda k: ops.conv2d(PICTURES, k, activation="relu", pool_size=2),
     "MaxPool2D": lambda image: ops.max_pool2d(image),
     "AvgPool2D": lambda image: ops.avg_pool2d(image),
     "Dropout": lambda a: ops.dropout(a, 0.3, seed=7),
@@ -75,7 +78,7 @@ EXAMPLES = {
 def make_example(operation):
     """The leaves, and what the op made of their negatives: results that no node keeps."""
     make = EXAMPLES[operation]
-    shape = IMAGE if make.__code__.co_varnames[0] == "image" else SHAPE
+    shape = {"image": IMAGE, "k": KERNEL.shape}.get(make.__code__.co_varnames[0], SHAPE)
     rng = np.random.default_rng(1)
     count = make.__code__.co_argcount
     leaves = [Parameter(-rng.uniform(0.5, 1.5, shape), name=f"p{i}") for i in range(count)]
@@ -97,8 +100,8 @@ def test_every_op_has_its_rule_and_its_example():
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, Function)
     } - {"Function", "Reduction"}
-    assert names == {name.removesuffix("+relu") for name in RULES}
-    assert list(RULES) == list(EXAMPLES)
+    assert names == {name.removesuffix("+relu") for name in CHAIN_RULES}
+    assert list(CHAIN_RULES) == list(EXAMPLES)
 
 
 @pytest.mark.parametrize("operation", EXAMPLES)

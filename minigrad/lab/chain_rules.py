@@ -3,7 +3,7 @@
 # For each op: by which rule it passes the gradient g of its result on to each of its inputs, {0},
 # {1}, ..., the last rule being that of all further inputs; and what its node saves: numbers of
 # inputs, z for its result, - for something else.
-RULES = {
+CHAIN_RULES = {
     # arithmetic
     "Add": ("g; g", ""),
     "Sub": ("g; -g", ""),
@@ -64,6 +64,18 @@ RULES = {
         "each g where {z} > 0 times its window of {0}, added up; "
         "Σ (g where {z} > 0) over samples and positions",
         "0 1 z",
+    ),
+    "Conv2DMaxPool": (
+        "none: no gradient of the images is wanted; "
+        "each g times its window of {0}, where the largest was, added up; "
+        "Σ g over samples and positions",
+        "0",
+    ),
+    "Conv2DMaxPool+relu": (
+        "none: no gradient of the images is wanted; "
+        "each g where {z} > 0 times its window of {0}, where the largest was, added up; "
+        "Σ (g where {z} > 0) over samples and positions",
+        "0",
     ),
     "MaxPool2D": ("g to the largest of each window", ""),
     "AvgPool2D": ("g / count for every element of each window", ""),

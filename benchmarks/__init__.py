@@ -1,0 +1,1 @@
+"""minigrad beside its peers: `python -m benchmarks` measures, README.md explains."""

@@ -1,0 +1,91 @@
+"""What all contenders are given: the same weights and data, drawn from the same seeds."""
+
+import itertools
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+BATCHES = 50  # of the network's data, which every contender goes through again and again
+CNN_SHAPES = ((3, 3, 1, 32), (32,), (5408, 128), (128,), (128, 10), (10,))
+
+
+def cnn_weights():
+    """Return the network's weights in Keras's shapes: Glorot-uniform kernels, small biases."""
+    rng = np.random.default_rng(1)
+    weights = []
+    for shape in CNN_SHAPES:
+        fans = math.prod(shape[:-1]) + math.prod(shape[:-2]) * shape[-1]
+        limit = math.sqrt(6 / fans) if len(shape) > 1 else 0.01
+        weights.append(rng.uniform(-limit, limit, shape).astype(np.float32))
+    return weights
+
+
+def digits(n):
+    """Return n images (n, 28, 28, 1), a fifth of their pixels inked as MNIST's are, and labels."""
+    rng = np.random.default_rng(2)
+    pixels = rng.random((n, 28, 28, 1), dtype=np.float32)
+    for image in pixels:  # one by one: a mask of all would count in the peak memory
+        image *= image > 0.8
+    return pixels, rng.integers(0, 10, n)
+
+
+def mnist():
+    """Return (x_train, y_train, x_test, y_test) of MNIST, from where MINIGRAD_DATA points."""
+    path = Path(os.environ["MINIGRAD_DATA"])
+    with np.load(path / "mnist.npz" if path.is_dir() else path) as data:
+        arrays = [data[name] for name in ("x_train", "y_train", "x_test", "y_test")]
+    arrays[::2] = [pixels[..., np.newaxis] / np.float32(255) for pixels in arrays[::2]]
+    arrays[1::2] = [labels.astype(int) for labels in arrays[1::2]]
+    return arrays
+
+
+def batches(x, y, size):
+    """Cut the data, NumPy's or torch's, into a list of batches without copying."""
+    return [(x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)]
+
+
+def looped(train, batches, finish):
+    """Return ``run(count)`` that trains on batch after batch; `finish` reads the last loss."""
+
+    def run(count):
+        for batch in itertools.islice(itertools.cycle(batches), count):
+            loss = train(*batch)
+        finish(loss)
+        return count
+
+    return run
+
+
+def arrays(shapes, positive=False):
+    """Return float32 arrays, standard normal, or uniform from 0.5 to 1.5 for logs and quotients."""
+    rng = np.random.default_rng(3)
+    if positive:
+        return [rng.uniform(0.5, 1.5, shape).astype(np.float32) for shape in shapes]
+    return [rng.standard_normal(shape, np.float32) for shape in shapes]
+
+
+def labels(n, classes):
+    return np.random.default_rng(4).integers(0, classes, n)
+
+
+def upstream(shape):
+    """Return the gradient that arrives from above an operation whose output has this shape."""
+    return np.random.default_rng(5).standard_normal(shape, np.float32)
+
+
+def chain():
+    """Return x, scale and shift (8) of a long chain of x * scale + shift that stays moderate."""
+    x = np.random.default_rng(6).standard_normal(8, np.float32)
+    return x, 1 + x / 1000, x / 1000
+
+
+def parameters(size, count):
+    """Return `count` weights of `size` numbers together, and gradients well away from 0.
+
+    For there it matters whether a rule's epsilon stands inside or outside its root.
+    """
+    rng = np.random.default_rng(7)
+    weights, signs = rng.standard_normal((2, count, size // count), np.float32)
+    return list(0.1 * weights), list(np.copysign(rng.random(signs.shape, np.float32) + 0.5, signs))

@@ -1,0 +1,68 @@
+"""What minigrad and Keras are asked in the same words; `library` is either of the two."""
+
+import functools
+import io
+import sys
+
+from benchmarks import inputs
+from benchmarks.measure import Task, repeat
+
+
+def build(library, optimizer="adam", rate=0.25, metrics=None, **options):
+    """Return the notebook's network, compiled."""
+    layers, model = library.layers, library.Sequential()
+    model.add(layers.Input((28, 28, 1)))
+    model.add(layers.Conv2D(32, 3, activation="relu"))
+    model.add(layers.MaxPooling2D(2))
+    model.add(layers.Dropout(rate))
+    model.add(layers.Flatten())
+    model.add(layers.Dense(128, activation="relu"))
+    model.add(layers.Dropout(2 * rate))
+    model.add(layers.Dense(10, activation="softmax"))
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=metrics, **options)
+    model.set_weights(inputs.cnn_weights())
+    return model
+
+
+class Terminal(io.StringIO):
+    """A terminal that nobody watches, so that `fit` draws its progress bar."""
+
+    def isatty(self):
+        return True
+
+
+def epoch(library, images, ways):
+    """Train for an epoch through `fit`; `ways` is {name: options of compile}."""
+    x, y = inputs.digits(images)
+
+    def fit(model):
+        screen, sys.stdout = sys.stdout, Terminal()
+        model.fit(x, y, batch_size=60)
+        sys.stdout = screen
+
+    models = {way: build(library, metrics=["accuracy"], **kwargs) for way, kwargs in ways.items()}
+    return Task({way: repeat(functools.partial(fit, model)) for way, model in models.items()})
+
+
+def inference(library, kind, images, sizes, ways):
+    x, y = inputs.digits(images)
+
+    def once(model, size):
+        if kind == "evaluate":
+            return model.evaluate(x, y, size, verbose=0)
+        return model.predict(x, size, verbose=0) if images > 1 else model.predict_on_batch(x)
+
+    runs = {}
+    for way, options in ways.items():
+        model = build(library, metrics=["accuracy"], **options)
+        for size in sizes:
+            runs[f"by {size}{way}"] = repeat(functools.partial(once, model, size))
+    return Task(runs, lambda: [once(model, sizes[0])])
+
+
+def job(library, seed, **options):
+    """Return functions that train for an epoch and that measure accuracy, for whole processes."""
+    library.utils.set_random_seed(seed)
+    model = build(library, metrics=["accuracy"], **options)
+    fit = functools.partial(model.fit, batch_size=60, verbose=0)
+    return fit, lambda x, y: model.evaluate(x, y, batch_size=1000, verbose=0)[1]

@@ -1,0 +1,182 @@
+/* A pool of threads for short loops: the caller and its helpers take the tasks 0, 1, 2, ... one by
+   one from a shared counter until none is left.
+
+   Why not OpenMP's: between two loops its threads either spin, which on a busy machine starves the
+   very thread they wait for (steps became 10 times as long), or sleep, which costs every short loop
+   a wake-up. Ours spin for a bounded time, then sleep; and the caller never waits for a helper that
+   has not begun: whatever nobody has taken, it does itself.
+
+   One job is in the pool at a time. A second Python thread that comes meanwhile does its tasks
+   alone. The tasks write where no other task of the job does, so the order does not matter.
+
+   How a job ends safely: a helper first counts itself `inside` and then looks whether the job is
+   still `open`; the caller first closes the job and then waits until nobody is inside. So a helper
+   that wakes late finds it closed and does not touch the caller's arguments, which may be gone.
+*/
+#ifndef MINIGRAD_POOL_H
+#define MINIGRAD_POOL_H
+
+#include "task.h"
+
+#ifdef __STDC_NO_ATOMICS__ /* a compiler without them gets no threads */
+static void pool_run(Task task, void *arguments, ptrdiff_t count, int threads)
+{
+    for (ptrdiff_t index = 0; index < count; index++)
+        task(arguments, index, 0);
+}
+static void pool_after_fork(void) {}
+#else
+
+#include <Python.h>
+#include <stdatomic.h>
+
+#if defined(__x86_64__) || defined(__i386__)
+#define RELAX() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define RELAX() __asm__ volatile("yield")
+#else
+#define RELAX() ((void)0)
+#endif
+
+#ifdef _WIN32
+#include <windows.h>
+#define GIVE_WAY() SwitchToThread()
+#else
+#include <sched.h>
+#define GIVE_WAY() sched_yield()
+#endif
+
+enum {
+    MOST_HELPERS = 255,
+    SPIN = 4000 /* rounds before sleep, about 50 to 100 microseconds: longer than the Python
+                   between two loops of a training step */
+};
+
+typedef struct {
+    atomic_int asleep;
+    PyThread_type_lock wake; /* held, but for the moment between a wake-up and its helper */
+} Helper;
+
+static struct {
+    atomic_flag taken;  /* by the job of some caller */
+    atomic_long open;   /* the number of the job that helpers may enter, or 0 */
+    atomic_int inside;  /* helpers that may be looking at the job */
+    atomic_long next;   /* the first task that nobody has taken */
+    long serial;        /* of the last job */
+    int helpers;        /* that were started */
+    Helper helper[MOST_HELPERS];
+    /* the job, written before it is opened */
+    Task task;
+    void *arguments;
+    ptrdiff_t count;
+    int threads;
+} pool = {.taken = ATOMIC_FLAG_INIT};
+
+static void pool_work(int worker)
+{
+    for (;;) {
+        const long index = atomic_fetch_add(&pool.next, 1);
+        if (index >= pool.count)
+            return;
+        pool.task(pool.arguments, index, worker);
+    }
+}
+
+static void pool_sleep(Helper *self, long seen)
+{
+    atomic_store(&self->asleep, 1);
+    const long open = atomic_load(&pool.open);
+    if (open != 0 && open != seen) { /* a job came between the last look and `asleep` */
+        int asleep = 1;
+        if (atomic_compare_exchange_strong(&self->asleep, &asleep, 0))
+            return;
+    }
+    PyThread_acquire_lock(self->wake, WAIT_LOCK);
+}
+
+static void pool_helper(void *argument)
+{
+    const int number = (int)(intptr_t)argument; /* from 0; as a worker, one more */
+    long seen = 0;
+    for (int round = 0;; round++) {
+        const long open = atomic_load(&pool.open);
+        if (open != 0 && open != seen) {
+            atomic_fetch_add(&pool.inside, 1);
+            if (atomic_load(&pool.open) == open && number + 1 < pool.threads)
+                pool_work(number + 1);
+            atomic_fetch_sub(&pool.inside, 1);
+            seen = open;
+            round = 0;
+        } else if (round > SPIN) {
+            pool_sleep(&pool.helper[number], seen);
+            round = 0;
+        } else {
+            RELAX();
+        }
+    }
+}
+
+static void pool_start_helpers(int wanted)
+{
+    for (; pool.helpers < wanted; pool.helpers++) {
+        Helper *helper = &pool.helper[pool.helpers];
+        atomic_store(&helper->asleep, 0);
+        helper->wake = PyThread_allocate_lock();
+        if (helper->wake == NULL)
+            return;
+        PyThread_acquire_lock(helper->wake, WAIT_LOCK);
+        if (PyThread_start_new_thread(pool_helper, (void *)(intptr_t)pool.helpers)
+            == PYTHREAD_INVALID_THREAD_ID) {
+            PyThread_free_lock(helper->wake);
+            return; /* the tasks get done without it */
+        }
+    }
+}
+
+/* Call task(arguments, index, worker) for index 0 to count - 1, each once, on up to `threads`
+   threads; worker (< threads) tells them apart. Returns when all are done. */
+static void pool_run(Task task, void *arguments, ptrdiff_t count, int threads)
+{
+    if (threads > count)
+        threads = (int)count;
+    if (threads > MOST_HELPERS)
+        threads = MOST_HELPERS;
+    if (threads <= 1 || atomic_flag_test_and_set(&pool.taken)) {
+        for (ptrdiff_t index = 0; index < count; index++)
+            task(arguments, index, 0);
+        return;
+    }
+    pool_start_helpers(threads - 1);
+    pool.task = task;
+    pool.arguments = arguments;
+    pool.count = count;
+    pool.threads = threads;
+    atomic_store(&pool.next, 0);
+    atomic_store(&pool.open, ++pool.serial);
+    for (int number = 0; number < threads - 1 && number < pool.helpers; number++) {
+        int asleep = 1;
+        if (atomic_compare_exchange_strong(&pool.helper[number].asleep, &asleep, 0))
+            PyThread_release_lock(pool.helper[number].wake);
+    }
+    pool_work(0);
+    atomic_store(&pool.open, 0);
+    for (int round = 0; atomic_load(&pool.inside) != 0; round++) {
+        if (round < SPIN)
+            RELAX();
+        else
+            GIVE_WAY();
+    }
+    atomic_flag_clear(&pool.taken);
+}
+
+/* In a forked child there are no helpers and nobody's job, whatever the parent was doing. */
+static void pool_after_fork(void)
+{
+    pool.helpers = 0;
+    atomic_store(&pool.open, 0);
+    atomic_store(&pool.inside, 0);
+    atomic_flag_clear(&pool.taken);
+}
+
+#endif
+#endif

@@ -1,0 +1,33 @@
+"""When two layers of a model run in one kernel. Nobody but the clock can tell that they did."""
+
+import math
+
+from minigrad import activations
+from minigrad.core import is_grad_enabled
+from minigrad.layers.conv import Conv2D
+from minigrad.layers.pooling import MaxPooling2D
+
+MOST_CELLS = 254  # of a pooling window: the kernel keeps the number of the largest in a byte
+
+
+def pools_at_once(convolution, pooling, x):
+    """Whether the map between these two layers need not be stored, given the first one's input.
+
+    So it is for a convolution without activation or with relu, and maxima of windows that neither
+    overlap nor reach over the edge, unless somebody wants the gradient with respect to ``x``:
+    behind the first layers of a model. A layer of a class of your own is never touched.
+    """
+    return (
+        _is_plain(convolution, Conv2D)
+        and _is_plain(pooling, MaxPooling2D)
+        and convolution.activation in (activations.linear, activations.relu)
+        and pooling.strides == pooling.pool_size
+        and pooling.padding == "valid"
+        and math.prod(pooling.pool_size) <= MOST_CELLS
+        and not (is_grad_enabled() and x.requires_grad)
+    )
+
+
+def _is_plain(layer, kind):
+    """Whether all that the layer does is what its class says."""
+    return type(layer) is kind and "call" not in vars(layer) and layer.activity_regularizer is None

@@ -1,0 +1,70 @@
+/* The few functions of Python's that pool.h uses, on POSIX threads: ThreadSanitizer then sees the
+   pool alone, and not an interpreter that was built without it. */
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+typedef struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    int held;
+} *PyThread_type_lock;
+
+typedef struct {
+    void (*function)(void *);
+    void *argument;
+} Start;
+
+#define WAIT_LOCK 1
+#define PYTHREAD_INVALID_THREAD_ID ((unsigned long)-1)
+
+static inline PyThread_type_lock PyThread_allocate_lock(void)
+{
+    PyThread_type_lock lock = malloc(sizeof *lock);
+    pthread_mutex_init(&lock->mutex, NULL);
+    pthread_cond_init(&lock->changed, NULL);
+    lock->held = 0;
+    return lock;
+}
+
+static inline int PyThread_acquire_lock(PyThread_type_lock lock, int wait)
+{
+    (void)wait;
+    pthread_mutex_lock(&lock->mutex);
+    while (lock->held)
+        pthread_cond_wait(&lock->changed, &lock->mutex);
+    lock->held = 1;
+    pthread_mutex_unlock(&lock->mutex);
+    return 1;
+}
+
+static inline void PyThread_release_lock(PyThread_type_lock lock)
+{
+    pthread_mutex_lock(&lock->mutex);
+    lock->held = 0;
+    pthread_cond_signal(&lock->changed);
+    pthread_mutex_unlock(&lock->mutex);
+}
+
+static inline void PyThread_free_lock(PyThread_type_lock lock) { free(lock); }
+
+static void *call(void *start)
+{
+    const Start s = *(Start *)start;
+    free(start);
+    s.function(s.argument);
+    return NULL;
+}
+
+static inline unsigned long PyThread_start_new_thread(void (*function)(void *), void *argument)
+{
+    Start *start = malloc(sizeof *start);
+    pthread_t thread;
+    *start = (Start){function, argument};
+    if (pthread_create(&thread, NULL, call, start) != 0) {
+        free(start);
+        return PYTHREAD_INVALID_THREAD_ID;
+    }
+    pthread_detach(thread);
+    return 0;
+}
