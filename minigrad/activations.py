@@ -55,7 +55,7 @@ def relu6(x):
 
 
 def softsign(x):
-    """The quotient x / (1 + |x|)."""
+    """The quotient ``x / (1 + |x|)``."""
     return x / (1 + ops.abs(x))
 
 

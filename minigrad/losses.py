@@ -31,15 +31,15 @@ def mean_squared_error(y_true, y_pred):
 
 
 def mean_absolute_error(y_true, y_pred):
-    """mean(|ŷ - y|) over the last axis: (..., K) -> (...)."""
+    """``mean(|ŷ - y|)`` over the last axis: (..., K) -> (...)."""
     y_true, y_pred = _match("mean_absolute_error", y_true, y_pred)
     return ops.mean(ops.abs(y_pred - y_true), axis=-1)
 
 
 def huber(y_true, y_pred, delta=1.0):
-    """The mean over the last axis of e²/2 where |e| <= delta, else delta |e| - delta²/2; e = ŷ - y.
+    """The mean of ``e²/2`` where ``|e| <= delta``, else of ``delta |e| - delta²/2``; e = ŷ - y.
 
-    Quadratic for small errors, linear for large ones (Huber, 1964).
+    Over the last axis. Quadratic for small errors, linear for large ones (Huber, 1964).
     """
     y_true, y_pred = _match("huber", y_true, y_pred)
     error = y_pred - y_true
@@ -85,7 +85,8 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
         hint = "; integer labels need sparse_categorical_crossentropy"
         raise _shape_error(name, y_true, y_pred, hint if y_true.ndim < y_pred.ndim else "")
     y_true = _smooth(name, y_true, label_smoothing, y_true.shape[axis])
-    y_true, y_pred = np.moveaxis(y_true, axis, -1), _move_axis_last(y_pred, axis)
+    if axis not in (-1, y_true.ndim - 1):
+        y_true, y_pred = np.moveaxis(y_true, axis, -1), _move_axis_last(y_pred, axis)
     return _softmax_losses(y_true, y_pred, from_logits)
 
 
@@ -333,13 +334,14 @@ class Loss:
             losses = losses * weight
         if self.reduction in ("none", None):
             return losses
-        total = ops.sum(losses)
         if self.reduction == "sum":
-            return total
+            return ops.sum(losses)
+        if sample_weight is None and counted is None and losses.size:
+            return ops.mean(losses)
         counts = np.ones(losses.shape) if counted is None else counted.reshape(losses.shape)
         if self.reduction == "mean_with_sample_weight":
             counts = counts * weight
-        return total / (float(counts.sum()) or 1.0)  # without any loss, the mean is 0
+        return ops.sum(losses) / (float(counts.sum()) or 1.0)  # without any loss, the mean is 0
 
 
 class Cast(Function):

@@ -51,13 +51,13 @@ def categorical_accuracy(y_true, y_pred):
     """
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     _check_same_shape("categorical_accuracy", y_true, y_pred)
-    return np.argmax(y_true, axis=-1) == np.argmax(y_pred, axis=-1)
+    return y_true.argmax(axis=-1) == y_pred.argmax(axis=-1)
 
 
 def sparse_categorical_accuracy(y_true, y_pred):
     """Whether the class `y_true`, integers (...) or (..., 1), has the largest `y_pred` (..., K)."""
     y_pred = np.asarray(y_pred)
-    return _as_labels("sparse_categorical_accuracy", y_true, y_pred) == np.argmax(y_pred, axis=-1)
+    return _as_labels("sparse_categorical_accuracy", y_true, y_pred) == y_pred.argmax(axis=-1)
 
 
 def top_k_categorical_accuracy(y_true, y_pred, k=5):

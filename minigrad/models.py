@@ -14,7 +14,7 @@ from minigrad.losses import get as get_loss
 from minigrad.metrics import get as get_metric
 from minigrad.optimizers import get as get_optimizer
 from minigrad.utils.batches import Batches, collect, split
-from minigrad.utils.interrupts import held_interrupts
+from minigrad.utils.interrupts import interrupts
 from minigrad.utils.registry import to_snake_case
 from minigrad.utils.summary import summary_lines
 
@@ -398,7 +398,8 @@ class Sequential(Layer):
         self._check_compiled()
         self._reset()
         (batch,) = Batches(x, y, sample_weight, steps=1, class_weight=class_weight).epoch()
-        self._train_step(*batch)
+        with interrupts() as hold, hold:
+            self._train_step(*batch)
         return self._results(return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
@@ -420,27 +421,28 @@ class Sequential(Layer):
     def _train_epoch(self, epoch, data, callbacks):
         self._reset()
         callbacks.call("on_epoch_begin", epoch, {})
-        for step, batch in enumerate(data.epoch()):
-            callbacks.call("on_train_batch_begin", step, {})
-            self._train_step(*batch)
-            if callbacks.need("on_train_batch_end"):
-                callbacks.call("on_train_batch_end", step, self._logs())
-            if self.stop_training:
-                break
+        with interrupts() as hold:
+            for step, batch in enumerate(data.epoch()):
+                callbacks.call("on_train_batch_begin", step, {})
+                with hold:
+                    self._train_step(*batch)
+                if callbacks.need("on_train_batch_end"):
+                    callbacks.call("on_train_batch_end", step, self._logs())
+                if self.stop_training:
+                    break
         return self._logs()
 
     def _train_step(self, x, y, sample_weight):
-        with held_interrupts():
-            prediction = self(x, training=True)
-            loss = self._total_loss(y, prediction, sample_weight)
-            parameters = self.trainable_weights
-            if not parameters:
-                raise self._error("a layer with trainable weights", self._layers)
-            _forget_gradients(parameters)  # a user's own backward() may have left some
-            self.optimizer.scale_loss(loss).backward()
-            self.optimizer.apply([parameter.grad for parameter in parameters], parameters)
-            _forget_gradients(parameters)
-            self._record(loss, y, prediction, sample_weight)
+        prediction = self(x, training=True)
+        loss = self._total_loss(y, prediction, sample_weight)
+        parameters = self.trainable_weights
+        if not parameters:
+            raise self._error("a layer with trainable weights", self._layers)
+        _forget_gradients(parameters)  # a user's own backward() may have left some
+        self.optimizer.scale_loss(loss).backward()
+        self.optimizer.apply([parameter.grad for parameter in parameters], parameters)
+        _forget_gradients(parameters)
+        self._record(loss, y, prediction, sample_weight)
 
     @no_grad()
     def _test_step(self, x, y, sample_weight):

@@ -246,6 +246,32 @@ def test_train_by_hand_learns_the_spirals(tmp_path):
     assert float(last[-1]) > 0.95
 
 
+def test_write_your_own_op_checks_it_and_learns_the_wave(tmp_path):
+    run = run_python(EXAMPLES / "write_your_own_op.py", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "the gradient of sin is right" in run.stdout
+    assert "a wrong one is found" in run.stdout
+    assert "the wave is 1.50 sin(2.00 x + 0.5" in run.stdout  # the noise moves the phase a little
+
+
+def test_write_your_own_layer_checks_it_and_reads_dark_digits(tmp_path):
+    run = run_python(EXAMPLES / "write_your_own_layer.py", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "the gradients of LayerNormalization are right" in run.stdout
+    dark = dict(
+        re.findall(r"^(with\S*) it +contrast 0.1 +accuracy (\S+)$", run.stdout, re.MULTILINE)
+    )
+    assert float(dark["with"]) > 0.7 > 0.5 > float(dark["without"])
+
+
+def test_write_your_own_optimizer_checks_it_and_arrives_first(tmp_path):
+    run = run_python(EXAMPLES / "write_your_own_optimizer.py", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "AdaBelief's steps are those of its formulas" in run.stdout
+    arrivals = dict(re.findall(r"^(\w+) +below 0.001 after (\d+) steps", run.stdout, re.MULTILINE))
+    assert int(arrivals["AdaBelief"]) < int(arrivals["Adam"])
+
+
 def run_surface(folder, *flags):
     return run_python(EXAMPLES / "adam_on_a_surface.py", *flags, folder=folder)
 

@@ -23,7 +23,7 @@ from minigrad import random as minigrad_random
 from minigrad.callbacks import HOOKS, EarlyStopping, LambdaCallback, TerminateOnNaN
 from minigrad.layers.base import ElementwiseLayer
 from minigrad.metrics import MeanMetricWrapper
-from minigrad.utils.interrupts import held_interrupts
+from minigrad.utils.interrupts import interrupts
 
 
 def data(n=23, features=5, classes=3, seed=1):
@@ -757,18 +757,30 @@ def test_interrupt_leaves_the_averaged_weights():
 @pytest.mark.usefixtures("ctrl_c")
 def test_interrupts_are_held_until_the_block_is_done():
     steps = []
-    with pytest.raises(KeyboardInterrupt):
-        with held_interrupts():
-            signal.raise_signal(signal.SIGINT)
-            steps.append("done")
-        steps.append("never")
-    assert steps == ["done"]
+    with pytest.raises(KeyboardInterrupt), interrupts() as hold:
+        for step in range(3):
+            with hold:
+                if step == 1:
+                    signal.raise_signal(signal.SIGINT)
+                steps.append(step)
+    assert steps == [0, 1]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.usefixtures("ctrl_c")
+def test_interrupts_come_at_once_between_the_blocks():
+    steps = []
+    with pytest.raises(KeyboardInterrupt), interrupts() as hold:
+        with hold:
+            steps.append("done")
+        signal.raise_signal(signal.SIGINT)
+        steps.append("never")
+    assert steps == ["done"]
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_held_interrupts_let_errors_through():
-    with pytest.raises(ZeroDivisionError), held_interrupts():
+    with pytest.raises(ZeroDivisionError), interrupts() as hold, hold:
         signal.raise_signal(signal.SIGINT)
         raise ZeroDivisionError
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -778,7 +790,7 @@ def test_held_interrupts_let_errors_through():
 def test_handlers_of_others_are_left_alone():
     calls = []
     signal.signal(signal.SIGINT, lambda *_: calls.append(1))
-    with held_interrupts():
+    with interrupts() as hold, hold:
         signal.raise_signal(signal.SIGINT)
         assert calls == [1]
 

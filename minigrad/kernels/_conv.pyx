@@ -14,7 +14,7 @@ loops over the patch. A padded image is cut out with its zeros first, a band of 
 
 Forward, threads share the bands. The gradient of w is columns.T @ gy, the same walk with pixels and
 patch exchanged; it sums over the images in chunks whose number does not depend on the threads. The
-gradient of x is again a convolution, of gy with the kernel turned round.
+gradient of x is col2im(gy @ w.T): each tile of that product is added to the patches in place.
 """
 
 from cython cimport floating
@@ -29,6 +29,7 @@ from minigrad.kernels._parallel cimport _Memory, run_tasks, team_size
 cdef enum:
     BAND = 64    # pixels of output in one task of the forward pass, at least
     NO_WINNER = 255  # as in tile.h
+    LINE = 64        # bytes of a line of the cache
     CHUNKS = 16  # partial sums of the gradient of w: enough for 16 threads, little to add up
 
 
@@ -189,7 +190,6 @@ cdef int forward(
     cdef Py_ssize_t depth = g.KH * g.KW * c.group_channels, filters = g.F // c.groups
     cdef Py_ssize_t panels = (filters + width - 1) // width
     cdef Py_ssize_t cells = c.pool_height * c.pool_width, pixels
-    cdef bint in_place = filters % width == 0
     c.band_rows = min((BAND + g.OW * cells - 1) // (g.OW * cells), g.OH)
     c.bands = (g.OH + c.band_rows - 1) // c.band_rows
     pixels = c.band_rows * g.OW * cells
@@ -199,15 +199,17 @@ cdef int forward(
         )
     c.scratch_size = c.window_size + (0 if c.winner is NULL else pixels * g.F)
     cdef int team = team_size(g.N * g.OH * g.OW * cells * filters * depth // 16, threads)
-    cdef _Memory packed = _Memory(0 if in_place else c.groups * panels * width * depth * item)
+    cdef _Memory packed = _Memory(c.groups * panels * width * depth * item)
     cdef _Memory scratch = _Memory(team * c.scratch_size * item)
     cdef _Memory offsets = _Memory(2 * pixels * sizeof(Py_ssize_t))
     cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
     cdef Py_ssize_t* y_offset = a_offset + pixels
     c.images.x, c.scratch = x, scratch.data
-    p.columns, p.y_column, p.bias, p.relu = filters, 1, bias, relu
+    p.columns, p.bias, p.relu, p.ahead = filters, bias, relu, LINE // item
+    p.spread = Walk(1, 0, 1, 0, filters, 1)
     p.a_offset, p.y, p.y_offset = a_offset, y, y_offset
-    p.b, p.b_panel, p.b_row, p.b_group = w, width, g.F, filters
+    p.b, p.b_panel, p.b_row = packed.data, width * depth, width
+    p.b_group = panels * p.b_panel
     p.walk = patch_walk(
         g.KH, g.KW, g.dilation_height * c.window_width * g.C, g.dilation_width * g.C, g.C,
         c.groups,
@@ -221,14 +223,10 @@ cdef int forward(
                 row * g.stride_height * c.window_width + column * g.stride_width
             ) * g.C
             y_offset[i] = i * g.F
-        if not in_place:
-            p.b, p.b_panel, p.b_row = packed.data, width * depth, width
-            p.b_group = panels * width * depth
-            for i in range(c.groups):
-                pack_loop(item)(
-                    w + i * filters, g.F, 1, depth, filters,
-                    <floating*>packed.data + i * p.b_group, 0, depth,
-                )
+        for i in range(c.groups):
+            pack_loop(item)(
+                w + i * filters, g.F, 1, depth, filters, <floating*>packed.data + i * p.b_group
+            )
         run_tasks(conv_forward_task(item), &c, g.N * c.bands, team)
     return 0
 
@@ -332,7 +330,8 @@ cdef int backward_kernel(
     cdef Py_ssize_t rows = g.OH * c.pool_height, columns = g.OW * c.pool_width
     cdef Py_ssize_t size = (depth + (c.winner is not NULL)) * g.F  # of a partial sum
     c.images.x = x
-    p.rows, p.columns, p.y_column, p.add = depth, filters, 1, True
+    p.rows, p.columns, p.add, p.ahead = depth, filters, True, g.stride_width * g.C
+    p.spread = Walk(1, 0, 1, 0, filters, 1)
     p.b, p.b_panel, p.b_row = gy, width, g.F
     if filters % width:
         c.pack = (filters + width - 1) // width * width * rows * columns
@@ -430,39 +429,6 @@ def conv2d_pool_backward_kernel(
         )
 
 
-# The gradient of x along one axis. A stride s cuts the pixels into s phases: pixel s * t + phase is
-# seen by the taps a = first, first + every, ... of the kernel, from the outputs
-# t + base, t + base - step, ...
-cdef struct Phase:
-    Py_ssize_t size, first, taps, base
-
-
-cdef struct Axis:
-    Py_ssize_t every, step, low, high  # low to high: the outputs that any phase looks at
-
-
-cdef Axis describe_axis(
-    Py_ssize_t size, Py_ssize_t K, int stride, int pad, int dilation, Phase* phases
-) noexcept nogil:
-    cdef Py_ssize_t divisor = stride, rest = dilation, phase
-    cdef Phase* f
-    while rest:  # Euclid's greatest common divisor of stride and dilation
-        divisor, rest = rest, divisor % rest
-    cdef Axis axis = Axis(stride // divisor, dilation // divisor, 0, 0)
-    for phase in range(stride):
-        f = &phases[phase]
-        f.size = max(0, (size - phase + stride - 1) // stride)
-        f.first, f.taps, f.base = 0, 0, 0
-        while f.first < axis.every and (phase + pad - f.first * dilation) % stride:
-            f.first += 1
-        if f.first < axis.every and f.first < K and f.size > 0:
-            f.taps = (K - 1 - f.first) // axis.every + 1
-            f.base = (phase + pad - f.first * dilation) // stride
-            axis.low = min(axis.low, f.base - (f.taps - 1) * axis.step)
-            axis.high = max(axis.high, f.base + f.size - 1)
-    return axis
-
-
 def conv2d_backward_input(
     const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, F)
     const floating[:, :, :, ::1] w,   # IN (KH, KW, C / groups, F)
@@ -483,84 +449,46 @@ def conv2d_backward_input(
     if gx.size == 0 or gy.size == 0 or w.size == 0:
         gx[...] = 0
         return
-    cdef _Memory rows = _Memory(stride_height * sizeof(Phase))
-    cdef _Memory columns = _Memory(stride_width * sizeof(Phase))
-    cdef Axis down = describe_axis(
-        g.H, g.KH, stride_height, pad_top, dilation_height, <Phase*>rows.data
-    )
-    cdef Axis right = describe_axis(
-        g.W, g.KW, stride_width, pad_left, dilation_width, <Phase*>columns.data
-    )
-    c.images = Images(&gy[0, 0, 0, 0], g.OH, g.OW, g.F)
+    cdef Product* p = &c.product
+    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i
+    cdef Py_ssize_t height = (g.OH - 1) * c.stride_height + c.reach_height
+    cdef Py_ssize_t columns = g.KH * g.KW * c.group_channels, filters = g.F // groups
+    c.images = Images(NULL, height, c.window_width, g.C)
     c.OH, c.OW, c.F = g.H, g.W, g.C  # of the result
-    c.group_channels = g.F // groups
-    c.top, c.left = -down.low, -right.low
-    c.reach_height = down.high - down.low + 1
-    c.window_width = right.high - right.low + 1
-    c.padded = c.top or c.left or c.reach_height > g.OH or c.window_width != g.OW
-    c.phases = stride_height * stride_width
     if c.padded:
-        c.scratch_size = c.reach_height * c.window_width * g.F
-
-    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), C = w.shape[2]
-    cdef Py_ssize_t panels = (C + width - 1) // width
-    cdef int team = team_size(g.N * g.OH * g.OW * g.F * C * g.KH * g.KW // 16, threads)
-    cdef _Memory scratch = _Memory(team * c.scratch_size * item)
-    cdef _Memory packed = _Memory(groups * panels * width * g.KH * g.KW * c.group_channels * item)
-    cdef _Memory offsets = _Memory(2 * g.H * g.W * sizeof(Py_ssize_t))
-    cdef _Memory products = _Memory(c.phases * sizeof(Product))
-    cdef Py_ssize_t* offset = <Py_ssize_t*>offsets.data
-    cdef floating* panel = <floating*>packed.data
-    cdef Py_ssize_t i
-    c.scratch, c.phase = scratch.data, <Product*>products.data
-    with nogil:
-        memset(products.data, 0, c.phases * sizeof(Product))
-        for i in range(c.phases):
-            panel = describe_phase(
-                <Product*>products.data + i, &c, g, i // stride_width, i % stride_width,
-                down, (<Phase*>rows.data)[i // stride_width],
-                right, (<Phase*>columns.data)[i % stride_width],
-                &w[0, 0, 0, 0], panel, &gx[0, 0, 0, 0], offset,
-            )
-            offset += 2 * (<Product*>products.data)[i].rows
-        run_tasks(conv_backward_input_task(item), &c, g.N, team)
-
-
-cdef floating* describe_phase(
-    Product* p, const Conv* c, Geometry g, Py_ssize_t top, Py_ssize_t left, Axis down, Phase row,
-    Axis right, Phase column, const floating* w, floating* packed, floating* gx, Py_ssize_t* offset,
-) noexcept nogil:
-    """Describe the product of one phase; write its taps, turned round, to `packed`, return its end.
-
-    It needs two offsets for each pixel of the phase.
-    """
-    cdef Py_ssize_t filters = c.group_channels, C = g.C // c.groups
-    cdef Py_ssize_t depth = row.taps * column.taps * filters, width = panel_columns(sizeof(floating))()
-    cdef Py_ssize_t i, j, group, a, b, F = g.F
-    p.rows, p.columns, p.y_column, p.y = row.size * column.size, C, 1, gx
-    p.b, p.b_panel, p.b_row = packed, width * depth, width
-    p.b_group = (C + width - 1) // width * width * depth
-    p.a_offset, p.y_offset = offset, offset + p.rows
-    for i in range(row.size):
-        for j in range(column.size):
-            offset[0] = (
-                (i + row.base - (row.taps - 1) * down.step - down.low) * c.window_width
-                + j + column.base - (column.taps - 1) * right.step - right.low
-            ) * F
-            offset[p.rows] = (
-                (top + i * g.stride_height) * g.W + left + j * g.stride_width
-            ) * g.C
-            offset += 1
-    p.walk = patch_walk(
-        row.taps, column.taps, down.step * c.window_width * F, right.step * F, F, c.groups
+        c.scratch_size = c.window_size = height * c.window_width * g.C
+    p.rows, p.columns, p.add, p.ahead = g.OH * g.OW, columns, True, LINE // item
+    p.walk = Walk(1, 0, 1, 0, filters, 1)
+    p.spread = patch_walk(
+        g.KH, g.KW, g.dilation_height * c.window_width * g.C, g.dilation_width * g.C, g.C, groups
     )
-    for group in range(c.groups):
-        for i in range(row.taps):
-            for j in range(column.taps):
-                a = row.first + down.every * (row.taps - 1 - i)
-                b = column.first + right.every * (column.taps - 1 - j)
-                pack_loop(sizeof(floating))(
-                    w + (a * g.KW + b) * C * F + group * filters, 1, F, filters, C,
-                    packed + group * p.b_group, (i * column.taps + j) * filters, depth,
-                )
-    return packed + c.groups * p.b_group
+    p.b_panel, p.b_row = width * filters, width
+    p.b_group = (columns + width - 1) // width * width * filters
+    cdef int team = team_size(g.N * p.rows * filters * columns // 16, threads)
+    cdef _Memory scratch = _Memory(team * c.scratch_size * item)
+    cdef _Memory packed = _Memory(groups * p.b_group * item)
+    cdef _Memory offsets = _Memory(2 * p.rows * sizeof(Py_ssize_t))
+    cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
+    cdef Py_ssize_t* y_offset = a_offset + p.rows
+    # Patches that overlap are added to by turns, not at once: loads would wait for the stores.
+    cdef Py_ssize_t apart = g.KW if c.group_channels < width else 1, first, row, column
+    c.scratch = scratch.data
+    p.a, p.a_offset, p.b = &gy[0, 0, 0, 0], a_offset, packed.data
+    p.y, p.y_offset = &gx[0, 0, 0, 0], y_offset
+    with nogil:
+        for first in range(apart):
+            for row in range(g.OH):
+                for i in range((g.OW - first + apart - 1) // apart):
+                    column = first + i * apart
+                    a_offset[0] = (row * g.OW + column) * g.F
+                    y_offset[0] = (
+                        row * g.stride_height * c.window_width + column * g.stride_width
+                    ) * g.C
+                    a_offset += 1
+                    y_offset += 1
+        for i in range(groups):
+            pack_loop(item)(
+                &w[0, 0, 0, 0] + i * filters, 1, g.F, filters, columns,
+                <floating*>packed.data + i * p.b_group,
+            )
+        run_tasks(conv_backward_input_task(item), &c, g.N, team)

@@ -3,6 +3,9 @@
 from minigrad.kernels._parallel cimport Task
 
 cdef extern from "tile.h" nogil:
+    enum:
+        DEPTH_BLOCK
+
     ctypedef struct Walk:
         Py_ssize_t outer, outer_step, middle, middle_step, inner, inner_step
 
@@ -11,17 +14,19 @@ cdef extern from "tile.h" nogil:
         const void* a
         const Py_ssize_t* a_offset
         Walk walk
+        Py_ssize_t ahead
         const void* b
         Py_ssize_t b_panel, b_row, b_group
         void* y
         const Py_ssize_t* y_offset
-        Py_ssize_t y_column
+        Walk spread
         const void* bias
         int relu, add
 
     ctypedef struct MatMul:
         Product product
-        Py_ssize_t row_blocks
+        Py_ssize_t row_blocks, b_column
+        void* packed
 
     ctypedef struct Images:
         const void* x
@@ -35,14 +40,12 @@ cdef extern from "tile.h" nogil:
         Py_ssize_t top, left, window_width
         void* scratch
         Py_ssize_t scratch_size, window_size, bands, band_rows, chunks, pack
-        const Product* phase
-        Py_ssize_t phases
         unsigned char* winner
         Py_ssize_t pool_height, pool_width
 
     ctypedef void (*PackLoop)(
         const void* b, Py_ssize_t b_row, Py_ssize_t b_column, Py_ssize_t depth, Py_ssize_t columns,
-        void* packed, Py_ssize_t start, Py_ssize_t room,
+        void* packed,
     ) noexcept nogil
     ctypedef void (*AddLoop)(
         const void* sums, Py_ssize_t count, Py_ssize_t size, void* total

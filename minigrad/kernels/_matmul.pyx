@@ -46,39 +46,25 @@ def matmul(
     cdef Py_ssize_t item = sizeof(floating)
     cdef const floating* a_data = &a[0, 0] if depth > 0 else NULL
     cdef const floating* b_data = &b[0, 0] if depth > 0 else NULL
-    cdef Py_ssize_t a_row = a.strides[0] // item, a_column = a.strides[1] // item
-    cdef Py_ssize_t b_row = b.strides[0] // item, b_column = b.strides[1] // item
-    cdef Py_ssize_t y_row = columns, y_column = 1
-    if b_column != 1 and rows < columns and bias is None and not relu:  # y.T = b.T @ a.T
-        a_data, b_data = b_data, a_data
-        a_row, a_column, b_row, b_column = b_column, b_row, a_column, a_row
-        rows, columns, y_row, y_column = columns, rows, y_column, y_row
-
-    cdef Py_ssize_t width = panel_columns(item)(), i
-    cdef Py_ssize_t panels = (columns + width - 1) // width
-    cdef bint in_place = b_column == 1 and columns % width == 0
-    cdef _Memory packed = _Memory(0 if in_place else panels * width * depth * item)
+    cdef Py_ssize_t width = panel_columns(item)(), panels = (columns + width - 1) // width, i
+    cdef int team = team_size(rows * columns * depth // 16, threads)  # 16 products cost one element
+    cdef _Memory packed = _Memory(team * min(depth, DEPTH_BLOCK) * width * item)
     cdef _Memory offsets = _Memory(2 * rows * sizeof(Py_ssize_t))
     cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
     cdef Py_ssize_t* y_offset = a_offset + rows
     cdef MatMul m
     cdef Product* p = &m.product
-    p.rows, p.columns = rows, columns
-    p.a, p.a_offset, p.walk = a_data, a_offset, Walk(1, 0, 1, 0, depth, a_column)
-    p.b, p.b_panel, p.b_row = b_data, width, b_row
-    p.y, p.y_offset, p.y_column = &y[0, 0], y_offset, y_column
-    p.bias, p.relu = NULL, relu
+    p.rows, p.columns, p.bias, p.relu, p.add = rows, columns, NULL, relu, False
+    p.a, p.a_offset, p.walk = a_data, a_offset, Walk(1, 0, 1, 0, depth, a.strides[1] // item)
+    p.ahead = p.walk.inner_step if p.walk.inner_step > 1 else 0
+    p.b, p.b_panel, p.b_row = b_data, width, b.strides[0] // item
+    p.y, p.y_offset, p.spread = &y[0, 0], y_offset, Walk(1, 0, 1, 0, columns, 1)
     if bias is not None:
         p.bias = &bias[0]
+    m.b_column, m.packed = b.strides[1] // item, packed.data
     m.row_blocks = max(1, rows // (TILES_IN_BLOCK * tile_rows(item)()))
     with nogil:
         for i in range(rows):
-            a_offset[i] = i * a_row
-            y_offset[i] = i * y_row
-        if not in_place:
-            pack_loop(item)(b_data, b_row, b_column, depth, columns, packed.data, 0, depth)
-            p.b, p.b_panel, p.b_row = packed.data, width * depth, width
-        run_tasks(
-            matmul_task(item), &m, panels * m.row_blocks,
-            team_size(rows * columns * depth // 16, threads),  # 16 products cost one element
-        )
+            a_offset[i] = i * (a.strides[0] // item)
+            y_offset[i] = i * columns
+        run_tasks(matmul_task(item), &m, panels * m.row_blocks, team)

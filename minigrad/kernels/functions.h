@@ -1,7 +1,7 @@
-/* exp, tanh and erf of float32 in plain arithmetic, which compilers turn into vector instructions:
-   no branches, no tables, no calls. Their errors are a few units in the last place, which the tests
-   check. The coefficients are our own fits of least largest relative error (Lawson's algorithm).
-   For double, EXP, TANH and ERF call the C library.
+/* exp, log and relatives of float32 in plain arithmetic, which compilers turn into vector
+   instructions: no branches, no tables, no calls. Their errors are a few units in the last place,
+   which the tests check. The coefficients are our own fits of least largest relative error (Lawson's
+   algorithm). For double, EXP and so on call the C library.
 */
 #include <math.h>
 #include <stdint.h>
@@ -9,10 +9,14 @@
 
 #define ROOT(x) _Generic((x), float: sqrtf, double: sqrt)(x)
 #define EXP(x) _Generic((x), float: exp_float, double: exp)(x)
+#define EXPM1(x) _Generic((x), float: expm1_float, double: expm1)(x)
+#define LOG1P(x) _Generic((x), float: log1p_float, double: log1p)(x)
 #define TANH(x) _Generic((x), float: tanh_float, double: tanh)(x)
-#define ERF(x) _Generic((x), float: erf_float, double: erf)(x)
+#define LOGISTIC(x) _Generic((x), float: logistic_float, double: logistic_double)(x)
+#define NORMAL(x) _Generic((x), float: normal_float, double: normal_double)(x)
+#define BELL(x) _Generic((x), float: bell_float, double: bell_double)(x)
 
-/* 2 to the power n, for n from -126 to 127: nothing but the exponent's bits. */
+/* 2 to the power n, for n from -126 to 127, nothing but the exponent's bits; -127: 0; 128: inf. */
 static inline float power_of_two(int32_t n)
 {
     const uint32_t bits = (uint32_t)(n + 127) << 23;
@@ -44,22 +48,58 @@ static inline float exp_float(float x)
     return (1 + q) * power_of_two(half) * power_of_two(n - half);
 }
 
-/* tanh(x) = e / (e + 2) with e = exp(2 |x|) - 1, which has no cancellation at 0. */
+/* exp with 0 where it is denormal, and infinite from 2^127.5 on: two thirds of the work. */
+static inline float quick_exp(float x)
+{
+    float q;
+    x = x < -88 ? -88 : x;
+    x = x > 89 ? 89 : x;
+    const float power = power_of_two(split_exp(x, &q));
+    return (1 + q) * power;
+}
+
+/* exp(x) - 1 without cancellation at 0, for x up to 80; below -20 it is -1 in float32. */
+static inline float expm1_float(float x)
+{
+    float q;
+    const float power = power_of_two(split_exp(x < -20 ? -20 : x, &q));
+    return power * q + (power - 1);
+}
+
+/* log(1 + x) for x from 0 to 1 */
+static inline float log1p_float(float x)
+{
+    const float p = -0.4999965f + x * (0.33321324f + x * (-0.24857163f + x * (0.19153655f
+        + x * (-0.13753802f + x * (0.07920452f + x * (-0.030065786f + x * 0.005364823f))))));
+    return x + x * x * p;
+}
+
+/* tanh(x) = e / (e + 2) with e = exp(2 |x|) - 1; from |x| = 10 on it is 1 in float32. */
 static inline float tanh_float(float x)
 {
-    float q, double_x = 2 * fabsf(x);
-    double_x = double_x > 20 ? 20 : double_x; /* 1 in float32 */
-    const float power = power_of_two(split_exp(double_x, &q)), e = power * q + (power - 1);
+    const float e = expm1_float(fabsf(x) > 10 ? 20 : 2 * fabsf(x));
     return copysignf(e / (e + 2), x);
 }
 
-/* A polynomial in x^2 up to 1, 1 - exp(another polynomial) from there on. */
-static inline float erf_float(float x)
+/* 1 / (1 + exp(-x)); far left, where exp is infinite, that is 0. */
+static inline float logistic_float(float x) { return 1 / (1 + quick_exp(-x)); }
+static inline double logistic_double(double x)
 {
-    const float s = x * x, a = fabsf(x) > 4 ? 4 : fabsf(x); /* from 4 on it is 1 in float32 */
-    const float small = 0.128379166f + s * (-0.376126258f + s * (0.112835852f + s * (-0.0268538127f
-        + s * (0.00518832885f + s * (-0.00080102026f + s * 7.8538882e-05f)))));
-    const float log_rest = -0.00034152014f + a * (-1.1270892f + a * (-0.6381448f + a * (-0.10310677f
-        + a * (0.021838071f + a * (-0.0029476601f + a * 0.00018637937f)))));
-    return a < 1 ? x + x * small : copysignf(1 - exp_float(log_rest), x);
+    const double e = exp(-fabs(x)); /* by which the quotient is exact up to denormal numbers */
+    return (x < 0 ? e : 1) / (1 + e);
 }
+
+/* The density of the normal distribution, exp(-x^2 / 2) / sqrt(2 pi). */
+static inline float bell_float(float x) { return 0.39894228f * quick_exp(x * x * -0.5f); }
+static inline double bell_double(double x) { return 0.39894228040143268 * exp(x * x * -0.5); }
+
+/* The normal distribution: left of 0 the density times a quotient of polynomials in |x|. */
+static inline float normal_float(float x)
+{
+    const float a = fabsf(x) > 20 ? 20 : fabsf(x); /* the density is 0 there */
+    const float p = 1.253314f + a * (0.8815195f + a * (0.2843215f + a * 0.0389716f));
+    const float q = 1 + a * (1.501230f + a * (0.9247169f + a * (0.2840498f + a * 0.0389788f)));
+    const float tail = bell_float(x) * (p / q);
+    return x < 0 ? tail : 1 - tail;
+}
+static inline double normal_double(double x) { return erfc(x * -0.70710678118654752) / 2; }

@@ -2,57 +2,88 @@
 
 #ifdef __GNUC__
 typedef FLOAT NAME(Vector) __attribute__((vector_size(BYTES), aligned(sizeof(FLOAT)), may_alias));
+typedef INTEGER NAME(VectorBits) __attribute__((vector_size(BYTES)));
 typedef INTEGER NAME(Bits) __attribute__((may_alias));
 #define INLINE static inline __attribute__((always_inline))
+#define PREFETCH(address) __builtin_prefetch(address, 0, 2) /* into L2 */
+#define RELU(v) ((VECTOR)((NAME(VectorBits))(v) & ~((v) < 0))) /* NaN stays NaN */
 #else
 typedef FLOAT NAME(Vector);
 typedef INTEGER NAME(Bits);
 #define INLINE static inline
+#define PREFETCH(address) ((void)(address))
+#define RELU(v) ((v) < 0 ? 0 : (v))
+#endif
+#ifdef SHUFFLE
+typedef FLOAT NAME(Quad) __attribute__((vector_size(16), aligned(sizeof(FLOAT)), may_alias));
+#define QUAD ((ptrdiff_t)(16 / sizeof(FLOAT)))
+#else
+typedef FLOAT NAME(Quad);
+#define QUAD ((ptrdiff_t)1)
+#define SHUFFLE(a, b, ...) (a)
 #endif
 #define VECTOR NAME(Vector)
 #define BITS NAME(Bits)
 #define LANES (BYTES / sizeof(FLOAT))
 #define COLUMNS (2 * LANES)
+#define LINE (64 / sizeof(FLOAT)) /* of the cache */
 
-/* out (rows, COLUMNS) = a @ b; `rows` is a constant wherever this is inlined. */
-TARGET INLINE void NAME(tile)(const int rows, const ptrdiff_t *offset, const FLOAT *a,
-                              const Walk *walk, const FLOAT *b, ptrdiff_t b_row, FLOAT *out)
+/* to[i] (COLUMNS) = relu(start + a[i] @ b), or with `add` relu(to[i] + ...), for each i < rows. With
+   `add` the rows of y may overlap: they go in order. Where this is inlined, rows and vectors (2, or
+   1 for half a panel) are constants. */
+TARGET INLINE void NAME(tile)(const int rows, const int vectors, const Product *p,
+                              const ptrdiff_t *offset, const FLOAT *b, const FLOAT *start,
+                              FLOAT *const *to, int add, int relu)
 {
-    VECTOR sum[ROWS][2];
+    VECTOR sum[ROWS][2], b_vector[2];
     ptrdiff_t at[ROWS];
+    const Walk *walk = &p->walk;
+    const ptrdiff_t step = walk->inner_step, b_row = p->b_row;
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
-        sum[i][0] = sum[i][1] = (VECTOR){0};
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = ((const VECTOR *)start)[v];
         at[i] = offset[i];
     }
     for (ptrdiff_t outer = 0; outer < walk->outer; outer++) {
         for (ptrdiff_t middle = 0; middle < walk->middle; middle++) {
-            const FLOAT *from = a + outer * walk->outer_step + middle * walk->middle_step;
-            const ptrdiff_t step = walk->inner_step;
+            const FLOAT *from = (const FLOAT *)p->a + outer * walk->outer_step
+                                + middle * walk->middle_step;
+            const FLOAT *soon = from + at[rows - 1] + LINE;
             for (ptrdiff_t k = walk->inner; k > 0; k--, from += step, b += b_row) {
-                const VECTOR b0 = *(const VECTOR *)b, b1 = *(const VECTOR *)(b + LANES);
+                PREFETCH(soon);
+                soon += p->ahead;
+                for (int v = 0; v < vectors; v++)
+                    b_vector[v] = ((const VECTOR *)b)[v];
 #pragma GCC unroll 16
-                for (int i = 0; i < rows; i++) {
-                    sum[i][0] += from[at[i]] * b0;
-                    sum[i][1] += from[at[i]] * b1;
-                }
+                for (int i = 0; i < rows; i++)
+                    for (int v = 0; v < vectors; v++)
+                        sum[i][v] += from[at[i]] * b_vector[v];
             }
         }
     }
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
-        *(VECTOR *)(out + i * COLUMNS) = sum[i][0];
-        *(VECTOR *)(out + i * COLUMNS + LANES) = sum[i][1];
+        for (int v = 0; v < vectors; v++) {
+            VECTOR *y = (VECTOR *)to[i] + v;
+            if (add)
+                sum[i][v] += *y;
+            *y = relu ? RELU(sum[i][v]) : sum[i][v];
+        }
     }
 }
 
-TARGET static inline void NAME(tile_of)(int rows, const ptrdiff_t *offset, const FLOAT *a,
-                                 const Walk *walk, const FLOAT *b, ptrdiff_t b_row, FLOAT *out)
+TARGET static inline void NAME(tile_of)(int rows, int vectors, const Product *p,
+                                        const ptrdiff_t *offset, const FLOAT *b, const FLOAT *start,
+                                        FLOAT *const *to, int add, int relu)
 {
-    switch (rows) {
+    switch (2 * rows + vectors) {
 #define CASE(n)                                                                                    \
-    case n:                                                                                        \
-        NAME(tile)(n < ROWS ? n : ROWS, offset, a, walk, b, b_row, out);                           \
+    case 2 * n + 1:                                                                                \
+        NAME(tile)(n < ROWS ? n : ROWS, 1, p, offset, b, start, to, add, relu);                    \
+        return;                                                                                    \
+    case 2 * n + 2:                                                                                \
+        NAME(tile)(n < ROWS ? n : ROWS, 2, p, offset, b, start, to, add, relu);                    \
         return;
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 #if ROWS > 6
@@ -62,40 +93,55 @@ TARGET static inline void NAME(tile_of)(int rows, const ptrdiff_t *offset, const
     }
 }
 
-/* y = relu(out + y + bias) where wanted. `width` is a constant in the common case: no loop is left. */
-TARGET INLINE void NAME(store)(const Product *p, const FLOAT *out, const FLOAT *bias, FLOAT *y,
-                               const ptrdiff_t step, const int width)
+/* y = max(from, least), or with `add` max(y + from, least). */
+TARGET INLINE void NAME(store)(const FLOAT *from, FLOAT *y, const int width, int add, FLOAT least)
 {
-    const FLOAT least = p->relu ? 0 : -INFINITY;
-    for (int j = 0; j < width; j++) {
-        FLOAT value = out[j];
-        if (p->add)
-            value += y[j * step];
-        if (bias != NULL)
-            value += bias[j];
-        y[j * step] = least > value ? least : value; /* no branch, and NaN stays NaN */
-    }
+    FLOAT value[4];
+    for (int j = 0; j < width; j++)
+        value[j] = add ? y[j] + from[j] : from[j];
+    for (int j = 0; j < width; j++)
+        y[j] = least > value[j] ? least : value[j]; /* no branch, and NaN stays NaN */
 }
 
-/* Compute the rows first to last - 1 of panel number `panel`, cut evenly into tiles. */
+/* Compute the rows first to last - 1 of panel number `panel`, cut evenly into tiles: in place where
+   the panel's columns are one run in y, else in `out`. */
 TARGET static inline void NAME(product_rows)(const Product *p, ptrdiff_t panel, ptrdiff_t first,
                                              ptrdiff_t last)
 {
-    FLOAT out[ROWS * COLUMNS];
+    FLOAT out[ROWS * COLUMNS], start[COLUMNS] = {0}, *to[ROWS];
+    const FLOAT least = p->relu ? 0 : -INFINITY;
     const FLOAT *b = (const FLOAT *)p->b + panel * p->b_panel;
-    const FLOAT *bias = p->bias == NULL ? NULL : (const FLOAT *)p->bias + panel * COLUMNS;
-    const ptrdiff_t left = p->columns - panel * (ptrdiff_t)COLUMNS;
-    const int width = left < (ptrdiff_t)COLUMNS ? (int)left : (int)COLUMNS;
+    const Walk spread = p->spread;
+    const ptrdiff_t begin = panel * (ptrdiff_t)COLUMNS, left = p->columns - begin;
+    const ptrdiff_t end = left < (ptrdiff_t)COLUMNS ? p->columns : begin + (ptrdiff_t)COLUMNS;
+    const int vectors = left > (ptrdiff_t)LANES ? 2 : 1, lanes = vectors * (int)LANES;
+    const int whole = left >= lanes && begin % spread.inner + lanes <= spread.inner;
+    if (p->bias != NULL)
+        memcpy(start, (const FLOAT *)p->bias + begin, (end - begin) * sizeof(FLOAT));
     for (ptrdiff_t tiles = (last - first + ROWS - 1) / ROWS; tiles > 0; tiles--) {
         const int rows = (int)((last - first + tiles - 1) / tiles);
-        NAME(tile_of)(rows, p->a_offset + first, p->a, &p->walk, b, p->b_row, out);
-        for (int i = 0; i < rows; i++) {
-            FLOAT *y = (FLOAT *)p->y + p->y_offset[first + i]
-                       + panel * (ptrdiff_t)COLUMNS * p->y_column;
-            if (width == COLUMNS && p->y_column == 1)
-                NAME(store)(p, out + i * COLUMNS, bias, y, 1, COLUMNS);
-            else
-                NAME(store)(p, out + i * COLUMNS, bias, y, p->y_column, width);
+        for (ptrdiff_t column = begin, width; column < end; column += width) {
+            const ptrdiff_t run = column / spread.inner, at = column % spread.inner;
+            FLOAT *y = (FLOAT *)p->y + run / spread.middle * spread.outer_step
+                       + run % spread.middle * spread.middle_step + at;
+            width = spread.inner - at < end - column ? spread.inner - at : end - column;
+            if (column == begin) {
+                for (int i = 0; i < rows; i++)
+                    to[i] = whole ? y + p->y_offset[first + i] : out + i * COLUMNS;
+                NAME(tile_of)(rows, vectors, p, p->a_offset + first, b, start, to, whole && p->add,
+                              whole && p->relu);
+                if (whole)
+                    break;
+            }
+            for (int i = 0; i < rows; i++) {
+                const FLOAT *from = out + i * COLUMNS + (column - begin);
+                FLOAT *into = y + p->y_offset[first + i];
+                ptrdiff_t j = 0;
+                for (; j + 4 <= width; j += 4)
+                    NAME(store)(from + j, into + j, 4, p->add, least);
+                for (; j < width; j++)
+                    NAME(store)(from + j, into + j, 1, p->add, least);
+            }
         }
         first += rows;
     }
@@ -111,18 +157,45 @@ TARGET static inline void NAME(product)(const Product *p)
     }
 }
 
-/* Copy b (depth, columns) into panels of COLUMNS columns, the last one filled up with zeros. The
-   panels have room for `room` rows; the copy begins at their row `start`. */
-TARGET static inline void NAME(pack)(const void *b, ptrdiff_t b_row, ptrdiff_t b_column, ptrdiff_t depth,
-                              ptrdiff_t columns, void *packed, ptrdiff_t start, ptrdiff_t room)
+/* to[i, j] = from[j, i] for a square of QUAD elements, by interleaving the rows, then the results. */
+TARGET INLINE void NAME(transpose)(const FLOAT *from, ptrdiff_t from_row, FLOAT *to, ptrdiff_t to_row)
 {
-    for (ptrdiff_t panel = 0; panel * (ptrdiff_t)COLUMNS < columns; panel++) {
-        const FLOAT *from = (const FLOAT *)b + panel * (ptrdiff_t)COLUMNS * b_column;
-        FLOAT *to = (FLOAT *)packed + (panel * room + start) * COLUMNS;
-        const ptrdiff_t left = columns - panel * (ptrdiff_t)COLUMNS;
-        for (ptrdiff_t k = 0; k < depth; k++, from += b_row, to += COLUMNS)
+    NAME(Quad) row[QUAD], mixed[QUAD];
+    for (int i = 0; i < QUAD; i++)
+        row[i] = *(const NAME(Quad) *)(from + i * from_row);
+    for (int round = 1; round < QUAD; round *= 2) {
+        for (int i = 0; i < QUAD / 2; i++) {
+            mixed[2 * i] = SHUFFLE(row[i], row[i + QUAD / 2], LOW);
+            mixed[2 * i + 1] = SHUFFLE(row[i], row[i + QUAD / 2], HIGH);
+        }
+        for (int i = 0; i < QUAD; i++)
+            row[i] = mixed[i];
+    }
+    for (int i = 0; i < QUAD; i++)
+        *(NAME(Quad) *)(to + i * to_row) = row[i];
+}
+
+/* Copy b (depth, columns) into panels of COLUMNS columns, the last one filled up with zeros. */
+TARGET static inline void NAME(pack)(const void *b, ptrdiff_t b_row, ptrdiff_t b_column,
+                                     ptrdiff_t depth, ptrdiff_t columns, void *packed)
+{
+    FLOAT *to = packed;
+    for (ptrdiff_t begin = 0; begin < columns; begin += COLUMNS) {
+        const FLOAT *from = (const FLOAT *)b + begin * b_column;
+        const ptrdiff_t left = columns - begin, squares = depth / QUAD * QUAD;
+        ptrdiff_t k = 0;
+        if (b_row == 1 && left >= (ptrdiff_t)COLUMNS)
+            for (ptrdiff_t end = 0; k < squares; k = end) { /* pieces that stay in the cache */
+                end = k + 128 < squares ? k + 128 : squares;
+                for (ptrdiff_t j = 0; j < (ptrdiff_t)COLUMNS; j += QUAD)
+                    for (ptrdiff_t i = k; i < end; i += QUAD)
+                        NAME(transpose)(from + i + j * b_column, b_column, to + i * COLUMNS + j,
+                                        COLUMNS);
+            }
+        for (; k < depth; k++)
             for (ptrdiff_t j = 0; j < (ptrdiff_t)COLUMNS; j++)
-                to[j] = j < left ? from[j * b_column] : 0;
+                to[k * COLUMNS + j] = j < left ? from[k * b_row + j * b_column] : 0;
+        to += depth * COLUMNS;
     }
 }
 
@@ -132,18 +205,28 @@ TARGET static inline void NAME(matmul)(void *arguments, ptrdiff_t index, int wor
 {
     const MatMul *m = arguments;
     Product p = m->product;
-    const ptrdiff_t depth = p.walk.inner, block = index % m->row_blocks;
-    (void)worker;
+    const ptrdiff_t depth = p.walk.inner, panels = (p.columns + COLUMNS - 1) / COLUMNS;
+    const ptrdiff_t panel = index % panels, block = index / panels;
+    const ptrdiff_t column = panel * (ptrdiff_t)COLUMNS, left = p.columns - column;
     for (ptrdiff_t k = 0; k == 0 || k < depth; k += DEPTH_BLOCK) {
         const int last = k + DEPTH_BLOCK >= depth;
         p.walk.inner = last ? depth - k : DEPTH_BLOCK;
         p.a = (const FLOAT *)m->product.a + k * p.walk.inner_step;
-        p.b = (const FLOAT *)m->product.b + k * p.b_row;
+        p.b = (const FLOAT *)m->product.b + k * m->product.b_row;
+        if (m->b_column != 1 || left < (ptrdiff_t)COLUMNS) {
+            FLOAT *packed = (FLOAT *)m->packed + worker * (depth < DEPTH_BLOCK ? depth : DEPTH_BLOCK) * COLUMNS;
+            NAME(pack)((const FLOAT *)p.b + column * m->b_column, p.b_row, m->b_column,
+                       p.walk.inner, left < (ptrdiff_t)COLUMNS ? left : (ptrdiff_t)COLUMNS, packed);
+            p.b = packed;
+            p.b_panel = 0;
+            p.b_row = COLUMNS;
+        }
         p.add = k > 0;
-        p.bias = last ? m->product.bias : NULL;
+        p.bias = k > 0 ? NULL : m->product.bias;
         p.relu = last && m->product.relu;
-        NAME(product_rows)(&p, index / m->row_blocks, block * p.rows / m->row_blocks,
+        NAME(product_rows)(&p, panel, block * p.rows / m->row_blocks,
                            (block + 1) * p.rows / m->row_blocks);
+        p.b_row = m->product.b_row;
     }
 }
 
@@ -299,7 +382,7 @@ TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t 
             p.a = window + g * c->group_channels;
             p.b = gy + g * p.columns;
             if (c->pack) {
-                NAME(pack)(p.b, c->F, 1, pixels, p.columns, packed, 0, pixels);
+                NAME(pack)(p.b, c->F, 1, pixels, p.columns, packed);
                 p.b = packed;
             }
             p.y = sums + g * p.columns;
@@ -308,21 +391,24 @@ TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t 
     }
 }
 
-/* The gradient of one image: a convolution of gy with the kernel turned round, once for each phase
-   of the stride (the pixels that see the same taps of the kernel). */
+/* The gradient of one image: each pixel's row of gy @ w.T is added to the patch that it came from,
+   in place, or in a window with the padding, of which the image is then cut out. */
 TARGET static inline void NAME(conv_backward_input)(void *arguments, ptrdiff_t index, int worker)
 {
     const Conv *c = arguments;
-    const FLOAT *window = NAME(window)(c, index, 0, c->reach_height, worker);
-    for (ptrdiff_t i = 0; i < c->phases; i++) {
-        for (ptrdiff_t g = 0; g < c->groups; g++) {
-            Product p = c->phase[i];
-            p.a = window + g * c->group_channels;
-            p.b = (const FLOAT *)p.b + g * p.b_group;
-            p.y = (FLOAT *)p.y + index * c->OH * c->OW * c->F + g * p.columns;
-            NAME(product)(&p);
-        }
+    const ptrdiff_t H = c->OH, W = c->OW, C = c->F; /* of the result */
+    FLOAT *image = (FLOAT *)c->product.y + index * H * W * C;
+    FLOAT *window = c->padded ? (FLOAT *)c->scratch + worker * c->scratch_size : image;
+    memset(window, 0, (c->padded ? c->window_size : H * W * C) * sizeof(FLOAT));
+    for (ptrdiff_t g = 0; g < c->groups; g++) {
+        Product p = c->product;
+        p.a = (const FLOAT *)p.a + index * p.rows * c->groups * p.walk.inner + g * p.walk.inner;
+        p.b = (const FLOAT *)p.b + g * p.b_group;
+        p.y = window + g * c->group_channels;
+        NAME(product)(&p);
     }
+    if (c->padded)
+        NAME(cut)(window, &c->images, c->top, c->left, H, W, image);
 }
 
 /* Add up the partial sums in order. */
@@ -351,4 +437,8 @@ TARGET static inline ptrdiff_t NAME(tile_rows)(void)
 #undef BITS
 #undef LANES
 #undef COLUMNS
+#undef QUAD
+#undef RELU
+#undef PREFETCH
+#undef LINE
 #undef INLINE

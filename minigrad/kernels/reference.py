@@ -259,34 +259,82 @@ def dropout(x, y, rate, seed, threads):
     y[...] = np.where(kept, x, 0) * (1 / (1 - rate) if rate < 1 else 0.0)
 
 
-def relu_backward(y, gy, gx, threads):
-    """Compute gx = gy where y > 0, else 0."""
-    gx[...] = np.where(y > 0, gy, 0)
-
-
-def exp(x, y, threads):
-    """Compute the exponential function, y = e**x."""
-    np.exp(x, out=y)
-
-
-def tanh(x, y, threads):
-    """Compute the hyperbolic tangent, y = (e**x - e**-x) / (e**x + e**-x)."""
-    np.tanh(x, out=y)
-
-
-def sigmoid(x, y, threads):
-    """Compute the logistic function, y = 1 / (1 + e**-x)."""
+def _sigmoid(x):
     e = np.exp(-np.abs(x))  # cannot overflow
-    y[...] = np.where(x >= 0, 1, e) / (1 + e)
+    return np.where(x >= 0, 1, e) / (1 + e)
 
 
-def erf(x, y, threads):
-    """Compute y = the error function of x."""
-    y[...] = [math.erf(value) for value in x]
+def _normal(x):
+    """Return the probability that a normal variable is at most x."""
+    return (1 + np.vectorize(math.erf, otypes=[x.dtype])(x * 0.5**0.5)) / 2
 
 
-def softmax_cross_entropy_forward(logits, targets, losses, probabilities, threads):
+def _cubic(x):
+    """Return what makes _sigmoid(_cubic(x)) an approximation of _normal(x)."""
+    return (8 / math.pi) ** 0.5 * (x + 0.044715 * x**3)
+
+
+def _cubic_slope(x):
+    return (8 / math.pi) ** 0.5 * (1 + 3 * 0.044715 * x**2)
+
+
+FUNCTIONS = {
+    "add": lambda x, y, alpha: x + y,
+    "sub": lambda x, y, alpha: x - y,
+    "mul": lambda x, y, alpha: x * y,
+    "div": lambda x, y, alpha: x / y,
+    "add_scalar": lambda x, _, alpha: x + alpha,
+    "sub_from_scalar": lambda x, _, alpha: alpha - x,
+    "mul_scalar": lambda x, _, alpha: x * alpha,
+    "div_scalar": lambda x, _, alpha: x / alpha,
+    "scalar_div": lambda x, _, alpha: alpha / x,
+    "exp": lambda x, _, alpha: np.exp(x),
+    "sqrt_backward": lambda y, gy, alpha: gy / (2 * y),
+    "relu": lambda x, _, alpha: np.maximum(x, 0),
+    "relu_backward": lambda y, gy, alpha: np.where(y > 0, gy, 0),
+    "leaky_relu": lambda x, _, alpha: np.where(x >= 0, x, alpha * x),
+    "leaky_relu_backward": lambda x, gy, alpha: np.where(x >= 0, gy, alpha * gy),
+    "elu": lambda x, _, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    "elu_backward": lambda x, gy, alpha: gy * np.where(x > 0, 1, alpha * np.exp(np.minimum(x, 0))),
+    "tanh": lambda x, _, alpha: np.tanh(x),
+    "tanh_backward": lambda y, gy, alpha: gy * (1 - y * y),
+    "sigmoid": lambda x, _, alpha: _sigmoid(x),
+    "sigmoid_backward": lambda y, gy, alpha: gy * y * (1 - y),
+    "silu": lambda x, _, alpha: x * _sigmoid(x),
+    "silu_backward": lambda x, gy, alpha: gy * _sigmoid(x) * (1 + x * _sigmoid(-x)),
+    "softplus": lambda x, _, alpha: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+    "softplus_backward": lambda x, gy, alpha: gy * _sigmoid(x),
+    "gelu": lambda x, _, alpha: x * _normal(x),
+    "gelu_backward": lambda x, gy, alpha: (
+        gy * (_normal(x) + x * np.exp(x * x / -2) / (2 * math.pi) ** 0.5)
+    ),
+    "gelu_tanh": lambda x, _, alpha: x * _sigmoid(_cubic(x)),
+    "gelu_tanh_backward": lambda x, gy, alpha: (
+        gy * _sigmoid(_cubic(x)) * (1 + x * _cubic_slope(x) * _sigmoid(-_cubic(x)))
+    ),
+}
+
+
+def elementwise(function, x, y, z, alpha, threads):
+    """Compute z = function(x) or z = function(x, y), one of the FUNCTIONS.
+
+    Some have a constant, alpha.
+    """
+    z[...] = FUNCTIONS[function](x, y, alpha)
+
+
+def _rows_of_targets(targets, labels, classes):
+    """Return the targets themselves, or rows with a 1 at each label."""
+    if labels is None:
+        return targets
+    if not np.all((labels >= 0) & (labels < classes)):
+        raise ValueError(f"expected labels from 0 to {classes - 1}, got {labels}")
+    return np.eye(classes)[labels]
+
+
+def softmax_cross_entropy_forward(logits, targets, labels, losses, probabilities, threads):
     """Compute p = softmax(logits), losses = -sum over k of targets * log p; 0 * log 0 = 0."""
+    targets = _rows_of_targets(targets, labels, logits.shape[1])
     z = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     total = np.exp(z).sum(axis=1, keepdims=True)
     terms = np.zeros_like(z)
@@ -295,9 +343,26 @@ def softmax_cross_entropy_forward(logits, targets, losses, probabilities, thread
     probabilities[...] = np.exp(z) / total
 
 
-def softmax_cross_entropy_backward(probabilities, targets, gy, gz, threads):
+def softmax_cross_entropy_backward(probabilities, targets, labels, gy, gz, threads):
     """Compute gz = gy * (p * sum over k of targets - targets)."""
+    targets = _rows_of_targets(targets, labels, probabilities.shape[1])
     gz[...] = gy[:, None] * (probabilities * targets.sum(axis=1, keepdims=True) - targets)
+
+
+def batch_norm_forward(x, gamma, beta, y, mean, variance, epsilon, threads):
+    """Compute y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each of C channels."""
+    mean[...] = x.mean(axis=0)
+    variance[...] = x.var(axis=0)
+    y[...] = gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+
+
+def batch_norm_backward(x, gamma, mean, variance, gy, gx, ggamma, gbeta, epsilon, threads):
+    """Compute the gradients of batch_norm_forward."""
+    deviation = np.sqrt(variance + epsilon)
+    normed = (x - mean) / deviation
+    gbeta[...] = gy.sum(axis=0)
+    ggamma[...] = (gy * normed).sum(axis=0)
+    gx[...] = gamma / deviation * (gy - (gbeta + normed * ggamma) / len(x))
 
 
 # --- optimizer steps ---------------------------------------------------------------------------
@@ -373,7 +438,7 @@ def nadam_step(w, g, m, v, alpha_m, alpha_g, correction, beta_1, beta_2, epsilon
 
 
 def adamax_step(w, g, m, u, alpha, beta_1, beta_2, epsilon, threads):
-    """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, |g|); w -= alpha m / (u+epsilon)."""
+    """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, abs(g)); w -= alpha m/(u+epsilon)."""
     _check_lengths("adamax_step", w, (g, m, u))
     m += (g - m) * (1 - beta_1)
     np.maximum(beta_2 * u, np.abs(g), out=u)

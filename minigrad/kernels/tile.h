@@ -19,9 +19,10 @@
 #ifndef MINIGRAD_TILE_H
 #define MINIGRAD_TILE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-/* k = (i, j, l): three nested loops over a, each with its number of rounds and its step. */
+/* k = (i, j, l): three nested loops, each with its number of rounds and its step. */
 typedef struct {
     ptrdiff_t outer, outer_step, middle, middle_step, inner, inner_step;
 } Walk;
@@ -32,19 +33,21 @@ typedef struct {
     const void *a;
     const ptrdiff_t *a_offset; /* of each row */
     Walk walk;                 /* over k */
+    ptrdiff_t ahead;           /* elements from one prefetch of the next rows to the next, per k */
     const void *b;             /* in panels of COLUMNS columns, rows of each panel b_row apart */
     ptrdiff_t b_panel, b_row, b_group; /* b_group: from one group of a convolution to the next */
     void *y;
     const ptrdiff_t *y_offset; /* of each row */
-    ptrdiff_t y_column;        /* from one column to the next */
-    const void *bias;          /* (columns,) or NULL; only with y_column == 1, as relu */
+    Walk spread;               /* of the columns over y: a walk as over k */
+    const void *bias;          /* (columns,) or NULL; with `add`, NULL */
     int relu, add;
 } Product;
 
 /* A matrix product, in tasks of one panel and one block of rows. */
 typedef struct {
     Product product;
-    ptrdiff_t row_blocks;
+    ptrdiff_t row_blocks, b_column; /* from one column of b to the next */
+    void *packed;                   /* for each thread DEPTH_BLOCK rows of a panel */
 } MatMul;
 
 enum { DEPTH_BLOCK = 1408 }; /* of float32: a panel's piece of b takes 176 KB, a part of L2 */
@@ -69,19 +72,21 @@ typedef struct {
     ptrdiff_t scratch_size, window_size;      /* the window cut out, the map to pool, packed gy */
     ptrdiff_t bands, band_rows;               /* forward: the tasks of one image */
     ptrdiff_t chunks, pack;                   /* kernel gradient: sums; elements of gy packed */
-    const Product *phase;                     /* input gradient */
-    ptrdiff_t phases;
     unsigned char *winner;                    /* which cell of its window each output is */
     ptrdiff_t pool_height, pool_width;
 } Conv;
 
 enum { NO_WINNER = 255 }; /* where relu killed the whole window */
 
-typedef void (*PackLoop)(const void *, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, void *, ptrdiff_t,
-                         ptrdiff_t);
+typedef void (*PackLoop)(const void *, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, void *);
 typedef void (*AddLoop)(const void *, ptrdiff_t, ptrdiff_t, void *);
 typedef ptrdiff_t (*Size)(void);
 
+#ifdef __has_builtin
+#if __has_builtin(__builtin_shufflevector)
+#define SHUFFLE(...) __builtin_shufflevector(__VA_ARGS__)
+#endif
+#endif
 #define TEMPLATE "product_template.h"
 #include "levels.h"
 #undef TEMPLATE

@@ -35,7 +35,7 @@ class Recorder(Callback):
         For each layer with weights that are trained: the Euclidean norm of the gradients of all its
         weights, as the optimizer's rule gets them, that is after clipping.
     update_ratios : dict from str to list of array (k)
-        For each such layer |update| / |weight| of at most 500 weights of its largest parameter,
+        For each such layer ``|update| / |weight|`` of at most 500 weights of its largest parameter,
         the same ones each time. Infinite where the weight is 0.
     dead_units : dict from str to list of float
         For each such layer with a kernel the fraction of its units (filters) whose bias, or kernel

@@ -6,6 +6,7 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.core import Function, as_array, as_tensor
+from minigrad.ops.shape import transpose
 
 
 def contiguous(x):
@@ -19,16 +20,22 @@ def promote(*arrays):
     return [contiguous(array.astype(dtype, copy=False)) for array in arrays]
 
 
+def rows(x):
+    """``x`` (..., K) as a matrix (N, K)."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def elementwise(function, x, y=None, alpha=0.0):
+    """A new array, one of the kernel's functions of ``x``, or of ``x`` and ``y``."""
+    z = np.empty(x.shape, x.dtype)
+    x, y = contiguous(x).reshape(-1), None if y is None else contiguous(y).reshape(-1)
+    kernels.elementwise(function, x, y, z.reshape(-1), alpha, kernels.get_num_threads())
+    return z
+
+
 def relu_backward(y, gy):
     """``gy`` where ``y > 0``, else 0, in a new array."""
-    gx = np.empty(y.shape, y.dtype)
-    kernels.relu_backward(
-        contiguous(y).reshape(-1),
-        contiguous(gy).reshape(-1),
-        gx.reshape(-1),
-        kernels.get_num_threads(),
-    )
-    return gx
+    return elementwise("relu_backward", y, gy)
 
 
 def sum_rows(x):
@@ -41,170 +48,71 @@ def sum_rows(x):
 # --- activations ---------------------------------------------------------------------------------
 
 
-class ReLU(Function):
+class Elementwise(Function):
+    """One of the kernel's functions; the gradient is that of the name with ``_backward``."""
+
+    from_result = ("relu", "sigmoid", "tanh")  # the gradients of these take y instead of x
+
+    def __init__(self, name, alpha=0.0):
+        self.name = name
+        self.alpha = alpha
+
     def forward(self, x):
-        y = np.maximum(x, 0)
-        self.save(y)
+        y = elementwise(self.name, x, None, self.alpha)
+        self.save(y if self.name in self.from_result else x)
         return y
 
     def backward(self, gy):
-        (y,) = self.saved
-        return relu_backward(y, gy)
+        (saved,) = self.saved
+        return elementwise(f"{self.name}_backward", saved, gy, self.alpha)
 
 
 def relu(x):
     """``max(x, 0)``; its derivative at 0 is taken to be 0."""
-    return ReLU()(x)
-
-
-class LeakyReLU(Function):
-    def __init__(self, negative_slope):
-        self.negative_slope = float(negative_slope)  # np.float64 would widen float32
-
-    def forward(self, x):
-        self.save(x)
-        return np.where(x >= 0, x, self.negative_slope * x)
-
-    def backward(self, gy):
-        (x,) = self.saved
-        return np.where(x >= 0, gy, self.negative_slope * gy)
+    return Elementwise("relu")(x)
 
 
 def leaky_relu(x, negative_slope=0.2):
     """``x`` where ``x >= 0``, else ``negative_slope * x``."""
-    return LeakyReLU(negative_slope)(x)
-
-
-class ELU(Function):
-    def __init__(self, alpha, scale):
-        self.alpha = float(alpha)
-        self.scale = scale
-
-    def forward(self, x):
-        self.save(x)
-        return self.scale * np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
-
-    def backward(self, gy):
-        (x,) = self.saved
-        return gy * self.scale * np.where(x > 0, 1, self.alpha * np.exp(np.minimum(x, 0)))
+    return Elementwise("leaky_relu", negative_slope)(x)
 
 
 def elu(x, alpha=1.0):
     """``x`` where ``x > 0``, else ``alpha * (e**x - 1)`` (Clevert et al., 2015)."""
-    return ELU(alpha, 1.0)(x)
+    return Elementwise("elu", alpha)(x)
 
 
 def selu(x):
     """``scale * elu(x, alpha)``, which keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
-    return ELU(1.6732632423543772, 1.0507009873554805)(x)
-
-
-class GELU(Function):
-    """``x * P(X <= x)``, X normal; the derivative adds ``x`` times the normal density."""
-
-    def forward(self, x):
-        cumulative = np.empty(x.shape, x.dtype)
-        z = contiguous(x * x.dtype.type(np.sqrt(0.5)))
-        kernels.erf(z.reshape(-1), cumulative.reshape(-1), kernels.get_num_threads())
-        cumulative = (1 + cumulative) / 2
-        self.save(x, cumulative)
-        return x * cumulative
-
-    def backward(self, gy):
-        x, cumulative = self.saved
-        density = np.exp(x * x / -2) * x.dtype.type(1 / np.sqrt(2 * np.pi))
-        return gy * (cumulative + x * density)
-
-
-class GELUTanh(Function):
-    slope = float(np.sqrt(2 / np.pi))
-    cubic = 0.044715
-
-    def forward(self, x):
-        t = np.tanh(self.slope * (x + self.cubic * x * x * x))
-        self.save(x, t)
-        return x * (1 + t) / 2
-
-    def backward(self, gy):
-        x, t = self.saved
-        dt = (1 - t * t) * self.slope * (1 + 3 * self.cubic * x * x)
-        return gy * (1 + t + x * dt) / 2
+    return elu(x, 1.6732632423543772) * 1.0507009873554805
 
 
 def gelu(x, approximate=False):
     """``x / 2 * (1 + erf(x / sqrt(2)))``, or its tanh approximation (Hendrycks, Gimpel, 2016)."""
-    return GELUTanh()(x) if approximate else GELU()(x)
-
-
-def _sigmoid(x):
-    e = np.exp(-np.abs(x))  # cannot overflow
-    return np.where(x >= 0, 1, e) / (1 + e)
-
-
-class SiLU(Function):
-    def forward(self, x):
-        s = _sigmoid(x)
-        self.save(x, s)
-        return x * s
-
-    def backward(self, gy):
-        x, s = self.saved
-        return gy * s * (1 + x * (1 - s))
+    return Elementwise("gelu_tanh" if approximate else "gelu")(x)
 
 
 def silu(x):
     """``x * sigmoid(x)``, also called swish (Elfwing et al., 2017)."""
-    return SiLU()(x)
-
-
-class Softplus(Function):
-    def forward(self, x):
-        self.save(x)
-        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-    def backward(self, gy):
-        (x,) = self.saved
-        return gy * _sigmoid(x)
+    return Elementwise("silu")(x)
 
 
 def softplus(x):
     """``log(1 + e**x)``, without overflow."""
-    return Softplus()(x)
-
-
-class Sigmoid(Function):
-    def forward(self, x):
-        y = _sigmoid(x)
-        self.save(y)
-        return y
-
-    def backward(self, gy):
-        (y,) = self.saved
-        return gy * y * (1 - y)
+    return Elementwise("softplus")(x)
 
 
 def sigmoid(x):
     """``1 / (1 + e**-x)``; the result remembers ``x`` as its ``.logits``."""
     x = as_tensor(x)
-    y = Sigmoid()(x)
+    y = Elementwise("sigmoid")(x)
     y.activation, y.logits = "sigmoid", x
     return y
 
 
-class Tanh(Function):
-    def forward(self, x):
-        y = np.tanh(x)
-        self.save(y)
-        return y
-
-    def backward(self, gy):
-        (y,) = self.saved
-        return gy * (1 - y * y)
-
-
 def tanh(x):
     """The hyperbolic tangent."""
-    return Tanh()(x)
+    return Elementwise("tanh")(x)
 
 
 class Softmax(Function):
@@ -313,8 +221,7 @@ def dense(x, kernel, bias=None, activation=None):
     bias = check_bias("dense", bias, kernel)
     if x.ndim == 2:
         return Dense(activation)(x, kernel, *bias)
-    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # (..., inputs) -> (N, inputs)
-    return Dense(activation)(rows, kernel, *bias).reshape(*x.shape[:-1], kernel.shape[1])
+    return Dense(activation)(rows(x), kernel, *bias).reshape(*x.shape[:-1], kernel.shape[1])
 
 
 def check_activation(name, activation):
@@ -371,26 +278,29 @@ def dropout(x, rate, seed):
 
 
 class BatchNorm(Function):
-    def __init__(self, epsilon, axes):
-        self.epsilon = float(epsilon)
-        self.axes = axes
+    def __init__(self, epsilon):
+        self.epsilon = epsilon
 
-    def forward(self, x, gamma, beta):
-        self.mean = x.mean(axis=self.axes, keepdims=True)
-        self.variance = x.var(axis=self.axes, keepdims=True)
-        deviation = np.sqrt(self.variance + self.epsilon)
-        normed = (x - self.mean) / deviation
-        self.save(normed, deviation, gamma)
-        return normed * gamma.reshape(self.mean.shape) + beta.reshape(self.mean.shape)
+    def forward(self, *inputs):
+        x, gamma, beta = promote(*inputs)
+        y = np.empty(x.shape, x.dtype)
+        self.mean, self.variance = np.empty((2, gamma.size), x.dtype)
+        kernels.batch_norm_forward(
+            rows(x), gamma, beta, rows(y), self.mean, self.variance, self.epsilon,
+            kernels.get_num_threads(),
+        )  # fmt: skip
+        self.save(x, gamma)
+        return y
 
     def backward(self, gy):
-        normed, deviation, gamma = self.saved
-        ggamma = (gy * normed).sum(axis=self.axes, keepdims=True)
-        gbeta = gy.sum(axis=self.axes, keepdims=True)
-        count = normed.size // max(gamma.size, 1)  # cells a channel
-        scale = gamma.reshape(deviation.shape) / deviation
-        gx = scale * (gy - (gbeta + normed * ggamma) / max(count, 1))
-        return gx, ggamma.reshape(gamma.shape), gbeta.reshape(gamma.shape)
+        x, gamma = self.saved
+        gx, gy = np.empty(x.shape, x.dtype), contiguous(gy)
+        ggamma, gbeta = np.empty((2, gamma.size), gamma.dtype)
+        kernels.batch_norm_backward(
+            rows(x), gamma, self.mean, self.variance, rows(gy), rows(gx), ggamma, gbeta,
+            self.epsilon, kernels.get_num_threads(),
+        )  # fmt: skip
+        return gx, ggamma, gbeta
 
 
 def batch_norm(x, gamma, beta, epsilon, axis=-1):
@@ -420,25 +330,31 @@ def batch_norm(x, gamma, beta, epsilon, axis=-1):
             f"batch_norm: expected gamma and beta of shape {channels}, got {np.shape(gamma)} and "
             f"{np.shape(beta)}"
         )
-    axes = tuple(i for i in range(x.ndim) if i != axis % x.ndim)
-    function = BatchNorm(epsilon, axes)
+    if axis not in (-1, x.ndim - 1):
+        swapped = list(range(x.ndim))
+        swapped[axis], swapped[-1] = swapped[-1], swapped[axis]
+        y, *statistics = batch_norm(transpose(x, swapped), gamma, beta, epsilon)
+        return transpose(y, swapped), *statistics
+    function = BatchNorm(epsilon)
     y = function(x, gamma, beta)
-    return y, function.mean.reshape(-1), function.variance.reshape(-1)
+    return y, function.mean.copy(), function.variance.copy()  # backward needs them as they are
 
 
 # --- cross-entropies -----------------------------------------------------------------------------
 
 
 class SoftmaxCrossEntropy(Function):
-    def __init__(self, targets):
+    def __init__(self, targets, labels):
         self.targets = targets
+        self.labels = labels
 
     def forward(self, logits):
         probabilities = np.empty(logits.shape, logits.dtype)
         losses = np.empty(logits.shape[0], logits.dtype)
         kernels.softmax_cross_entropy_forward(
-            contiguous(logits), self.targets, losses, probabilities, kernels.get_num_threads()
-        )
+            contiguous(logits), self.targets, self.labels, losses, probabilities,
+            kernels.get_num_threads(),
+        )  # fmt: skip
         self.save(probabilities)
         return losses
 
@@ -446,8 +362,9 @@ class SoftmaxCrossEntropy(Function):
         (probabilities,) = self.saved
         gz = np.empty(probabilities.shape, probabilities.dtype)
         kernels.softmax_cross_entropy_backward(
-            probabilities, self.targets, contiguous(gy), gz, kernels.get_num_threads()
-        )
+            probabilities, self.targets, self.labels, contiguous(gy), gz,
+            kernels.get_num_threads(),
+        )  # fmt: skip
         return gz
 
 
@@ -470,33 +387,20 @@ def softmax_cross_entropy(logits, targets):
     logits = as_tensor(logits)
     if logits.ndim < 1:
         raise ValueError("softmax_cross_entropy: expected logits (..., K), got a scalar")
-    classes = logits.shape[-1]
-    rows = math.prod(logits.shape[:-1])
     targets = np.asarray(targets)
     if targets.dtype.kind in "iu" and targets.shape == logits.shape[:-1]:
-        targets = one_hot(targets.reshape(-1), classes, logits.dtype)
+        function = SoftmaxCrossEntropy(None, contiguous(targets.astype(np.int64)).reshape(-1))
     elif targets.shape == logits.shape:
-        targets = contiguous(as_array(targets, logits.dtype)).reshape(rows, classes)
+        targets = rows(contiguous(as_array(targets, logits.dtype)))
+        function = SoftmaxCrossEntropy(targets, None)
     else:
         raise ValueError(
             f"softmax_cross_entropy: expected targets of shape {logits.shape}, or integer labels "
             f"of shape {logits.shape[:-1]}, got {targets.dtype} of shape {targets.shape}"
         )
     if logits.ndim == 2:
-        return SoftmaxCrossEntropy(targets)(logits)
-    return SoftmaxCrossEntropy(targets)(logits.reshape(rows, classes)).reshape(logits.shape[:-1])
-
-
-def one_hot(labels, classes, dtype):
-    """Rows of zeros with a one at each label: (N,) integers -> (N, classes)."""
-    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
-        raise ValueError(
-            f"softmax_cross_entropy: expected labels from 0 to {classes - 1}, got "
-            f"{labels.min()} to {labels.max()}"
-        )
-    rows = np.zeros((labels.size, classes), dtype)
-    rows[np.arange(labels.size), labels] = 1
-    return rows
+        return function(logits)
+    return function(rows(logits)).reshape(logits.shape[:-1])
 
 
 class SigmoidCrossEntropy(Function):
@@ -509,7 +413,7 @@ class SigmoidCrossEntropy(Function):
 
     def backward(self, gy):
         (x,) = self.saved
-        return gy * (_sigmoid(x) - self.targets)
+        return gy * (elementwise("sigmoid", x) - self.targets)
 
 
 def sigmoid_cross_entropy(logits, targets):

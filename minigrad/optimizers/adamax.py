@@ -13,7 +13,7 @@ class Adamax(Optimizer):
         u ← max(β₂ u, |g|)
         w ← w - lr / (1-β₁ᵗ) m / (u + ε)
 
-    The paper has no ε. PyTorch takes the maximum of β₂ u and |g| + ε, with ε = 1e-8.
+    The paper has no ε. PyTorch takes the maximum of β₂ u and ``|g| + ε``, with ε = 1e-8.
 
     Reference: Kingma and Ba, "Adam: a method for stochastic optimization", 2015, section 7.1,
     https://arxiv.org/abs/1412.6980.

@@ -16,7 +16,7 @@ def draw_recording(recorder, title=None):
     """Draw loss, learning rate, gradient norms, dead units and sizes of updates against steps.
 
     In the row above one panel for each, with a line for each layer; below it a panel for each
-    layer, that shows how |update| / |weight| is distributed over its weights. About 0.001 is a
+    layer, that shows how ``|update| / |weight|`` is distributed over its weights. About 0.001 is a
     rule of thumb for a healthy one (https://cs231n.github.io/neural-networks-3/#ratio).
 
     Parameters

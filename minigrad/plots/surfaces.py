@@ -124,6 +124,10 @@ def _surface(axes, surface, paths):
     for axis in (axes.xaxis, axes.yaxis):  # their outermost ticks would meet in the corner
         axis.get_major_locator().set_params(nbins=6, prune="both")
     axes.view_init(elev=55, azim=-60)
+    # Before matplotlib 3.11 only a drawing gives the tick labels the places that a layout needs.
+    axes.figure.set_layout_engine("none")
+    axes.figure.draw_without_rendering()
+    axes.figure.set_layout_engine("constrained")
 
 
 def _contours(axes, surface, paths):
@@ -188,7 +192,8 @@ class _Scale:
         else:
             ticker = import_matplotlib().ticker
             self.levels = ticker.MaxNLocator(14).tick_values(self.floor, z.max())
-            self.ticks = ticker.MaxNLocator(5).tick_values(self.floor, z.max())
+            ticks = ticker.MaxNLocator(5).tick_values(self.floor, z.max())
+            self.ticks = ticks[(ticks >= self.floor) & (ticks <= z.max())]
 
     def height(self, values):
         """Return what is drawn upwards for these values: a logarithm that ends in a flat floor."""
@@ -212,6 +217,7 @@ def _line(axes, index, *coordinates, label):
     (line,) = axes.plot(
         *coordinates, **line_style(index), marker=marker(index), markevery=[-1], label=label,
         path_effects=[withStroke(linewidth=3, foreground="white")],
+        in_layout=False,  # a path that leaves the axes takes no room from them
     )  # fmt: skip
     return line
 
@@ -226,7 +232,7 @@ def _marks(surface, paths):
         if len(points) > 0:
             yield *np.transpose(points), {
                 "label": name, "marker": shape, "linestyle": "", "markersize": 10,
-                "markerfacecolor": "white", "markeredgecolor": "black",
+                "markerfacecolor": "white", "markeredgecolor": "black", "in_layout": False,
             }  # fmt: skip
 
 

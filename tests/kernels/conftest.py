@@ -112,6 +112,8 @@ CONVOLUTIONS = [
     ((2, 7, 9, 0), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (5, 8)),
     ((2, 2, 9, 3), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (0, 8)),  # no output
     ((5, 16, 15, 8), (3, 3), 33, (1, 1), (1, 1), (1, 1), 1, (16, 15)),  # for several threads
+    ((2, 6, 7, 20), (3, 3), 70, (1, 1), (0, 0), (1, 1), 1, (4, 5)),  # whole panels
+    ((2, 5, 7, 48), (2, 3), 96, (1, 1), (1, 1), (1, 1), 3, (6, 7)),
 ]
 
 
@@ -246,12 +248,17 @@ add_cases("avg_pool2d_backward", pooling, POOLINGS, out=("gx",), free=FREE)
 LENGTHS = [(5,), (0,), (1,), (4097,), (70_001,)]  # the last one is for several threads
 
 
-def elementwise(generator, dtype, size, rate=0.3, seed=11):
+def dropout(generator, dtype, size, rate=0.3, seed=11):
     x = 2 * normal(generator, dtype, size)
     x[::7] = np.inf  # must not turn into NaN where it is dropped
-    y = np.maximum(normal(generator, dtype, size), 0)
-    gy = normal(generator, dtype, size)
-    return {"x": x, "y": y, "gy": gy, "gx": np.empty_like(x), "rate": rate, "seed": seed}
+    y = np.empty_like(x)
+    return {"x": x, "y": y, "rate": rate, "seed": seed}
+
+
+def function(generator, dtype, name, size):
+    x, y = 2 * normal(generator, dtype, size), normal(generator, dtype, size)
+    x[::7] *= 9
+    return {"function": name, "x": x, "y": y, "z": np.empty_like(x), "alpha": 0.7}
 
 
 DROPOUTS = [
@@ -263,9 +270,9 @@ DROPOUTS = [
     (4099, 0.5, 0),
     (4099, 0.5, 2**64 - 1),
 ]
-add_cases("dropout", elementwise, DROPOUTS, out=("y",))
-add_cases("relu_backward", elementwise, LENGTHS, out=("gx",))
-add_cases("exp tanh sigmoid erf", elementwise, LENGTHS, out=("y",))
+add_cases("dropout", dropout, DROPOUTS, out=("y",))
+FUNCTIONS = [(name, size) for name in reference.FUNCTIONS for (size,) in LENGTHS]
+add_cases("elementwise", function, FUNCTIONS, out=("z",))
 
 
 # --- softmax and cross-entropy: N, K -------------------------------------------------------------
@@ -279,6 +286,7 @@ def cross_entropy(generator, dtype, rows, classes):
     return {
         "logits": 30 * normal(generator, dtype, rows, classes),
         "targets": targets,
+        "labels": None,
         "losses": np.empty(rows, dtype),
         "probabilities": generator.random(size=(rows, classes)).astype(dtype),
         "gy": normal(generator, dtype, rows),
@@ -286,8 +294,40 @@ def cross_entropy(generator, dtype, rows, classes):
     }
 
 
+def labelled(generator, dtype, rows, classes):
+    labels = generator.integers(0, max(classes, 1), size=rows)
+    return cross_entropy(generator, dtype, rows, classes) | {"targets": None, "labels": labels}
+
+
+add_cases("softmax_cross_entropy_forward", labelled, ROWS, out=("losses", "probabilities"))
+add_cases("softmax_cross_entropy_backward", labelled, ROWS, out=("gz",))
 add_cases("softmax_cross_entropy_forward", cross_entropy, ROWS, out=("losses", "probabilities"))
 add_cases("softmax_cross_entropy_backward", cross_entropy, [*ROWS, (3, 0)], out=("gz",))
+
+
+# --- batch normalization: N, C -------------------------------------------------------------------
+
+CHANNELS = [(5, 3), (1, 1), (7, 131), (3, 0), (4099, 1), (2003, 33), (17, 5003)]
+
+
+def batch_norm(generator, dtype, rows, channels):
+    arrays = [normal(generator, dtype, channels) for _ in range(4)]
+    values = dict(zip(("gamma", "beta", "mean", "ggamma"), arrays, strict=True))
+    x, gy = normal(generator, dtype, rows, channels), normal(generator, dtype, rows, channels)
+    return {
+        "x": x,
+        "y": np.empty_like(x),
+        "gy": gy,
+        "gx": np.empty_like(x),
+        "variance": generator.uniform(0.5, 2, size=channels).astype(dtype),
+        "gbeta": np.empty(channels, dtype),
+        "epsilon": 1e-3,
+        **values,
+    }
+
+
+add_cases("batch_norm_forward", batch_norm, CHANNELS, out=("y", "mean", "variance"))
+add_cases("batch_norm_backward", batch_norm, CHANNELS, out=("gx", "ggamma", "gbeta"))
 
 
 # --- optimizer steps: length, the state that is empty, nesterov --------------------------------

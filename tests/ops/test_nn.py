@@ -287,8 +287,8 @@ def test_softmax_cross_entropy_of_masked_logits():
 @pytest.mark.parametrize(
     ("logits", "targets", "message"),
     [
-        ((2, 3), [0, 3], "expected labels from 0 to 2, got 0 to 3"),
-        ((2, 3), [-1, 0], "expected labels from 0 to 2, got -1 to 0"),
+        ((2, 3), [0, 3], "expected labels from 0 to 2, got 3"),
+        ((2, 3), [-1, 0], "expected labels from 0 to 2, got -1"),
         ((2, 3), [0, 1, 2], r"or integer labels of shape \(2,\), got int64 of shape \(3,\)"),
         ((2, 3), [0.0, 1.0], r"or integer labels of shape \(2,\), got float64 of shape \(2,\)"),
         ((2, 3), np.ones((3, 2)), r"expected targets of shape \(2, 3\)"),

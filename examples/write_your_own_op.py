@@ -1,0 +1,67 @@
+"""Write an operation that minigrad does not have, check its gradient, and train with it.
+
+The op is the sine. It then learns the amplitude, the frequency and the phase of a noisy wave.
+"""
+
+import numpy as np
+
+from minigrad import Function, Parameter, ops
+from minigrad.optimizers import Adam
+from minigrad.testing import check_gradients
+
+STEPS = 400
+
+
+class Sin(Function):
+    """The node that the graph keeps: it computes the sine and knows its derivative."""
+
+    def forward(self, x):
+        self.save(x)  # what backward needs, and no more
+        return np.sin(x)
+
+    def backward(self, gy):
+        (x,) = self.saved
+        return gy * np.cos(x)  # the chain rule: what comes from above times the own derivative
+
+
+def sin(x):
+    """The sine, elementwise; ``x`` in radians."""
+    return Sin()(x)
+
+
+class WrongSin(Sin):
+    """The same with a mistake, to see that the check finds it."""
+
+    def backward(self, gy):
+        (x,) = self.saved
+        return gy * -np.cos(x)
+
+
+def noisy_wave(generator):
+    """Points of 1.5 sin(2 x + 0.5) and noise, float32 arrays (200,)."""
+    x = np.linspace(-3, 3, 200)
+    y = 1.5 * np.sin(2 * x + 0.5) + generator.normal(0, 0.1, x.shape)
+    return x.astype("float32"), y.astype("float32")
+
+
+def main():
+    check_gradients(sin, np.linspace(-2, 2, 7))
+    print("the gradient of sin is right")
+    try:
+        check_gradients(lambda x: WrongSin()(x), np.linspace(-2, 2, 7))
+    except AssertionError as error:
+        print(f"a wrong one is found: {error}")
+
+    x, y = noisy_wave(np.random.default_rng(1))
+    amplitude, frequency, phase = Parameter(1.0), Parameter(1.7), Parameter(0.0)
+    optimizer = Adam(learning_rate=0.02, parameters=[amplitude, frequency, phase])
+    for _ in range(STEPS):
+        loss = ops.mean((amplitude * sin(frequency * x + phase) - y) ** 2)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    print(f"the wave is {amplitude:.2f} sin({frequency:.2f} x + {phase:.2f}), loss {loss:.4f}")
+
+
+if __name__ == "__main__":
+    main()

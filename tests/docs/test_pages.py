@@ -1,0 +1,64 @@
+"""The documentation's pages: their code runs, and what they show and list is there."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from minigrad import layers
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_prints_what_it_says(run_page, page):
+    run_page(page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_of_page_is_marked_as_what_it_is(page_fences, page):
+    """Code that is not run is a command, or a text that nobody takes for code of minigrad."""
+    for language, _, line in page_fences(page):
+        known = language in ("python", "pycon", "console", "text") or language.startswith("{")
+        assert known, f"{page}, line {line}: {language or 'no language'}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_page_shows_of_the_source_is_there(page_fences, page):
+    if not (DOCS.parent / "minigrad" / "core.py").exists():
+        pytest.skip("the source is not beside the pages")
+    for language, options, line in page_fences(page):
+        if language == "{literalinclude}":
+            for option, wanted in re.findall(r"^:([\w-]+): *(.+)$", options, re.MULTILINE):
+                wanted = re.sub(r"""^(["'])(.*)\1$""", r"\2", wanted)  # as YAML reads it
+                text = shown_file(page, line).read_text(encoding="utf-8")
+                if option == "pyobject":
+                    assert wanted in defined_names(text), f"{page}, line {line}: no {wanted}"
+                elif option in ("start-at", "end-before"):
+                    assert wanted in text, f"{page}, line {line}: no {wanted!r}"
+
+
+def shown_file(page, line):
+    """The file that a literalinclude names in the line above its options."""
+    path = (DOCS / page).read_text(encoding="utf-8").splitlines()[line - 1].split()[-1]
+    return (DOCS / page).parent / path
+
+
+def defined_names(text):
+    """Functions, classes, and methods as Class.method."""
+    names = set()
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            methods = (part.name for part in node.body if isinstance(part, ast.FunctionDef))
+            names |= {f"{node.name}.{name}" for name in methods}
+    return names
+
+
+def test_every_layer_is_in_the_reference():
+    reference = (DOCS / "api" / "layers.rst").read_text(encoding="utf-8")
+    listed = set(re.findall(r"autoclass:: (?:minigrad\.layers\.)?(\w+)", reference))
+    assert listed == {value.__name__ for value in vars(layers).values() if isinstance(value, type)}
