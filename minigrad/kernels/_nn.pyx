@@ -37,17 +37,15 @@ cdef extern from "nn.h" nogil:
         Input z, t, gy
         Output losses, p, gz
 
-    ctypedef struct BatchNorm:
-        Py_ssize_t size, C, width, length, tasks
-        double epsilon
-        Input x, gy, gamma, beta
-        Output y, gx, mean, variance, ggamma, gbeta, lanes
+    ctypedef struct Channels:
+        Py_ssize_t size, C, width, length
+        Input x, y
+        Output z, lanes
 
     uint64_t mix64(uint64_t key)
     Task function_task(const char* name, size_t item)
     Choice dropout_task, cross_entropy_forward_task, cross_entropy_backward_task
-    Choice task_statistics_task, all_statistics_task, batch_norm_forward_task
-    Choice task_sums_task, all_sums_task, batch_norm_backward_task
+    Choice channel_sums_task, channel_affine_task
 
 
 cdef int check_length(str kernel, str name, Py_ssize_t length, Py_ssize_t expected) except -1:
@@ -185,87 +183,76 @@ def softmax_cross_entropy_backward(
     run(cross_entropy_backward_task(sizeof(floating)), &c, threads)
 
 
-cdef BatchNorm lay_out(
-    str kernel, const floating[:, ::1] x, const floating[:, ::1] y, const floating[::1] gamma,
-    const floating[::1] mean, const floating[::1] variance, tuple lengths, double epsilon,
+cdef Channels lay_out(
+    str kernel, const floating[:, ::1] x, const floating[:, ::1] y,
+    const floating[:, ::1] constants, Py_ssize_t expected,
 ) except *:
-    """Cut x into lanes and tasks, and collect what both directions have; ValueError unless it fits.
-    """
-    cdef BatchNorm b
-    memset(&b, 0, sizeof(BatchNorm))
-    lengths = (gamma.shape[0], mean.shape[0], variance.shape[0], *lengths)
-    if set(lengths) != {x.shape[1]}:
-        raise ValueError(f"{kernel}: expected arrays of length {x.shape[1]}, got {lengths}")
-    check_rows(kernel, "the result", y.shape, x.shape[0], x.shape[1])
-    if x.shape[1] == 0:
-        return b
-    b.C, b.size, b.epsilon = x.shape[1], x.shape[0] * x.shape[1], epsilon
-    b.gamma, b.mean, b.variance = &gamma[0], <Output>&mean[0], <Output>&variance[0]
-    b.x = &x[0, 0] if b.size > 0 else NULL
-    b.width = b.C * max(1, 128 // b.C)
-    b.length = b.width * max(16, CHUNK // b.width)
-    b.tasks = (b.size + b.length - 1) // b.length
-    return b
+    """Cut rows of channels into lanes and tasks."""
+    cdef Channels c
+    memset(&c, 0, sizeof(Channels))
+    check_rows(kernel, "y", y.shape, x.shape[0], x.shape[1])
+    check_rows(kernel, "constants", constants.shape, expected, x.shape[1])
+    if x.shape[0] * x.shape[1] > 0:
+        c.size, c.C, c.x, c.y = x.shape[0] * x.shape[1], x.shape[1], &x[0, 0], &y[0, 0]
+        c.width = c.C * max(1, 128 // c.C)
+        c.length = c.width * max(16, CHUNK // c.width)
+    return c
 
 
-cdef void run_channels(
-    Task of_task, Task of_all, Task result, BatchNorm* b, size_t item, int threads
+cdef void run_lanes(
+    Task task, Channels* c, Py_ssize_t tasks, const floating[:, ::1] constants, int threads
 ):
-    """Sum up in tasks, put the sums together, and compute the result in tasks."""
-    cdef _Memory memory = _Memory((4 + 3 * b.tasks) * b.width * item)
-    cdef int team = team_size(b.size, threads)
-    b.lanes = memory.data
+    """Run the tasks, with the channels' constants repeated for each lane."""
+    cdef _Memory memory = _Memory(constants.shape[0] * c.width * sizeof(floating))
+    cdef floating* lane = <floating*>memory.data
+    cdef Py_ssize_t k, j
+    for k in range(constants.shape[0]):
+        for j in range(c.width):
+            lane[k * c.width + j] = constants[k, j % c.C]
+    c.lanes = lane
     with nogil:
-        run_tasks(of_task, b, b.tasks, team)
-        run_tasks(of_all, b, b.C > 0, 1)
-        run_tasks(result, b, b.tasks, team)
+        run_tasks(task, c, tasks, team_size(c.size, threads))
 
 
-def batch_norm_forward(
-    const floating[:, ::1] x,   # IN (N, C)
-    const floating[::1] gamma,  # IN (C,)
-    const floating[::1] beta,   # IN (C,)
-    floating[:, ::1] y,         # OUT (N, C)
-    floating[::1] mean,         # OUT (C,)
-    floating[::1] variance,     # OUT (C,), the biased one
-    double epsilon,
+def channel_sums(
+    const floating[:, ::1] x,        # IN (N, C)
+    const floating[:, ::1] y,        # IN (N, C)
+    const floating[:, ::1] centers,  # IN (2, C): a, b
+    floating[:, ::1] sums,           # OUT (2, C)
     int threads,
 ):
-    """Compute y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each of C channels."""
-    cdef BatchNorm b = lay_out("batch_norm_forward", x, y, gamma, mean, variance,
-                               (beta.shape[0],), epsilon)
-    if b.C > 0:
-        b.beta = &beta[0]
-        b.y = &y[0, 0] if b.size > 0 else NULL
-    cdef size_t item = sizeof(floating)
-    run_channels(task_statistics_task(item), all_statistics_task(item),
-                 batch_norm_forward_task(item), &b, item, threads)
+    """Add up y - b, and (x - a) (y - b), in each of C channels.
 
-
-def batch_norm_backward(
-    const floating[:, ::1] x,      # IN (N, C)
-    const floating[::1] gamma,     # IN (C,)
-    const floating[::1] mean,      # IN (C,), as from batch_norm_forward
-    const floating[::1] variance,  # IN (C,)
-    const floating[:, ::1] gy,     # IN (N, C)
-    floating[:, ::1] gx,           # OUT (N, C)
-    floating[::1] ggamma,          # OUT (C,)
-    floating[::1] gbeta,           # OUT (C,)
-    double epsilon,
-    int threads,
-):
-    """Compute the gradients of batch_norm_forward.
-
-    With d = sqrt(variance + epsilon) and the normalized n = (x - mean) / d, gbeta = sum of gy,
-    ggamma = sum of gy n, and gx = gamma / d (gy - gbeta / N - n ggamma / N).
+    Every task adds its rows up, and then the tasks' sums are added in their order.
     """
-    cdef BatchNorm b = lay_out("batch_norm_backward", x, gx, gamma, mean, variance,
-                               (ggamma.shape[0], gbeta.shape[0]), epsilon)
-    check_rows("batch_norm_backward", "gy", gy.shape, x.shape[0], x.shape[1])
-    if b.C > 0:
-        b.ggamma, b.gbeta = &ggamma[0], &gbeta[0]
-    if b.size > 0:
-        b.gy, b.gx = &gy[0, 0], &gx[0, 0]
-    cdef size_t item = sizeof(floating)
-    run_channels(task_sums_task(item), all_sums_task(item), batch_norm_backward_task(item), &b,
-                 item, threads)
+    cdef Channels c = lay_out("channel_sums", x, y, centers, 2)
+    check_rows("channel_sums", "sums", sums.shape, 2, x.shape[1])
+    cdef Py_ssize_t tasks = (c.size + c.length - 1) // c.length if c.size > 0 else 0
+    cdef _Memory memory = _Memory(tasks * 2 * c.width * sizeof(floating))
+    cdef floating* partial = <floating*>memory.data
+    cdef Py_ssize_t k, j, task
+    cdef double total
+    c.z = partial
+    run_lanes(channel_sums_task(sizeof(floating)), &c, tasks, centers, threads)
+    for k in range(2):
+        for j in range(x.shape[1]):
+            total = 0
+            for task in range(tasks):
+                total += partial[(2 * task + k) * c.width + j]
+            sums[k, j] = <floating>total
+
+
+def channel_affine(
+    const floating[:, ::1] x,      # IN (N, C)
+    const floating[:, ::1] y,      # IN (N, C)
+    const floating[:, ::1] terms,  # IN (4, C): a, scale, weight, shift
+    floating[:, ::1] z,            # OUT (N, C)
+    int threads,
+):
+    """Compute z = scale (x - a) + weight y + shift in each of C channels."""
+    cdef Channels c = lay_out("channel_affine", x, y, terms, 4)
+    check_rows("channel_affine", "z", z.shape, x.shape[0], x.shape[1])
+    if c.size > 0:
+        c.z = &z[0, 0]
+        run_lanes(channel_affine_task(sizeof(floating)), &c, (c.size + c.length - 1) // c.length,
+                  terms, threads)

@@ -56,17 +56,14 @@ typedef struct {
     void *losses, *p, *gz;
 } CrossEntropy;
 
-/* Batch normalization of rows of C channels. One row, often short, would not fill a vector; so a
-   few rows together make one of `width` lanes, all treated alike, each with its own constants.
-   A task is `length` elements, whole rows of lanes. */
+/* Rows of C channels, each with its own constants. One row, often short, would not fill a vector;
+   so a few of them together make one of `width` lanes. A task is `length` elements, whole rows. */
 typedef struct {
-    ptrdiff_t size, C, width, length, tasks;
-    double epsilon;
-    const void *x, *gy, *gamma, *beta;
-    void *y, *gx, *mean, *variance, *ggamma, *gbeta;
-    void *lanes; /* 4 + 3 tasks times width: each lane's mean, scale, shift and slope; and then of
-                    each task, its lanes' sum, mean, and sum of squares or products */
-} BatchNorm;
+    ptrdiff_t size, C, width, length;
+    const void *x, *y;
+    void *z;     /* result, or for sums two rows of lanes for each task */
+    void *lanes; /* (4, width), the constants */
+} Channels;
 
 enum { BLOCK = 4096 }; /* elements under one key of dropout's: many, so that it costs nothing */
 
@@ -95,8 +92,7 @@ static inline uint32_t mix32(uint32_t bits)
 #define FUNCTION_ROW(name, x, y, value) {#name, name##_task},
 FUNCTIONS(FUNCTION_TASK)
 TASK(dropout) TASK(cross_entropy_forward) TASK(cross_entropy_backward)
-TASK(task_statistics) TASK(all_statistics) TASK(batch_norm_forward)
-TASK(task_sums) TASK(all_sums) TASK(batch_norm_backward)
+TASK(channel_sums) TASK(channel_affine)
 
 /* The task of the function of this name, or NULL. */
 static Task function_task(const char *name, size_t item)

@@ -102,133 +102,39 @@ TARGET static inline void NAME(cross_entropy_backward)(void *arguments, ptrdiff_
 }
 
 /* For the elements i of a task, and the lane j of each, row by row. */
-#define EACH_LANE(b, index, statement)                                                             \
-    for (ptrdiff_t row = index * b->length; row < (index + 1) * b->length && row < b->size;        \
-         row += b->width) {                                                                        \
-        const ptrdiff_t left = b->size - row, width = left < b->width ? left : b->width;           \
+#define EACH_LANE(c, index, statement)                                                             \
+    for (ptrdiff_t row = index * c->length; row < (index + 1) * c->length && row < c->size;        \
+         row += c->width) {                                                                        \
+        const ptrdiff_t left = c->size - row, width = left < c->width ? left : c->width;           \
         _Pragma("GCC ivdep") for (ptrdiff_t j = 0; j < width; j++) {                               \
-            const ptrdiff_t i = row + j;                                                           \
+            const FLOAT x = xs[row + j], y = ys[row + j];                                          \
             statement;                                                                             \
         }                                                                                          \
     }
-#define LANES(b, number) ((FLOAT *)b->lanes + (number) * b->width)
-#define OF_TASK(k) (4 + 3 * (k))
 
-/* Add up the lanes of each channel, in the channel's first one. */
-TARGET static inline void NAME(add_lanes)(FLOAT *lanes, const BatchNorm *b)
+/* The sums of a task's y - b and (x - a)(y - b); those of a channel end in its first lane. */
+TARGET static inline void NAME(channel_sums)(void *arguments, ptrdiff_t index, int worker)
 {
-    for (ptrdiff_t j = b->C; j < b->width; j += b->C)
-        for (ptrdiff_t c = 0; c < b->C; c++)
-            lanes[c] += lanes[j + c];
-}
-
-/* How many rows of C channels a task has. */
-static inline ptrdiff_t NAME(rows)(const BatchNorm *b, ptrdiff_t index)
-{
-    const ptrdiff_t left = b->size - index * b->length;
-    return (left < b->length ? left : b->length) / b->C;
-}
-
-/* For each channel: the sum of a task's elements, their mean, and the sum of their squared distances
-   from it. */
-TARGET static inline void NAME(task_statistics)(void *arguments, ptrdiff_t index, int worker)
-{
-    const BatchNorm *b = arguments;
-    const FLOAT *x = b->x;
-    FLOAT *sum = LANES(b, OF_TASK(index)), *mean = sum + b->width, *squares = mean + b->width;
-    memset(sum, 0, 3 * b->width * sizeof(FLOAT));
-    EACH_LANE(b, index, sum[j] += x[i])
-    NAME(add_lanes)(sum, b);
-    for (ptrdiff_t j = 0; j < b->width; j++)
-        mean[j] = j < b->C ? sum[j] / NAME(rows)(b, index) : mean[j - b->C];
-    EACH_LANE(b, index, squares[j] += (x[i] - mean[j]) * (x[i] - mean[j]))
-    NAME(add_lanes)(squares, b);
-}
-
-/* The same of all elements, from the tasks in their order, and the lanes' constants. */
-TARGET static inline void NAME(all_statistics)(void *arguments, ptrdiff_t index, int worker)
-{
-    const BatchNorm *b = arguments;
-    const ptrdiff_t W = b->width, C = b->C;
-    const double N = (double)(b->size / C);
-    const FLOAT *gamma = b->gamma, *beta = b->beta;
-    FLOAT *mean = b->mean, *variance = b->variance, *lane = b->lanes;
-    for (ptrdiff_t c = 0; c < C; c++) {
-        double total = 0, squares = 0;
-        for (ptrdiff_t k = 0; k < b->tasks; k++)
-            total += LANES(b, OF_TASK(k))[c];
-        for (ptrdiff_t k = 0; k < b->tasks; k++) {
-            const FLOAT *of_task = LANES(b, OF_TASK(k)) + c;
-            const double distance = of_task[W] - total / N;
-            squares += of_task[2 * W] + NAME(rows)(b, k) * distance * distance;
+    const Channels *c = arguments;
+    const ptrdiff_t W = c->width;
+    const FLOAT *xs = c->x, *ys = c->y, *a = c->lanes, *b = a + W;
+    FLOAT *sum = (FLOAT *)c->z + 2 * W * index, *product = sum + W;
+    memset(sum, 0, 2 * W * sizeof(FLOAT));
+    EACH_LANE(c, index, sum[j] += y - b[j]; product[j] += (x - a[j]) * (y - b[j]))
+    for (ptrdiff_t first = c->C; first < W; first += c->C)
+        for (ptrdiff_t j = 0; j < c->C; j++) {
+            sum[j] += sum[first + j];
+            product[j] += product[first + j];
         }
-        mean[c] = (FLOAT)(total / N);
-        variance[c] = (FLOAT)(squares / N);
-    }
-    for (ptrdiff_t j = 0; j < W; j++) {
-        const ptrdiff_t c = j % C;
-        lane[j] = mean[c];
-        lane[W + j] = (FLOAT)(gamma[c] / sqrt(variance[c] + b->epsilon));
-        lane[2 * W + j] = beta[c];
-    }
 }
 
-/* y = scale (x - mean) + shift */
-TARGET static inline void NAME(batch_norm_forward)(void *arguments, ptrdiff_t index, int worker)
+/* z = scale (x - a) + weight y + shift */
+TARGET static inline void NAME(channel_affine)(void *arguments, ptrdiff_t index, int worker)
 {
-    const BatchNorm *b = arguments;
-    const FLOAT *x = b->x, *mean = LANES(b, 0), *scale = LANES(b, 1), *shift = LANES(b, 2);
-    FLOAT *y = b->y;
-    EACH_LANE(b, index, y[i] = scale[j] * (x[i] - mean[j]) + shift[j])
-}
-
-/* For each channel: the sums of a task's gy and of its gy (x - mean). */
-TARGET static inline void NAME(task_sums)(void *arguments, ptrdiff_t index, int worker)
-{
-    const BatchNorm *b = arguments;
-    const FLOAT *x = b->x, *gy = b->gy;
-    FLOAT *sum = LANES(b, OF_TASK(index)), *mean = sum + b->width, *products = mean + b->width;
-    memset(sum, 0, 3 * b->width * sizeof(FLOAT));
-    for (ptrdiff_t j = 0; j < b->width; j++)
-        mean[j] = ((const FLOAT *)b->mean)[j % b->C];
-    EACH_LANE(b, index, sum[j] += gy[i]; products[j] += gy[i] * (x[i] - mean[j]))
-    NAME(add_lanes)(sum, b);
-    NAME(add_lanes)(products, b);
-}
-
-/* The gradients of gamma and beta, from the tasks in their order, and the lanes' constants. */
-TARGET static inline void NAME(all_sums)(void *arguments, ptrdiff_t index, int worker)
-{
-    const BatchNorm *b = arguments;
-    const ptrdiff_t W = b->width, C = b->C;
-    const double N = (double)(b->size / C);
-    const FLOAT *gamma = b->gamma, *mean = b->mean, *variance = b->variance;
-    FLOAT *ggamma = b->ggamma, *gbeta = b->gbeta, *lane = b->lanes;
-    for (ptrdiff_t c = 0; c < C; c++) {
-        double sum = 0, products = 0;
-        for (ptrdiff_t k = 0; k < b->tasks; k++) {
-            sum += LANES(b, OF_TASK(k))[c];
-            products += LANES(b, OF_TASK(k) + 2)[c];
-        }
-        gbeta[c] = (FLOAT)sum;
-        ggamma[c] = (FLOAT)(products / sqrt(variance[c] + b->epsilon));
-    }
-    for (ptrdiff_t j = 0; j < W; j++) {
-        const ptrdiff_t c = j % C;
-        const double deviation = sqrt(variance[c] + b->epsilon), scale = gamma[c] / deviation;
-        lane[j] = mean[c];
-        lane[W + j] = (FLOAT)scale;
-        lane[2 * W + j] = (FLOAT)(scale * gbeta[c] / N);
-        lane[3 * W + j] = (FLOAT)(scale * ggamma[c] / deviation / N);
-    }
-}
-
-/* gx = scale gy - slope (x - mean) - shift */
-TARGET static inline void NAME(batch_norm_backward)(void *arguments, ptrdiff_t index, int worker)
-{
-    const BatchNorm *b = arguments;
-    const FLOAT *x = b->x, *gy = b->gy, *mean = LANES(b, 0), *scale = LANES(b, 1);
-    const FLOAT *shift = LANES(b, 2), *slope = LANES(b, 3);
-    FLOAT *gx = b->gx;
-    EACH_LANE(b, index, gx[i] = scale[j] * gy[i] - slope[j] * (x[i] - mean[j]) - shift[j])
+    const Channels *c = arguments;
+    const FLOAT *xs = c->x, *ys = c->y;
+    const FLOAT *a = c->lanes, *scale = a + c->width, *weight = scale + c->width;
+    const FLOAT *shift = weight + c->width;
+    FLOAT *z = c->z;
+    EACH_LANE(c, index, z[row + j] = scale[j] * (x - a[j]) + (weight[j] * y + shift[j]))
 }

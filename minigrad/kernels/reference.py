@@ -349,20 +349,17 @@ def softmax_cross_entropy_backward(probabilities, targets, labels, gy, gz, threa
     gz[...] = gy[:, None] * (probabilities * targets.sum(axis=1, keepdims=True) - targets)
 
 
-def batch_norm_forward(x, gamma, beta, y, mean, variance, epsilon, threads):
-    """Compute y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each of C channels."""
-    mean[...] = x.mean(axis=0)
-    variance[...] = x.var(axis=0)
-    y[...] = gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+def channel_sums(x, y, centers, sums, threads):
+    """Add up y - b, and (x - a) (y - b), in each of C channels."""
+    a, b = centers
+    sums[0] = (y - b).sum(axis=0)
+    sums[1] = ((x - a) * (y - b)).sum(axis=0)
 
 
-def batch_norm_backward(x, gamma, mean, variance, gy, gx, ggamma, gbeta, epsilon, threads):
-    """Compute the gradients of batch_norm_forward."""
-    deviation = np.sqrt(variance + epsilon)
-    normed = (x - mean) / deviation
-    gbeta[...] = gy.sum(axis=0)
-    ggamma[...] = (gy * normed).sum(axis=0)
-    gx[...] = gamma / deviation * (gy - (gbeta + normed * ggamma) / len(x))
+def channel_affine(x, y, terms, z, threads):
+    """Compute z = scale (x - a) + weight y + shift in each of C channels."""
+    a, scale, weight, shift = terms
+    z[...] = scale * (x - a) + (weight * y + shift)
 
 
 # --- optimizer steps ---------------------------------------------------------------------------

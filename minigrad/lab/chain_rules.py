@@ -84,7 +84,7 @@ CHAIN_RULES = {
         "{1} / deviation · (g - mean of g - normed · mean of g · normed); "
         "Σ g · normed for each channel; "
         "Σ g for each channel",
-        "0 1",
+        "0 1 - -",
     ),
     "SoftmaxCrossEntropy": ("g · (softmax({0}) - targets)", "-"),
     "SigmoidCrossEntropy": ("g · (sigmoid({0}) - targets)", "0"),

@@ -277,30 +277,44 @@ def dropout(x, rate, seed):
     return as_tensor(x) if rate == 0 else Dropout(rate, int(seed) % 2**64)(x)
 
 
+def channel_sums(x, y, a, b):
+    """The sums of ``y - b`` and of ``(x - a) * (y - b)`` in each channel, the last axis."""
+    sums = np.empty((2, x.shape[-1]), x.dtype)
+    centers = np.stack([a, b])
+    kernels.channel_sums(rows(x), rows(y), centers, sums, kernels.get_num_threads())
+    return sums
+
+
+def channel_affine(x, y, *terms):
+    """``scale * (x - a) + weight * y + shift``, given a, scale, weight, shift of each channel."""
+    z = np.empty(x.shape, x.dtype)
+    kernels.channel_affine(rows(x), rows(y), np.stack(terms), rows(z), kernels.get_num_threads())
+    return z
+
+
 class BatchNorm(Function):
     def __init__(self, epsilon):
-        self.epsilon = epsilon
+        self.epsilon = float(epsilon)  # np.float64 would widen float32
 
     def forward(self, *inputs):
         x, gamma, beta = promote(*inputs)
-        y = np.empty(x.shape, x.dtype)
-        self.mean, self.variance = np.empty((2, gamma.size), x.dtype)
-        kernels.batch_norm_forward(
-            rows(x), gamma, beta, rows(y), self.mean, self.variance, self.epsilon,
-            kernels.get_num_threads(),
-        )  # fmt: skip
-        self.save(x, gamma)
-        return y
+        self.count = count = max(x.size // max(gamma.size, 1), 1)  # elements of a channel
+        # Mean and variance in one pass: squares of distances from almost the mean do not cancel.
+        sample = rows(x)[:: count // 512 + 1]
+        near = sample.sum(axis=0) / max(len(sample), 1)
+        first, second = channel_sums(x, x, near, near) / count
+        self.mean, self.variance = near + first, np.maximum(second - first * first, 0)
+        inverse = 1 / np.sqrt(self.variance + self.epsilon)
+        self.save(x, gamma, self.mean, inverse)
+        return channel_affine(x, x, self.mean, gamma * inverse, np.zeros_like(beta), beta)
 
     def backward(self, gy):
-        x, gamma = self.saved
-        gx, gy = np.empty(x.shape, x.dtype), contiguous(gy)
-        ggamma, gbeta = np.empty((2, gamma.size), gamma.dtype)
-        kernels.batch_norm_backward(
-            rows(x), gamma, self.mean, self.variance, rows(gy), rows(gx), ggamma, gbeta,
-            self.epsilon, kernels.get_num_threads(),
-        )  # fmt: skip
-        return gx, ggamma, gbeta
+        x, gamma, mean, inverse = self.saved
+        gy, scale = contiguous(gy), gamma * inverse
+        gbeta, products = channel_sums(x, gy, mean, np.zeros_like(mean))
+        ggamma = products * inverse  # and gx = scale * (gy - mean of gy - normed * mean of that)
+        slope, shift = scale * inverse * ggamma / self.count, scale * gbeta / self.count
+        return channel_affine(x, gy, mean, -slope, scale, -shift), ggamma, gbeta
 
 
 def batch_norm(x, gamma, beta, epsilon, axis=-1):
@@ -337,7 +351,7 @@ def batch_norm(x, gamma, beta, epsilon, axis=-1):
         return transpose(y, swapped), *statistics
     function = BatchNorm(epsilon)
     y = function(x, gamma, beta)
-    return y, function.mean.copy(), function.variance.copy()  # backward needs them as they are
+    return y, function.mean.copy(), function.variance  # backward needs the mean as it is
 
 
 # --- cross-entropies -----------------------------------------------------------------------------

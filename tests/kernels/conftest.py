@@ -162,7 +162,7 @@ POOLED_CONVOLUTIONS = [
     ((2, 2, 3, 5), (3, 3), 35, (1, 1), (2, 2), (1, 1), 1, (2, 1), (2, 5)),
     ((2, 7, 9, 3), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (5, 8), (1, 1)),
     ((0, 7, 9, 3), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (2, 4), (2, 2)),
-    ((2, 7, 9, 0), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (2, 4), (2, 2)),
+    ((2, 7, 9, 0), (3, 2), 5, (1, 1), (1, 0), (1, 1), 1, (2, 4), (2, 2)),
     ((2, 2, 9, 3), (3, 2), 5, (1, 1), (0, 0), (1, 1), 1, (0, 4), (2, 2)),
     ((5, 16, 15, 8), (3, 3), 33, (1, 1), (1, 1), (1, 1), 1, (8, 5), (2, 3)),
 ]
@@ -305,29 +305,24 @@ add_cases("softmax_cross_entropy_forward", cross_entropy, ROWS, out=("losses", "
 add_cases("softmax_cross_entropy_backward", cross_entropy, [*ROWS, (3, 0)], out=("gz",))
 
 
-# --- batch normalization: N, C -------------------------------------------------------------------
+# --- rows of channels: N, C ----------------------------------------------------------------------
 
-CHANNELS = [(5, 3), (1, 1), (7, 131), (3, 0), (4099, 1), (2003, 33), (17, 5003)]
+CHANNELS = [(5, 3), (0, 3), (1, 1), (7, 131), (3, 0), (4099, 1), (2003, 33), (17, 5003)]
 
 
-def batch_norm(generator, dtype, rows, channels):
-    arrays = [normal(generator, dtype, channels) for _ in range(4)]
-    values = dict(zip(("gamma", "beta", "mean", "ggamma"), arrays, strict=True))
-    x, gy = normal(generator, dtype, rows, channels), normal(generator, dtype, rows, channels)
+def channels(generator, dtype, N, C):
     return {
-        "x": x,
-        "y": np.empty_like(x),
-        "gy": gy,
-        "gx": np.empty_like(x),
-        "variance": generator.uniform(0.5, 2, size=channels).astype(dtype),
-        "gbeta": np.empty(channels, dtype),
-        "epsilon": 1e-3,
-        **values,
+        "x": normal(generator, dtype, N, C),
+        "y": normal(generator, dtype, N, C),
+        "z": np.empty((N, C), dtype),
+        "centers": normal(generator, dtype, 2, C),
+        "terms": normal(generator, dtype, 4, C),
+        "sums": np.empty((2, C), dtype),
     }
 
 
-add_cases("batch_norm_forward", batch_norm, CHANNELS, out=("y", "mean", "variance"))
-add_cases("batch_norm_backward", batch_norm, CHANNELS, out=("gx", "ggamma", "gbeta"))
+add_cases("channel_sums", channels, CHANNELS, out=("sums",))
+add_cases("channel_affine", channels, CHANNELS, out=("z",))
 
 
 # --- optimizer steps: length, the state that is empty, nesterov --------------------------------

@@ -215,6 +215,18 @@ def test_batch_norm_returns_the_statistics_of_the_batch(shape, axis):
     assert_allclose(y.data.var(axis=others), np.ones(3), rtol=1e-13)
 
 
+@pytest.mark.parametrize("first", [0.0, 1e3])
+def test_batch_norm_resolves_a_variance_far_from_zero_in_float32(first):
+    """Also where the first rows do not look like the others."""
+    x = np.random.default_rng(0).normal(1e3, size=(20_001, 3)).astype("float32")
+    x[:100] = first
+    y, mean, variance = ops.batch_norm(x, np.ones(3), np.zeros(3), 0.0)
+    exact = x.astype("float64")
+    assert_allclose(mean, exact.mean(axis=0), rtol=1e-6)
+    assert_allclose(variance, exact.var(axis=0), rtol=1e-4)
+    assert_allclose(y.data, (exact - exact.mean(axis=0)) / exact.std(axis=0), atol=1e-3)
+
+
 def test_batch_norm_statistics_may_be_changed_before_backward():
     x = np.random.default_rng(0).normal(size=(5, 2))
     grads = []
