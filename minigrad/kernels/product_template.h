@@ -88,14 +88,22 @@ TARGET static inline void NAME(tile_of)(int rows, int vectors, const Product *p,
     }
 }
 
-/* y = max(from, least), or with `add` max(y + from, least). */
-TARGET INLINE void NAME(store)(const FLOAT *from, FLOAT *y, const int width, int add, FLOAT least)
+/* y = max(from, least), or with `add` max(y + from, least): `width` elements, at most 4. */
+TARGET INLINE void NAME(store_few)(const FLOAT *from, FLOAT *y, const int width, int add, FLOAT least)
 {
     FLOAT value[4];
     for (int j = 0; j < width; j++)
         value[j] = add ? y[j] + from[j] : from[j];
     for (int j = 0; j < width; j++)
         y[j] = least > value[j] ? least : value[j]; /* no branch, and NaN stays NaN */
+}
+
+TARGET INLINE void NAME(store)(const FLOAT *from, FLOAT *y, ptrdiff_t width, int add, FLOAT least)
+{
+    for (; width >= 4; width -= 4, from += 4, y += 4)
+        NAME(store_few)(from, y, 4, add, least);
+    for (; width > 0; width--, from++, y++)
+        NAME(store_few)(from, y, 1, add, least);
 }
 
 /* Where column j of y begins, and how many columns from there to `end` are neighbours in memory. */
@@ -122,7 +130,7 @@ TARGET static inline void NAME(product_rows)(const Product *p, ptrdiff_t panel, 
     const FLOAT *b = (const FLOAT *)p->b + panel * p->b_panel, least = p->relu ? 0 : -INFINITY;
     const ptrdiff_t begin = panel * COLUMNS, left = p->columns - begin;
     const ptrdiff_t end = left < COLUMNS ? p->columns : begin + COLUMNS;
-    const int vectors = left > LANES ? 2 : 1;
+    const int vectors = left > LANES ? 2 : 1, add = p->add;
     const int whole = NAME(neighbours)(p, begin, end) == vectors * LANES;
     if (p->bias != NULL)
         memcpy(start, (const FLOAT *)p->bias + begin, (end - begin) * sizeof(FLOAT));
@@ -130,22 +138,17 @@ TARGET static inline void NAME(product_rows)(const Product *p, ptrdiff_t panel, 
         out_row[i] = i * COLUMNS;
     for (ptrdiff_t tiles = (last - first + ROWS - 1) / ROWS; tiles > 0; tiles--) {
         const int rows = (int)((last - first + tiles - 1) / tiles);
+        const ptrdiff_t *y_row = p->y_row + first;
         if (whole)
             NAME(tile_of)(rows, vectors, p, p->a_row + first, b, start, y + NAME(y_column)(p, begin),
-                          p->y_row + first, p->add, p->relu);
+                          y_row, add, p->relu);
         else
             NAME(tile_of)(rows, vectors, p, p->a_row + first, b, start, out, out_row, 0, 0);
         for (ptrdiff_t j = begin, width; !whole && j < end; j += width) {
+            FLOAT *to = y + NAME(y_column)(p, j);
             width = NAME(neighbours)(p, j, end);
-            for (int i = 0; i < rows; i++) {
-                const FLOAT *from = out + out_row[i] + (j - begin);
-                FLOAT *to = y + p->y_row[first + i] + NAME(y_column)(p, j);
-                ptrdiff_t k = 0;
-                for (; k + 4 <= width; k += 4)
-                    NAME(store)(from + k, to + k, 4, p->add, least);
-                for (; k < width; k++)
-                    NAME(store)(from + k, to + k, 1, p->add, least);
-            }
+            for (int i = 0; i < rows; i++)
+                NAME(store)(out + out_row[i] + (j - begin), to + y_row[i], width, add, least);
         }
         first += rows;
     }
