@@ -21,7 +21,7 @@ from cython cimport floating
 from libc.string cimport memcpy, memset
 
 from minigrad.kernels._matmul cimport (
-    Conv, Images, Product, Walk, add_sums_loop, conv_backward_input_task,
+    Conv, Images, Product, add_sums_loop, conv_backward_input_task,
     conv_backward_kernel_task, conv_forward_task, pack_loop, panel_columns,
 )
 from minigrad.kernels._parallel cimport _Memory, run_tasks, team_size
@@ -171,13 +171,37 @@ cdef Conv describe(
     return c
 
 
-cdef Walk patch_walk(
-    Py_ssize_t KH, Py_ssize_t KW, Py_ssize_t row, Py_ssize_t column, Py_ssize_t C, int groups
+cdef Py_ssize_t describe_bands(Conv* c, Py_ssize_t least) noexcept nogil:
+    """Cut the outputs into bands of at least so many pixels of the result; return their pixels."""
+    cdef Py_ssize_t pixels = c.OW * c.pool_width * c.pool_height  # of a row
+    c.band_rows = min((least + pixels - 1) // pixels, c.OH)
+    c.bands = (c.OH + c.band_rows - 1) // c.band_rows
+    if c.padded:
+        c.window_size = (c.band_rows - 1) * c.stride_height + c.reach_height
+        c.window_size *= c.window_width * c.images.C
+    return c.band_rows * pixels
+
+
+cdef Py_ssize_t* write_offsets(
+    Py_ssize_t* offset, Py_ssize_t start, Py_ssize_t outer, Py_ssize_t outer_step,
+    Py_ssize_t middle, Py_ssize_t middle_step, Py_ssize_t inner,
 ) noexcept nogil:
-    """Walk over a patch of KH * KW taps, `row` and `column` elements apart, of C channels each."""
-    if groups == 1 and column == C:  # a row of the patch is contiguous
-        return Walk(KH, row, 1, 0, KW * C, 1)
-    return Walk(KH, row, KW, column, C // groups, 1)
+    """Write start + i * outer_step + j * middle_step + l for all i, j, l; return the end."""
+    cdef Py_ssize_t i, j, l
+    for i in range(outer):
+        for j in range(middle):
+            for l in range(inner):
+                offset[l] = start + i * outer_step + j * middle_step + l
+            offset += inner
+    return offset
+
+
+cdef Py_ssize_t* write_patch(Py_ssize_t* offset, Geometry g, const Conv* c) noexcept nogil:
+    """Write where the elements of a patch lie, from its first one on; return the end."""
+    return write_offsets(
+        offset, 0, g.KH, g.dilation_height * c.window_width * g.C, g.KW, g.dilation_width * g.C,
+        c.group_channels,
+    )
 
 
 cdef int forward(
@@ -186,43 +210,30 @@ cdef int forward(
 ) except -1:
     """Compute what c describes."""
     cdef Product* p = &c.product
-    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i, cell, row, column
+    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i, j
     cdef Py_ssize_t depth = g.KH * g.KW * c.group_channels, filters = g.F // c.groups
-    cdef Py_ssize_t panels = (filters + width - 1) // width
-    cdef Py_ssize_t cells = c.pool_height * c.pool_width, pixels
-    c.band_rows = min((BAND + g.OW * cells - 1) // (g.OW * cells), g.OH)
-    c.bands = (g.OH + c.band_rows - 1) // c.band_rows
-    pixels = c.band_rows * g.OW * cells
-    if c.padded:
-        c.window_size = (
-            ((c.band_rows - 1) * c.stride_height + c.reach_height) * c.window_width * g.C
-        )
+    cdef Py_ssize_t panels = (filters + width - 1) // width, pixels
+    pixels = describe_bands(&c, BAND)
     c.scratch_size = c.window_size + (0 if c.winner is NULL else pixels * g.F)
-    cdef int team = team_size(g.N * g.OH * g.OW * cells * filters * depth // 16, threads)
+    cdef int team = team_size(g.N * c.bands * pixels * filters * depth // 16, threads)
     cdef _Memory packed = _Memory(c.groups * panels * width * depth * item)
     cdef _Memory scratch = _Memory(team * c.scratch_size * item)
-    cdef _Memory offsets = _Memory(2 * pixels * sizeof(Py_ssize_t))
-    cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
-    cdef Py_ssize_t* y_offset = a_offset + pixels
+    cdef _Memory offsets = _Memory((2 * pixels + depth) * sizeof(Py_ssize_t))
+    cdef Py_ssize_t* offset = <Py_ssize_t*>offsets.data
+    cdef Py_ssize_t row = g.stride_height * c.window_width * g.C, column = g.stride_width * g.C
     c.images.x, c.scratch = x, scratch.data
-    p.columns, p.bias, p.relu, p.ahead = filters, bias, relu, LINE // item
-    p.spread = Walk(1, 0, 1, 0, filters, 1)
-    p.a_offset, p.y, p.y_offset = a_offset, y, y_offset
+    p.columns, p.depth, p.bias, p.relu, p.ahead = filters, depth, bias, relu, LINE // item
+    p.a_row, p.y_row, p.a_column, p.y = offset, offset + pixels, offset + 2 * pixels, y
     p.b, p.b_panel, p.b_row = packed.data, width * depth, width
     p.b_group = panels * p.b_panel
-    p.walk = patch_walk(
-        g.KH, g.KW, g.dilation_height * c.window_width * g.C, g.dilation_width * g.C, g.C,
-        c.groups,
-    )
     with nogil:
-        for i in range(pixels):  # the cells of a pooling window one after the other
-            cell = i % cells
-            row = i // cells // g.OW * c.pool_height + cell // c.pool_width
-            column = i // cells % g.OW * c.pool_width + cell % c.pool_width
-            a_offset[i] = (
-                row * g.stride_height * c.window_width + column * g.stride_width
-            ) * g.C
-            y_offset[i] = i * g.F
+        for i in range(c.band_rows):  # the cells of a pooling window one after the other
+            for j in range(g.OW):
+                offset = write_offsets(
+                    offset, i * c.pool_height * row + j * c.pool_width * column,
+                    c.pool_height, row, c.pool_width, column, 1,
+                )
+        write_patch(write_offsets(offset, 0, pixels, g.F, 1, 0, 1), g, &c)
         for i in range(c.groups):
             pack_loop(item)(
                 w + i * filters, g.F, 1, depth, filters, <floating*>packed.data + i * p.b_group
@@ -310,9 +321,12 @@ cdef int check_winner(
     return 0
 
 
+cdef double NOTHING = 0  # memcpy and its like must not be given NULL, even for no bytes
+
+
 cdef const floating* first(const floating[:, :, :, ::1] array) noexcept:
     """Point to the first element, if there is one."""
-    return &array[0, 0, 0, 0] if array.size else <const floating*>NULL
+    return &array[0, 0, 0, 0] if array.size else <const floating*>&NOTHING
 
 
 cdef const floating* first_or_null(const floating[::1] array) noexcept:
@@ -325,43 +339,33 @@ cdef int backward_kernel(
 ) except -1:
     """Compute what c describes: gw (depth, F), and gb (F,) if the result was pooled."""
     cdef Product* p = &c.product
-    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i
-    cdef Py_ssize_t C = c.group_channels, depth = g.KH * g.KW * C, filters = g.F // c.groups
-    cdef Py_ssize_t rows = g.OH * c.pool_height, columns = g.OW * c.pool_width
+    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), pixels
+    cdef Py_ssize_t depth = g.KH * g.KW * c.group_channels, filters = g.F // c.groups
     cdef Py_ssize_t size = (depth + (c.winner is not NULL)) * g.F  # of a partial sum
+    pixels = describe_bands(&c, g.OH * g.OW if c.winner is NULL else BAND)
     c.images.x = x
-    p.rows, p.columns, p.add, p.ahead = depth, filters, True, g.stride_width * g.C
-    p.spread = Walk(1, 0, 1, 0, filters, 1)
+    p.rows, p.columns, p.add = depth, filters, True
     p.b, p.b_panel, p.b_row = gy, width, g.F
     if filters % width:
-        c.pack = (filters + width - 1) // width * width * rows * columns
-        p.b_panel, p.b_row = width * rows * columns, width
-    if c.padded:
-        c.window_size = ((g.OH - 1) * c.stride_height + c.reach_height) * c.window_width * g.C
-    c.scratch_size = c.window_size + c.pack
-    if c.winner is not NULL:
-        c.scratch_size += rows * columns * g.F
+        c.pack = (filters + width - 1) // width * width * pixels
+        p.b_row = width
+    c.scratch_size = c.window_size + c.pack + (0 if c.winner is NULL else pixels * g.F)
     c.chunks = min(CHUNKS, g.N)
-    cdef int team = team_size(g.N * rows * columns * filters * depth // 16, threads)
+    cdef int team = team_size(g.N * c.bands * pixels * filters * depth // 16, threads)
     cdef _Memory scratch = _Memory(team * c.scratch_size * item)
     cdef _Memory sums = _Memory((c.chunks + 1) * size * item)  # the last: of all
-    cdef _Memory offsets = _Memory(2 * depth * sizeof(Py_ssize_t))
-    cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
-    cdef Py_ssize_t* y_offset = a_offset + depth
+    cdef _Memory offsets = _Memory((2 * depth + pixels) * sizeof(Py_ssize_t))
+    cdef Py_ssize_t* offset = <Py_ssize_t*>offsets.data
     cdef floating* total = <floating*>sums.data + c.chunks * size
     c.scratch = scratch.data
-    p.a_offset, p.y, p.y_offset = a_offset, sums.data, y_offset
-    p.walk = Walk(
-        rows, g.stride_height * c.window_width * g.C, 1, 0, columns, g.stride_width * g.C
-    )
+    p.a_row, p.y_row, p.a_column, p.y = offset, offset + depth, offset + 2 * depth, sums.data
     with nogil:
         memset(sums.data, 0, c.chunks * size * item)
-        for i in range(depth):
-            a_offset[i] = (
-                i // C // g.KW * g.dilation_height * c.window_width
-                + i // C % g.KW * g.dilation_width
-            ) * g.C + i % C
-            y_offset[i] = i * g.F
+        offset = write_offsets(write_patch(offset, g, &c), 0, depth, g.F, 1, 0, 1)
+        write_offsets(
+            offset, 0, c.band_rows * c.pool_height, g.stride_height * c.window_width * g.C,
+            g.OW * c.pool_width, g.stride_width * g.C, 1,
+        )
         run_tasks(conv_backward_kernel_task(item), &c, c.chunks, team)
         add_sums_loop(item)(sums.data, c.chunks, size, total)
         memcpy(gw, total, depth * g.F * item)
@@ -450,42 +454,34 @@ def conv2d_backward_input(
         gx[...] = 0
         return
     cdef Product* p = &c.product
-    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i
-    cdef Py_ssize_t height = (g.OH - 1) * c.stride_height + c.reach_height
+    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i, count
     cdef Py_ssize_t columns = g.KH * g.KW * c.group_channels, filters = g.F // groups
-    c.images = Images(NULL, height, c.window_width, g.C)
-    c.OH, c.OW, c.F = g.H, g.W, g.C  # of the result
-    if c.padded:
-        c.scratch_size = c.window_size = height * c.window_width * g.C
-    p.rows, p.columns, p.add, p.ahead = g.OH * g.OW, columns, True, LINE // item
-    p.walk = Walk(1, 0, 1, 0, filters, 1)
-    p.spread = patch_walk(
-        g.KH, g.KW, g.dilation_height * c.window_width * g.C, g.dilation_width * g.C, g.C, groups
-    )
-    p.b_panel, p.b_row = width * filters, width
-    p.b_group = (columns + width - 1) // width * width * filters
-    cdef int team = team_size(g.N * p.rows * filters * columns // 16, threads)
-    cdef _Memory scratch = _Memory(team * c.scratch_size * item)
-    cdef _Memory packed = _Memory(groups * p.b_group * item)
-    cdef _Memory offsets = _Memory(2 * p.rows * sizeof(Py_ssize_t))
-    cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
-    cdef Py_ssize_t* y_offset = a_offset + p.rows
+    cdef Py_ssize_t panels = (columns + width - 1) // width, pixels = describe_bands(&c, g.OH * g.OW)
     # Patches that overlap are added to by turns, not at once: loads would wait for the stores.
-    cdef Py_ssize_t apart = g.KW if c.group_channels < width else 1, first, row, column
-    c.scratch = scratch.data
-    p.a, p.a_offset, p.b = &gy[0, 0, 0, 0], a_offset, packed.data
-    p.y, p.y_offset = &gx[0, 0, 0, 0], y_offset
+    cdef Py_ssize_t apart = g.KW if c.group_channels < width else 1
+    cdef int team = team_size(g.N * pixels * filters * columns // 16, threads)
+    cdef _Memory scratch = _Memory(team * c.window_size * item)
+    cdef _Memory packed = _Memory(groups * panels * width * filters * item)
+    cdef _Memory offsets = _Memory((2 * pixels + filters + columns) * sizeof(Py_ssize_t))
+    cdef Py_ssize_t* a_row = <Py_ssize_t*>offsets.data
+    cdef Py_ssize_t* y_row = a_row + pixels
+    c.scratch, c.scratch_size = scratch.data, c.window_size
+    c.images = Images(NULL, c.window_size // (c.window_width * g.C), c.window_width, g.C)
+    c.OH, c.OW, c.F = g.H, g.W, g.C  # of the result
+    p.rows, p.columns, p.depth, p.add, p.ahead = pixels, columns, filters, True, LINE // item
+    p.a, p.b, p.b_panel, p.b_row = &gy[0, 0, 0, 0], packed.data, width * filters, width
+    p.b_group = panels * p.b_panel
+    p.a_row, p.y_row, p.a_column = a_row, y_row, y_row + pixels
+    p.y, p.y_column = &gx[0, 0, 0, 0], p.a_column + filters
     with nogil:
-        for first in range(apart):
-            for row in range(g.OH):
-                for i in range((g.OW - first + apart - 1) // apart):
-                    column = first + i * apart
-                    a_offset[0] = (row * g.OW + column) * g.F
-                    y_offset[0] = (
-                        row * g.stride_height * c.window_width + column * g.stride_width
-                    ) * g.C
-                    a_offset += 1
-                    y_offset += 1
+        for i in range(apart):
+            count = (g.OW - i + apart - 1) // apart
+            a_row = write_offsets(a_row, i * g.F, g.OH, g.OW * g.F, count, apart * g.F, 1)
+            y_row = write_offsets(
+                y_row, i * g.stride_width * g.C, g.OH, g.stride_height * c.window_width * g.C,
+                count, apart * g.stride_width * g.C, 1,
+            )
+        write_patch(write_offsets(y_row, 0, 1, 0, 1, 0, filters), g, &c)
         for i in range(groups):
             pack_loop(item)(
                 &w[0, 0, 0, 0] + i * filters, 1, g.F, filters, columns,

@@ -6,26 +6,23 @@ cdef extern from "tile.h" nogil:
     enum:
         DEPTH_BLOCK
 
-    ctypedef struct Walk:
-        Py_ssize_t outer, outer_step, middle, middle_step, inner, inner_step
-
     ctypedef struct Product:
-        Py_ssize_t rows, columns
+        Py_ssize_t rows, columns, depth
         const void* a
-        const Py_ssize_t* a_offset
-        Walk walk
+        const Py_ssize_t* a_row
+        const Py_ssize_t* a_column
         Py_ssize_t ahead
         const void* b
         Py_ssize_t b_panel, b_row, b_group
         void* y
-        const Py_ssize_t* y_offset
-        Walk spread
+        const Py_ssize_t* y_row
+        const Py_ssize_t* y_column
         const void* bias
         int relu, add
 
     ctypedef struct MatMul:
         Product product
-        Py_ssize_t row_blocks, b_column
+        Py_ssize_t row_blocks, a_column, b_column
         void* packed
 
     ctypedef struct Images:

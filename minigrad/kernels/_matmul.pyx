@@ -17,11 +17,12 @@ training step took four times as long), and its results change with its number o
 """
 
 from cython cimport floating
+from libc.string cimport memset
 
 from minigrad.kernels._parallel cimport _Memory, run_tasks, team_size
 
 cdef enum:
-    TILES_IN_BLOCK = 6  # rows of tiles in one task: the more, the more often a panel is used
+    TASKS = 24  # at least, where there are so many tiles: enough for threads that come and go
 
 
 def matmul(
@@ -47,24 +48,30 @@ def matmul(
     cdef const floating* a_data = &a[0, 0] if depth > 0 else NULL
     cdef const floating* b_data = &b[0, 0] if depth > 0 else NULL
     cdef Py_ssize_t width = panel_columns(item)(), panels = (columns + width - 1) // width, i
+    cdef Py_ssize_t height = tile_rows(item)(), piece = min(depth, DEPTH_BLOCK)
     cdef int team = team_size(rows * columns * depth // 16, threads)  # 16 products cost one element
-    cdef _Memory packed = _Memory(team * min(depth, DEPTH_BLOCK) * width * item)
-    cdef _Memory offsets = _Memory(2 * rows * sizeof(Py_ssize_t))
-    cdef Py_ssize_t* a_offset = <Py_ssize_t*>offsets.data
-    cdef Py_ssize_t* y_offset = a_offset + rows
+    cdef _Memory packed = _Memory(team * piece * width * item)
+    cdef _Memory offsets = _Memory((2 * rows + piece) * sizeof(Py_ssize_t))
+    cdef Py_ssize_t* a_row = <Py_ssize_t*>offsets.data
+    cdef Py_ssize_t* y_row = a_row + rows
+    cdef Py_ssize_t* a_column = y_row + rows
     cdef MatMul m
+    memset(&m, 0, sizeof(m))
+    m.a_column, m.b_column, m.packed = a.strides[1] // item, b.strides[1] // item, packed.data
+    m.row_blocks = 1
+    if team > 1:
+        m.row_blocks = min((TASKS + panels - 1) // panels, (rows + height - 1) // height)
     cdef Product* p = &m.product
-    p.rows, p.columns, p.bias, p.relu, p.add = rows, columns, NULL, relu, False
-    p.a, p.a_offset, p.walk = a_data, a_offset, Walk(1, 0, 1, 0, depth, a.strides[1] // item)
-    p.ahead = p.walk.inner_step if p.walk.inner_step > 1 else 0
+    p.rows, p.columns, p.depth, p.relu = rows, columns, depth, relu
+    p.a, p.a_row, p.a_column = a_data, a_row, a_column
     p.b, p.b_panel, p.b_row = b_data, width, b.strides[0] // item
-    p.y, p.y_offset, p.spread = &y[0, 0], y_offset, Walk(1, 0, 1, 0, columns, 1)
+    p.y, p.y_row = &y[0, 0], y_row
     if bias is not None:
         p.bias = &bias[0]
-    m.b_column, m.packed = b.strides[1] // item, packed.data
-    m.row_blocks = max(1, rows // (TILES_IN_BLOCK * tile_rows(item)()))
     with nogil:
         for i in range(rows):
-            a_offset[i] = i * (a.strides[0] // item)
-            y_offset[i] = i * columns
+            a_row[i] = i * (a.strides[0] // item)
+            y_row[i] = i * columns
+        for i in range(piece):
+            a_column[i] = i * m.a_column
         run_tasks(matmul_task(item), &m, panels * m.row_blocks, team)

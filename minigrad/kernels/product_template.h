@@ -28,62 +28,57 @@ typedef FLOAT NAME(Quad);
 #define COLUMNS (2 * LANES)
 #define LINE (64 / sizeof(FLOAT)) /* of the cache */
 
-/* to[i] (COLUMNS) = relu(start + a[i] @ b), or with `add` relu(to[i] + ...), for each i < rows. With
-   `add` the rows of y may overlap: they go in order. Where this is inlined, rows and vectors (2, or
-   1 for half a panel) are constants. */
+/* y[i, :] = relu(start + a[i, :] @ b), or with `add` relu(y[i, :] + ...), for each i < rows; row i of
+   y begins at y_row[i]. With `add` they may overlap: they go in order. Where this is inlined, rows
+   and vectors (2, or 1 for half a panel) are constants. */
 TARGET INLINE void NAME(tile)(const int rows, const int vectors, const Product *p,
-                              const ptrdiff_t *offset, const FLOAT *b, const FLOAT *start,
-                              FLOAT *const *to, int add, int relu)
+                              const ptrdiff_t *a_row, const FLOAT *b, const FLOAT *start, FLOAT *y,
+                              const ptrdiff_t *y_row, int add, int relu)
 {
+    const FLOAT *a = p->a;
+    const ptrdiff_t depth = p->depth, b_row = p->b_row, ahead = p->ahead;
     VECTOR sum[ROWS][2], b_vector[2];
     ptrdiff_t at[ROWS];
-    const Walk *walk = &p->walk;
-    const ptrdiff_t step = walk->inner_step, b_row = p->b_row;
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
         for (int v = 0; v < vectors; v++)
             sum[i][v] = ((const VECTOR *)start)[v];
-        at[i] = offset[i];
+        at[i] = a_row[i];
     }
-    for (ptrdiff_t outer = 0; outer < walk->outer; outer++) {
-        for (ptrdiff_t middle = 0; middle < walk->middle; middle++) {
-            const FLOAT *from = (const FLOAT *)p->a + outer * walk->outer_step
-                                + middle * walk->middle_step;
-            const FLOAT *soon = from + at[rows - 1] + LINE;
-            for (ptrdiff_t k = walk->inner; k > 0; k--, from += step, b += b_row) {
-                PREFETCH(soon);
-                soon += p->ahead;
-                for (int v = 0; v < vectors; v++)
-                    b_vector[v] = ((const VECTOR *)b)[v];
+    ptrdiff_t soon = at[rows - 1] + LINE;
+    for (ptrdiff_t k = 0; k < depth; k++, b += b_row) {
+        const FLOAT *from = a + p->a_column[k];
+        PREFETCH(from + soon);
+        soon += ahead;
+        for (int v = 0; v < vectors; v++)
+            b_vector[v] = ((const VECTOR *)b)[v];
 #pragma GCC unroll 16
-                for (int i = 0; i < rows; i++)
-                    for (int v = 0; v < vectors; v++)
-                        sum[i][v] += from[at[i]] * b_vector[v];
-            }
-        }
+        for (int i = 0; i < rows; i++)
+            for (int v = 0; v < vectors; v++)
+                sum[i][v] += from[at[i]] * b_vector[v];
     }
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
         for (int v = 0; v < vectors; v++) {
-            VECTOR *y = (VECTOR *)to[i] + v;
+            VECTOR *to = (VECTOR *)(y + y_row[i]) + v;
             if (add)
-                sum[i][v] += *y;
-            *y = relu ? RELU(sum[i][v]) : sum[i][v];
+                sum[i][v] += *to;
+            *to = relu ? RELU(sum[i][v]) : sum[i][v];
         }
     }
 }
 
 TARGET static inline void NAME(tile_of)(int rows, int vectors, const Product *p,
-                                        const ptrdiff_t *offset, const FLOAT *b, const FLOAT *start,
-                                        FLOAT *const *to, int add, int relu)
+                                        const ptrdiff_t *a_row, const FLOAT *b, const FLOAT *start,
+                                        FLOAT *y, const ptrdiff_t *y_row, int add, int relu)
 {
     switch (2 * rows + vectors) {
 #define CASE(n)                                                                                    \
     case 2 * n + 1:                                                                                \
-        NAME(tile)(n < ROWS ? n : ROWS, 1, p, offset, b, start, to, add, relu);                    \
+        NAME(tile)(n < ROWS ? n : ROWS, 1, p, a_row, b, start, y, y_row, add, relu);               \
         return;                                                                                    \
     case 2 * n + 2:                                                                                \
-        NAME(tile)(n < ROWS ? n : ROWS, 2, p, offset, b, start, to, add, relu);                    \
+        NAME(tile)(n < ROWS ? n : ROWS, 2, p, a_row, b, start, y, y_row, add, relu);               \
         return;
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 #if ROWS > 6
@@ -103,44 +98,53 @@ TARGET INLINE void NAME(store)(const FLOAT *from, FLOAT *y, const int width, int
         y[j] = least > value[j] ? least : value[j]; /* no branch, and NaN stays NaN */
 }
 
+/* Where column j of y begins, and how many columns from there to `end` are neighbours in memory. */
+INLINE ptrdiff_t NAME(y_column)(const Product *p, ptrdiff_t j)
+{
+    return p->y_column == NULL ? j : p->y_column[j];
+}
+
+INLINE ptrdiff_t NAME(neighbours)(const Product *p, ptrdiff_t j, ptrdiff_t end)
+{
+    ptrdiff_t count = 1;
+    while (j + count < end && NAME(y_column)(p, j + count) == NAME(y_column)(p, j) + count)
+        count++;
+    return count;
+}
+
 /* Compute the rows first to last - 1 of panel number `panel`, cut evenly into tiles: in place where
-   the panel's columns are one run in y, else in `out`. */
+   the panel's columns are neighbours in y, else in `out`. */
 TARGET static inline void NAME(product_rows)(const Product *p, ptrdiff_t panel, ptrdiff_t first,
                                              ptrdiff_t last)
 {
-    FLOAT out[ROWS * COLUMNS], start[COLUMNS] = {0}, *to[ROWS];
-    const FLOAT least = p->relu ? 0 : -INFINITY;
-    const FLOAT *b = (const FLOAT *)p->b + panel * p->b_panel;
-    const Walk spread = p->spread;
+    FLOAT out[ROWS * COLUMNS], start[COLUMNS] = {0}, *y = p->y;
+    ptrdiff_t out_row[ROWS];
+    const FLOAT *b = (const FLOAT *)p->b + panel * p->b_panel, least = p->relu ? 0 : -INFINITY;
     const ptrdiff_t begin = panel * (ptrdiff_t)COLUMNS, left = p->columns - begin;
     const ptrdiff_t end = left < (ptrdiff_t)COLUMNS ? p->columns : begin + (ptrdiff_t)COLUMNS;
-    const int vectors = left > (ptrdiff_t)LANES ? 2 : 1, lanes = vectors * (int)LANES;
-    const int whole = left >= lanes && begin % spread.inner + lanes <= spread.inner;
+    const int vectors = left > (ptrdiff_t)LANES ? 2 : 1;
+    const int whole = NAME(neighbours)(p, begin, end) == vectors * (ptrdiff_t)LANES;
     if (p->bias != NULL)
         memcpy(start, (const FLOAT *)p->bias + begin, (end - begin) * sizeof(FLOAT));
+    for (int i = 0; i < ROWS; i++)
+        out_row[i] = i * (ptrdiff_t)COLUMNS;
     for (ptrdiff_t tiles = (last - first + ROWS - 1) / ROWS; tiles > 0; tiles--) {
         const int rows = (int)((last - first + tiles - 1) / tiles);
-        for (ptrdiff_t column = begin, width; column < end; column += width) {
-            const ptrdiff_t run = column / spread.inner, at = column % spread.inner;
-            FLOAT *y = (FLOAT *)p->y + run / spread.middle * spread.outer_step
-                       + run % spread.middle * spread.middle_step + at;
-            width = spread.inner - at < end - column ? spread.inner - at : end - column;
-            if (column == begin) {
-                for (int i = 0; i < rows; i++)
-                    to[i] = whole ? y + p->y_offset[first + i] : out + i * COLUMNS;
-                NAME(tile_of)(rows, vectors, p, p->a_offset + first, b, start, to, whole && p->add,
-                              whole && p->relu);
-                if (whole)
-                    break;
-            }
+        if (whole)
+            NAME(tile_of)(rows, vectors, p, p->a_row + first, b, start, y + NAME(y_column)(p, begin),
+                          p->y_row + first, p->add, p->relu);
+        else
+            NAME(tile_of)(rows, vectors, p, p->a_row + first, b, start, out, out_row, 0, 0);
+        for (ptrdiff_t j = begin, width; !whole && j < end; j += width) {
+            width = NAME(neighbours)(p, j, end);
             for (int i = 0; i < rows; i++) {
-                const FLOAT *from = out + i * COLUMNS + (column - begin);
-                FLOAT *into = y + p->y_offset[first + i];
-                ptrdiff_t j = 0;
-                for (; j + 4 <= width; j += 4)
-                    NAME(store)(from + j, into + j, 4, p->add, least);
-                for (; j < width; j++)
-                    NAME(store)(from + j, into + j, 1, p->add, least);
+                const FLOAT *from = out + out_row[i] + (j - begin);
+                FLOAT *to = y + p->y_row[first + i] + NAME(y_column)(p, j);
+                ptrdiff_t k = 0;
+                for (; k + 4 <= width; k += 4)
+                    NAME(store)(from + k, to + k, 4, p->add, least);
+                for (; k < width; k++)
+                    NAME(store)(from + k, to + k, 1, p->add, least);
             }
         }
         first += rows;
@@ -205,18 +209,19 @@ TARGET static inline void NAME(matmul)(void *arguments, ptrdiff_t index, int wor
 {
     const MatMul *m = arguments;
     Product p = m->product;
-    const ptrdiff_t depth = p.walk.inner, panels = (p.columns + COLUMNS - 1) / COLUMNS;
+    const ptrdiff_t depth = p.depth, panels = (p.columns + COLUMNS - 1) / COLUMNS;
     const ptrdiff_t panel = index % panels, block = index / panels;
     const ptrdiff_t column = panel * (ptrdiff_t)COLUMNS, left = p.columns - column;
     for (ptrdiff_t k = 0; k == 0 || k < depth; k += DEPTH_BLOCK) {
         const int last = k + DEPTH_BLOCK >= depth;
-        p.walk.inner = last ? depth - k : DEPTH_BLOCK;
-        p.a = (const FLOAT *)m->product.a + k * p.walk.inner_step;
+        p.depth = last ? depth - k : DEPTH_BLOCK;
+        p.a = (const FLOAT *)m->product.a + k * m->a_column;
         p.b = (const FLOAT *)m->product.b + k * m->product.b_row;
         if (m->b_column != 1 || left < (ptrdiff_t)COLUMNS) {
-            FLOAT *packed = (FLOAT *)m->packed + worker * (depth < DEPTH_BLOCK ? depth : DEPTH_BLOCK) * COLUMNS;
-            NAME(pack)((const FLOAT *)p.b + column * m->b_column, p.b_row, m->b_column,
-                       p.walk.inner, left < (ptrdiff_t)COLUMNS ? left : (ptrdiff_t)COLUMNS, packed);
+            const ptrdiff_t room = (depth < DEPTH_BLOCK ? depth : DEPTH_BLOCK) * COLUMNS;
+            FLOAT *packed = (FLOAT *)m->packed + worker * room;
+            NAME(pack)((const FLOAT *)p.b + column * m->b_column, m->product.b_row, m->b_column,
+                       p.depth, left < (ptrdiff_t)COLUMNS ? left : (ptrdiff_t)COLUMNS, packed);
             p.b = packed;
             p.b_panel = 0;
             p.b_row = COLUMNS;
@@ -226,7 +231,6 @@ TARGET static inline void NAME(matmul)(void *arguments, ptrdiff_t index, int wor
         p.relu = last && m->product.relu;
         NAME(product_rows)(&p, panel, block * p.rows / m->row_blocks,
                            (block + 1) * p.rows / m->row_blocks);
-        p.b_row = m->product.b_row;
     }
 }
 
@@ -277,7 +281,7 @@ TARGET INLINE void NAME(pool_window)(const Conv *c, const FLOAT *map, FLOAT *y,
     for (int cell = 0; cell < c->pool_height * c->pool_width; cell++, map += c->F) {
         for (int f = 0; f < width; f++) {
             /* The first NaN wins, as in NumPy. */
-            const int larger = (map[f] > best[f]) | ((map[f] != map[f]) & (best[f] == best[f]));
+            const int larger = !(map[f] <= best[f]) & (best[f] == best[f]);
             which[f] = larger ? cell : which[f];
             best[f] = larger ? map[f] : best[f];
         }
@@ -326,64 +330,77 @@ TARGET static inline void NAME(conv_forward)(void *arguments, ptrdiff_t index, i
         NAME(pool_windows)(c, rows * c->OW, map, (FLOAT *)c->product.y + start, c->winner + start);
 }
 
-/* Bits instead of a choice: gcc 12 gets the choice by a byte wrong when it vectorizes it. */
-TARGET INLINE void NAME(give_to_winner)(const BITS *gy, const unsigned char *winner, int cell,
-                                        BITS *map, const int width)
+/* Give the gradient of a window's maximum to the cell that won, 0 to the others, and add it to that
+   of the bias. Bits instead of choices: gcc 12 gets a choice by a byte wrong when it vectorizes it. */
+TARGET INLINE void NAME(unpool_window)(const Conv *c, const BITS *gy, const unsigned char *winner,
+                                       BITS *map, FLOAT *bias, const int width)
 {
+    INTEGER which[COLUMNS], kept[COLUMNS] = {0};
+    FLOAT value[COLUMNS];
+    for (int f = 0; f < width; f++) {
+        which[f] = winner[f];
+        kept[f] = gy[f] & -(INTEGER)(which[f] != NO_WINNER);
+    }
+    memcpy(value, kept, sizeof(value));
     for (int f = 0; f < width; f++)
-        map[f] = gy[f] & -(INTEGER)(winner[f] == cell);
+        bias[f] += value[f];
+    const ptrdiff_t F = c->F, row = c->OW * c->pool_width * F, end = c->pool_width;
+    for (int cell = 0, j = 0; cell < c->pool_height * end; cell++) {
+        for (int f = 0; f < width; f++)
+            map[f] = gy[f] & -(INTEGER)(which[f] == cell);
+        map += ++j < end ? F : row - (j - 1) * F;
+        j = j < end ? j : 0;
+    }
 }
 
-/* The gradient of the convolution's result (rows, columns, F) of one image from that of what was
-   pooled: each window's goes to its winner. */
-TARGET static inline void NAME(unpool)(const Conv *c, const FLOAT *gy, const unsigned char *winner,
-                                       FLOAT *map)
+/* The gradient map (rows * pool_height, columns, F) of the convolution's result, and that of the
+   bias, from that of `rows` rows of what was pooled. */
+TARGET static inline void NAME(unpool)(const Conv *c, ptrdiff_t rows, const FLOAT *gy,
+                                       const unsigned char *winner, FLOAT *map, FLOAT *bias)
 {
     const ptrdiff_t F = c->F;
-    for (ptrdiff_t i = 0; i < c->OH * c->pool_height; i++) {
-        for (ptrdiff_t j = 0; j < c->OW * c->pool_width; j++, map += F) {
-            const int cell = (int)(i % c->pool_height * c->pool_width + j % c->pool_width);
-            const ptrdiff_t from = (i / c->pool_height * c->OW + j / c->pool_width) * F;
+    for (ptrdiff_t i = 0; i < rows; i++, map += (c->pool_height - 1) * c->OW * c->pool_width * F) {
+        for (ptrdiff_t j = 0; j < c->OW; j++, gy += F, winner += F, map += c->pool_width * F) {
             ptrdiff_t f = 0;
             for (; f + (ptrdiff_t)COLUMNS <= F; f += COLUMNS)
-                NAME(give_to_winner)((const BITS *)(gy + from + f), winner + from + f, cell,
-                                     (BITS *)(map + f), COLUMNS);
-            NAME(give_to_winner)((const BITS *)(gy + from + f), winner + from + f, cell,
-                                 (BITS *)(map + f), (int)(F - f));
+                NAME(unpool_window)(c, (const BITS *)gy + f, winner + f, (BITS *)map + f, bias + f,
+                                    COLUMNS);
+            if (f < F)
+                NAME(unpool_window)(c, (const BITS *)gy + f, winner + f, (BITS *)map + f, bias + f,
+                                    (int)(F - f));
         }
     }
 }
 
 /* The gradient of the kernel, columns.T @ gy, over a chunk of images: one partial sum. If the
-   result was pooled, the gradient of the bias follows as one more row. */
+   result was pooled, it goes band by band, and the gradient of the bias follows as one more row. */
 TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t index, int worker)
 {
     const Conv *c = arguments;
-    const ptrdiff_t pooled = c->OH * c->OW * c->F;
-    const ptrdiff_t pixels = c->OH * c->pool_height * c->OW * c->pool_width;
+    const ptrdiff_t F = c->F, from = index * c->N / c->chunks, to = (index + 1) * c->N / c->chunks;
     FLOAT *map = (FLOAT *)c->scratch + worker * c->scratch_size + c->window_size;
     FLOAT *packed = (FLOAT *)c->scratch + (worker + 1) * c->scratch_size - c->pack;
-    FLOAT *sums = (FLOAT *)c->product.y + index * (c->product.rows + (c->winner != NULL)) * c->F;
-    for (ptrdiff_t n = index * c->N / c->chunks; n < (index + 1) * c->N / c->chunks; n++) {
-        const FLOAT *gy = (const FLOAT *)c->product.b + n * pooled;
-        const FLOAT *window = NAME(window)(
-            c, n, 0, (c->OH - 1) * c->stride_height + c->reach_height, worker);
+    FLOAT *sums = (FLOAT *)c->product.y + index * (c->product.rows + (c->winner != NULL)) * F;
+    for (ptrdiff_t band = from * c->bands; band < to * c->bands; band++) {
+        const ptrdiff_t n = band / c->bands, first = band % c->bands * c->band_rows;
+        const ptrdiff_t rows = first + c->band_rows < c->OH ? c->band_rows : c->OH - first;
+        const FLOAT *window = NAME(window)(c, n, first * c->stride_height,
+                                           (rows - 1) * c->stride_height + c->reach_height, worker);
+        const ptrdiff_t start = (n * c->OH + first) * c->OW * F;
+        const FLOAT *gy = (const FLOAT *)c->product.b + start;
         if (c->winner != NULL) {
-            const unsigned char *winner = c->winner + n * pooled;
-            FLOAT *bias = sums + c->product.rows * c->F;
-            for (ptrdiff_t i = 0; i < c->OH * c->OW; i++)
-                for (ptrdiff_t f = 0; f < c->F; f++)
-                    bias[f] += winner[i * c->F + f] != NO_WINNER ? gy[i * c->F + f] : 0;
-            NAME(unpool)(c, gy, winner, map);
+            NAME(unpool)(c, rows, gy, c->winner + start, map, sums + c->product.rows * F);
             gy = map;
         }
         for (ptrdiff_t g = 0; g < c->groups; g++) {
             Product p = c->product;
+            p.depth = rows * c->pool_height * c->OW * c->pool_width;
             p.a = window + g * c->group_channels;
             p.b = gy + g * p.columns;
             if (c->pack) {
-                NAME(pack)(p.b, c->F, 1, pixels, p.columns, packed);
+                NAME(pack)(p.b, F, 1, p.depth, p.columns, packed);
                 p.b = packed;
+                p.b_panel = p.depth * COLUMNS;
             }
             p.y = sums + g * p.columns;
             NAME(product)(&p);
@@ -402,7 +419,7 @@ TARGET static inline void NAME(conv_backward_input)(void *arguments, ptrdiff_t i
     memset(window, 0, (c->padded ? c->window_size : H * W * C) * sizeof(FLOAT));
     for (ptrdiff_t g = 0; g < c->groups; g++) {
         Product p = c->product;
-        p.a = (const FLOAT *)p.a + index * p.rows * c->groups * p.walk.inner + g * p.walk.inner;
+        p.a = (const FLOAT *)p.a + index * p.rows * c->groups * p.depth + g * p.depth;
         p.b = (const FLOAT *)p.b + g * p.b_group;
         p.y = window + g * c->group_channels;
         NAME(product)(&p);

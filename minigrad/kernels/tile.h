@@ -22,32 +22,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* k = (i, j, l): three nested loops, each with its number of rounds and its step. */
+/* y (rows, columns) = relu(a @ b + bias), or with `add` relu(y + a @ b). */
 typedef struct {
-    ptrdiff_t outer, outer_step, middle, middle_step, inner, inner_step;
-} Walk;
-
-/* y (rows, columns) = relu(a @ b + bias), or with `add` y += a @ b. */
-typedef struct {
-    ptrdiff_t rows, columns;
+    ptrdiff_t rows, columns, depth;
     const void *a;
-    const ptrdiff_t *a_offset; /* of each row */
-    Walk walk;                 /* over k */
-    ptrdiff_t ahead;           /* elements from one prefetch of the next rows to the next, per k */
-    const void *b;             /* in panels of COLUMNS columns, rows of each panel b_row apart */
+    const ptrdiff_t *a_row, *a_column; /* a[i, k] lies at a_row[i] + a_column[k] */
+    ptrdiff_t ahead;                   /* what is prefetched moves so many elements with each k */
+    const void *b;                     /* in panels of COLUMNS columns, rows of each b_row apart */
     ptrdiff_t b_panel, b_row, b_group; /* b_group: from one group of a convolution to the next */
     void *y;
-    const ptrdiff_t *y_offset; /* of each row */
-    Walk spread;               /* of the columns over y: a walk as over k */
-    const void *bias;          /* (columns,) or NULL; with `add`, NULL */
+    const ptrdiff_t *y_row, *y_column; /* y[i, j] lies at y_row[i] + y_column[j], or j if NULL */
+    const void *bias;                  /* (columns,) or NULL */
     int relu, add;
 } Product;
 
 /* A matrix product, in tasks of one panel and one block of rows. */
 typedef struct {
     Product product;
-    ptrdiff_t row_blocks, b_column; /* from one column of b to the next */
-    void *packed;                   /* for each thread DEPTH_BLOCK rows of a panel */
+    ptrdiff_t row_blocks, a_column, b_column; /* from one column to the next */
+    void *packed;                             /* for each thread DEPTH_BLOCK rows of a panel */
 } MatMul;
 
 enum { DEPTH_BLOCK = 1408 }; /* of float32: a panel's piece of b takes 176 KB, a part of L2 */

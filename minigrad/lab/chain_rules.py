@@ -36,15 +36,15 @@ CHAIN_RULES = {
     "Stack": ("its part of g", ""),
     "Pad": ("g without the border", ""),
     # activations
-    "ReLU": ("g where {z} > 0, else 0", "z"),
-    "LeakyReLU": ("g, times the slope where {0} < 0", "0"),
-    "ELU": ("g · scale, times alpha · e^{0} where {0} ≤ 0", "0"),
-    "GELU": ("g · (Φ({0}) + {0} · φ({0}))", "0 -"),
-    "GELUTanh": ("g · the derivative of {0} (1 + tanh ...) / 2", "0 -"),
-    "SiLU": ("g · σ · (1 + {0} · (1 - σ)), σ = sigmoid({0})", "0 -"),
-    "Softplus": ("g · sigmoid({0})", "0"),
-    "Sigmoid": ("g · {z} · (1 - {z})", "z"),
-    "Tanh": ("g · (1 - {z}²)", "z"),
+    "relu": ("g where {z} > 0, else 0", "z"),
+    "leaky_relu": ("g, times the slope where {0} < 0", "0"),
+    "elu": ("g, times alpha · e^{0} where {0} ≤ 0", "0"),
+    "gelu": ("g · (Φ({0}) + {0} · φ({0}))", "0"),
+    "gelu_tanh": ("g · the derivative of {0} (1 + tanh ...) / 2", "0"),
+    "silu": ("g · σ · (1 + {0} · (1 - σ)), σ = sigmoid({0})", "0"),
+    "softplus": ("g · sigmoid({0})", "0"),
+    "sigmoid": ("g · {z} · (1 - {z})", "z"),
+    "tanh": ("g · (1 - {z}²)", "z"),
     "Softmax": ("{z} · (g - Σ g · {z})", "z"),
     "LogSoftmax": ("g - e^{z} · Σ g", "z"),
     # layers and losses
@@ -84,7 +84,7 @@ CHAIN_RULES = {
         "{1} / deviation · (g - mean of g - normed · mean of g · normed); "
         "Σ g · normed for each channel; "
         "Σ g for each channel",
-        "- - 1",
+        "0 1 - -",
     ),
     "SoftmaxCrossEntropy": ("g · (softmax({0}) - targets)", "-"),
     "SigmoidCrossEntropy": ("g · (sigmoid({0}) - targets)", "0"),

@@ -8,6 +8,7 @@ import numpy as np
 from minigrad.core import Function, Tensor
 from minigrad.lab.chain_rules import CHAIN_RULES
 from minigrad.lab.drawing import draw
+from minigrad.ops.nn import Elementwise
 from minigrad.utils.files import replacing
 
 
@@ -159,7 +160,8 @@ def _inputs_first(root):
 
 
 def _operation(node):
-    return type(node).__name__ + "+relu" * getattr(node, "relu", False)
+    name = node.name if isinstance(node, Elementwise) else type(node).__name__
+    return name + "+relu" * getattr(node, "relu", False)
 
 
 def _rule(node):

@@ -14,9 +14,8 @@ class Reduction(Function):
 
     def stretch(self, y, shape):
         """Give the reduced ``y`` its lost axes again and broadcast it to the input's ``shape``."""
-        if shape and not self.keepdims:
-            axes = tuple(range(len(shape))) if self.axis is None else self.axis
-            y = np.expand_dims(y, axes)
+        if shape and not self.keepdims and self.axis is not None:
+            y = np.expand_dims(y, self.axis)
         return np.broadcast_to(y, shape)
 
 
