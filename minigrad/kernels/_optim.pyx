@@ -25,20 +25,20 @@ cdef extern from "optim.h" nogil:
     Choice nadam_task, adamax_task, adadelta_task, lion_task
 
 
-cdef inline Array data(const floating[::1] x) noexcept:
+cdef Array data(
+    str kernel, const floating[::1] x, Py_ssize_t size, bint optional=False
+) except? NULL:
+    """Return where x begins; NULL if it is empty. ValueError unless its length is right."""
+    if x.shape[0] != size and not (optional and x.shape[0] == 0):
+        raise ValueError(f"{kernel}: expected arrays of length {size}, got {x.shape[0]}")
     return <Array>&x[0] if x.shape[0] > 0 else NULL
 
 
-cdef Step begin(
-    str kernel, const floating[::1] w, const floating[::1] g, tuple lengths, tuple optional=()
-) except *:
-    """Raise ValueError unless all lengths are w's; an optional array may be empty instead."""
+cdef Step begin(str kernel, const floating[::1] w, const floating[::1] g) except *:
     cdef Step s
     memset(&s, 0, sizeof(Step))
-    s.size, s.w, s.g = w.shape[0], data(w), data(g)
-    lengths = (g.shape[0], *lengths)
-    if set(lengths) - {s.size} or set(optional) - {s.size, 0}:
-        raise ValueError(f"{kernel}: expected arrays of length {s.size}, got {lengths + optional}")
+    s.size = w.shape[0]
+    s.w, s.g = data(kernel, w, s.size), data(kernel, g, s.size)
     return s
 
 
@@ -49,8 +49,8 @@ def sgd_step(
     double lr, double momentum, bint nesterov, int threads,
 ):
     """Step by SGD: v = momentum v - lr g; w += v, or w += momentum v - lr g by Nesterov."""
-    cdef Step s = begin("sgd_step", w, g, (), (v.shape[0],))
-    s.v = data(v)
+    cdef Step s = begin("sgd_step", w, g)
+    s.v = data("sgd_step", v, s.size, True)
     s.lr, s.momentum, s.nesterov = lr, momentum, nesterov
     run_chunks(sgd_task(sizeof(floating)), &s, s.size, threads)
 
@@ -62,8 +62,8 @@ def adagrad_step(
     double lr, double epsilon, int threads,
 ):
     """Step by Adagrad: a += g²; w -= lr g / sqrt(a + epsilon)."""
-    cdef Step s = begin("adagrad_step", w, g, (a.shape[0],))
-    s.a = data(a)
+    cdef Step s = begin("adagrad_step", w, g)
+    s.a = data("adagrad_step", a, s.size)
     s.lr, s.epsilon = lr, epsilon
     run_chunks(adagrad_task(sizeof(floating)), &s, s.size, threads)
 
@@ -81,8 +81,10 @@ def rmsprop_step(
     Centered, v - m² stands for v, with m = rho m + (1-rho) g. With momentum, w -= b instead, where
     b = momentum b + the step above. A variance v - m² that rounding made negative counts as 0.
     """
-    cdef Step s = begin("rmsprop_step", w, g, (v.shape[0],), (m.shape[0], b.shape[0]))
-    s.v, s.m, s.b = data(v), data(m), data(b)
+    cdef Step s = begin("rmsprop_step", w, g)
+    s.v = data("rmsprop_step", v, s.size)
+    s.m = data("rmsprop_step", m, s.size, True)
+    s.b = data("rmsprop_step", b, s.size, True)
     s.lr, s.rho, s.momentum, s.epsilon = lr, rho, momentum, epsilon
     run_chunks(rmsprop_task(sizeof(floating)), &s, s.size, threads)
 
@@ -99,8 +101,10 @@ def adam_step(
 
     By AMSGrad, v_max = max(v_max, v) stands for v in the last. alpha holds the bias correction.
     """
-    cdef Step s = begin("adam_step", w, g, (m.shape[0], v.shape[0]), (v_max.shape[0],))
-    s.m, s.v, s.v_max = data(m), data(v), data(v_max)
+    cdef Step s = begin("adam_step", w, g)
+    s.m = data("adam_step", m, s.size)
+    s.v = data("adam_step", v, s.size)
+    s.v_max = data("adam_step", v_max, s.size, True)
     s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon
     run_chunks(adam_task(sizeof(floating)), &s, s.size, threads)
 
@@ -117,8 +121,9 @@ def nadam_step(
 
     correction is 1 - beta_2 to the power t; the two alphas hold lr and the momentum schedule.
     """
-    cdef Step s = begin("nadam_step", w, g, (m.shape[0], v.shape[0]))
-    s.m, s.v = data(m), data(v)
+    cdef Step s = begin("nadam_step", w, g)
+    s.m = data("nadam_step", m, s.size)
+    s.v = data("nadam_step", v, s.size)
     s.alpha_m, s.alpha_g, s.correction = alpha_m, alpha_g, correction
     s.beta_1, s.beta_2, s.epsilon = beta_1, beta_2, epsilon
     run_chunks(nadam_task(sizeof(floating)), &s, s.size, threads)
@@ -132,8 +137,9 @@ def adamax_step(
     double alpha, double beta_1, double beta_2, double epsilon, int threads,
 ):
     """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, |g|); w -= alpha m / (u+epsilon)."""
-    cdef Step s = begin("adamax_step", w, g, (m.shape[0], u.shape[0]))
-    s.m, s.u = data(m), data(u)
+    cdef Step s = begin("adamax_step", w, g)
+    s.m = data("adamax_step", m, s.size)
+    s.u = data("adamax_step", u, s.size)
     s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon
     run_chunks(adamax_task(sizeof(floating)), &s, s.size, threads)
 
@@ -148,8 +154,9 @@ def adadelta_step(
     """Step by Adadelta: a = rho a + (1-rho) g²; step = sqrt(d + epsilon) g / sqrt(a + epsilon);
     d = rho d + (1-rho) step²; w -= lr step.
     """
-    cdef Step s = begin("adadelta_step", w, g, (a.shape[0], d.shape[0]))
-    s.a, s.d = data(a), data(d)
+    cdef Step s = begin("adadelta_step", w, g)
+    s.a = data("adadelta_step", a, s.size)
+    s.d = data("adadelta_step", d, s.size)
     s.lr, s.rho, s.epsilon = lr, rho, epsilon
     run_chunks(adadelta_task(sizeof(floating)), &s, s.size, threads)
 
@@ -161,7 +168,7 @@ def lion_step(
     double lr, double beta_1, double beta_2, int threads,
 ):
     """Step by Lion: w -= lr sign(beta_1 m + (1-beta_1) g); m = beta_2 m + (1-beta_2) g."""
-    cdef Step s = begin("lion_step", w, g, (m.shape[0],))
-    s.m = data(m)
+    cdef Step s = begin("lion_step", w, g)
+    s.m = data("lion_step", m, s.size)
     s.lr, s.beta_1, s.beta_2 = lr, beta_1, beta_2
     run_chunks(lion_task(sizeof(floating)), &s, s.size, threads)

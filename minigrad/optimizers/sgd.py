@@ -39,5 +39,5 @@ class SGD(Optimizer):
         super().__init__(learning_rate, name=name, **common)
 
     def update(self, w, g, state, lr, t, threads):
-        v = state.get("v", w[:0])  # an empty array: no momentum
+        v = state["v"] if self.momentum > 0 else w[:0]  # an empty array: no momentum
         kernels.sgd_step(w, g, v, lr, self.momentum, self.nesterov, threads)
