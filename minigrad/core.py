@@ -479,7 +479,7 @@ class Function:
     @property
     def kinds(self):
         """Of each input its shape and type."""
-        return [x if type(x) is tuple else x._kind for x in self._origins]
+        return [x if type(x) is tuple else x._kind or _kind_of(x) for x in self._origins]
 
 
 def _apply(function, inputs):
