@@ -94,7 +94,7 @@ class Conv2D(Function):
         x, w, *bias = promote(*inputs)
         y = np.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
         bias = bias[0] if bias else None
-        kernels.conv2d_forward(x, w, bias, self.relu, y, *self.geometry, kernels.get_num_threads())
+        kernels.conv2d_forward(x, w, bias, self.relu, y, self.geometry, kernels.get_num_threads())
         self.shapes = x.shape, w.shape
         x_kept, w_kept = x if self.needs[1] else None, w if self.needs[0] else None
         self.save(x_kept, w_kept, y if self.relu else None)
@@ -107,10 +107,10 @@ class Conv2D(Function):
         gx = gw = None
         if self.needs[0]:
             gx = np.empty(self.shapes[0], gy.dtype)
-            kernels.conv2d_backward_input(gy, w, gx, *self.geometry, threads)
+            kernels.conv2d_backward_input(gy, w, gx, self.geometry, threads)
         if self.needs[1]:
             gw = np.empty(self.shapes[1], gy.dtype)
-            kernels.conv2d_backward_kernel(x, gy, gw, *self.geometry, threads)
+            kernels.conv2d_backward_kernel(x, gy, gw, self.geometry, threads)
         if len(self.needs) == 2:
             return gx, gw
         return gx, gw, sum_rows(gy.reshape(-1, gy.shape[3]))  # (N, OH, OW, F) -> (N*OH*OW, F)
@@ -119,7 +119,7 @@ class Conv2D(Function):
 class Conv2DMaxPool(Conv2D):
     """``max_pool2d(relu(im2col(x) @ w + b))``: the map in between is not stored."""
 
-    # geometry begins with the pooling window, sizes are those of the result
+    # geometry is the pooling window and that of Conv2D, sizes are those of the result
 
     def forward(self, *inputs):
         x, w, *bias = promote(*inputs)
@@ -202,7 +202,7 @@ def conv2d(
         raise ValueError("conv2d: expected no pool_size, as x needs a gradient; use max_pool2d")
     pool_size = pair("conv2d", "pool_size", pool_size)
     sizes, _ = output_sizes("max_pool2d", sizes, pool_size, pool_size, "valid")
-    return Conv2DMaxPool(sizes, (*pool_size, *geometry), activation)(x, kernel, *bias)
+    return Conv2DMaxPool(sizes, (pool_size, geometry), activation)(x, kernel, *bias)
 
 
 # --- pooling -------------------------------------------------------------------------------------

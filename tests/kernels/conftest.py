@@ -114,6 +114,8 @@ CONVOLUTIONS = [
     ((5, 16, 15, 8), (3, 3), 33, (1, 1), (1, 1), (1, 1), 1, (16, 15)),  # for several threads
     ((2, 6, 7, 20), (3, 3), 70, (1, 1), (0, 0), (1, 1), 1, (4, 5)),  # whole panels
     ((2, 5, 7, 48), (2, 3), 96, (1, 1), (1, 1), (1, 1), 3, (6, 7)),
+    ((3, 7, 6, 33), (3, 2), 3, (1, 1), (2, 0), (1, 2), 1, (9, 4)),  # few filters
+    ((2, 5, 6, 37), (3, 5), 17, (1, 1), (1, 2), (1, 1), 1, (5, 6)),
 ]
 
 
@@ -129,12 +131,7 @@ def convolution(generator, dtype, image, size, filters, strides, pad, dilation, 
         "gx": np.empty(image, dtype),
         "gw": np.empty_like(w),
         "gy": normal(generator, dtype, N, *output, filters),
-        "columns": normal(generator, dtype, N, *output, size[0] * size[1] * C),
-        **dict(zip(("KH", "KW"), size, strict=True)),
-        **dict(zip(("stride_height", "stride_width"), strides, strict=True)),
-        **dict(zip(("pad_top", "pad_left"), pad, strict=True)),
-        **dict(zip(("dilation_height", "dilation_width"), dilation, strict=True)),
-        "groups": groups,
+        "geometry": (*strides, *pad, *dilation, groups),
     }
 
 
@@ -143,10 +140,8 @@ def plain_convolution(*row):
 
 
 # Patches are clipped to the image, whatever its size.
-FREE = [(name, axis) for name in ("x", "y", "gx", "gy", "columns") for axis in (1, 2)]
+FREE = [(name, axis) for name in ("x", "y", "gx", "gy") for axis in (1, 2)]
 FREE = (*FREE, ("w", 0), ("w", 1), ("gw", 0), ("gw", 1))
-add_cases("im2col", convolution, CONVOLUTIONS, out=("columns",), free=FREE)
-add_cases("col2im", convolution, CONVOLUTIONS, out=("x",), free=FREE)
 add_cases("conv2d_forward", convolution, CONVOLUTIONS, out=("y",), free=FREE)
 add_cases("conv2d_forward", plain_convolution, CONVOLUTIONS[:2], out=("y",), free=FREE)
 add_cases("conv2d_backward_input", convolution, CONVOLUTIONS, out=("gx",), free=FREE)
@@ -180,8 +175,7 @@ def pooled_convolution(generator, dtype, *row):
     x, shape = values["x"], values["y"].shape
     x[-1:, x.shape[1] // 2, x.shape[2] // 2] = np.nan
     return values | {
-        "pool_height": window[0],
-        "pool_width": window[1],
+        "pool": window,
         "winner": generator.choice([*range(window[0] * window[1]), 255], shape).astype(np.uint8),
         "gb": np.empty_like(values["bias"]),
     }
