@@ -187,11 +187,11 @@ cdef Py_ssize_t* write_offsets(
     Py_ssize_t middle, Py_ssize_t middle_step, Py_ssize_t inner,
 ) noexcept nogil:
     """Write start + i * outer_step + j * middle_step + l for all i, j, l; return the end."""
-    cdef Py_ssize_t i, j, l
+    cdef Py_ssize_t i, j, k
     for i in range(outer):
         for j in range(middle):
-            for l in range(inner):
-                offset[l] = start + i * outer_step + j * middle_step + l
+            for k in range(inner):
+                offset[k] = start + i * outer_step + j * middle_step + k
             offset += inner
     return offset
 
@@ -456,7 +456,8 @@ def conv2d_backward_input(
     cdef Product* p = &c.product
     cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i, count
     cdef Py_ssize_t columns = g.KH * g.KW * c.group_channels, filters = g.F // groups
-    cdef Py_ssize_t panels = (columns + width - 1) // width, pixels = describe_bands(&c, g.OH * g.OW)
+    cdef Py_ssize_t panels = (columns + width - 1) // width
+    cdef Py_ssize_t pixels = describe_bands(&c, g.OH * g.OW)
     # Patches that overlap are added to by turns, not at once: loads would wait for the stores.
     cdef Py_ssize_t apart = g.KW if c.group_channels < width else 1
     cdef int team = team_size(g.N * pixels * filters * columns // 16, threads)
