@@ -1,4 +1,7 @@
-"""Build the compiled kernels; everything else about the package stands in pyproject.toml.
+"""Build what is compiled; everything else about the package stands in pyproject.toml.
+
+That is the kernels, and the Python files that have a .pxd file of the same name beside them, which
+tells Cython their C types. Without their build these run as they stand, only slower.
 
 Environment variables read here:
 
@@ -14,11 +17,13 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 KERNELS = Path("minigrad", "kernels")
+PYTHON = [path.with_suffix(".py") for path in Path("minigrad").rglob("*.pxd")]
+SOURCES = sorted([*KERNELS.glob("*.pyx"), *filter(Path.exists, PYTHON)])
 HEADERS = sorted([*KERNELS.glob("*.h"), *KERNELS.glob("*.pxd")])
 CHECKED = os.environ.get("MINIGRAD_BOUNDSCHECK") == "1"
 SERIAL = os.environ.get("MINIGRAD_SERIAL") == "1"
 
-DIRECTIVES = {
+KERNEL_DIRECTIVES = {
     "language_level": 3,
     "boundscheck": CHECKED,
     "wraparound": False,  # so that checked kernels refuse negative indices too
@@ -26,6 +31,8 @@ DIRECTIVES = {
     "cdivision": True,
     "freethreading_compatible": True,
 }
+# auto_pickle would forget what a subclass adds; Python itself pickles whatever stands in __slots__.
+PYTHON_DIRECTIVES = {"language_level": 3, "auto_pickle": False, "freethreading_compatible": True}
 
 
 def optimization_flags(msvc):
@@ -53,15 +60,16 @@ class BuildKernels(build_ext):
         msvc = self.compiler.compiler_type == "msvc"
         flags = optimization_flags(msvc)
         macros = [("__STDC_NO_ATOMICS__", "1")] if SERIAL else []
-        self.rebuild_if_changed(f"{DIRECTIVES} {flags} {macros}")
-        translated = cythonize(
-            self.extensions,
-            build_dir=self.build_temp,  # generated C belongs there, not beside the sources
-            compiler_directives=DIRECTIVES,
-            force=self.force,
-            quiet=not self.verbose,
-        )
-        for extension, in_c in zip(self.extensions, translated, strict=True):
+        self.rebuild_if_changed(f"{KERNEL_DIRECTIVES} {PYTHON_DIRECTIVES} {flags} {macros}")
+        for extension in self.extensions:
+            is_kernel = extension.sources[0].endswith(".pyx")
+            (in_c,) = cythonize(
+                extension,
+                build_dir=self.build_temp,  # generated C belongs there, not beside the sources
+                compiler_directives=KERNEL_DIRECTIVES if is_kernel else PYTHON_DIRECTIVES,
+                force=self.force,
+                quiet=not self.verbose,
+            )
             extension.sources = in_c.sources
             extension.extra_compile_args += flags
             extension.define_macros += macros
@@ -84,7 +92,7 @@ setup(
             include_dirs=[KERNELS.as_posix()],
             depends=["setup.py", *(path.as_posix() for path in HEADERS)],
         )
-        for source in sorted(KERNELS.glob("*.pyx"))
+        for source in SOURCES
     ],
     cmdclass={"build_ext": BuildKernels},
 )

@@ -11,30 +11,32 @@ gradients of the leaves. It works on arrays, so there are first derivatives only
 """
 
 import contextlib
+import itertools
 import threading
 
 import numpy as np
+from numpy import add, asarray, may_share_memory, ndarray  # looked up for every operation
 
 __all__ = ["Function", "Parameter", "Tensor", "as_tensor", "is_grad_enabled", "no_grad"]
 
 FLOAT_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+NUMBERS = (float, int, np.floating, np.integer, np.bool_)
 
 
 # --- gradient mode -------------------------------------------------------------------------------
 
 
 class _GradMode(threading.local):
-    def __init__(self):  # once for each thread
-        self.enabled = True
-        self.before = []  # the modes to return to, one for each no_grad() entered
+    depth = 0  # how many no_grad() this thread is in
 
 
 _mode = _GradMode()
+_pauses = []  # one item for each no_grad() of any thread: while there is none, nobody asks _mode
 
 
 def is_grad_enabled():
     """Whether operations of this thread record a graph."""
-    return _mode.enabled
+    return not _pauses or _mode.depth == 0
 
 
 class no_grad(contextlib.ContextDecorator):
@@ -45,12 +47,13 @@ class no_grad(contextlib.ContextDecorator):
         return self if function is None else self(function)  # so that a bare @no_grad works too
 
     def __enter__(self):
-        _mode.before.append(_mode.enabled)
-        _mode.enabled = False
+        _mode.depth += 1
+        _pauses.append(None)
         return self
 
     def __exit__(self, *error):
-        _mode.enabled = _mode.before.pop()
+        _pauses.pop()
+        _mode.depth -= 1
 
 
 # --- from anything to a float array --------------------------------------------------------------
@@ -79,7 +82,9 @@ def as_array(data, dtype=None, default=np.float32):
     ValueError
         For ragged lists, and for integers that the type cannot hold exactly.
     """
-    if isinstance(data, Tensor):
+    if type(data) is ndarray and dtype is None and data.base is None and data.dtype in FLOAT_TYPES:
+        return data
+    if isinstance(data, TensorBase):
         data = data._data
     elif _has_tensor(data):
         raise TypeError("Tensor: expected numbers, got a list of tensors; write ops.stack(list)")
@@ -111,7 +116,7 @@ def as_array(data, dtype=None, default=np.float32):
 def _has_tensor(data):
     if isinstance(data, (list, tuple)):
         return any(map(_has_tensor, data))
-    return isinstance(data, Tensor)
+    return isinstance(data, TensorBase)
 
 
 def as_tensor(value, like=None):
@@ -119,53 +124,30 @@ def as_tensor(value, like=None):
 
     Scalars, lists and integers take the dtype of the tensor ``like``; float arrays keep theirs.
     """
-    if isinstance(value, Tensor):
+    if isinstance(value, TensorBase):
         return value
-    if like is None:
-        return Tensor(value)
-    if isinstance(value, (int, float, np.floating, np.integer, np.bool_)):
-        return Tensor(np.asarray(value, like.dtype))  # a scalar never widens a float32 tensor
-    return Tensor(as_array(value, default=like.dtype))
+    return Tensor(_constant(value, None if like is None else like.dtype))
+
+
+def _constant(value, dtype):
+    """The array of what is no tensor; numbers, lists and integers take the type, if it is known."""
+    if dtype is None:
+        return as_array(value)
+    if isinstance(value, NUMBERS):
+        return asarray(value, dtype)  # a number never widens a float32 tensor
+    return as_array(value, default=dtype)
 
 
 # --- tensors -------------------------------------------------------------------------------------
 
 
-class Tensor:
-    """An array of float32 or float64, with a gradient if it asks for one.
-
-    Parameters
-    ----------
-    data : array_like
-        A float array is used as it is, not copied. Lists, numbers, integers, booleans and float16
-        become float32.
-    dtype : {"float32", "float64"}, optional
-        Convert to this type.
-    requires_grad : bool
-        Whether ``backward`` shall leave the gradient of this tensor in ``.grad``.
-    name : str, optional
-        Shown in ``repr`` and in errors.
-
-    Attributes
-    ----------
-    data : ndarray
-        The values. Assigning copies into new memory and keeps dtype and shape.
-    grad : ndarray or None
-        The sum of the gradients of all ``backward`` calls since it was last set to None. Only
-        leaves have one: tensors that the user made, not results of operations.
-    logits : Tensor or None
-        On the result of a softmax or sigmoid, its input, so that a cross-entropy can start there.
-    activation : {"softmax", "sigmoid", None}
-        Which of the two it was: each cross-entropy may start at the logits of its own alone.
-
-    Raises
-    ------
-    TypeError
-        If the data are not real numbers, or ``dtype`` is neither float32 nor float64.
-    """
+class TensorBase:
+    """All of a ``Tensor`` but its operators, which no longer fit into a class that is compiled."""
 
     __slots__ = (
         "_data",
+        "_is_view",
+        "_kind",
         "_version",
         "activation",
         "grad",
@@ -180,9 +162,10 @@ class Tensor:
 
     def __init__(self, data, dtype=None, requires_grad=False, name=None):
         self._data = as_array(data, dtype)
-        same_memory = isinstance(data, Tensor) and data._data is self._data
-        # How often the memory was changed in place; tensors that share the memory share the list.
-        self._version = data._version if same_memory else [0]
+        self._kind = None
+        self._is_view = self._data.base is not None
+        same_memory = isinstance(data, TensorBase) and data._data is self._data
+        self._version = _version_of(data) if same_memory else None
         self.grad = None
         self.activation = None
         self.logits = None
@@ -205,7 +188,8 @@ class Tensor:
                 f"{_title(self.name, self.shape)}: expected shape {self.shape}, got {array.shape}"
             )
         self._data = np.array(array, order="C")  # a copy: no two tensors share memory by accident
-        self._version = [0]
+        self._is_view = False
+        self._version = None
 
     @property
     def shape(self):
@@ -249,7 +233,8 @@ class Tensor:
 
     def mark_changed(self):
         """Note that the values were changed in place, so that a graph that needs them can tell."""
-        self._version[0] += 1
+        if self._version is not None:
+            self._version[0] += 1
 
     def backward(self, grad=None):
         """Add the gradient of this tensor with respect to every leaf to the leaf's ``.grad``.
@@ -328,7 +313,7 @@ class Tensor:
 
     def __setitem__(self, index, value):
         carries = isinstance(value, Tensor) and value.requires_grad
-        if carries or (self.requires_grad and (self.node is not None or _mode.enabled)):
+        if carries or (self.requires_grad and (self.node is not None or is_grad_enabled())):
             raise TypeError(
                 "tensor[...] = value: a graph cannot record an assignment; write "
                 "ops.where(mask, value, tensor) or ops.concatenate([...]), or, to overwrite "
@@ -336,6 +321,52 @@ class Tensor:
             )
         self._data[index] = as_array(value, self.dtype)
         self.mark_changed()
+
+
+class Tensor(TensorBase):
+    """An array of float32 or float64, with a gradient if it asks for one.
+
+    Parameters
+    ----------
+    data : array_like
+        A float array is used as it is, not copied. Lists, numbers, integers, booleans and float16
+        become float32.
+    dtype : {"float32", "float64"}, optional
+        Convert to this type.
+    requires_grad : bool
+        Whether ``backward`` shall leave the gradient of this tensor in ``.grad``.
+    name : str, optional
+        Shown in ``repr`` and in errors.
+
+    Attributes
+    ----------
+    data : ndarray
+        The values. Assigning copies into new memory and keeps dtype and shape.
+    grad : ndarray or None
+        The sum of the gradients of all ``backward`` calls since it was last set to None. Only
+        leaves have one: tensors that the user made, not results of operations.
+    logits : Tensor or None
+        On the result of a softmax or sigmoid, its input, so that a cross-entropy can start there.
+    activation : {"softmax", "sigmoid", None}
+        Which of the two it was: each cross-entropy may start at the logits of its own alone.
+
+    Raises
+    ------
+    TypeError
+        If the data are not real numbers, or ``dtype`` is neither float32 nor float64.
+    """
+
+    __slots__ = ()  # ops/__init__.py binds the operators here
+
+
+def _version_of(tensor):
+    """A list of one number: how often the memory was changed in place since somebody asked.
+
+    Tensors that share the memory share the list.
+    """
+    if tensor._version is None:
+        tensor._version = [0]
+    return tensor._version
 
 
 def _title(name, shape):
@@ -381,6 +412,9 @@ class Parameter(Tensor):
 
 # --- operations, which are the nodes -------------------------------------------------------------
 
+# Function.needs of up to three inputs: the same tuples for all nodes, of which there are many.
+_NEEDS = [list(itertools.product((False, True), repeat=number)) for number in range(4)]
+
 
 class Function:
     """One operation. A subclass writes ``forward`` and ``backward``, both on arrays::
@@ -405,7 +439,18 @@ class Function:
     anybody wants the gradient with respect to input i, so that a costly one can be left out.
     """
 
-    saved = ()  # the arrays that backward needs; None once they are freed
+    __slots__ = (
+        "needs",
+        "saved",  # the arrays that backward needs; None once they are freed
+        "_origins",  # of each input: its node or leaf, or its kind if no gradient is wanted
+        "_kind",  # shape and type of the result
+        "_watched",  # what must not change before backward, see _watch
+        "_walk",  # which walk back the next three belong to
+        "_uses",
+        "_gradient",
+        "_owned",
+        "__weakref__",
+    )
 
     def forward(self, *arrays):
         raise NotImplementedError(f"{type(self).__name__}: forward is missing")
@@ -421,45 +466,113 @@ class Function:
         self.saved = arrays
 
     def __call__(self, *inputs):
-        if hasattr(self, "needs"):
+        if getattr(self, "needs", None) is not None:
             name = type(self).__name__
             raise RuntimeError(f"{name}: expected a new instance for every call: {name}(...)(x)")
-        arrays = (x for x in inputs if isinstance(x, (Tensor, np.ndarray)))
-        like = next((x for x in arrays if x.dtype in FLOAT_TYPES), None)
-        inputs = [x if isinstance(x, Tensor) else as_tensor(x, like) for x in inputs]
-        recording = _mode.enabled
-        self.needs = tuple([recording and x.requires_grad for x in inputs])
-        try:
-            y = self.forward(*[x._data for x in inputs])
-        except (IndexError, TypeError, ValueError) as error:  # often NumPy's, which name no op
-            shapes = ", ".join(str(x.shape) for x in inputs)
-            error.add_note(f"in {type(self).__name__}, given shapes {shapes}")
-            raise
-        output = Tensor(y)
-        for x in inputs:
-            if _share_memory(y, x._data):
-                output._version = x._version
-        if True in self.needs:
-            output.requires_grad = True
-            output.node = self
-            self.sources = [
-                (x.node or x) if needed else None
-                for x, needed in zip(inputs, self.needs, strict=True)
-            ]
-            self.kinds = [(x._data.shape, x._data.dtype) for x in inputs]
-            self.watched = [
-                (t._version, t._version[0], t.name, t._data.shape)
-                for t in (*inputs, output)
-                if any(_share_memory(kept, t._data) for kept in self.saved)
-            ]
-        return output
+        return _apply(self, inputs)
+
+    @property
+    def sources(self):
+        """Of each input its node or leaf, None if no gradient is wanted; None after backward."""
+        return self._origins and [None if type(x) is tuple else x for x in self._origins]
+
+    @property
+    def kinds(self):
+        """Of each input its shape and type."""
+        return [x if type(x) is tuple else x._kind or _kind_of(x) for x in self._origins]
 
 
-def _share_memory(a, b):
-    if a is b:
-        return True
-    views = isinstance(a, np.ndarray) and (a.base is not None or b.base is not None)
-    return views and np.may_share_memory(a, b)
+def _apply(function, inputs):
+    """Call ``forward``, and leave ``function`` behind as a node if a gradient is wanted."""
+    number, recording, wanted = len(inputs), is_grad_enabled(), 0
+    arrays, origins = [None] * number, [None] * number
+    for i, x in enumerate(inputs):
+        wanted *= 2
+        if isinstance(x, TensorBase):
+            tensor = x  # the same, of a type that core.pxd knows
+            arrays[i] = tensor._data
+            if recording and tensor.requires_grad:
+                origins[i] = tensor if tensor.node is None else tensor.node
+                wanted += 1
+        else:
+            arrays[i] = _constant(x, _first_float_type(inputs))
+    if number < len(_NEEDS):
+        function.needs = _NEEDS[number][wanted]
+    else:
+        function.needs = tuple([origin is not None for origin in origins])
+    function.saved = ()
+    try:
+        y = function.forward(*arrays)
+    except (IndexError, TypeError, ValueError) as error:  # often NumPy's, which name no op
+        shapes = ", ".join([str(x.shape) for x in arrays])
+        error.add_note(f"in {type(function).__name__}, given shapes {shapes}")
+        raise
+    if type(y) is not ndarray or y.base is not None or y.dtype not in FLOAT_TYPES:
+        y = as_array(y)
+    output = _wrap(y)
+    for x in inputs:
+        if isinstance(x, TensorBase):
+            tensor = x
+            if tensor._data is y or (output._is_view and may_share_memory(tensor._data, y)):
+                output._version = _version_of(tensor)
+    if wanted:
+        _record(function, inputs, arrays, origins, output)
+    return output
+
+
+def _record(function, inputs, arrays, origins, output):
+    """Make ``function`` the node of ``output``."""
+    output.requires_grad = True
+    output.node = function
+    function._origins, function._kind, function._walk = origins, _kind_of(output), None
+    for i, x in enumerate(inputs):
+        if origins[i] is None:
+            is_tensor = isinstance(x, TensorBase)
+            origins[i] = _kind_of(x) if is_tensor else (arrays[i].shape, arrays[i].dtype)
+    function._watched = ()
+    for kept in function.saved:
+        if isinstance(kept, ndarray):
+            is_view = kept.base is not None
+            for x in inputs:
+                if isinstance(x, TensorBase):
+                    _watch(function, kept, is_view, x)
+            _watch(function, kept, is_view, output)
+
+
+def _watch(function, kept, is_view, tensor):
+    """Note how often the tensor was changed so far, if a kept array shares its memory."""
+    near = is_view or tensor._is_view
+    if kept is tensor._data or (near and may_share_memory(kept, tensor._data)):
+        version = _version_of(tensor)
+        function._watched += ((version, version[0], tensor.name, _kind_of(tensor)),)
+
+
+def _wrap(array):
+    """``Tensor(array)`` for a float array, without the checks."""
+    cls = Tensor
+    tensor = cls.__new__(cls)
+    tensor._data = array
+    tensor._is_view = array.base is not None
+    tensor._kind = tensor._version = tensor.grad = tensor.activation = tensor.logits = None
+    tensor.name = tensor.node = None
+    tensor.requires_grad = False
+    return tensor
+
+
+def _kind_of(tensor):
+    if tensor._kind is None:
+        tensor._kind = tensor._data.shape, tensor._data.dtype
+    return tensor._kind
+
+
+def _first_float_type(inputs):
+    """The type of the first float tensor or array, which numbers beside it take; None if none."""
+    for x in inputs:
+        if isinstance(x, TensorBase):
+            return _kind_of(x)[1]
+        if isinstance(x, ndarray) and x.dtype in FLOAT_TYPES:
+            return x.dtype
+    return None
 
 
 # --- the walk back -------------------------------------------------------------------------------
@@ -467,85 +580,118 @@ def _share_memory(a, b):
 
 def _backpropagate(root, gy):
     """Visit the nodes below ``root`` once each, after all nodes that use their result."""
-    uses = _count_uses(root)
-    gradients = {root: (gy, False)}  # node or leaf -> (sum so far, whether we may add in place)
+    leaves = {}  # leaf -> a bare Function, in which its gradient is added up
+    _count_uses(root, leaves)
+    root._gradient = gy
     ready = [root]
     while ready:
         node = ready.pop()
-        gy, _ = gradients.pop(node, (None, False))
-        if gy is not None:
-            results = node.backward(gy)
-            if not isinstance(results, tuple):
-                results = (results,)
-            if len(results) != len(node.sources):
-                raise RuntimeError(
-                    f"{type(node).__name__}.backward: expected {len(node.sources)} gradients, "
-                    f"one for each input, got {len(results)}"
-                )
-            for source, gx, kind in zip(node.sources, results, node.kinds, strict=True):
-                if source is not None and gx is not None:
-                    gx = np.asarray(gx)
-                    passed_on = isinstance(source, Function) and uses[source] == 1
-                    owned = not passed_on and _is_private(gx, gy, results, node)
-                    if gx.shape != kind[0] or gx.dtype != kind[1]:
-                        gx = _conform(gx, *kind, node)
-                    before = gradients.get(source)
-                    if before is None:
-                        gradients[source] = gx, owned
-                    elif before[1]:
-                        np.add(before[0], gx, out=before[0])
-                    else:
-                        gradients[source] = before[0] + gx, True
-        for source in node.sources:
-            if isinstance(source, Function):
-                uses[source] -= 1
-                if uses[source] == 0:
-                    ready.append(source)
-        node.sources = node.saved = None
-    for leaf, (grad, owned) in gradients.items():
-        _add_to_grad(leaf, grad, owned)
+        gy, node._gradient = node._gradient, None
+        results = (None,) * len(node._origins) if gy is None else _results(node, gy)
+        for i, origin in enumerate(node._origins):
+            if isinstance(origin, tuple):
+                continue
+            if isinstance(origin, Function):
+                below = origin
+                below._uses -= 1
+                passed_on = below._uses == 0  # and not added to any more
+                if passed_on:
+                    ready.append(below)
+            else:
+                below, passed_on = leaves[origin], False
+            if results[i] is not None:
+                owned = not passed_on and _is_private(results[i], gy, results, node)
+                _add(below, _conform(results[i], below._kind, node), owned)
+        node._origins = node.saved = None
+    for leaf, total in leaves.items():
+        if total._gradient is not None:
+            _add_to_grad(leaf, total._gradient, total._owned)
+
+
+def _add(total, gx, owned):
+    """Add ``gx`` to a node's gradient, in place where nobody else sees the array."""
+    if total._gradient is None:
+        total._gradient, total._owned = gx, owned
+    elif total._owned:
+        add(total._gradient, gx, total._gradient)
+    else:
+        total._gradient, total._owned = asarray(total._gradient + gx), True
+
+
+def _results(node, gy):
+    """What ``node.backward`` returns, as a tuple."""
+    results = node.backward(gy)
+    if not isinstance(results, tuple):
+        results = (results,)
+    if len(results) != len(node._origins):
+        raise RuntimeError(
+            f"{type(node).__name__}.backward: expected {len(node._origins)} gradients, "
+            f"one for each input, got {len(results)}"
+        )
+    return results
 
 
 def _is_private(gx, gy, results, node):
     """Whether nobody else sees the array, so that we may keep it and add to it in place."""
-    visible = (gy, *results, *node.saved, *vars(node).values())
-    return gx.base is None and sum(_share_memory(array, gx) for array in visible) < 2
+    if gx is gy or type(gx) is not ndarray or gx.base is not None:
+        return False
+    visible = [gy, *results, *node.saved, *getattr(node, "__dict__", {}).values()]
+    return sum([_is_or_views(array, gx) for array in visible]) < 2
 
 
-def _count_uses(root):
-    """How many inputs of how many nodes each node below ``root`` feeds; refuse a broken graph."""
-    uses = {root: 0}
+def _is_or_views(a, b):
+    views = isinstance(a, ndarray) and a.base is not None
+    return a is b or (views and may_share_memory(a, b))
+
+
+def _count_uses(root, leaves):
+    """Note how many inputs of how many nodes each node feeds; refuse a broken graph."""
+    walk = object()
+    _begin(root, walk)
     stack = [root]
     while stack:
         node = stack.pop()
-        name = type(node).__name__
-        if node.sources is None:
+        if node._origins is None:
             raise RuntimeError(
-                f"backward: the graph was freed by an earlier backward() (at {name}); compute the "
-                "loss again before the second one, or add the losses up and call it once"
+                "backward: the graph was freed by an earlier backward() (at "
+                f"{type(node).__name__}); compute the loss again before the second one, or add "
+                "the losses up and call it once"
             )
-        for version, seen, tensor_name, shape in node.watched:
+        for version, seen, name, (shape, _) in node._watched:
             if version[0] != seen:
                 raise RuntimeError(
-                    f"backward: {name} needs {_title(tensor_name, shape)} as it was, but it was "
-                    "changed in place; call backward() before the change (before "
+                    f"backward: {type(node).__name__} needs {_title(name, shape)} as it was, but "
+                    "it was changed in place; call backward() before the change (before "
                     "optimizer.step()), or make a new tensor: write t = t + 1, not t.data += 1"
                 )
-        for source in node.sources:
-            if isinstance(source, Function):
-                if source not in uses:
-                    uses[source] = 0
-                    stack.append(source)
-                uses[source] += 1
-    return uses
+        for origin in node._origins:
+            if isinstance(origin, Function):
+                below = origin
+                if below._walk is not walk:
+                    _begin(below, walk)
+                    stack.append(below)
+                below._uses += 1
+            elif isinstance(origin, TensorBase) and origin not in leaves:
+                leaves[origin] = below = Function()
+                below._kind = _kind_of(origin)
+                _begin(below, walk)
 
 
-def _conform(gx, shape, dtype, node):
-    """Sum ``gx`` over the axes that broadcasting added or stretched, in the input's type."""
+def _begin(node, walk):
+    """Forget what a walk that failed has left in the node."""
+    node._walk, node._uses, node._gradient, node._owned = walk, 0, None, False
+
+
+def _conform(gx, kind, node):
+    """Return ``gx`` in the type and shape of the input, summed over what broadcasting added."""
+    if type(gx) is not ndarray:
+        gx = asarray(gx)
+    shape, dtype = kind
+    if gx.shape == shape and gx.dtype is dtype:
+        return gx
     added = gx.ndim - len(shape)
-    axes = tuple(range(added)) + tuple(
-        i + added for i, n in enumerate(shape) if added >= 0 and n == 1 != gx.shape[i + added]
-    )
+    axes = [i + added for i, n in enumerate(shape) if added >= 0 and n == 1 != gx.shape[i + added]]
+    axes = (*range(added), *axes)
     result = gx.sum(axis=axes, keepdims=True) if axes else gx
     result = result.reshape(result.shape[max(added, 0) :])
     if result.shape != shape:

@@ -22,6 +22,7 @@ from libc.string cimport memset
 from minigrad.kernels._parallel cimport _Memory, run_tasks, team_size
 
 cdef enum:
+    TILES_IN_BLOCK = 4  # so that the rows of y are written whole, while b stays in the cache
     TASKS = 24  # at least, where there are so many tiles: enough for threads that come and go
 
 
@@ -58,9 +59,10 @@ def matmul(
     cdef MatMul m
     memset(&m, 0, sizeof(m))
     m.a_column, m.b_column, m.packed = a.strides[1] // item, b.strides[1] // item, packed.data
-    m.row_blocks = 1
-    if team > 1:
-        m.row_blocks = min((TASKS + panels - 1) // panels, (rows + height - 1) // height)
+    m.row_blocks = (TASKS + panels - 1) // panels if team > 1 else 1
+    if m.b_column == 1 and columns % width == 0:  # b is not packed, for each block anew
+        m.row_blocks = max(m.row_blocks, rows // (TILES_IN_BLOCK * height))
+    m.row_blocks = min(m.row_blocks, (rows + height - 1) // height)
     cdef Product* p = &m.product
     p.rows, p.columns, p.depth, p.relu = rows, columns, depth, relu
     p.a, p.a_row, p.a_column = a_data, a_row, a_column

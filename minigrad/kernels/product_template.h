@@ -24,9 +24,9 @@ typedef FLOAT NAME(Quad);
 #endif
 #define VECTOR NAME(Vector)
 #define BITS NAME(Bits)
-#define LANES (BYTES / sizeof(FLOAT))
+#define LANES ((ptrdiff_t)(BYTES / sizeof(FLOAT)))
 #define COLUMNS (2 * LANES)
-#define LINE (64 / sizeof(FLOAT)) /* of the cache */
+#define LINE ((ptrdiff_t)(64 / sizeof(FLOAT))) /* of the cache */
 
 /* y[i, :] = relu(start + a[i, :] @ b), or with `add` relu(y[i, :] + ...), for each i < rows; row i of
    y begins at y_row[i]. With `add` they may overlap: they go in order. Where this is inlined, rows
@@ -88,14 +88,22 @@ TARGET static inline void NAME(tile_of)(int rows, int vectors, const Product *p,
     }
 }
 
-/* y = max(from, least), or with `add` max(y + from, least). */
-TARGET INLINE void NAME(store)(const FLOAT *from, FLOAT *y, const int width, int add, FLOAT least)
+/* y = max(from, least), or with `add` max(y + from, least): `width` elements, at most 4. */
+TARGET INLINE void NAME(store_few)(const FLOAT *from, FLOAT *y, const int width, int add, FLOAT least)
 {
     FLOAT value[4];
     for (int j = 0; j < width; j++)
         value[j] = add ? y[j] + from[j] : from[j];
     for (int j = 0; j < width; j++)
         y[j] = least > value[j] ? least : value[j]; /* no branch, and NaN stays NaN */
+}
+
+TARGET INLINE void NAME(store)(const FLOAT *from, FLOAT *y, ptrdiff_t width, int add, FLOAT least)
+{
+    for (; width >= 4; width -= 4, from += 4, y += 4)
+        NAME(store_few)(from, y, 4, add, least);
+    for (; width > 0; width--, from++, y++)
+        NAME(store_few)(from, y, 1, add, least);
 }
 
 /* Where column j of y begins, and how many columns from there to `end` are neighbours in memory. */
@@ -120,32 +128,27 @@ TARGET static inline void NAME(product_rows)(const Product *p, ptrdiff_t panel, 
     FLOAT out[ROWS * COLUMNS], start[COLUMNS] = {0}, *y = p->y;
     ptrdiff_t out_row[ROWS];
     const FLOAT *b = (const FLOAT *)p->b + panel * p->b_panel, least = p->relu ? 0 : -INFINITY;
-    const ptrdiff_t begin = panel * (ptrdiff_t)COLUMNS, left = p->columns - begin;
-    const ptrdiff_t end = left < (ptrdiff_t)COLUMNS ? p->columns : begin + (ptrdiff_t)COLUMNS;
-    const int vectors = left > (ptrdiff_t)LANES ? 2 : 1;
-    const int whole = NAME(neighbours)(p, begin, end) == vectors * (ptrdiff_t)LANES;
+    const ptrdiff_t begin = panel * COLUMNS, left = p->columns - begin;
+    const ptrdiff_t end = left < COLUMNS ? p->columns : begin + COLUMNS;
+    const int vectors = left > LANES ? 2 : 1, add = p->add;
+    const int whole = NAME(neighbours)(p, begin, end) == vectors * LANES;
     if (p->bias != NULL)
         memcpy(start, (const FLOAT *)p->bias + begin, (end - begin) * sizeof(FLOAT));
     for (int i = 0; i < ROWS; i++)
-        out_row[i] = i * (ptrdiff_t)COLUMNS;
+        out_row[i] = i * COLUMNS;
     for (ptrdiff_t tiles = (last - first + ROWS - 1) / ROWS; tiles > 0; tiles--) {
         const int rows = (int)((last - first + tiles - 1) / tiles);
+        const ptrdiff_t *y_row = p->y_row + first;
         if (whole)
             NAME(tile_of)(rows, vectors, p, p->a_row + first, b, start, y + NAME(y_column)(p, begin),
-                          p->y_row + first, p->add, p->relu);
+                          y_row, add, p->relu);
         else
             NAME(tile_of)(rows, vectors, p, p->a_row + first, b, start, out, out_row, 0, 0);
         for (ptrdiff_t j = begin, width; !whole && j < end; j += width) {
+            FLOAT *to = y + NAME(y_column)(p, j);
             width = NAME(neighbours)(p, j, end);
-            for (int i = 0; i < rows; i++) {
-                const FLOAT *from = out + out_row[i] + (j - begin);
-                FLOAT *to = y + p->y_row[first + i] + NAME(y_column)(p, j);
-                ptrdiff_t k = 0;
-                for (; k + 4 <= width; k += 4)
-                    NAME(store)(from + k, to + k, 4, p->add, least);
-                for (; k < width; k++)
-                    NAME(store)(from + k, to + k, 1, p->add, least);
-            }
+            for (int i = 0; i < rows; i++)
+                NAME(store)(out + out_row[i] + (j - begin), to + y_row[i], width, add, least);
         }
         first += rows;
     }
@@ -156,7 +159,7 @@ TARGET static inline void NAME(product)(const Product *p)
 {
     for (ptrdiff_t first = 0; first < p->rows; first += 4 * ROWS) {
         const ptrdiff_t last = first + 4 * ROWS < p->rows ? first + 4 * ROWS : p->rows;
-        for (ptrdiff_t panel = 0; panel * (ptrdiff_t)COLUMNS < p->columns; panel++)
+        for (ptrdiff_t panel = 0; panel * COLUMNS < p->columns; panel++)
             NAME(product_rows)(p, panel, first, last);
     }
 }
@@ -188,18 +191,39 @@ TARGET static inline void NAME(pack)(const void *b, ptrdiff_t b_row, ptrdiff_t b
         const FLOAT *from = (const FLOAT *)b + begin * b_column;
         const ptrdiff_t left = columns - begin, squares = depth / QUAD * QUAD;
         ptrdiff_t k = 0;
-        if (b_row == 1 && left >= (ptrdiff_t)COLUMNS)
+        if (b_row == 1 && left >= COLUMNS)
             for (ptrdiff_t end = 0; k < squares; k = end) { /* pieces that stay in the cache */
                 end = k + 128 < squares ? k + 128 : squares;
-                for (ptrdiff_t j = 0; j < (ptrdiff_t)COLUMNS; j += QUAD)
+                for (ptrdiff_t j = 0; j < COLUMNS; j += QUAD)
                     for (ptrdiff_t i = k; i < end; i += QUAD)
                         NAME(transpose)(from + i + j * b_column, b_column, to + i * COLUMNS + j,
                                         COLUMNS);
             }
         for (; k < depth; k++)
-            for (ptrdiff_t j = 0; j < (ptrdiff_t)COLUMNS; j++)
+            for (ptrdiff_t j = 0; j < COLUMNS; j++)
                 to[k * COLUMNS + j] = j < left ? from[k * b_row + j * b_column] : 0;
         to += depth * COLUMNS;
+    }
+}
+
+/* Columns begin to end - 1 of the product of one row with a b whose columns are contiguous. */
+TARGET static inline void NAME(dots)(const Product *p, ptrdiff_t b_column, ptrdiff_t begin,
+                                     ptrdiff_t end)
+{
+    const FLOAT *a = p->a, *bias = p->bias;
+    for (ptrdiff_t j = begin; j < end; j++) {
+        const FLOAT *b = (const FLOAT *)p->b + j * b_column;
+        VECTOR sum = {0};
+        FLOAT lanes[LANES], total = bias == NULL ? 0 : bias[j];
+        ptrdiff_t k = 0;
+        for (; k + LANES <= p->depth; k += LANES)
+            sum += *(const VECTOR *)(a + k) * *(const VECTOR *)(b + k);
+        memcpy(lanes, &sum, sizeof(lanes));
+        for (ptrdiff_t i = 0; i < LANES; i++)
+            total += lanes[i];
+        for (; k < p->depth; k++)
+            total += a[k] * b[k];
+        ((FLOAT *)p->y)[j] = p->relu && total < 0 ? 0 : total;
     }
 }
 
@@ -211,17 +235,21 @@ TARGET static inline void NAME(matmul)(void *arguments, ptrdiff_t index, int wor
     Product p = m->product;
     const ptrdiff_t depth = p.depth, panels = (p.columns + COLUMNS - 1) / COLUMNS;
     const ptrdiff_t panel = index % panels, block = index / panels;
-    const ptrdiff_t column = panel * (ptrdiff_t)COLUMNS, left = p.columns - column;
+    const ptrdiff_t column = panel * COLUMNS, left = p.columns - column;
+    if (p.rows == 1 && p.b_row == 1 && m->a_column == 1) {
+        NAME(dots)(&p, m->b_column, column, left < COLUMNS ? p.columns : column + COLUMNS);
+        return;
+    }
     for (ptrdiff_t k = 0; k == 0 || k < depth; k += DEPTH_BLOCK) {
         const int last = k + DEPTH_BLOCK >= depth;
         p.depth = last ? depth - k : DEPTH_BLOCK;
         p.a = (const FLOAT *)m->product.a + k * m->a_column;
         p.b = (const FLOAT *)m->product.b + k * m->product.b_row;
-        if (m->b_column != 1 || left < (ptrdiff_t)COLUMNS) {
+        if (m->b_column != 1 || left < COLUMNS) {
             const ptrdiff_t room = (depth < DEPTH_BLOCK ? depth : DEPTH_BLOCK) * COLUMNS;
             FLOAT *packed = (FLOAT *)m->packed + worker * room;
             NAME(pack)((const FLOAT *)p.b + column * m->b_column, m->product.b_row, m->b_column,
-                       p.depth, left < (ptrdiff_t)COLUMNS ? left : (ptrdiff_t)COLUMNS, packed);
+                       p.depth, left < COLUMNS ? left : COLUMNS, packed);
             p.b = packed;
             p.b_panel = 0;
             p.b_row = COLUMNS;
@@ -298,7 +326,7 @@ TARGET static inline void NAME(pool_windows)(const Conv *c, ptrdiff_t windows, c
     const ptrdiff_t F = c->F;
     for (; windows > 0; windows--, y += F, winner += F) {
         ptrdiff_t f = 0;
-        for (; f + (ptrdiff_t)COLUMNS <= F; f += COLUMNS)
+        for (; f + COLUMNS <= F; f += COLUMNS)
             NAME(pool_window)(c, map + f, y + f, winner + f, COLUMNS);
         if (f < F)
             NAME(pool_window)(c, map + f, y + f, winner + f, (int)(F - f));
@@ -362,7 +390,7 @@ TARGET static inline void NAME(unpool)(const Conv *c, ptrdiff_t rows, const FLOA
     for (ptrdiff_t i = 0; i < rows; i++, map += (c->pool_height - 1) * c->OW * c->pool_width * F) {
         for (ptrdiff_t j = 0; j < c->OW; j++, gy += F, winner += F, map += c->pool_width * F) {
             ptrdiff_t f = 0;
-            for (; f + (ptrdiff_t)COLUMNS <= F; f += COLUMNS)
+            for (; f + COLUMNS <= F; f += COLUMNS)
                 NAME(unpool_window)(c, (const BITS *)gy + f, winner + f, (BITS *)map + f, bias + f,
                                     COLUMNS);
             if (f < F)

@@ -1,0 +1,54 @@
+# What core.py is to C: Cython reads this file when it compiles core.py, which stays plain Python.
+# Fields of a C structure in place of attributes that are looked up by name, and functions that call
+# each other without a detour: that is all that makes the compiled engine fast.
+
+cimport cython
+
+
+cdef class TensorBase:
+    cdef public object _data, _kind, _version, activation, grad, logits, name, node
+    cdef public bint _is_view, requires_grad
+    cdef object __weakref__
+
+
+cdef class Function:
+    cdef public tuple needs, saved, _kind, _watched
+    cdef public list _origins
+    cdef public object _walk, _gradient
+    cdef public Py_ssize_t _uses
+    cdef public bint _owned
+    cdef object __weakref__
+
+
+cdef list _NEEDS
+
+cpdef bint is_grad_enabled()
+cpdef as_array(data, dtype=*, default=*)
+cdef _constant(value, dtype)
+cdef list _version_of(TensorBase tensor)
+cdef _record(Function function, tuple inputs, list arrays, list origins, TensorBase output)
+cdef _watch(Function function, kept, bint is_view, TensorBase tensor)
+cdef tuple _kind_of(TensorBase tensor)
+cdef _first_float_type(tuple inputs)
+cdef _add(Function total, gx, bint owned)
+cdef tuple _results(Function node, gy)
+cdef bint _is_private(gx, gy, tuple results, Function node)
+cdef bint _is_or_views(a, b)
+cdef _begin(Function node, walk)
+cdef _conform(gx, tuple kind, Function node)
+
+
+@cython.locals(wanted=Py_ssize_t, tensor=TensorBase)
+cdef TensorBase _apply(Function function, tuple inputs)
+
+
+@cython.locals(cls=type, tensor=TensorBase)
+cdef TensorBase _wrap(array)
+
+
+@cython.locals(node=Function, below=Function, total=Function)
+cdef _backpropagate(Function root, gy)
+
+
+@cython.locals(node=Function, below=Function)
+cdef _count_uses(Function root, dict leaves)

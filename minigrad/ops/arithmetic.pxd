@@ -1,0 +1,21 @@
+from minigrad.core cimport Function
+
+
+cdef class Add(Function):
+    pass
+
+
+cdef class Sub(Function):
+    pass
+
+
+cdef class Mul(Function):
+    pass
+
+
+cdef class Div(Function):
+    pass
+
+
+cdef class Neg(Function):
+    pass
