@@ -326,8 +326,9 @@ def _rows_of_targets(targets, labels, classes):
     """Return the targets themselves, or rows with a 1 at each label."""
     if labels is None:
         return targets
-    if not np.all((labels >= 0) & (labels < classes)):
-        raise ValueError(f"expected labels from 0 to {classes - 1}, got {labels}")
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if wrong.size:
+        raise ValueError(f"expected labels from 0 to {classes - 1}, got {wrong[0]}")
     return np.eye(classes)[labels]
 
 
