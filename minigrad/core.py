@@ -515,7 +515,7 @@ def _apply(function, inputs):
             tensor = x
             if tensor._data is y or (output._is_view and may_share_memory(tensor._data, y)):
                 output._version = _version_of(tensor)
-    if wanted:
+    if True in function.needs:
         _record(function, inputs, arrays, origins, output)
     return output
 

@@ -3,6 +3,7 @@
 import copy
 import gc
 import operator
+import pickle
 import threading
 import weakref
 
@@ -321,6 +322,16 @@ def test_tensors_are_hashed_by_identity_and_can_be_copied():
     assert (clone.name, clone.requires_grad) == ("kernel", True)
 
 
+def test_parameters_and_graphs_can_be_pickled():
+    kernel = Parameter([1.0, 2.0], name="kernel", path="dense/kernel", constraint=abs)
+    loss, copied = pickle.loads(pickle.dumps(((kernel.exp() * 3.0).sum(), kernel)))
+    assert (copied.path, copied.constraint, copied.requires_grad) == ("dense/kernel", abs, True)
+    loss.backward()
+    (kernel.exp() * 3.0).sum().backward()
+    again = pickle.loads(pickle.dumps(kernel))
+    assert_array_equal(again.grad, kernel.grad)
+
+
 BINARY = [
     operator.add,
     operator.sub,
@@ -543,10 +554,33 @@ def test_an_error_half_way_leaves_every_grad_alone():
             raise ZeroDivisionError
 
     x, w = leaf(1.0), leaf(2.0)
-    y = Broken()(x * 3) * w
-    with pytest.raises(ZeroDivisionError):
-        y.backward()
-    assert x.grad is w.grad is None
+    hidden = x * 3
+    for y in (Broken()(hidden) * w, Broken()(hidden * hidden) + hidden, hidden + Broken()(hidden)):
+        with pytest.raises(ZeroDivisionError):
+            y.backward()
+        assert x.grad is w.grad is None
+    (hidden * w).backward()  # what the failed ones left in the graph does not count
+    assert_array_equal(x.grad, [6])
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,)])
+def test_gradients_add_up_over_many_uses_of_one_tensor(shape):
+    x = Tensor(np.full(shape, 2.0), requires_grad=True)
+    hidden = x * 1.0
+    (hidden + hidden + hidden + hidden + x + x + x).backward(np.ones(shape))
+    assert type(x.grad) is np.ndarray
+    assert_array_equal(x.grad, np.full(shape, 7.0))
+
+
+def test_one_of_many_inputs_may_be_the_only_one_that_wants_a_gradient():
+    for position in (0, 41, 99):
+        x = leaf(2.0)
+        inputs = [np.ones(1)] * 100
+        inputs[position] = x
+        y = ops.stack(inputs)
+        assert y.node.needs.index(True) == position
+        y.sum().backward()
+        assert_array_equal(x.grad, [1])
 
 
 def test_toggling_requires_grad_starts_or_ends_recording():
@@ -1070,6 +1104,18 @@ def test_an_instance_stands_for_one_call():
     add(leaf(1.0), 2.0)
     with pytest.raises(RuntimeError, match=r"Counting: expected a new instance for every call"):
         add(leaf(1.0), 2.0)
+
+
+def test_a_node_tells_what_it_was_given():
+    x, constant, array = leaf(1.0, 2.0), Tensor([3.0]), np.ones((4, 1), "float32")
+    hidden = x + 1.0
+    node = ops.stack([hidden, x]).node
+    assert node.sources == [hidden.node, x]
+    assert node.kinds == [((2,), np.float64)] * 2
+    for other, kind in ((constant, ((1,), np.float32)), (array, ((4, 1), np.float32))):
+        node = (other * x).node
+        assert (node.sources, node.needs) == ([None, x], (False, True))
+        assert node.kinds == [kind, ((2,), np.float64)]
 
 
 def returning(*gradients):

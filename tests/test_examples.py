@@ -38,7 +38,13 @@ def start_python(*arguments, folder, **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
+        # A job in the background ignores Ctrl-C, and so would what it starts.
+        preexec_fn=listen_to_interrupts if os.name == "posix" else None,
     )
+
+
+def listen_to_interrupts():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run_python(*arguments, folder, **environment):

@@ -159,12 +159,12 @@ cdef Py_ssize_t* write_offsets(
     Py_ssize_t* offset, Py_ssize_t start, Py_ssize_t outer, Py_ssize_t outer_step,
     Py_ssize_t middle, Py_ssize_t middle_step, Py_ssize_t inner,
 ) noexcept nogil:
-    """Write start + i * outer_step + j * middle_step + l for all i, j, l; return the end."""
-    cdef Py_ssize_t i, j, l
+    """Write start + i * outer_step + j * middle_step + k for all i, j, k; return the end."""
+    cdef Py_ssize_t i, j, k
     for i in range(outer):
         for j in range(middle):
-            for l in range(inner):
-                offset[l] = start + i * outer_step + j * middle_step + l
+            for k in range(inner):
+                offset[k] = start + i * outer_step + j * middle_step + k
             offset += inner
     return offset
 
@@ -375,7 +375,8 @@ cdef int backward_input(
     cdef Product* p = &c.product
     cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i, count
     cdef Py_ssize_t columns = c.KH * c.KW * c.group_channels, filters = c.F // c.groups
-    cdef Py_ssize_t panels = (columns + width - 1) // width, pixels = describe_bands(&c, c.OH * c.OW)
+    cdef Py_ssize_t panels = (columns + width - 1) // width
+    cdef Py_ssize_t pixels = describe_bands(&c, c.OH * c.OW)
     # Patches that overlap are added to by turns, not at once: loads would wait for the stores.
     cdef Py_ssize_t apart = c.KW if c.group_channels < width else 1
     cdef int team = team_size(c.N * pixels * filters * columns // 16, threads)

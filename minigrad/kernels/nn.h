@@ -22,10 +22,9 @@ typedef struct {
     DEFINE(mul, x, y, x * y)                                                                       \
     DEFINE(div, x, y, x / y)                                                                       \
     DEFINE(add_scalar, x, none, x + alpha)                                                         \
-    DEFINE(sub_from_scalar, x, none, alpha - x)                                                    \
+    DEFINE(sub_scalar, x, none, x - alpha)                                                         \
     DEFINE(mul_scalar, x, none, x * alpha)                                                         \
     DEFINE(div_scalar, x, none, x / alpha)                                                         \
-    DEFINE(scalar_div, x, none, alpha / x)                                                         \
     DEFINE(exp, x, none, EXP(x))                                                                   \
     DEFINE(sqrt_backward, y, gy, gy / (2 * y))                                                     \
     DEFINE(relu, x, none, x <= 0 ? 0 : x)                                                          \

@@ -241,10 +241,9 @@ FUNCTIONS = {
     "mul": lambda x, y, alpha: x * y,
     "div": lambda x, y, alpha: x / y,
     "add_scalar": lambda x, _, alpha: x + alpha,
-    "sub_from_scalar": lambda x, _, alpha: alpha - x,
+    "sub_scalar": lambda x, _, alpha: x - alpha,
     "mul_scalar": lambda x, _, alpha: x * alpha,
     "div_scalar": lambda x, _, alpha: x / alpha,
-    "scalar_div": lambda x, _, alpha: alpha / x,
     "exp": lambda x, _, alpha: np.exp(x),
     "sqrt_backward": lambda y, gy, alpha: gy / (2 * y),
     "relu": lambda x, _, alpha: np.maximum(x, 0),
@@ -284,8 +283,9 @@ def _rows_of_targets(targets, labels, classes):
     """Return the targets themselves, or rows with a 1 at each label."""
     if labels is None:
         return targets
-    if not np.all((labels >= 0) & (labels < classes)):
-        raise ValueError(f"expected labels from 0 to {classes - 1}, got {labels}")
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if wrong.size:
+        raise ValueError(f"expected labels from 0 to {classes - 1}, got {wrong[0]}")
     return np.eye(classes)[labels]
 
 

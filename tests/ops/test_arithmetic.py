@@ -208,3 +208,34 @@ def test_matmul_computes_no_gradient_that_nobody_needs(wanted, monkeypatch):
     monkeypatch.setattr(kernels, "matmul", lambda *args: products.append(1) or original(*args))
     y.sum().backward()
     assert len(products) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div"])
+def test_large_arrays_give_the_bits_that_numpy_gives(name, dtype):
+    """Whoever computes them: shapes, layouts and types decide."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 181, 187)).astype(dtype)
+    numpy_name = {"sub": "subtract", "mul": "multiply", "div": "divide"}.get(name, name)
+    pairs = [(x, y), (x, y[0]), (x, x.T[:187, :1].T), (x, np.array(0.3, dtype)), (x[0, 0], y)]
+    pairs += [(x.T, y.T), (x.T, y.reshape(187, 181)), (x, y.astype("float64")), (x[::2], y[::2])]
+    for left, right in pairs:
+        z = getattr(ops, name)(left, right).data
+        expected = getattr(np, numpy_name)(left, right)
+        assert z.dtype == expected.dtype
+        assert_array_equal(z, expected)
+    assert_array_equal(
+        getattr(ops, name)(x, 0.3).data, getattr(np, numpy_name)(x, np.dtype(dtype).type(0.3))
+    )
+
+
+def test_large_arrays_have_the_gradients_of_small_ones():
+    rng = np.random.default_rng(0)
+    x, y, gz = rng.uniform(0.5, 1.5, size=(3, 33_001))
+    for function in (ops.add, ops.sub, ops.mul, ops.div):
+        whole = [Tensor(a, requires_grad=True) for a in (x, y)]
+        part = [Tensor(a[:99], requires_grad=True) for a in (x, y)]
+        function(*whole).backward(gz)
+        function(*part).backward(gz[:99])
+        for large, small in zip(whole, part, strict=True):
+            assert_array_equal(large.grad[:99], small.grad)
