@@ -114,7 +114,7 @@ INLINE ptrdiff_t NAME(y_column)(const Product *p, ptrdiff_t j)
 
 INLINE ptrdiff_t NAME(neighbours)(const Product *p, ptrdiff_t j, ptrdiff_t end)
 {
-    ptrdiff_t count = 1;
+    ptrdiff_t count = p->y_column == NULL ? end - j : 1;
     while (j + count < end && NAME(y_column)(p, j + count) == NAME(y_column)(p, j) + count)
         count++;
     return count;
