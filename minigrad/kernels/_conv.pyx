@@ -7,10 +7,10 @@
             . d e f .     pixel 1: b c . e f . h i .    @                =
             . g h i .     ...
 
-The twins of reference.py do just that. Here the same product is computed without writing the columns
-down: all that its tiles (tile.h) need are two tables, of where in the image each pixel's patch
-begins, and of where the elements of a patch lie from there. A padded image is cut out with its zeros
-first, a band of rows at a time.
+The twins of reference.py do just that. Here the same product is computed without writing the
+columns down: all that its tiles (tile.h) need are two tables, of where in the image each pixel's
+patch begins, and of where the elements of a patch lie from there. A padded image is cut out with
+its zeros first, a band of rows at a time.
 
 Forward, threads share the bands. The gradient of w is columns.T @ gy, the same with the two tables
 exchanged; it sums over the images in chunks whose number does not depend on the threads. The
@@ -61,8 +61,9 @@ cdef Conv describe(
         raise ValueError(f"{kernel}: expected padding from 0, all else from 1, got {geometry}")
     if y[0] != c.N or w[2] * c.groups != c.C or c.F % c.groups or y[3] != c.F:
         raise ValueError(
-            f"{kernel}: expected x (N, H, W, C), w (KH, KW, C / {c.groups}, F) and y (N, OH, OW, F), "
-            f"got {[x[i] for i in range(4)]}, {[w[i] for i in range(4)]}, {[y[i] for i in range(4)]}"
+            f"{kernel}: expected x (N, H, W, C), w (KH, KW, C / {c.groups}, F), y (N, OH, OW, F), "
+            f"got {(x[0], x[1], x[2], x[3])}, {(w[0], w[1], w[2], w[3])}, "
+            f"{(y[0], y[1], y[2], y[3])}"
         )
     if min(pool) < 1 or c.pool_height * c.pool_width >= NO_WINNER:
         raise ValueError(
@@ -102,9 +103,12 @@ cdef int check_winner(
     return 0
 
 
+cdef double NOTHING = 0  # memcpy and its like must not be given NULL, even for no bytes
+
+
 cdef const floating* first(const floating[:, :, :, ::1] array) noexcept:
     """Point to the first element, if there is one."""
-    return &array[0, 0, 0, 0] if array.size else <const floating*>NULL
+    return &array[0, 0, 0, 0] if array.size else <const floating*>&NOTHING
 
 
 cdef const floating* first_or_null(const floating[::1] array) noexcept:
