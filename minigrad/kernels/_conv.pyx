@@ -25,7 +25,7 @@ from libc.string cimport memset
 
 from minigrad.kernels._matmul cimport (
     Conv, Product, Sums, add_sums_task, conv_backward_input_task, conv_backward_kernel_task,
-    conv_forward_task, pack_loop, panel_columns,
+    conv_forward_task, dropout_of, pack_loop, panel_columns,
 )
 from minigrad.kernels._parallel cimport CHUNK, _Memory, run_tasks, team_size
 
@@ -258,12 +258,14 @@ def conv2d_pool_forward(
     unsigned char[:, :, :, ::1] winner,   # OUT (N, PH, PW, F)
     tuple pool,                           # height and width of its window
     tuple geometry,                       # see describe
+    double rate,
+    unsigned long long seed,
     int threads,
 ):
-    """Compute conv2d_forward, and of it the maximum of each pooling window.
+    """Compute conv2d_forward, of it the maximum of each pooling window, and of that dropout.
 
-    The map in between is not stored. winner is the cell of the window that was the (first)
-    largest, counted by rows, or 255 where relu set the whole window to 0.
+    The maps in between are not stored. winner is the cell of the window that was the (first)
+    largest, counted by rows, or 255 where relu set the whole window to 0 or it was dropped.
     """
     cdef Conv c = describe(
         "conv2d_pool_forward", <Py_ssize_t*>x.shape, <Py_ssize_t*>w.shape, <Py_ssize_t*>y.shape,
@@ -271,8 +273,15 @@ def conv2d_pool_forward(
     )
     check_bias("conv2d_pool_forward", bias, c.F)
     check_winner("conv2d_pool_forward", winner, <Py_ssize_t*>y.shape)
+    if rate != 0 and not (relu and 0 < rate < 1):
+        raise ValueError(
+            f"conv2d_pool_forward: expected a rate of dropout from 0 to below 1, and relu, got "
+            f"rate = {rate} and relu = {relu}"
+        )
     if y.size:
         c.winner = &winner[0, 0, 0, 0]
+        if rate > 0:
+            c.dropout = dropout_of(rate, seed)
         forward(c, first(x), first(w), first_or_null(bias), relu, &y[0, 0, 0, 0], threads)
 
 

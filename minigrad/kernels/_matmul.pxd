@@ -25,12 +25,18 @@ cdef extern from "tile.h" nogil:
         Py_ssize_t row_blocks, a_column, b_column
         void* packed
 
+    ctypedef struct Dropout:
+        pass
+
+    Dropout dropout_of(double rate, unsigned long long seed)
+
     ctypedef struct Conv:
         const void* x
         Py_ssize_t N, H, W, C, KH, KW, OH, OW, F
         Py_ssize_t stride_height, stride_width, top, left, dilation_height, dilation_width
         Py_ssize_t groups, group_channels, pool_height, pool_width
         unsigned char* winner
+        Dropout dropout
         Product product
         Py_ssize_t reach_height, window_width
         int padded

@@ -21,26 +21,12 @@
     }
 FUNCTIONS(EACH_ELEMENT)
 
-/* z = scale x where the hash of (key, i) is kept, else 0 */
+#include "dropout_template.h"
+
 TARGET static inline void NAME(dropout)(void *arguments, ptrdiff_t index, int worker)
 {
     const Elements *e = arguments;
-    const ptrdiff_t last = chunk_end(e->size, index);
-    const FLOAT scale = (FLOAT)e->scale;
-    const uint32_t last_kept = e->last_kept;
-    for (ptrdiff_t begin = index * CHUNK; begin < last; begin += BLOCK) {
-        const uint64_t key = mix64(e->key + (uint64_t)(begin / BLOCK));
-        const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
-        const FLOAT *x = (const FLOAT *)e->x + begin;
-        FLOAT *z = (FLOAT *)e->z + begin;
-        const int length = last - begin < BLOCK ? (int)(last - begin) : BLOCK;
-#pragma GCC ivdep
-        for (int i = 0; i < length; i++) {
-            const uint32_t bits = mix32(mix32((uint32_t)i ^ low) ^ high);
-            const FLOAT value = x[i];
-            z[i] = (bits <= last_kept ? value : 0) * scale;
-        }
-    }
+    NAME(drop)(&e->dropout, e->x, e->z, index * CHUNK, chunk_end(e->size, index));
 }
 
 /* p = softmax(z) and loss = -sum of t log p = sum of t (log total - (z - largest)), row by row.

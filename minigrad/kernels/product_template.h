@@ -335,7 +335,21 @@ TARGET static inline void NAME(pool_windows)(const Conv *c, ptrdiff_t windows, c
     }
 }
 
-/* A band of rows of one image's convolution, pooled before it leaves the cache if `winner` is. */
+#include "dropout_template.h"
+
+/* Drop elements of y, which relu and pooling have made. */
+TARGET static inline void NAME(drop_windows)(const Conv *c, FLOAT *y, ptrdiff_t first,
+                                             ptrdiff_t last)
+{
+    unsigned char *restrict winner = c->winner;
+    NAME(drop)(&c->dropout, y, y, first, last);
+#pragma GCC ivdep
+    for (ptrdiff_t i = first; i < last; i++)
+        winner[i] |= y[i] == 0 ? NO_WINNER : 0;
+}
+
+/* A band of rows of one image's convolution, if `winner` is there pooled (and dropped) before it
+   leaves the cache. */
 TARGET static inline void NAME(conv_forward)(void *arguments, ptrdiff_t index, int worker)
 {
     const Conv *c = arguments;
@@ -356,6 +370,8 @@ TARGET static inline void NAME(conv_forward)(void *arguments, ptrdiff_t index, i
     }
     if (c->winner != NULL)
         NAME(pool_windows)(c, rows * c->OW, map, (FLOAT *)c->product.y + start, c->winner + start);
+    if (c->dropout.scale != 0)
+        NAME(drop_windows)(c, c->product.y, start, start + rows * c->OW * c->F);
 }
 
 /* Give the gradient of a window's maximum to the cell that won, 0 to the others, and add it to that

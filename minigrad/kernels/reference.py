@@ -85,11 +85,11 @@ def _pad(x, patches, geometry):
     return np.pad(x, [*widths, (0, 0)])
 
 
-def conv2d_pool_forward(x, w, bias, relu, y, winner, pool, geometry, threads):
-    """Compute conv2d_forward, and of it the maximum of each pooling window.
+def conv2d_pool_forward(x, w, bias, relu, y, winner, pool, geometry, rate, seed, threads):
+    """Compute conv2d_forward, of it the maximum of each pooling window, and of that dropout.
 
     winner is the cell of the window that was the (first) largest, counted by rows, or 255 where
-    relu set the whole window to 0.
+    relu set the whole window to 0 or it was dropped.
     """
     N, PH, PW, F = y.shape
     convolved = np.empty((N, PH * pool[0], PW * pool[1], F), y.dtype)
@@ -101,6 +101,9 @@ def conv2d_pool_forward(x, w, bias, relu, y, winner, pool, geometry, threads):
     if relu:
         winner[y <= 0] = 255
         np.maximum(y, 0, out=y)
+    if rate > 0:
+        dropout(y.reshape(-1), y.reshape(-1), rate, seed, threads)
+        winner[y == 0] = 255
 
 
 def conv2d_pool_backward_kernel(x, gy, winner, gw, gb, pool, geometry, threads):

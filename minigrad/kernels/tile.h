@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dropout.h"
+
 /* y (rows, columns) = relu(a @ b + bias), or with `add` relu(y + a @ b). */
 typedef struct {
     ptrdiff_t rows, columns, depth;
@@ -54,6 +56,7 @@ typedef struct {
     ptrdiff_t groups, group_channels; /* channels of x from one group to the next */
     ptrdiff_t pool_height, pool_width;
     unsigned char *winner; /* which cell of its window each output is */
+    Dropout dropout;       /* of the pooled outputs, after relu */
     Product product;
     ptrdiff_t reach_height, window_width;  /* rows that one row of y sees; columns that a band sees */
     int padded;                            /* whether windows must be cut out of x */
@@ -70,7 +73,7 @@ typedef struct {
     void *y;
 } Sums;
 
-enum { NO_WINNER = 255 }; /* where relu killed the whole window */
+enum { NO_WINNER = 255 }; /* where relu killed the whole window, or dropout what was left of it */
 
 typedef void (*PackLoop)(const void *, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, void *);
 typedef ptrdiff_t (*Size)(void);

@@ -117,17 +117,21 @@ class Conv2D(Function):
 
 
 class Conv2DMaxPool(Conv2D):
-    """``max_pool2d(relu(im2col(x) @ w + b))``: the map in between is not stored."""
+    """``dropout(max_pool2d(relu(im2col(x) @ w + b)))``: the maps in between are not stored."""
 
-    # geometry is the pooling window and that of Conv2D, sizes are those of the result
+    def __init__(self, sizes, geometry, activation, pool_size, rate, seed):
+        super().__init__(sizes, geometry, activation)  # sizes: those of the result
+        self.pool_size = pool_size
+        self.rate = float(rate)  # np.float64 would widen float32
+        self.seed = seed
 
     def forward(self, *inputs):
         x, w, *bias = promote(*inputs)
         y = np.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
         self.winner = np.empty(y.shape, np.uint8)  # which cell of its window each output is
         bias = bias[0] if bias else None
-        threads = kernels.get_num_threads()
-        kernels.conv2d_pool_forward(x, w, bias, self.relu, y, self.winner, *self.geometry, threads)
+        options = self.pool_size, self.geometry, self.rate, self.seed, kernels.get_num_threads()
+        kernels.conv2d_pool_forward(x, w, bias, self.relu, y, self.winner, *options)
         self.kernel_shape = w.shape
         self.save(x)
         return y
@@ -136,9 +140,10 @@ class Conv2DMaxPool(Conv2D):
         (x,) = self.saved
         gw = np.empty(self.kernel_shape, gy.dtype)
         gb = np.empty(self.kernel_shape[3:], gy.dtype)
-        kernels.conv2d_pool_backward_kernel(
-            x, contiguous(gy), self.winner, gw, gb, *self.geometry, kernels.get_num_threads()
-        )
+        options = self.pool_size, self.geometry, kernels.get_num_threads()
+        kernels.conv2d_pool_backward_kernel(x, contiguous(gy), self.winner, gw, gb, *options)
+        if self.rate > 0:  # of gy, but gw and gb are smaller
+            gw, gb = gw / (1 - self.rate), gb / (1 - self.rate)
         return (None, gw, gb)[: len(self.needs)]
 
 
@@ -152,6 +157,7 @@ def conv2d(
     groups=1,
     activation=None,
     pool_size=None,
+    dropout=(0.0, 0),
 ):
     """Slide a kernel over images (a cross-correlation: the kernel is not flipped).
 
@@ -171,6 +177,8 @@ def conv2d(
         Applied within the same kernel.
     pool_size : int or two ints, optional
         Return ``max_pool2d`` of it, from the same kernel; for an ``x`` that needs no gradient.
+    dropout : tuple (rate, seed)
+        And of that ``dropout``, from the same kernel; only after relu and pooling, rate below 1.
 
     Returns
     -------
@@ -197,12 +205,15 @@ def conv2d(
     geometry = (*strides, padding[0][0], padding[1][0], *dilation, groups)
     bias = check_bias("conv2d", bias, kernel)
     if pool_size is None:
+        if dropout[0] > 0:
+            raise ValueError(f"conv2d: expected a pool_size beside dropout, got {dropout}")
         return Conv2D(sizes, geometry, activation)(x, kernel, *bias)
     if x.requires_grad and is_grad_enabled():
         raise ValueError("conv2d: expected no pool_size, as x needs a gradient; use max_pool2d")
     pool_size = pair("conv2d", "pool_size", pool_size)
     sizes, _ = output_sizes("max_pool2d", sizes, pool_size, pool_size, "valid")
-    return Conv2DMaxPool(sizes, (pool_size, geometry), activation)(x, kernel, *bias)
+    function = Conv2DMaxPool(sizes, geometry, activation, pool_size, *dropout)
+    return function(x, kernel, *bias)
 
 
 # --- pooling -------------------------------------------------------------------------------------

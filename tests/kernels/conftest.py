@@ -176,6 +176,8 @@ def pooled_convolution(generator, dtype, *row):
     x[-1:, x.shape[1] // 2, x.shape[2] // 2] = np.nan
     return values | {
         "pool": window,
+        "rate": 0.0,
+        "seed": 5,
         "winner": generator.choice([*range(window[0] * window[1]), 255], shape).astype(np.uint8),
         "gb": np.empty_like(values["bias"]),
     }
@@ -183,6 +185,10 @@ def pooled_convolution(generator, dtype, *row):
 
 def plain_pooled_convolution(*row):
     return pooled_convolution(*row) | {"bias": None, "relu": False}
+
+
+def dropped_convolution(*row):
+    return pooled_convolution(*row) | {"rate": 0.25, "relu": True}
 
 
 def pooled_convolution_gradient(*row):
@@ -195,6 +201,7 @@ FREE = (*FREE, ("winner", 1), ("winner", 2))
 demands = {"out": ("y", "winner"), "free": FREE}
 add_cases("conv2d_pool_forward", pooled_convolution, POOLED, **demands)
 add_cases("conv2d_pool_forward", plain_pooled_convolution, POOLED[:4], **demands)
+add_cases("conv2d_pool_forward", dropped_convolution, POOLED, **demands)
 demands = {"out": ("gw", "gb"), "free": FREE}
 add_cases("conv2d_pool_backward_kernel", pooled_convolution_gradient, POOLED, **demands)
 
