@@ -233,7 +233,7 @@ class Layer:
     @property
     def trainable_weights(self):
         """The weights that training changes: none in a frozen layer."""
-        return list(self._learned) if self.trainable else []
+        return self._learned[:] if self._trainable else []
 
     @property
     def non_trainable_weights(self):
@@ -243,7 +243,8 @@ class Layer:
     @property
     def losses(self):
         """Scalar Tensors to add to the loss: penalties of weights and of the last call's output."""
-        penalties = [w.regularizer(w) for w in self.trainable_weights if w.regularizer]
+        weights = self._learned if self._trainable else []
+        penalties = [w.regularizer(w) for w in weights if w.regularizer]
         return penalties if self._activity_penalty is None else [*penalties, self._activity_penalty]
 
     @property
