@@ -82,9 +82,9 @@ def as_array(data, dtype=None, default=np.float32):
     ValueError
         For ragged lists, and for integers that the type cannot hold exactly.
     """
-    if type(data) is ndarray and data.dtype in FLOAT_TYPES and dtype in (None, data.dtype):
-        if data.flags.aligned:  # as kernels need it
-            return data
+    is_float = type(data) is ndarray and data.dtype in FLOAT_TYPES
+    if is_float and dtype in (None, data.dtype) and data.flags.aligned:  # as kernels need it
+        return data
     if isinstance(data, TensorBase):
         data = data._data
     elif _has_tensor(data):
