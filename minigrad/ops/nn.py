@@ -17,7 +17,7 @@ def contiguous(x):
 def promote(*arrays):
     """Contiguous arrays of one type: the wider one, as NumPy's operators choose."""
     dtype = np.result_type(*arrays)
-    return [contiguous(array.astype(dtype, copy=False)) for array in arrays]
+    return [np.asarray(array, dtype, order="C") for array in arrays]
 
 
 def rows(x):
