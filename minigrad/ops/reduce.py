@@ -27,7 +27,7 @@ def _count(x, y):
 class Sum(Reduction):
     def forward(self, x):
         self.shape = x.shape
-        return x.sum(axis=self.axis, keepdims=self.keepdims)
+        return np.asarray(x.sum(axis=self.axis, keepdims=self.keepdims))  # of a scalar, too
 
     def backward(self, gy):
         gx = np.empty(self.shape, gy.dtype)
@@ -42,9 +42,10 @@ def sum(x, axis=None, keepdims=False):
 
 class Mean(Sum):
     def forward(self, x):
-        total = super().forward(x)
-        self.count = _count(x, total)
-        return total / self.count
+        y = super().forward(x)
+        self.count = _count(x, y)
+        y /= self.count
+        return y
 
     def backward(self, gy):
         return super().backward(gy / self.count)
