@@ -82,7 +82,8 @@ def as_array(data, dtype=None, default=np.float32):
     ValueError
         For ragged lists, and for integers that the type cannot hold exactly.
     """
-    if type(data) is ndarray and dtype is None and data.base is None and data.dtype in FLOAT_TYPES:
+    is_float = type(data) is ndarray and data.dtype in FLOAT_TYPES
+    if is_float and dtype in (None, data.dtype) and data.flags.aligned:  # as kernels need it
         return data
     if isinstance(data, TensorBase):
         data = data._data
@@ -101,7 +102,7 @@ def as_array(data, dtype=None, default=np.float32):
         dtype = FLOAT_TYPES[size == 8]
     else:
         dtype = default
-    converted = array.astype(dtype, copy=not array.flags.aligned)  # kernels need it aligned
+    converted = array.astype(dtype, copy=not array.flags.aligned)
     if kind in "iu" and size > 2:
         large = array[abs(converted) >= 2**24].astype(object)  # Python's integers compare exactly
         lost = large[large.astype(dtype) != large]

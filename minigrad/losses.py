@@ -227,7 +227,8 @@ def _as_targets(name, y_true, y_pred):
             "write y_true.detach(), or exchange y_true and y_pred"
         )
     y_true = as_array(y_true, y_pred.dtype)
-    if not np.isfinite(y_true).all():
+    # A finite sum has finite terms; only where it is not finite are they looked at one by one.
+    if not (math.isfinite(y_true.sum()) or np.isfinite(y_true).all()):
         raise ValueError(f"{name}: expected finite y_true, got NaN or infinity")
     return y_true
 
@@ -328,7 +329,7 @@ class Loss:
         return self._reduce(losses, sample_weight, self.counted(y_true))
 
     def _reduce(self, losses, sample_weight, counted):
-        weight = np.ones((), losses.dtype)
+        weight = 1
         if sample_weight is not None:
             weight = match_weights(self.name, sample_weight, losses.shape).astype(losses.dtype)
             losses = losses * weight

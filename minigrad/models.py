@@ -84,7 +84,7 @@ class Sequential(Layer):
                 raise self._error("layers with unique names", layer.name)
             layer.name = _unique_name(to_snake_case(type(layer).__name__), taken)
         if not self._layers:
-            self.input_shape = layer.input_shape
+            self.input_shape, self._fitting_shape = layer.input_shape, None
             self.dtype = layer.dtype
         if self.input_shape:
             layer.build(self.output_shape)
@@ -123,12 +123,12 @@ class Sequential(Layer):
             input_shape = layer.compute_output_shape(input_shape)
 
     def call(self, x, training=False):
-        rest = list(self._layers)
-        while rest:
-            layer = rest.pop(0)
-            if rest and pools_at_once(layer, rest[0], x):
-                x = layer(x, training=training, pool_size=rest.pop(0).pool_size)
-            else:
+        done = None  # a layer that ran within the one before it
+        for layer, following in itertools.pairwise([*self._layers, None]):
+            if pools_at_once(layer, following, x):
+                x = layer(x, training=training, pool_size=following.pool_size)
+                done = following
+            elif layer is not done:
                 x = layer(x, training=training)
         return x
 

@@ -144,6 +144,17 @@ cdef void run(Task task, CrossEntropy* c, int threads) noexcept:
             run_tasks(task, c, (c.N + c.rows - 1) // c.rows, team_size(c.N * c.K, threads))
 
 
+def softmax(
+    const floating[:, ::1] x,          # IN (N, K)
+    floating[:, ::1] y,                # OUT (N, K)
+    int threads,
+):
+    """Compute y = exp(x) / sum of exp(x), row by row, as softmax_cross_entropy_forward does."""
+    cdef const int64_t[::1] no_labels = None
+    cdef CrossEntropy c = describe("softmax", x, y, no_labels, y)  # and no losses
+    run(cross_entropy_forward_task(sizeof(floating)), &c, threads)
+
+
 def softmax_cross_entropy_forward(
     const floating[:, ::1] logits,     # IN (N, K)
     const floating[:, ::1] targets,    # IN (N, K), probabilities, or None

@@ -54,6 +54,8 @@ TARGET static inline void NAME(cross_entropy_forward)(void *arguments, ptrdiff_t
 #pragma GCC ivdep
         for (ptrdiff_t k = 0; k < K; k++)
             p[k] *= scale;
+        if (c->losses == NULL)
+            continue;
         if (c->labels != NULL)
             loss = log_total - ((double)z[c->labels[n]] - largest);
         else

@@ -86,9 +86,10 @@ class Conv2D(KernelLayer):
         self.add_kernel_and_bias((*self.kernel_size, channels // self.groups, self.filters))
 
     def call(self, x, training=False, pool_size=None):  # a size, where fusion.py allows it
-        options = {"dilation_rate": self.dilation_rate, "groups": self.groups}
-        options |= {"strides": self.strides, "padding": self.padding}
-        return self.run(ops.conv2d, x, pool_size=pool_size, **options)
+        return self.run(
+            ops.conv2d, x, strides=self.strides, padding=self.padding, groups=self.groups,
+            dilation_rate=self.dilation_rate, pool_size=pool_size,
+        )  # fmt: skip
 
     def compute_output_shape(self, input_shape):
         window = self.kernel_size

@@ -18,8 +18,10 @@ def pools_at_once(convolution, pooling, x):
     behind the first layers of a model. A layer of a class of your own is never touched.
     """
     return (
-        _is_plain(convolution, Conv2D)
-        and _is_plain(pooling, MaxPooling2D)
+        type(convolution) is Conv2D
+        and type(pooling) is MaxPooling2D
+        and _is_plain(convolution)
+        and _is_plain(pooling)
         and convolution.activation in (activations.linear, activations.relu)
         and pooling.strides == pooling.pool_size
         and pooling.padding == "valid"
@@ -28,6 +30,6 @@ def pools_at_once(convolution, pooling, x):
     )
 
 
-def _is_plain(layer, kind):
+def _is_plain(layer):
     """Whether all that the layer does is what its class says."""
-    return type(layer) is kind and "call" not in vars(layer) and layer.activity_regularizer is None
+    return "call" not in vars(layer) and layer.activity_regularizer is None

@@ -1,5 +1,7 @@
 """Convolution and pooling of images (N, H, W, C)."""
 
+import functools
+
 import numpy as np
 
 from minigrad import kernels
@@ -191,18 +193,11 @@ def conv2d(
     """
     x, kernel = _check_image("conv2d", x), as_tensor(kernel)
     check_activation("conv2d", activation)
-    groups, _ = pair("conv2d", "groups", groups)
-    channels = x.shape[3]
-    if kernel.ndim != 4 or kernel.shape[2] * groups != channels or kernel.shape[3] % groups:
-        raise ValueError(
-            f"conv2d: expected a kernel (KH, KW, C / groups, F) for C = {channels} channels and "
-            f"groups = {groups}, F a multiple of groups, got {kernel.shape}"
-        )
-    strides = pair("conv2d", "strides", strides)
-    dilation = pair("conv2d", "dilation_rate", dilation_rate)
-    window = pair("conv2d", "kernel size", kernel.shape[:2])
-    sizes, padding = output_sizes("conv2d", x.shape[1:3], window, strides, padding, dilation)
-    geometry = (*strides, padding[0][0], padding[1][0], *dilation, groups)
+    arguments = x.shape[1:], kernel.shape, strides, padding, dilation_rate, groups, pool_size
+    try:
+        sizes, geometry, pool_size = _geometry(*arguments)
+    except TypeError:  # a list, which cannot be looked up
+        sizes, geometry, pool_size = _geometry.__wrapped__(*arguments)
     bias = check_bias("conv2d", bias, kernel)
     if pool_size is None:
         if dropout[0] > 0:
@@ -210,10 +205,28 @@ def conv2d(
         return Conv2D(sizes, geometry, activation)(x, kernel, *bias)
     if x.requires_grad and is_grad_enabled():
         raise ValueError("conv2d: expected no pool_size, as x needs a gradient; use max_pool2d")
-    pool_size = pair("conv2d", "pool_size", pool_size)
-    sizes, _ = output_sizes("max_pool2d", sizes, pool_size, pool_size, "valid")
-    function = Conv2DMaxPool(sizes, geometry, activation, pool_size, *dropout)
-    return function(x, kernel, *bias)
+    return Conv2DMaxPool(sizes, geometry, activation, pool_size, *dropout)(x, kernel, *bias)
+
+
+@functools.lru_cache(typed=True)  # a training loop asks for the same in every step
+def _geometry(image, kernel, strides, padding, dilation_rate, groups, pool_size):
+    """The sizes of the result, the geometry and the pooling window, if the arguments fit."""
+    groups, _ = pair("conv2d", "groups", groups)
+    channels = image[2]
+    if len(kernel) != 4 or kernel[2] * groups != channels or kernel[3] % groups:
+        raise ValueError(
+            f"conv2d: expected a kernel (KH, KW, C / groups, F) for C = {channels} channels and "
+            f"groups = {groups}, F a multiple of groups, got {kernel}"
+        )
+    strides = pair("conv2d", "strides", strides)
+    dilation = pair("conv2d", "dilation_rate", dilation_rate)
+    window = pair("conv2d", "kernel size", kernel[:2])
+    sizes, padding = output_sizes("conv2d", image[:2], window, strides, padding, dilation)
+    geometry = (*strides, padding[0][0], padding[1][0], *dilation, groups)
+    if pool_size is not None:
+        pool_size = pair("conv2d", "pool_size", pool_size)
+        sizes, _ = output_sizes("max_pool2d", sizes, pool_size, pool_size, "valid")
+    return sizes, geometry, pool_size
 
 
 # --- pooling -------------------------------------------------------------------------------------

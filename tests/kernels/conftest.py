@@ -286,6 +286,8 @@ def cross_entropy(generator, dtype, rows, classes):
     targets[::2, 1:] = 0
     return {
         "logits": 30 * normal(generator, dtype, rows, classes),
+        "x": 30 * normal(generator, dtype, rows, classes),
+        "y": np.empty((rows, classes), dtype),
         "targets": targets,
         "labels": None,
         "losses": np.empty(rows, dtype),
@@ -300,6 +302,7 @@ def labelled(generator, dtype, rows, classes):
     return cross_entropy(generator, dtype, rows, classes) | {"targets": None, "labels": labels}
 
 
+add_cases("softmax", cross_entropy, [*ROWS, (3, 0)], out=("y",))
 add_cases("softmax_cross_entropy_forward", labelled, ROWS, out=("losses", "probabilities"))
 add_cases("softmax_cross_entropy_backward", labelled, ROWS, out=("gz",))
 add_cases("softmax_cross_entropy_forward", cross_entropy, ROWS, out=("losses", "probabilities"))
