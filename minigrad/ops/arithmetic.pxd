@@ -1,6 +1,10 @@
 from minigrad.core cimport Function
 
 
+cpdef product(x, y)
+cpdef quotient(x, y)
+
+
 cdef class Add(Function):
     pass
 

@@ -53,7 +53,8 @@ def sub(x, y):
 
 class Mul(Function):
     def forward(self, x, y):
-        self.save(x if self.needs[1] else None, y if self.needs[0] else None)
+        # What save() does, without a call: products are the most frequent operation.
+        self.saved = x if self.needs[1] else None, y if self.needs[0] else None
         return product(x, y)
 
     def backward(self, gz):
