@@ -11,10 +11,11 @@
     TARGET static inline void NAME(name)(void *arguments, ptrdiff_t index, int worker)             \
     {                                                                                              \
         const Elements *e = arguments;                                                             \
-        const ptrdiff_t last = chunk_end(e->size, index);                                          \
+        const ptrdiff_t begin = chunk_begin(e->size, index);                                       \
+        const ptrdiff_t end = chunk_begin(e->size, index + 1);                                     \
         const FLOAT *xs = e->x, *ys = e->y, alpha = (FLOAT)e->alpha;                               \
         FLOAT *zs = e->z;                                                                          \
-        _Pragma("GCC ivdep") for (ptrdiff_t i = index * CHUNK; i < last; i++) {                    \
+        _Pragma("GCC ivdep") for (ptrdiff_t i = begin; i < end; i++) {                              \
             const FLOAT first = xs[i], second = ys[i];                                             \
             zs[i] = value;                                                                         \
         }                                                                                          \
@@ -25,17 +26,18 @@ FUNCTIONS(EACH_ELEMENT)
 TARGET static inline void NAME(dropout)(void *arguments, ptrdiff_t index, int worker)
 {
     const Elements *e = arguments;
-    const ptrdiff_t last = chunk_end(e->size, index);
+    const ptrdiff_t first = chunk_begin(e->size, index), last = chunk_begin(e->size, index + 1);
     const FLOAT scale = (FLOAT)e->scale;
     const uint32_t last_kept = e->last_kept;
-    for (ptrdiff_t begin = index * CHUNK; begin < last; begin += BLOCK) {
+    for (ptrdiff_t begin = first, end; begin < last; begin = end) {
+        const ptrdiff_t block = begin / BLOCK * BLOCK;
+        end = block + BLOCK < last ? block + BLOCK : last;
         const uint64_t key = mix64(e->key + (uint64_t)(begin / BLOCK));
         const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
-        const FLOAT *x = (const FLOAT *)e->x + begin;
-        FLOAT *z = (FLOAT *)e->z + begin;
-        const int length = last - begin < BLOCK ? (int)(last - begin) : BLOCK;
+        const FLOAT *x = (const FLOAT *)e->x + block;
+        FLOAT *z = (FLOAT *)e->z + block;
 #pragma GCC ivdep
-        for (int i = 0; i < length; i++) {
+        for (int i = (int)(begin - block); i < (int)(end - block); i++) {
             const uint32_t bits = mix32(mix32((uint32_t)i ^ low) ^ high);
             const FLOAT value = x[i];
             z[i] = (bits <= last_kept ? value : 0) * scale;
