@@ -27,7 +27,7 @@ from minigrad.kernels._matmul cimport (
     Conv, Product, Sums, add_sums_task, conv_backward_input_task, conv_backward_kernel_task,
     conv_forward_task, dropout_of, pack_loop, panel_columns,
 )
-from minigrad.kernels._parallel cimport CHUNK, _Memory, run_tasks, team_size
+from minigrad.kernels._parallel cimport _Memory, chunk_count, run_tasks, team_size
 
 cdef enum:
     BAND = 64        # pixels of output in one task of the forward pass, at least
@@ -320,9 +320,9 @@ cdef int backward_kernel(
             c.OW * c.pool_width, c.stride_width * c.C, 1,
         )
         run_tasks(conv_backward_kernel_task(item), &c, c.chunks, team)
-        run_tasks(add_sums_task(item), &of_w, (of_w.size + CHUNK - 1) // CHUNK, team)
+        run_tasks(add_sums_task(item), &of_w, chunk_count(of_w.size), team)
         if c.winner is not NULL:
-            run_tasks(add_sums_task(item), &of_b, (of_b.size + CHUNK - 1) // CHUNK, team)
+            run_tasks(add_sums_task(item), &of_b, chunk_count(of_b.size), team)
     return 0
 
 

@@ -4,6 +4,7 @@ cdef extern from "task.h" nogil:
     ctypedef void (*Task)(void* arguments, Py_ssize_t index, int worker) noexcept nogil
     enum:
         CHUNK
+    Py_ssize_t chunk_count(Py_ssize_t size)
 
 ctypedef Task (*Choice)(size_t item)  # of the task for float (4 bytes) or double (8)
 
@@ -26,4 +27,4 @@ cdef inline int team_size(Py_ssize_t elements, int threads) noexcept nogil:
 cdef inline void run_chunks(Task task, void* arguments, Py_ssize_t size, int threads) noexcept:
     """Run an elementwise task on all chunks of `size` elements, without the GIL."""
     with nogil:
-        run_tasks(task, arguments, (size + CHUNK - 1) // CHUNK, team_size(size, threads))
+        run_tasks(task, arguments, chunk_count(size), team_size(size, threads))

@@ -11,10 +11,11 @@
     TARGET static inline void NAME(name)(void *arguments, ptrdiff_t index, int worker)             \
     {                                                                                              \
         const Elements *e = arguments;                                                             \
-        const ptrdiff_t last = chunk_end(e->size, index);                                          \
+        const ptrdiff_t begin = chunk_begin(e->size, index);                                       \
+        const ptrdiff_t end = chunk_begin(e->size, index + 1);                                     \
         const FLOAT *xs = e->x, *ys = e->y, alpha = (FLOAT)e->alpha;                               \
         FLOAT *zs = e->z;                                                                          \
-        _Pragma("GCC ivdep") for (ptrdiff_t i = index * CHUNK; i < last; i++) {                    \
+        _Pragma("GCC ivdep") for (ptrdiff_t i = begin; i < end; i++) {                              \
             const FLOAT first = xs[i], second = ys[i];                                             \
             zs[i] = value;                                                                         \
         }                                                                                          \
@@ -26,7 +27,8 @@ FUNCTIONS(EACH_ELEMENT)
 TARGET static inline void NAME(dropout)(void *arguments, ptrdiff_t index, int worker)
 {
     const Elements *e = arguments;
-    NAME(drop)(&e->dropout, e->x, e->z, index * CHUNK, chunk_end(e->size, index));
+    NAME(drop)(&e->dropout, e->x, e->z, chunk_begin(e->size, index),
+               chunk_begin(e->size, index + 1));
 }
 
 /* p = softmax(z) and loss = -sum of t log p = sum of t (log total - (z - largest)), row by row.

@@ -5,7 +5,8 @@
     TARGET static inline void NAME(rule)(void *step, ptrdiff_t index, int worker)                  \
     {                                                                                              \
         const Step *s = step;                                                                      \
-        const ptrdiff_t first = index * CHUNK, last = chunk_end(s->size, index);                   \
+        const ptrdiff_t first = chunk_begin(s->size, index);                                       \
+        const ptrdiff_t last = chunk_begin(s->size, index + 1);                                    \
         const FLOAT *g = s->g;                                                                     \
         FLOAT *w = s->w, *m = s->m, *v = s->v, *v_max = s->v_max;                                  \
         FLOAT *a = s->a, *b = s->b, *d = s->d, *u = s->u;                                          \

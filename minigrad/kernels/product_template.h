@@ -483,7 +483,8 @@ TARGET static inline void NAME(conv_backward_input)(void *arguments, ptrdiff_t i
 TARGET static inline void NAME(add_sums)(void *arguments, ptrdiff_t index, int worker)
 {
     const Sums *s = arguments;
-    const ptrdiff_t first = index * CHUNK, size = chunk_end(s->size, index) - first;
+    const ptrdiff_t first = chunk_begin(s->size, index);
+    const ptrdiff_t size = chunk_begin(s->size, index + 1) - first;
     FLOAT *restrict y = (FLOAT *)s->y + first;
     (void)worker;
     memcpy(y, (const FLOAT *)s->x + first, size * sizeof(FLOAT));

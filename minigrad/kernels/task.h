@@ -6,14 +6,22 @@
 
 typedef void (*Task)(void *arguments, ptrdiff_t index, int worker);
 
-/* Where elements are independent, a task is a chunk of them: element index * CHUNK and so on. Its
-   size is fixed, so that an element takes the same path through a vectorised loop, and gets the same
-   bits, whatever the number of threads; Adam's four arrays of float32 take 256 KiB, part of L2. */
-enum { CHUNK = 16384 };
+/* Where elements are independent, a task is a chunk of them. How they are cut depends on
+   nothing but their number, so that an element takes the same path through a vectorised loop, and gets the same
+   bits, whatever the number of threads; Adam's four arrays of float32 take 256 KiB, part of L2.
+   Their number is even, so that two threads have as much to do. */
+enum { CHUNK = 16384 }; /* at most */
 
-static inline ptrdiff_t chunk_end(ptrdiff_t size, ptrdiff_t index)
+static inline ptrdiff_t chunk_count(ptrdiff_t size)
 {
-    return (index + 1) * CHUNK < size ? (index + 1) * CHUNK : size;
+    return (size + 2 * CHUNK - 1) / (2 * CHUNK) * 2;
+}
+
+static inline ptrdiff_t chunk_begin(ptrdiff_t size, ptrdiff_t index)
+{
+    const ptrdiff_t count = chunk_count(size);
+    const ptrdiff_t begin = (size / 64 + count) / count * 64 * index;
+    return begin < size ? begin : size;
 }
 
 #endif
