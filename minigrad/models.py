@@ -9,7 +9,7 @@ from minigrad.callbacks import CallbackList, History, ProgbarLogger
 from minigrad.core import no_grad
 from minigrad.layers import InputLayer
 from minigrad.layers.base import Layer
-from minigrad.layers.fusion import pools_at_once
+from minigrad.layers.fusion import LONGEST, run_at_once
 from minigrad.losses import get as get_loss
 from minigrad.metrics import get as get_metric
 from minigrad.optimizers import get as get_optimizer
@@ -123,13 +123,12 @@ class Sequential(Layer):
             input_shape = layer.compute_output_shape(input_shape)
 
     def call(self, x, training=False):
-        done = None  # a layer that ran within the one before it
-        for layer, following in itertools.pairwise([*self._layers, None]):
-            if pools_at_once(layer, following, x):
-                x = layer(x, training=training, pool_size=following.pool_size)
-                done = following
-            elif layer is not done:
-                x = layer(x, training=training)
+        first = 0
+        while first < len(self._layers):
+            layers = self._layers[first : first + LONGEST]
+            number, options = run_at_once(layers, x, training)
+            x = layers[0](x, training=training, **options)
+            first += number
         return x
 
     def compute_output_shape(self, input_shape):

@@ -180,7 +180,7 @@ def conv2d(
     pool_size : int or two ints, optional
         Return ``max_pool2d`` of it, from the same kernel; for an ``x`` that needs no gradient.
     dropout : tuple (rate, seed)
-        And of that ``dropout``, from the same kernel; only after relu and pooling, rate below 1.
+        And ``dropout`` of that, from the same kernel; after relu and pooling, at a rate below 1.
 
     Returns
     -------
@@ -199,9 +199,13 @@ def conv2d(
     except TypeError:  # a list, which cannot be looked up
         sizes, geometry, pool_size = _geometry.__wrapped__(*arguments)
     bias = check_bias("conv2d", bias, kernel)
+    pooled_relu = pool_size is not None and activation == "relu"
+    if dropout[0] != 0 and not (pooled_relu and 0 < dropout[0] < 1):
+        raise ValueError(
+            "conv2d: expected dropout (rate from 0 to below 1, seed) with relu and a pool_size, "
+            f"got {dropout} with activation {activation!r} and pool_size {pool_size}"
+        )
     if pool_size is None:
-        if dropout[0] > 0:
-            raise ValueError(f"conv2d: expected a pool_size beside dropout, got {dropout}")
         return Conv2D(sizes, geometry, activation)(x, kernel, *bias)
     if x.requires_grad and is_grad_enabled():
         raise ValueError("conv2d: expected no pool_size, as x needs a gradient; use max_pool2d")
