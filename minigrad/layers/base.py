@@ -246,8 +246,7 @@ class Layer:
     @property
     def losses(self):
         """Scalar Tensors to add to the loss: penalties of weights and of the last call's output."""
-        weights = self._learned if self._trainable else []
-        penalties = [w.regularizer(w) for w in weights if w.regularizer]
+        penalties = [w.regularizer(w) for w in self.trainable_weights if w.regularizer]
         return penalties if self._activity_penalty is None else [*penalties, self._activity_penalty]
 
     @property
