@@ -282,6 +282,11 @@ def elementwise(function, x, y, z, alpha, threads):
     z[...] = FUNCTIONS[function](x, y, alpha)
 
 
+def small_arithmetic(function, x, y):
+    """Return function(x, y) in a new array."""
+    return np.asarray(FUNCTIONS[function](x, y, None))
+
+
 def _rows_of_targets(targets, labels, classes):
     """Return the targets themselves, or rows with a 1 at each label."""
     if labels is None:

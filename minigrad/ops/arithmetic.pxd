@@ -1,8 +1,7 @@
 from minigrad.core cimport Function
 
 
-cpdef product(x, y)
-cpdef quotient(x, y)
+cpdef combine(str function, x, y)
 
 
 cdef class Add(Function):

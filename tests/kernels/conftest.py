@@ -28,6 +28,7 @@ for found in pkgutil.iter_modules(package.__path__):
     if found.name.startswith("_"):
         COMPILED |= public_functions(importlib.import_module(f"minigrad.kernels.{found.name}"))
 TWINS = public_functions(reference)
+RETURNING = {"small_arithmetic"}  # the only ones that return something: test_arithmetic.py
 CASES = []
 
 
@@ -383,7 +384,7 @@ for kernel in [name for name in COMPILED if name.endswith("_step")]:
 
 def pytest_generate_tests(metafunc):
     if "kernel" in metafunc.fixturenames:
-        metafunc.parametrize("kernel", sorted(COMPILED))
+        metafunc.parametrize("kernel", sorted(COMPILED.keys() - RETURNING))
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", CASES, ids=str)
     if "first_case" in metafunc.fixturenames:
