@@ -20,6 +20,7 @@ from setuptools.command.build_ext import build_ext
 KERNELS = Path("minigrad", "kernels")
 PYTHON = [path.with_suffix(".py") for path in Path("minigrad").rglob("*.pxd")]
 SOURCES = sorted([*KERNELS.glob("*.pyx"), *filter(Path.exists, PYTHON)])
+SHARED = Path(KERNELS, "_cython_shared.c")  # what Cython writes for memoryviews, once for all
 HEADERS = sorted([*KERNELS.glob("*.h"), *KERNELS.glob("*.pxd")])
 CHECKED = os.environ.get("MINIGRAD_BOUNDSCHECK") == "1"
 SERIAL = os.environ.get("MINIGRAD_SERIAL") == "1"
@@ -36,18 +37,22 @@ KERNEL_DIRECTIVES = {
 PYTHON_DIRECTIVES = {"language_level": 3, "auto_pickle": False, "freethreading_compatible": True}
 
 
-def optimization_flags(msvc):
+def optimization_flags(msvc, is_shared):
     """Speed, but no -ffast-math (it reorders sums) and no -march=native (it ties to one CPU)."""
     if msvc:
         return ["/O2", "/std:c11", "/experimental:c11atomics"]
     return [
-        "-O3",
+        "-Os" if is_shared else "-O3",  # what Cython shares has no loops of ours
         "-fno-math-errno",  # sqrt becomes one instruction, which lets its loops be vectorized
         "-fno-trapping-math",  # nobody looks at the flags of float errors: selects vectorize too
         "-fopenmp-simd",  # `omp simd reduction`: several partial sums; no threads, no library
         "-ffp-contract=fast",  # a*b + c is one instruction in functions built for such a CPU
         "-g0",  # Python's own flags ask for debug information, which makes files 6 times as large
     ]
+
+
+def module_name(source):
+    return ".".join(source.with_suffix("").parts)
 
 
 class BuildKernels(build_ext):
@@ -59,20 +64,21 @@ class BuildKernels(build_ext):
 
     def build_extensions(self):
         msvc = self.compiler.compiler_type == "msvc"
-        flags = optimization_flags(msvc)
         macros = [("__STDC_NO_ATOMICS__", "1")] if SERIAL else []
-        self.rebuild_if_changed(f"{KERNEL_DIRECTIVES} {PYTHON_DIRECTIVES} {flags} {macros}")
+        self.rebuild_if_changed(f"{Path(__file__).read_text()} {CHECKED} {SERIAL}")
         for extension in self.extensions:
-            is_kernel = extension.sources[0].endswith(".pyx")
+            kind = Path(extension.sources[0]).suffix  # .pyx, .py, or .c: SHARED
             (in_c,) = cythonize(
                 extension,
                 build_dir=self.build_temp,  # generated C belongs there, not beside the sources
-                compiler_directives=KERNEL_DIRECTIVES if is_kernel else PYTHON_DIRECTIVES,
+                compiler_directives=PYTHON_DIRECTIVES if kind == ".py" else KERNEL_DIRECTIVES,
+                shared_utility_qualified_name=module_name(SHARED),
                 force=self.force,
                 quiet=not self.verbose,
             )
             extension.sources = in_c.sources
-            extension.extra_compile_args += flags
+            extension.extra_compile_args += optimization_flags(msvc, kind == ".c")
+            extension.extra_link_args += [] if msvc else ["-s"]  # without the names of functions
             extension.define_macros += macros
         super().build_extensions()
 
@@ -88,13 +94,13 @@ class BuildKernels(build_ext):
 setup(
     ext_modules=[
         Extension(
-            ".".join(source.with_suffix("").parts),
+            module_name(source),
             [source.as_posix()],
             include_dirs=[KERNELS.as_posix(), numpy.get_include()],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
             depends=["setup.py", *(path.as_posix() for path in HEADERS)],
         )
-        for source in SOURCES
+        for source in [*SOURCES, SHARED]
     ],
     cmdclass={"build_ext": BuildKernels},
 )

@@ -23,6 +23,7 @@ cdef extern from "tile.h" nogil:
     ctypedef struct MatMul:
         Product product
         Py_ssize_t row_blocks, a_column, b_column
+        int pack
         void* packed
 
     ctypedef struct Dropout:

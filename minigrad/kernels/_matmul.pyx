@@ -8,8 +8,9 @@
          ---------       | tile  | tile  |            added up over k in one order, so the bits do
                                                       not depend on the threads.
 
-A panel is read in place where b's rows are contiguous and the last panel is full; otherwise b is
-copied ("packed") into panels first, the last one filled up with zeros. When b comes transposed and
+A panel is copied ("packed") where b's rows are not contiguous, where it is the last and not full
+(zeros fill it up), and in large products: its rows, far apart in b, would visit as many pages of
+memory, and push each other out of the cache. Else it is read in place. When b comes transposed and
 is the larger operand, the transposed product is computed, so that the smaller one is packed.
 
 We do not call a BLAS here: its threads and ours would keep each other waiting (in a prototype, a
@@ -23,6 +24,7 @@ from minigrad.kernels._parallel cimport _Memory, run_tasks, team_size
 
 cdef enum:
     TILES_IN_BLOCK = 4  # so that the rows of y are written whole, while b stays in the cache
+    PACK_FROM = 256  # rows, which then repay the copy, and depth, or b is small as it is
     TASKS = 24  # at least, where there are so many tiles: enough for threads that come and go
 
 
@@ -60,7 +62,8 @@ def matmul(
     memset(&m, 0, sizeof(m))
     m.a_column, m.b_column, m.packed = a.strides[1] // item, b.strides[1] // item, packed.data
     m.row_blocks = (TASKS + panels - 1) // panels if team > 1 else 1
-    if m.b_column == 1 and columns % width == 0:  # b is not packed, for each block anew
+    m.pack = m.b_column != 1 or min(rows, depth) >= PACK_FROM
+    if not m.pack and columns % width == 0:  # nothing is packed, for each block anew
         m.row_blocks = max(m.row_blocks, rows // (TILES_IN_BLOCK * height))
     m.row_blocks = min(m.row_blocks, (rows + height - 1) // height)
     cdef Product* p = &m.product

@@ -199,6 +199,9 @@ TARGET static inline void NAME(pack)(const void *b, ptrdiff_t b_row, ptrdiff_t b
                         NAME(transpose)(from + i + j * b_column, b_column, to + i * COLUMNS + j,
                                         COLUMNS);
             }
+        if (b_column == 1 && left >= COLUMNS)
+            for (; k < depth; k++)
+                memcpy(to + k * COLUMNS, from + k * b_row, COLUMNS * sizeof(FLOAT));
         for (; k < depth; k++)
             for (ptrdiff_t j = 0; j < COLUMNS; j++)
                 to[k * COLUMNS + j] = j < left ? from[k * b_row + j * b_column] : 0;
@@ -245,7 +248,7 @@ TARGET static inline void NAME(matmul)(void *arguments, ptrdiff_t index, int wor
         p.depth = last ? depth - k : DEPTH_BLOCK;
         p.a = (const FLOAT *)m->product.a + k * m->a_column;
         p.b = (const FLOAT *)m->product.b + k * m->product.b_row;
-        if (m->b_column != 1 || left < COLUMNS) {
+        if (m->pack || left < COLUMNS) {
             const ptrdiff_t room = (depth < DEPTH_BLOCK ? depth : DEPTH_BLOCK) * COLUMNS;
             FLOAT *packed = (FLOAT *)m->packed + worker * room;
             NAME(pack)((const FLOAT *)p.b + column * m->b_column, m->product.b_row, m->b_column,

@@ -42,6 +42,7 @@ typedef struct {
 typedef struct {
     Product product;
     ptrdiff_t row_blocks, a_column, b_column; /* from one column to the next */
+    int pack;                                 /* whether all panels of b are packed */
     void *packed;                             /* for each thread DEPTH_BLOCK rows of a panel */
 } MatMul;
 

@@ -19,8 +19,8 @@ from minigrad.kernels import reference
 
 
 def public_functions(module):
-    functions = {name: value for name, value in vars(module).items() if callable(value)}
-    return {name: value for name, value in functions.items() if not name.startswith("_")}
+    found = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    return {name: value for name, value in found.items() if inspect.isroutine(value)}
 
 
 COMPILED = {}
