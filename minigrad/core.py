@@ -79,7 +79,7 @@ def as_array(data, dtype=None, default=np.float32):
         For ragged lists, and for integers that the type cannot hold exactly.
     """
     is_float = type(data) is ndarray and data.dtype in FLOAT_TYPES
-    if is_float and dtype in (None, data.dtype) and data.flags.aligned:  # as kernels need it
+    if is_float and dtype in (None, data.dtype) and (data.base is None or data.flags.aligned):
         return data
     if isinstance(data, TensorBase):
         data = data._data
@@ -98,7 +98,7 @@ def as_array(data, dtype=None, default=np.float32):
         dtype = FLOAT_TYPES[size == 8]
     else:
         dtype = default
-    converted = array.astype(dtype, copy=not array.flags.aligned)
+    converted = array.astype(dtype, copy=not array.flags.aligned)  # kernels need it aligned
     if kind in "iu" and size > 2:
         large = array[abs(converted) >= 2**24].astype(object)  # Python's integers compare exactly
         lost = large[large.astype(dtype) != large]
