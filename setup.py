@@ -12,6 +12,7 @@ Environment variables read here:
 import os
 from pathlib import Path
 
+import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -95,7 +96,8 @@ setup(
         Extension(
             module_name(source),
             [source.as_posix()],
-            include_dirs=[KERNELS.as_posix()],
+            include_dirs=[KERNELS.as_posix(), numpy.get_include()],
+            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
             depends=["setup.py", *(path.as_posix() for path in HEADERS)],
         )
         for source in [*SOURCES, SHARED]

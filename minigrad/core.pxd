@@ -25,28 +25,26 @@ cdef list _NEEDS
 cpdef bint is_grad_enabled()
 cpdef as_array(data, dtype=*, default=*)
 cdef _constant(value, dtype)
+cdef _fill(TensorBase tensor, array)
 cdef list _version_of(TensorBase tensor)
-cdef _record(Function function, tuple inputs, list arrays, list origins, TensorBase output)
 cdef _watch(Function function, kept, bint is_view, TensorBase tensor)
 cdef tuple _kind_of(TensorBase tensor)
 cdef _first_float_type(tuple inputs)
-cdef _add(Function total, gx, bint owned)
 cdef tuple _results(Function node, gy)
 cdef bint _is_private(gx, gy, tuple results, Function node)
-cdef bint _is_or_views(a, b)
 cdef _begin(Function node, walk)
 cdef _conform(gx, tuple kind, Function node)
 
 
-@cython.locals(wanted=Py_ssize_t, tensor=TensorBase)
+@cython.locals(i=Py_ssize_t, wanted=Py_ssize_t, tensor=TensorBase, output=TensorBase, cls=type)
 cdef TensorBase _apply(Function function, tuple inputs)
 
 
-@cython.locals(cls=type, tensor=TensorBase)
-cdef TensorBase _wrap(array)
+@cython.locals(i=Py_ssize_t)
+cdef _record(Function function, tuple inputs, list arrays, list origins, TensorBase output)
 
 
-@cython.locals(node=Function, below=Function, total=Function)
+@cython.locals(i=Py_ssize_t, node=Function, below=Function, total=Function)
 cdef _backpropagate(Function root, gy)
 
 

@@ -26,17 +26,13 @@ NUMBERS = (float, int, np.floating, np.integer, np.bool_)
 # --- gradient mode -------------------------------------------------------------------------------
 
 
-class _GradMode(threading.local):
-    depth = 0  # how many no_grad() this thread is in
-
-
-_mode = _GradMode()
+_mode = threading.local()  # .depth: how many no_grad() this thread is in
 _pauses = []  # one item for each no_grad() of any thread: while there is none, nobody asks _mode
 
 
 def is_grad_enabled():
     """Whether operations of this thread record a graph."""
-    return not _pauses or _mode.depth == 0
+    return not _pauses or not getattr(_mode, "depth", 0)
 
 
 class no_grad(contextlib.ContextDecorator):
@@ -47,7 +43,7 @@ class no_grad(contextlib.ContextDecorator):
         return self if function is None else self(function)  # so that a bare @no_grad works too
 
     def __enter__(self):
-        _mode.depth += 1
+        _mode.depth = getattr(_mode, "depth", 0) + 1
         _pauses.append(None)
         return self
 
@@ -82,7 +78,8 @@ def as_array(data, dtype=None, default=np.float32):
     ValueError
         For ragged lists, and for integers that the type cannot hold exactly.
     """
-    if type(data) is ndarray and dtype is None and data.base is None and data.dtype in FLOAT_TYPES:
+    is_float = type(data) is ndarray and data.dtype in FLOAT_TYPES
+    if is_float and dtype in (None, data.dtype) and data.flags.aligned:  # as kernels need it
         return data
     if isinstance(data, TensorBase):
         data = data._data
@@ -101,7 +98,7 @@ def as_array(data, dtype=None, default=np.float32):
         dtype = FLOAT_TYPES[size == 8]
     else:
         dtype = default
-    converted = array.astype(dtype, copy=not array.flags.aligned)  # kernels need it aligned
+    converted = array.astype(dtype, copy=not array.flags.aligned)
     if kind in "iu" and size > 2:
         large = array[abs(converted) >= 2**24].astype(object)  # Python's integers compare exactly
         lost = large[large.astype(dtype) != large]
@@ -160,19 +157,6 @@ class TensorBase:
 
     __array_ufunc__ = None  # so that NumPy leaves `array * tensor` to Tensor.__rmul__
 
-    def __init__(self, data, dtype=None, requires_grad=False, name=None):
-        self._data = as_array(data, dtype)
-        self._kind = None
-        self._is_view = self._data.base is not None
-        same_memory = isinstance(data, TensorBase) and data._data is self._data
-        self._version = _version_of(data) if same_memory else None
-        self.grad = None
-        self.activation = None
-        self.logits = None
-        self.name = name
-        self.node = None
-        self.requires_grad = bool(requires_grad)
-
     @property
     def data(self):
         return self._data
@@ -182,12 +166,8 @@ class TensorBase:
         if value is self._data:  # `t.data -= step` has just written into it
             self.mark_changed()
             return
-        array = as_array(value, self.dtype)
-        if array.shape != self.shape:
-            raise ValueError(
-                f"{_title(self.name, self.shape)}: expected shape {self.shape}, got {array.shape}"
-            )
-        self._data = np.array(array, order="C")  # a copy: no two tensors share memory by accident
+        # A copy: no two tensors share memory by accident.
+        self._data = np.array(self._fitting(value), order="C")
         self._is_view = False
         self._version = None
 
@@ -223,13 +203,16 @@ class TensorBase:
 
     def assign(self, value):
         """Overwrite the values in place; ``value`` must have the tensor's shape."""
+        self._data[...] = self._fitting(value)
+        self.mark_changed()
+
+    def _fitting(self, value):
         array = as_array(value, self.dtype)
         if array.shape != self.shape:
             raise ValueError(
                 f"{_title(self.name, self.shape)}: expected shape {self.shape}, got {array.shape}"
             )
-        self._data[...] = array
-        self.mark_changed()
+        return array
 
     def mark_changed(self):
         """Note that the values were changed in place, so that a graph that needs them can tell."""
@@ -358,6 +341,29 @@ class Tensor(TensorBase):
 
     __slots__ = ()  # ops/__init__.py binds the operators here
 
+    def __init__(self, data, dtype=None, requires_grad=False, name=None):
+        _fill(self, as_array(data, dtype))
+        if isinstance(data, TensorBase) and data._data is self._data:
+            self._version = _version_of(data)
+        self.requires_grad = bool(requires_grad)
+        self.name = name
+
+
+def _fill(tensor, array):
+    """Give a new tensor its array, and the other fields what they begin with."""
+    tensor._data = array
+    tensor._is_view = array.base is not None
+    tensor._kind = tensor._version = tensor.grad = tensor.activation = tensor.logits = None
+    tensor.name = tensor.node = None
+    tensor.requires_grad = False
+
+
+def _kind_of(tensor):
+    """Shape and type, looked up once."""
+    if tensor._kind is None:
+        tensor._kind = tensor._data.shape, tensor._data.dtype
+    return tensor._kind
+
 
 def _version_of(tensor):
     """A list of one number: how often the memory was changed in place since somebody asked.
@@ -442,7 +448,7 @@ class Function:
     __slots__ = (
         "needs",
         "saved",  # the arrays that backward needs; None once they are freed
-        "_origins",  # of each input: its node or leaf, or its kind if no gradient is wanted
+        "_origins",  # of each input its node or leaf; where no gradient is wanted its kind
         "_kind",  # shape and type of the result
         "_watched",  # what must not change before backward, see _watch
         "_walk",  # which walk back the next three belong to
@@ -478,8 +484,8 @@ class Function:
 
     @property
     def kinds(self):
-        """Of each input its shape and type."""
-        return [x if type(x) is tuple else x._kind or _kind_of(x) for x in self._origins]
+        """Of each input its shape and type; None after backward."""
+        return self._origins and [getattr(x, "_kind", x) for x in self._origins]
 
 
 def _apply(function, inputs):
@@ -496,20 +502,20 @@ def _apply(function, inputs):
                 wanted += 1
         else:
             arrays[i] = _constant(x, _first_float_type(inputs))
-    if number < len(_NEEDS):
-        function.needs = _NEEDS[number][wanted]
-    else:
-        function.needs = tuple([origin is not None for origin in origins])
-    function.saved = ()
+    few = number < len(_NEEDS)
+    function.needs = _NEEDS[number][wanted] if few else tuple([x is not None for x in origins])
+    function.saved, function._origins = (), None
     try:
-        y = function.forward(*arrays)
+        # Most have two: spelled out, that is a call without a tuple and without a bound method.
+        y = function.forward(arrays[0], arrays[1]) if number == 2 else function.forward(*arrays)
     except (IndexError, TypeError, ValueError) as error:  # often NumPy's, which name no op
         shapes = ", ".join([str(x.shape) for x in arrays])
         error.add_note(f"in {type(function).__name__}, given shapes {shapes}")
         raise
-    if type(y) is not ndarray or y.base is not None or y.dtype not in FLOAT_TYPES:
-        y = as_array(y)
-    output = _wrap(y)
+    y = as_array(y)
+    cls = Tensor
+    output = cls.__new__(cls)  # Tensor(y) would convert it again
+    _fill(output, y)
     for x in inputs:
         if isinstance(x, TensorBase):
             tensor = x
@@ -526,12 +532,12 @@ def _record(function, inputs, arrays, origins, output):
     output.node = function
     function._origins, function._kind, function._walk = origins, _kind_of(output), None
     for i, x in enumerate(inputs):
+        kind = _kind_of(x) if isinstance(x, TensorBase) else (arrays[i].shape, arrays[i].dtype)
         if origins[i] is None:
-            is_tensor = isinstance(x, TensorBase)
-            origins[i] = _kind_of(x) if is_tensor else (arrays[i].shape, arrays[i].dtype)
+            origins[i] = kind
     function._watched = ()
     for kept in function.saved:
-        if isinstance(kept, ndarray):
+        if type(kept) is ndarray:
             is_view = kept.base is not None
             for x in inputs:
                 if isinstance(x, TensorBase):
@@ -545,24 +551,6 @@ def _watch(function, kept, is_view, tensor):
     if kept is tensor._data or (near and may_share_memory(kept, tensor._data)):
         version = _version_of(tensor)
         function._watched += ((version, version[0], tensor.name, _kind_of(tensor)),)
-
-
-def _wrap(array):
-    """``Tensor(array)`` for a float array, without the checks."""
-    cls = Tensor
-    tensor = cls.__new__(cls)
-    tensor._data = array
-    tensor._is_view = array.base is not None
-    tensor._kind = tensor._version = tensor.grad = tensor.activation = tensor.logits = None
-    tensor.name = tensor.node = None
-    tensor.requires_grad = False
-    return tensor
-
-
-def _kind_of(tensor):
-    if tensor._kind is None:
-        tensor._kind = tensor._data.shape, tensor._data.dtype
-    return tensor._kind
 
 
 def _first_float_type(inputs):
@@ -600,22 +588,20 @@ def _backpropagate(root, gy):
             else:
                 below, passed_on = leaves[origin], False
             if results[i] is not None:
-                owned = not passed_on and _is_private(results[i], gy, results, node)
-                _add(below, _conform(results[i], below._kind, node), owned)
+                gx = results[i]
+                if gx is not gy or below._kind != node._kind:
+                    gx = _conform(gx, below._kind, node)
+                if below._gradient is None:
+                    below._gradient = gx
+                    below._owned = not passed_on and _is_private(results[i], gy, results, node)
+                elif below._owned:
+                    add(below._gradient, gx, below._gradient)
+                else:
+                    below._gradient, below._owned = asarray(below._gradient + gx), True
         node._origins = node.saved = None
     for leaf, total in leaves.items():
         if total._gradient is not None:
             _add_to_grad(leaf, total._gradient, total._owned)
-
-
-def _add(total, gx, owned):
-    """Add ``gx`` to a node's gradient, in place where nobody else sees the array."""
-    if total._gradient is None:
-        total._gradient, total._owned = gx, owned
-    elif total._owned:
-        add(total._gradient, gx, total._gradient)
-    else:
-        total._gradient, total._owned = asarray(total._gradient + gx), True
 
 
 def _results(node, gy):
@@ -636,12 +622,9 @@ def _is_private(gx, gy, results, node):
     if gx is gy or type(gx) is not ndarray or gx.base is not None:
         return False
     visible = [gy, *results, *node.saved, *getattr(node, "__dict__", {}).values()]
-    return sum([_is_or_views(array, gx) for array in visible]) < 2
-
-
-def _is_or_views(a, b):
-    views = isinstance(a, ndarray) and a.base is not None
-    return a is b or (views and may_share_memory(a, b))
+    views = [x for x in visible if isinstance(x, ndarray) and x.base is not None]
+    once = sum([x is gx for x in visible]) == 1
+    return once and True not in [may_share_memory(x, gx) for x in views]
 
 
 def _count_uses(root, leaves):
@@ -673,7 +656,7 @@ def _count_uses(root, leaves):
                 below._uses += 1
             elif isinstance(origin, TensorBase) and origin not in leaves:
                 leaves[origin] = below = Function()
-                below._kind = _kind_of(origin)
+                below._kind = origin._kind
                 _begin(below, walk)
 
 

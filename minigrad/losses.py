@@ -328,7 +328,7 @@ class Loss:
         return self._reduce(losses, sample_weight, self.counted(y_true))
 
     def _reduce(self, losses, sample_weight, counted):
-        weight = np.ones((), losses.dtype)
+        weight = 1
         if sample_weight is not None:
             weight = match_weights(self.name, sample_weight, losses.shape).astype(losses.dtype)
             losses = losses * weight

@@ -7,7 +7,6 @@ and returns one value per sample. A `Metric` collects them: `update_state`, `res
 import numpy as np
 
 from minigrad import losses
-from minigrad.core import no_grad
 from minigrad.utils import registry
 from minigrad.utils.arrays import match_ranks, match_weights
 
@@ -188,9 +187,8 @@ class MeanMetricWrapper(Mean):
         self.options = options
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        with no_grad():  # losses serve as metrics too, and build graphs
-            values = self.function(y_true, y_pred, **self.options)
-        super().update_state(values, sample_weight)
+        y_pred = np.asarray(y_pred)  # losses serve as metrics too, and build graphs of tensors
+        super().update_state(self.function(y_true, y_pred, **self.options), sample_weight)
 
 
 class BinaryAccuracy(MeanMetricWrapper):

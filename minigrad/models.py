@@ -9,7 +9,7 @@ from minigrad.callbacks import CallbackList, History, ProgbarLogger
 from minigrad.core import no_grad
 from minigrad.layers import InputLayer
 from minigrad.layers.base import Layer
-from minigrad.layers.fusion import pools_at_once
+from minigrad.layers.fusion import LONGEST, run_at_once
 from minigrad.losses import get as get_loss
 from minigrad.metrics import get as get_metric
 from minigrad.optimizers import get as get_optimizer
@@ -84,7 +84,7 @@ class Sequential(Layer):
                 raise self._error("layers with unique names", layer.name)
             layer.name = _unique_name(to_snake_case(type(layer).__name__), taken)
         if not self._layers:
-            self.input_shape = layer.input_shape
+            self.input_shape, self._fitting_shape = layer.input_shape, None
             self.dtype = layer.dtype
         if self.input_shape:
             layer.build(self.output_shape)
@@ -123,13 +123,12 @@ class Sequential(Layer):
             input_shape = layer.compute_output_shape(input_shape)
 
     def call(self, x, training=False):
-        rest = list(self._layers)
-        while rest:
-            layer = rest.pop(0)
-            if rest and pools_at_once(layer, rest[0], x):
-                x = layer(x, training=training, pool_size=rest.pop(0).pool_size)
-            else:
-                x = layer(x, training=training)
+        first = 0
+        while first < len(self._layers):
+            layers = self._layers[first : first + LONGEST]
+            number, options = run_at_once(layers, x, training)
+            x = layers[0](x, training=training, **options)
+            first += number
         return x
 
     def compute_output_shape(self, input_shape):

@@ -1116,6 +1116,8 @@ def test_a_node_tells_what_it_was_given():
         node = (other * x).node
         assert (node.sources, node.needs) == ([None, x], (False, True))
         assert node.kinds == [kind, ((2,), np.float64)]
+    hidden.sum().backward()
+    assert hidden.node.sources is hidden.node.kinds is None
 
 
 def returning(*gradients):

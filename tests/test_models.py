@@ -108,6 +108,15 @@ def test_layer_that_does_not_fit_is_not_added():
     assert len(model.layers) == 1
 
 
+def test_first_layer_that_was_exchanged_tells_the_input_shape():
+    model = Sequential([layers.Dropout(0.5, input_shape=(5,))])
+    model(np.ones((2, 5)))
+    model.pop()
+    model.add(layers.Dropout(0.5, input_shape=(7,)))
+    with pytest.raises(ValueError, match=r"expected an input of shape \(None, 7\)"):
+        model(np.ones((2, 5)))
+
+
 def test_pop_and_get_layer():
     model = Sequential([Input((6,)), layers.Dense(3, name="a"), layers.Dense(2, name="b")])
     assert model.get_layer("b") is model.get_layer(index=1) is model.layers[1]

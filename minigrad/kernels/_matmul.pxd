@@ -26,34 +26,38 @@ cdef extern from "tile.h" nogil:
         int pack
         void* packed
 
-    ctypedef struct Images:
-        const void* x
-        Py_ssize_t H, W, C
+    ctypedef struct Dropout:
+        pass
+
+    Dropout dropout_of(double rate, unsigned long long seed)
 
     ctypedef struct Conv:
-        Images images
+        const void* x
+        Py_ssize_t N, H, W, C, KH, KW, OH, OW, F
+        Py_ssize_t stride_height, stride_width, top, left, dilation_height, dilation_width
+        Py_ssize_t groups, group_channels, pool_height, pool_width
+        unsigned char* winner
+        Dropout dropout
         Product product
-        Py_ssize_t N, OH, OW, F, groups, group_channels, stride_height, reach_height
+        Py_ssize_t reach_height, window_width
         int padded
-        Py_ssize_t top, left, window_width
         void* scratch
         Py_ssize_t scratch_size, window_size, bands, band_rows, chunks, pack
-        unsigned char* winner
-        Py_ssize_t pool_height, pool_width
+
+    ctypedef struct Sums:
+        const void* x
+        Py_ssize_t count, step, size
+        void* y
 
     ctypedef void (*PackLoop)(
         const void* b, Py_ssize_t b_row, Py_ssize_t b_column, Py_ssize_t depth, Py_ssize_t columns,
         void* packed,
     ) noexcept nogil
-    ctypedef void (*AddLoop)(
-        const void* sums, Py_ssize_t count, Py_ssize_t size, void* total
-    ) noexcept nogil
-
     Task matmul_task(size_t item)
     Task conv_forward_task(size_t item)
     Task conv_backward_kernel_task(size_t item)
     Task conv_backward_input_task(size_t item)
+    Task add_sums_task(size_t item)
     PackLoop pack_loop(size_t item)
-    AddLoop add_sums_loop(size_t item)
     Py_ssize_t (*panel_columns(size_t item))()
     Py_ssize_t (*tile_rows(size_t item))()

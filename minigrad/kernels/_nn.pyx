@@ -11,7 +11,7 @@ One round is not enough: blocks whose keys share their upper bits would repeat e
 """
 
 from cython cimport floating
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
 from minigrad.kernels._parallel cimport (
@@ -22,14 +22,15 @@ ctypedef const void* Input
 ctypedef void* Output
 
 cdef extern from "nn.h" nogil:
+    ctypedef struct Dropout:
+        pass
+
     ctypedef struct Elements:
         Py_ssize_t size
         Input x, y
         Output z
         double alpha
-        uint64_t key
-        uint32_t last_kept
-        double scale
+        Dropout dropout
 
     ctypedef struct CrossEntropy:
         Py_ssize_t N, K, rows
@@ -42,7 +43,7 @@ cdef extern from "nn.h" nogil:
         Input x, y
         Output z, lanes
 
-    uint64_t mix64(uint64_t key)
+    Dropout dropout_of(double rate, uint64_t seed)
     Task function_task(const char* name, size_t item)
     Choice dropout_task, cross_entropy_forward_task, cross_entropy_backward_task
     Choice channel_sums_task, channel_affine_task
@@ -67,13 +68,11 @@ def dropout(
     check_length("dropout", "y", y.shape[0], x.shape[0])
     if not 0 <= rate <= 1:
         raise ValueError(f"dropout: expected a rate from 0 to 1, got {rate}")
-    cdef uint64_t kept = <uint64_t> ((1 - rate) * 2.0**32 + 0.5)
-    if x.shape[0] == 0 or kept == 0:
+    if x.shape[0] == 0 or rate == 1:
         y[:] = 0
         return
     cdef Elements e
-    e.size, e.x, e.z = x.shape[0], &x[0], &y[0]
-    e.key, e.last_kept, e.scale = mix64(seed), <uint32_t> (kept - 1), 1 / (1 - rate)
+    e.size, e.x, e.z, e.dropout = x.shape[0], &x[0], &y[0], dropout_of(rate, seed)
     run_chunks(dropout_task(sizeof(floating)), &e, e.size, threads)
 
 
@@ -143,6 +142,17 @@ cdef void run(Task task, CrossEntropy* c, int threads) noexcept:
     if c.N * c.K > 0:
         with nogil:
             run_tasks(task, c, (c.N + c.rows - 1) // c.rows, team_size(c.N * c.K, threads))
+
+
+def softmax(
+    const floating[:, ::1] x,          # IN (N, K)
+    floating[:, ::1] y,                # OUT (N, K)
+    int threads,
+):
+    """Compute y = exp(x) / sum of exp(x), row by row, as softmax_cross_entropy_forward does."""
+    cdef const int64_t[::1] no_labels = None
+    cdef CrossEntropy c = describe("softmax", x, y, no_labels, y)  # and no losses
+    run(cross_entropy_forward_task(sizeof(floating)), &c, threads)
 
 
 def softmax_cross_entropy_forward(

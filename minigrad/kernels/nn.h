@@ -1,4 +1,5 @@
 /* What the kernels of _nn.pyx work on; the loops are in nn_template.h. */
+#include "dropout.h"
 #include "functions.h"
 #include "task.h"
 
@@ -8,10 +9,7 @@ typedef struct {
     const void *x, *y; /* y: x again where the function has no use for it */
     void *z;
     double alpha;
-    /* dropout */
-    uint64_t key;
-    uint32_t last_kept;
-    double scale;
+    Dropout dropout;
 } Elements;
 
 /* The functions: the name, what it calls x and y, the value. A gradient is given what the function
@@ -63,25 +61,6 @@ typedef struct {
     void *z;     /* result, or for sums two rows of lanes for each task */
     void *lanes; /* (4, width), the constants */
 } Channels;
-
-enum { BLOCK = 4096 }; /* elements under one key of dropout's: many, so that it costs nothing */
-
-/* SplitMix64's step (Steele, Lea & Flood 2014): every bit of key moves every bit out. */
-static inline uint64_t mix64(uint64_t key)
-{
-    key += 0x9E3779B97F4A7C15;
-    key = (key ^ (key >> 30)) * 0xBF58476D1CE4E5B9;
-    key = (key ^ (key >> 27)) * 0x94D049BB133111EB;
-    return key ^ (key >> 31);
-}
-
-/* lowbias32 (Wellons 2018, hash-prospector): the same for 32 bits. */
-static inline uint32_t mix32(uint32_t bits)
-{
-    bits = (bits ^ (bits >> 16)) * 0x7FEB352D;
-    bits = (bits ^ (bits >> 15)) * 0x846CA68B;
-    return bits ^ (bits >> 16);
-}
 
 #define TEMPLATE "nn_template.h"
 #pragma GCC diagnostic ignored "-Wunused-variable" /* functions do without gy */

@@ -22,27 +22,13 @@
     }
 FUNCTIONS(EACH_ELEMENT)
 
-/* z = scale x where the hash of (key, i) is kept, else 0 */
+#include "dropout_template.h"
+
 TARGET static inline void NAME(dropout)(void *arguments, ptrdiff_t index, int worker)
 {
     const Elements *e = arguments;
-    const ptrdiff_t first = chunk_begin(e->size, index), last = chunk_begin(e->size, index + 1);
-    const FLOAT scale = (FLOAT)e->scale;
-    const uint32_t last_kept = e->last_kept;
-    for (ptrdiff_t begin = first, end; begin < last; begin = end) {
-        const ptrdiff_t block = begin / BLOCK * BLOCK;
-        end = block + BLOCK < last ? block + BLOCK : last;
-        const uint64_t key = mix64(e->key + (uint64_t)(begin / BLOCK));
-        const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
-        const FLOAT *x = (const FLOAT *)e->x + block;
-        FLOAT *z = (FLOAT *)e->z + block;
-#pragma GCC ivdep
-        for (int i = (int)(begin - block); i < (int)(end - block); i++) {
-            const uint32_t bits = mix32(mix32((uint32_t)i ^ low) ^ high);
-            const FLOAT value = x[i];
-            z[i] = (bits <= last_kept ? value : 0) * scale;
-        }
-    }
+    NAME(drop)(&e->dropout, e->x, e->z, chunk_begin(e->size, index),
+               chunk_begin(e->size, index + 1));
 }
 
 /* p = softmax(z) and loss = -sum of t log p = sum of t (log total - (z - largest)), row by row.
@@ -70,6 +56,8 @@ TARGET static inline void NAME(cross_entropy_forward)(void *arguments, ptrdiff_t
 #pragma GCC ivdep
         for (ptrdiff_t k = 0; k < K; k++)
             p[k] *= scale;
+        if (c->losses == NULL)
+            continue;
         if (c->labels != NULL)
             loss = log_total - ((double)z[c->labels[n]] - largest);
         else

@@ -6,7 +6,7 @@ typedef INTEGER NAME(VectorBits) __attribute__((vector_size(BYTES)));
 typedef INTEGER NAME(Bits) __attribute__((may_alias));
 #define INLINE static inline __attribute__((always_inline))
 #define PREFETCH(address) __builtin_prefetch(address, 0, 2) /* into L2 */
-#define RELU(v) ((VECTOR)((NAME(VectorBits))(v) & ~((v) < 0))) /* NaN stays NaN */
+#define RELU(v) ((VECTOR)((NAME(VectorBits))(v) & ~(NAME(VectorBits))((v) < 0))) /* NaN stays */
 #else
 typedef FLOAT NAME(Vector);
 typedef INTEGER NAME(Bits);
@@ -114,7 +114,7 @@ INLINE ptrdiff_t NAME(y_column)(const Product *p, ptrdiff_t j)
 
 INLINE ptrdiff_t NAME(neighbours)(const Product *p, ptrdiff_t j, ptrdiff_t end)
 {
-    ptrdiff_t count = 1;
+    ptrdiff_t count = p->y_column == NULL ? end - j : 1;
     while (j + count < end && NAME(y_column)(p, j + count) == NAME(y_column)(p, j) + count)
         count++;
     return count;
@@ -266,35 +266,36 @@ TARGET static inline void NAME(matmul)(void *arguments, ptrdiff_t index, int wor
 }
 
 /* Copy a window of an image (H, W, C) from (row, column) on, which may stick out: zeros there. */
-TARGET static inline void NAME(cut)(const FLOAT *image, const Images *s, ptrdiff_t row, ptrdiff_t column,
-                             ptrdiff_t height, ptrdiff_t width, FLOAT *window)
+TARGET static inline void NAME(cut)(const FLOAT *image, ptrdiff_t H, ptrdiff_t W, ptrdiff_t C,
+                                    ptrdiff_t row, ptrdiff_t column, ptrdiff_t height,
+                                    ptrdiff_t width, FLOAT *window)
 {
-    const ptrdiff_t C = s->C;
-    ptrdiff_t left = column < 0 ? -column : 0, right = column + width - s->W;
+    ptrdiff_t left = column < 0 ? -column : 0, right = column + width - W;
     left = left < width ? left : width;
     right = right < 0 ? 0 : right < width - left ? right : width - left;
     const ptrdiff_t inside = width - left - right;
     for (ptrdiff_t i = row; i < row + height; i++, window += width * C) {
-        if (i < 0 || i >= s->H) {
+        if (i < 0 || i >= H) {
             memset(window, 0, width * C * sizeof(FLOAT));
             continue;
         }
         memset(window, 0, left * C * sizeof(FLOAT));
-        memcpy(window + left * C, image + (i * s->W + column + left) * C,
-               inside * C * sizeof(FLOAT));
+        memcpy(window + left * C, image + (i * W + column + left) * C, inside * C * sizeof(FLOAT));
         memset(window + (left + inside) * C, 0, right * C * sizeof(FLOAT));
     }
 }
 
-/* The part of image n that a band of output rows needs: in place, or with its padding cut out. */
-TARGET static inline const FLOAT *NAME(window)(const Conv *c, ptrdiff_t n, ptrdiff_t row,
-                                        ptrdiff_t height, int worker)
+/* What `rows` rows of y from `first` on see of image n: in place, or with its padding cut out. */
+TARGET static inline const FLOAT *NAME(window)(const Conv *c, ptrdiff_t n, ptrdiff_t first,
+                                               ptrdiff_t rows, int worker)
 {
-    const FLOAT *image = (const FLOAT *)c->images.x + n * c->images.H * c->images.W * c->images.C;
+    const FLOAT *image = (const FLOAT *)c->x + n * c->H * c->W * c->C;
+    const ptrdiff_t step = c->pool_height * c->stride_height;
     if (!c->padded)
-        return image + row * c->images.W * c->images.C;
+        return image + first * step * c->W * c->C;
     FLOAT *window = (FLOAT *)c->scratch + worker * c->scratch_size;
-    NAME(cut)(image, &c->images, row - c->top, -c->left, height, c->window_width, window);
+    NAME(cut)(image, c->H, c->W, c->C, first * step - c->top, -c->left,
+              (rows - 1) * step + c->reach_height, c->window_width, window);
     return window;
 }
 
@@ -337,15 +338,28 @@ TARGET static inline void NAME(pool_windows)(const Conv *c, ptrdiff_t windows, c
     }
 }
 
-/* A band of rows of one image's convolution, pooled before it leaves the cache if `winner` is. */
+#include "dropout_template.h"
+
+/* Drop elements of y, which relu and pooling have made. */
+TARGET static inline void NAME(drop_windows)(const Conv *c, FLOAT *y, ptrdiff_t first,
+                                             ptrdiff_t last)
+{
+    unsigned char *restrict winner = c->winner;
+    NAME(drop)(&c->dropout, y, y, first, last);
+#pragma GCC ivdep
+    for (ptrdiff_t i = first; i < last; i++)
+        winner[i] |= y[i] == 0 ? NO_WINNER : 0;
+}
+
+/* A band of rows of one image's convolution, if `winner` is there pooled (and dropped) before it
+   leaves the cache. */
 TARGET static inline void NAME(conv_forward)(void *arguments, ptrdiff_t index, int worker)
 {
     const Conv *c = arguments;
     const ptrdiff_t n = index / c->bands, first = index % c->bands * c->band_rows;
     const ptrdiff_t rows = first + c->band_rows < c->OH ? c->band_rows : c->OH - first;
     const ptrdiff_t start = (n * c->OH + first) * c->OW * c->F;
-    const FLOAT *window = NAME(window)(c, n, first * c->stride_height,
-                                       (rows - 1) * c->stride_height + c->reach_height, worker);
+    const FLOAT *window = NAME(window)(c, n, first, rows, worker);
     FLOAT *map = (FLOAT *)c->scratch + worker * c->scratch_size + c->window_size;
     for (ptrdiff_t g = 0; g < c->groups; g++) {
         Product p = c->product;
@@ -359,6 +373,8 @@ TARGET static inline void NAME(conv_forward)(void *arguments, ptrdiff_t index, i
     }
     if (c->winner != NULL)
         NAME(pool_windows)(c, rows * c->OW, map, (FLOAT *)c->product.y + start, c->winner + start);
+    if (c->dropout.scale != 0)
+        NAME(drop_windows)(c, c->product.y, start, start + rows * c->OW * c->F);
 }
 
 /* Give the gradient of a window's maximum to the cell that won, 0 to the others, and add it to that
@@ -412,11 +428,11 @@ TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t 
     FLOAT *map = (FLOAT *)c->scratch + worker * c->scratch_size + c->window_size;
     FLOAT *packed = (FLOAT *)c->scratch + (worker + 1) * c->scratch_size - c->pack;
     FLOAT *sums = (FLOAT *)c->product.y + index * (c->product.rows + (c->winner != NULL)) * F;
+    memset(sums, 0, (c->product.rows + (c->winner != NULL)) * F * sizeof(FLOAT));
     for (ptrdiff_t band = from * c->bands; band < to * c->bands; band++) {
         const ptrdiff_t n = band / c->bands, first = band % c->bands * c->band_rows;
         const ptrdiff_t rows = first + c->band_rows < c->OH ? c->band_rows : c->OH - first;
-        const FLOAT *window = NAME(window)(c, n, first * c->stride_height,
-                                           (rows - 1) * c->stride_height + c->reach_height, worker);
+        const FLOAT *window = NAME(window)(c, n, first, rows, worker);
         const ptrdiff_t start = (n * c->OH + first) * c->OW * F;
         const FLOAT *gy = (const FLOAT *)c->product.b + start;
         if (c->winner != NULL) {
@@ -444,28 +460,39 @@ TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t 
 TARGET static inline void NAME(conv_backward_input)(void *arguments, ptrdiff_t index, int worker)
 {
     const Conv *c = arguments;
-    const ptrdiff_t H = c->OH, W = c->OW, C = c->F; /* of the result */
-    FLOAT *image = (FLOAT *)c->product.y + index * H * W * C;
+    const ptrdiff_t size = c->H * c->W * c->C, gy_size = c->OH * c->OW * c->F;
+    FLOAT *image = (FLOAT *)c->product.y + index * size;
     FLOAT *window = c->padded ? (FLOAT *)c->scratch + worker * c->scratch_size : image;
-    memset(window, 0, (c->padded ? c->window_size : H * W * C) * sizeof(FLOAT));
+    const FLOAT *bias = c->product.bias, least = c->product.relu ? 0 : -INFINITY;
+    memset(window, 0, (c->padded ? c->window_size : size) * sizeof(FLOAT));
     for (ptrdiff_t g = 0; g < c->groups; g++) {
         Product p = c->product;
-        p.a = (const FLOAT *)p.a + index * p.rows * c->groups * p.depth + g * p.depth;
+        p.a = (const FLOAT *)p.a + index * gy_size + g * p.depth;
         p.b = (const FLOAT *)p.b + g * p.b_group;
         p.y = window + g * c->group_channels;
+        p.bias = NULL;
+        p.relu = 0;
         NAME(product)(&p);
     }
     if (c->padded)
-        NAME(cut)(window, &c->images, c->top, c->left, H, W, image);
+        NAME(cut)(window, c->window_size / (c->window_width * c->C), c->window_width, c->C, c->top,
+                  c->left, c->H, c->W, image);
+    if (bias != NULL || c->product.relu)
+        for (FLOAT *pixel = image; pixel < image + size; pixel += c->C)
+            NAME(store)(bias == NULL ? pixel : bias, pixel, c->C, bias != NULL, least);
 }
 
-/* Add up the partial sums in order. */
-TARGET static inline void NAME(add_sums)(const void *sums, ptrdiff_t count, ptrdiff_t size, void *total)
+/* One chunk of y: the arrays are added in order. */
+TARGET static inline void NAME(add_sums)(void *arguments, ptrdiff_t index, int worker)
 {
-    FLOAT *restrict y = total;
-    memcpy(y, sums, size * sizeof(FLOAT));
-    for (ptrdiff_t i = 1; i < count; i++) {
-        const FLOAT *restrict x = (const FLOAT *)sums + i * size;
+    const Sums *s = arguments;
+    const ptrdiff_t first = chunk_begin(s->size, index);
+    const ptrdiff_t size = chunk_begin(s->size, index + 1) - first;
+    FLOAT *restrict y = (FLOAT *)s->y + first;
+    (void)worker;
+    memcpy(y, (const FLOAT *)s->x + first, size * sizeof(FLOAT));
+    for (ptrdiff_t i = 1; i < s->count; i++) {
+        const FLOAT *restrict x = (const FLOAT *)s->x + i * s->step + first;
         for (ptrdiff_t j = 0; j < size; j++)
             y[j] += x[j];
     }

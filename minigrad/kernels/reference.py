@@ -21,45 +21,62 @@ def matmul(a, b, bias, relu, y, threads):
         np.maximum(y, 0, out=y)
 
 
-def im2col(
-    x, columns, KH, KW, stride_height, stride_width, pad_top, pad_left, dilation_height,
-    dilation_width, threads,
-):  # fmt: skip
-    """Lay out the patch under the kernel at each output pixel as a row; zeros for the padding."""
-    patches = columns.reshape(*columns.shape[:3], KH, KW, x.shape[3])
-    padded = _pad(x, patches, (stride_height, stride_width), (pad_top, pad_left),
-                  (dilation_height, dilation_width))  # fmt: skip
-    for a in range(KH):
-        for b in range(KW):
-            patches[:, :, :, a, b] = padded[
-                :,
-                a * dilation_height :: stride_height,
-                b * dilation_width :: stride_width,
-            ][:, : columns.shape[1], : columns.shape[2]]
+def conv2d_forward(x, w, bias, relu, y, geometry, threads):
+    """Compute y = im2col(x) @ w (+ bias), with its negative elements set to 0 if relu is true.
+
+    geometry holds the strides, the padding at the top and on the left, the dilation (each for
+    height and width) and the number of groups.
+    """
+    for xg, wg, yg in _by_group(geometry, x, w, y):
+        yg[...] = np.tensordot(_im2col(xg, wg, yg, geometry), wg, axes=3)
+    if bias is not None:
+        y += bias
+    if relu:
+        np.maximum(y, 0, out=y)
 
 
-def col2im(
-    columns, x, KH, KW, stride_height, stride_width, pad_top, pad_left, dilation_height,
-    dilation_width, threads,
-):  # fmt: skip
-    """Sum the elements of `columns` that im2col takes from one pixel, for every pixel of x."""
-    patches = columns.reshape(*columns.shape[:3], KH, KW, x.shape[3])
-    padded = np.zeros_like(
-        _pad(x, patches, (stride_height, stride_width), (pad_top, pad_left),
-             (dilation_height, dilation_width))
-    )  # fmt: skip
-    for a in range(KH):
-        for b in range(KW):
-            padded[
-                :,
-                a * dilation_height :: stride_height,
-                b * dilation_width :: stride_width,
-            ][:, : columns.shape[1], : columns.shape[2]] += patches[:, :, :, a, b]
-    x[...] = padded[:, pad_top : pad_top + x.shape[1], pad_left : pad_left + x.shape[2]]
+def conv2d_backward_input(gy, w, gx, geometry, threads):
+    """Compute gx = col2im(gy @ w.T), the gradient with respect to the convolution's input."""
+    for gxg, wg, gyg in _by_group(geometry, gx, w, gy):
+        _col2im(np.tensordot(gyg, wg, axes=(3, 3)), gxg, geometry)
 
 
-def _pad(x, patches, strides, pads, dilations):
+def conv2d_backward_kernel(x, gy, gw, geometry, threads):
+    """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel."""
+    pixels = (0, 1, 2)
+    for xg, gwg, gyg in _by_group(geometry, x, gw, gy):
+        gwg[...] = np.tensordot(_im2col(xg, gwg, gyg, geometry), gyg, axes=(pixels, pixels))
+
+
+def _im2col(x, w, y, geometry):
+    """Lay out the patch under the kernel at each output pixel: (N, OH, OW, KH, KW, C)."""
+    patches = np.empty((*y.shape[:3], *w.shape[:2], x.shape[3]), x.dtype)
+    for (a, b), seen in _taps(_pad(x, patches, geometry), patches, geometry):
+        patches[:, :, :, a, b] = seen
+    return patches
+
+
+def _col2im(patches, x, geometry):
+    """Set x to the sum of the elements of patches that _im2col takes from the same pixel."""
+    top, left = geometry[2:4]
+    padded = np.zeros_like(_pad(x, patches, geometry))
+    for (a, b), seen in _taps(padded, patches, geometry):
+        seen += patches[:, :, :, a, b]
+    x[...] = padded[:, top : top + x.shape[1], left : left + x.shape[2]]
+
+
+def _taps(padded, patches, geometry):
+    """Yield for each tap of the kernel the pixels of the padded images that it sees, as a view."""
+    strides, dilations = geometry[:2], geometry[4:6]
+    _, OH, OW, KH, KW, _ = patches.shape
+    for tap in np.ndindex(KH, KW):
+        rows, columns = (slice(tap[i] * dilations[i], None, strides[i]) for i in range(2))
+        yield tap, padded[:, rows, columns][:, :OH, :OW]
+
+
+def _pad(x, patches, geometry):
     """Surround x (N, H, W, C) with the zeros that the patches (N, OH, OW, KH, KW, C) reach."""
+    strides, pads, dilations = geometry[:2], geometry[2:4], geometry[4:6]
     widths = [(0, 0)]
     for axis in range(2):
         reach = (patches.shape[1 + axis] - 1) * strides[axis] + 1
@@ -68,98 +85,41 @@ def _pad(x, patches, strides, pads, dilations):
     return np.pad(x, [*widths, (0, 0)])
 
 
-def conv2d_forward(
-    x, w, bias, relu, y, stride_height, stride_width, pad_top, pad_left, dilation_height,
-    dilation_width, groups, threads,
-):  # fmt: skip
-    """Compute y = im2col(x) @ w (+ bias), with its negative elements set to 0 if relu is true."""
-    geometry = (*w.shape[:2], stride_height, stride_width, pad_top, pad_left, dilation_height,
-                dilation_width, threads)  # fmt: skip
-    for xg, wg, yg in _by_group(groups, x, w, y):
-        columns = np.empty((*y.shape[:3], math.prod(wg.shape[:3])), x.dtype)
-        im2col(xg, columns, *geometry)
-        yg[...] = columns @ wg.reshape(columns.shape[3], wg.shape[3])
-    if bias is not None:
-        y += bias
-    if relu:
-        np.maximum(y, 0, out=y)
-
-
-def conv2d_backward_input(
-    gy, w, gx, stride_height, stride_width, pad_top, pad_left, dilation_height, dilation_width,
-    groups, threads,
-):  # fmt: skip
-    """Compute gx = col2im(gy @ w.T), the gradient with respect to the convolution's input."""
-    geometry = (*w.shape[:2], stride_height, stride_width, pad_top, pad_left, dilation_height,
-                dilation_width, threads)  # fmt: skip
-    for gxg, wg, gyg in _by_group(groups, gx, w, gy):
-        columns = gyg @ wg.reshape(math.prod(wg.shape[:3]), wg.shape[3]).T
-        col2im(columns, gxg, *geometry)
-
-
-def conv2d_backward_kernel(
-    x, gy, gw, stride_height, stride_width, pad_top, pad_left, dilation_height, dilation_width,
-    groups, threads,
-):  # fmt: skip
-    """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel."""
-    geometry = (*gw.shape[:2], stride_height, stride_width, pad_top, pad_left, dilation_height,
-                dilation_width, threads)  # fmt: skip
-    for xg, gwg, gyg in _by_group(groups, x, gw, gy):
-        columns = np.empty((*gy.shape[:3], math.prod(gwg.shape[:3])), x.dtype)
-        im2col(xg, columns, *geometry)
-        product = np.tensordot(columns, gyg, axes=((0, 1, 2), (0, 1, 2)))
-        gwg[...] = product.reshape(gwg.shape)  # (KH*KW*C, F) -> (KH, KW, C, F)
-
-
-def conv2d_pool_forward(
-    x, w, bias, relu, y, winner, pool_height, pool_width, stride_height, stride_width, pad_top,
-    pad_left, dilation_height, dilation_width, groups, threads,
-):  # fmt: skip
-    """Compute conv2d_forward, and of it the maximum of each window of pool_height by pool_width.
+def conv2d_pool_forward(x, w, bias, relu, y, winner, pool, geometry, rate, seed, threads):
+    """Compute conv2d_forward, of it the maximum of each pooling window, and of that dropout.
 
     winner is the cell of the window that was the (first) largest, counted by rows, or 255 where
-    relu set the whole window to 0.
+    relu set the whole window to 0 or it was dropped.
     """
     N, PH, PW, F = y.shape
-    convolved = np.empty((N, PH * pool_height, PW * pool_width, F), y.dtype)
-    conv2d_forward(
-        x, w, bias, False, convolved, stride_height, stride_width, pad_top, pad_left,
-        dilation_height, dilation_width, groups, threads,
-    )  # fmt: skip
-    windows = convolved.reshape(N, PH, pool_height, PW, pool_width, F)
-    windows = windows.transpose(0, 1, 3, 2, 4, 5).reshape(N, PH, PW, pool_height * pool_width, F)
+    convolved = np.empty((N, PH * pool[0], PW * pool[1], F), y.dtype)
+    conv2d_forward(x, w, bias, False, convolved, geometry, threads)
+    windows = convolved.reshape(N, PH, pool[0], PW, pool[1], F)
+    windows = windows.transpose(0, 1, 3, 2, 4, 5).reshape(N, PH, PW, pool[0] * pool[1], F)
     winner[...] = windows.argmax(axis=3)
     y[...] = windows.max(axis=3)
     if relu:
         winner[y <= 0] = 255
         np.maximum(y, 0, out=y)
+    if rate > 0:
+        dropout(y.reshape(-1), y.reshape(-1), rate, seed, threads)
+        winner[y == 0] = 255
 
 
-def conv2d_pool_backward_kernel(
-    x, gy, winner, gw, gb, pool_height, pool_width, stride_height, stride_width, pad_top,
-    pad_left, dilation_height, dilation_width, groups, threads,
-):  # fmt: skip
+def conv2d_pool_backward_kernel(x, gy, winner, gw, gb, pool, geometry, threads):
     """Compute the gradients of kernel and bias; each element of gy counts at its winner alone."""
     N, PH, PW, F = gy.shape
-    cells = np.arange(pool_height * pool_width)[:, None]
+    cells = np.arange(pool[0] * pool[1])[:, None]
     windows = np.where(winner[:, :, :, None] == cells, gy[:, :, :, None], 0)
-    windows = windows.reshape(N, PH, PW, pool_height, pool_width, F)
-    unpooled = windows.transpose(0, 1, 3, 2, 4, 5).reshape(N, PH * pool_height, PW * pool_width, F)
-    conv2d_backward_kernel(
-        x, unpooled, gw, stride_height, stride_width, pad_top, pad_left, dilation_height,
-        dilation_width, groups, threads,
-    )  # fmt: skip
+    windows = windows.reshape(N, PH, PW, *pool, F).transpose(0, 1, 3, 2, 4, 5)
+    unpooled = windows.reshape(N, PH * pool[0], PW * pool[1], F)
+    conv2d_backward_kernel(x, unpooled, gw, geometry, threads)
     gb[...] = unpooled.sum(axis=(0, 1, 2))
 
 
-def _by_group(groups, x, w, y):
+def _by_group(geometry, x, w, y):
     """Cut the channels of x and the filters of w and y into groups, as views."""
-    return zip(
-        np.split(x, groups, axis=3),
-        np.split(w, groups, axis=3),
-        np.split(y, groups, axis=3),
-        strict=True,
-    )
+    return zip(*(np.split(array, geometry[6], axis=3) for array in (x, w, y)), strict=True)
 
 
 # --- pooling -----------------------------------------------------------------------------------
@@ -322,6 +282,11 @@ def elementwise(function, x, y, z, alpha, threads):
     z[...] = FUNCTIONS[function](x, y, alpha)
 
 
+def small_arithmetic(function, x, y):
+    """Return function(x, y) in a new array."""
+    return np.asarray(FUNCTIONS[function](x, y, None))
+
+
 def _rows_of_targets(targets, labels, classes):
     """Return the targets themselves, or rows with a 1 at each label."""
     if labels is None:
@@ -330,6 +295,12 @@ def _rows_of_targets(targets, labels, classes):
     if wrong.size:
         raise ValueError(f"expected labels from 0 to {classes - 1}, got {wrong[0]}")
     return np.eye(classes)[labels]
+
+
+def softmax(x, y, threads):
+    """Compute y = exp(x) / sum of exp(x), row by row."""
+    e = np.exp(x.astype(np.float64) - x.max(axis=1, keepdims=True, initial=-np.inf))
+    y[...] = e / e.sum(axis=1, keepdims=True)
 
 
 def softmax_cross_entropy_forward(logits, targets, labels, losses, probabilities, threads):

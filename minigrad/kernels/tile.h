@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dropout.h"
+
 /* y (rows, columns) = relu(a @ b + bias), or with `add` relu(y + a @ b). */
 typedef struct {
     ptrdiff_t rows, columns, depth;
@@ -46,34 +48,35 @@ typedef struct {
 
 enum { DEPTH_BLOCK = 1408 }; /* of float32: a panel's piece of b takes 176 KB, a part of L2 */
 
-/* Images (N, H, W, C). */
+/* A convolution, forward or backward, of x (N, H, W, C) with outputs y (N, OH, OW, F). If `winner` is
+   not NULL, the outputs are the maxima of windows of pool_height * pool_width results. */
 typedef struct {
     const void *x;
-    ptrdiff_t H, W, C;
-} Images;
-
-/* A convolution of `images`, forward or backward, with outputs (N, OH, OW, F). If `winner` is not
-   NULL, the outputs are the maxima of windows of pool_height * pool_width results. */
-typedef struct {
-    Images images;
-    Product product;
-    ptrdiff_t N, OH, OW, F, groups;
-    ptrdiff_t group_channels;                 /* of the images, from one group to the next */
-    ptrdiff_t stride_height, reach_height;    /* rows that one row of output reaches over */
-    int padded;                               /* whether windows must be cut out */
-    ptrdiff_t top, left, window_width;
-    void *scratch;                            /* scratch_size elements for each thread: */
-    ptrdiff_t scratch_size, window_size;      /* the window cut out, the map to pool, packed gy */
-    ptrdiff_t bands, band_rows;               /* forward: the tasks of one image */
-    ptrdiff_t chunks, pack;                   /* kernel gradient: sums; elements of gy packed */
-    unsigned char *winner;                    /* which cell of its window each output is */
+    ptrdiff_t N, H, W, C, KH, KW, OH, OW, F;
+    ptrdiff_t stride_height, stride_width, top, left, dilation_height, dilation_width;
+    ptrdiff_t groups, group_channels; /* channels of x from one group to the next */
     ptrdiff_t pool_height, pool_width;
+    unsigned char *winner; /* which cell of its window each output is */
+    Dropout dropout;       /* of the pooled outputs, after relu */
+    Product product;
+    ptrdiff_t reach_height, window_width;  /* rows that one row of y sees; columns that a band sees */
+    int padded;                            /* whether windows must be cut out of x */
+    void *scratch;                         /* scratch_size elements for each thread: */
+    ptrdiff_t scratch_size, window_size;   /* the window cut out, the map to pool, packed gy */
+    ptrdiff_t bands, band_rows;            /* the parts of one image's outputs */
+    ptrdiff_t chunks, pack;                /* kernel gradient: sums; elements of gy packed */
 } Conv;
 
-enum { NO_WINNER = 255 }; /* where relu killed the whole window */
+/* `count` arrays of `size` elements, `step` apart, to be added up. */
+typedef struct {
+    const void *x;
+    ptrdiff_t count, step, size;
+    void *y;
+} Sums;
+
+enum { NO_WINNER = 255 }; /* where relu killed the whole window, or dropout what was left of it */
 
 typedef void (*PackLoop)(const void *, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, void *);
-typedef void (*AddLoop)(const void *, ptrdiff_t, ptrdiff_t, void *);
 typedef ptrdiff_t (*Size)(void);
 
 #ifdef __has_builtin
@@ -89,8 +92,8 @@ CHOICE(Task, matmul_task, matmul)
 CHOICE(Task, conv_forward_task, conv_forward)
 CHOICE(Task, conv_backward_kernel_task, conv_backward_kernel)
 CHOICE(Task, conv_backward_input_task, conv_backward_input)
+CHOICE(Task, add_sums_task, add_sums)
 CHOICE(PackLoop, pack_loop, pack)
-CHOICE(AddLoop, add_sums_loop, add_sums)
 CHOICE(Size, panel_columns, panel_columns)
 CHOICE(Size, tile_rows, tile_rows)
 

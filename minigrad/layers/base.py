@@ -19,6 +19,7 @@ def _complete_build(build):
     @functools.wraps(build)
     def complete(self, input_shape):
         self._check_input(input_shape)
+        self._fitting_shape = input_shape
         if not self.built:
             input_shape = (None, *input_shape[1:])  # any number of samples will do
             build(self, input_shape)
@@ -106,6 +107,7 @@ class Layer:
         activity_regularizer=None, input_shape=None, input_dim=None,
     ):  # fmt: skip
         self.built = False
+        self._fitting_shape = None  # of the last input that was checked: it need not be again
         self._learned = []  # weights that are trained unless the layer is frozen
         self._fixed = []  # weights that never are, such as moving averages
         self._activity_penalty = None
@@ -191,7 +193,8 @@ class Layer:
         try:
             if not isinstance(x, Tensor):
                 x = Tensor(x, dtype=self.dtype)
-            self.build(x.shape)
+            if x.shape != self._fitting_shape or not self.built:
+                self.build(x.shape)
             y = self.call(x, training=training, **options)
         except Exception as error:
             shape = getattr(x, "shape", type(x).__name__)
@@ -233,7 +236,7 @@ class Layer:
     @property
     def trainable_weights(self):
         """The weights that training changes: none in a frozen layer."""
-        return list(self._learned) if self.trainable else []
+        return self._learned[:] if self._trainable else []
 
     @property
     def non_trainable_weights(self):

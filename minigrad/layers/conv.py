@@ -85,10 +85,11 @@ class Conv2D(KernelLayer):
         self.compute_output_shape(input_shape)  # raises if the image is smaller than the window
         self.add_kernel_and_bias((*self.kernel_size, channels // self.groups, self.filters))
 
-    def call(self, x, training=False, pool_size=None):  # a size, where fusion.py allows it
-        options = {"dilation_rate": self.dilation_rate, "groups": self.groups}
-        options |= {"strides": self.strides, "padding": self.padding}
-        return self.run(ops.conv2d, x, pool_size=pool_size, **options)
+    def call(self, x, training=False, **fused):  # what fusion.py adds: pool_size, dropout
+        return self.run(
+            ops.conv2d, x, strides=self.strides, padding=self.padding, groups=self.groups,
+            dilation_rate=self.dilation_rate, **fused,
+        )  # fmt: skip
 
     def compute_output_shape(self, input_shape):
         window = self.kernel_size

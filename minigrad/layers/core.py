@@ -150,8 +150,13 @@ class Dropout(ElementwiseLayer):
     def call(self, x, training=False):
         if not training or self.rate == 0:
             return x
-        self._mask_seed = (self._mask_seed + MASK_SEED_STEP) % 2**64
+        seed = self.next_mask_seed()
         if self.noise_shape is None:
-            return ops.dropout(x, self.rate, self._mask_seed)
+            return ops.dropout(x, self.rate, seed)
         shape = [n or size for n, size in zip(self.noise_shape, x.shape, strict=True)]
-        return x * ops.dropout(np.ones(shape, x.dtype), self.rate, self._mask_seed)
+        return x * ops.dropout(np.ones(shape, x.dtype), self.rate, seed)
+
+    def next_mask_seed(self):
+        """Return the seed of the next call's mask, as every call in training does once."""
+        self._mask_seed = (self._mask_seed + MASK_SEED_STEP) % 2**64
+        return self._mask_seed

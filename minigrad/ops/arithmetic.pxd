@@ -1,6 +1,9 @@
 from minigrad.core cimport Function
 
 
+cpdef combine(str function, x, y)
+
+
 cdef class Add(Function):
     pass
 

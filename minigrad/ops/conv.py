@@ -1,5 +1,7 @@
 """Convolution and pooling of images (N, H, W, C)."""
 
+import functools
+
 import numpy as np
 
 from minigrad import kernels
@@ -94,7 +96,7 @@ class Conv2D(Function):
         x, w, *bias = promote(*inputs)
         y = np.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
         bias = bias[0] if bias else None
-        kernels.conv2d_forward(x, w, bias, self.relu, y, *self.geometry, kernels.get_num_threads())
+        kernels.conv2d_forward(x, w, bias, self.relu, y, self.geometry, kernels.get_num_threads())
         self.shapes = x.shape, w.shape
         x_kept, w_kept = x if self.needs[1] else None, w if self.needs[0] else None
         self.save(x_kept, w_kept, y if self.relu else None)
@@ -107,27 +109,31 @@ class Conv2D(Function):
         gx = gw = None
         if self.needs[0]:
             gx = np.empty(self.shapes[0], gy.dtype)
-            kernels.conv2d_backward_input(gy, w, gx, *self.geometry, threads)
+            kernels.conv2d_backward_input(gy, w, gx, self.geometry, threads)
         if self.needs[1]:
             gw = np.empty(self.shapes[1], gy.dtype)
-            kernels.conv2d_backward_kernel(x, gy, gw, *self.geometry, threads)
+            kernels.conv2d_backward_kernel(x, gy, gw, self.geometry, threads)
         if len(self.needs) == 2:
             return gx, gw
         return gx, gw, sum_rows(gy.reshape(-1, gy.shape[3]))  # (N, OH, OW, F) -> (N*OH*OW, F)
 
 
 class Conv2DMaxPool(Conv2D):
-    """``max_pool2d(relu(im2col(x) @ w + b))``: the map in between is not stored."""
+    """``dropout(max_pool2d(relu(im2col(x) @ w + b)))``: the maps in between are not stored."""
 
-    # geometry begins with the pooling window, sizes are those of the result
+    def __init__(self, sizes, geometry, activation, pool_size, rate, seed):
+        super().__init__(sizes, geometry, activation)  # sizes: those of the result
+        self.pool_size = pool_size
+        self.rate = float(rate)  # np.float64 would widen float32
+        self.seed = seed
 
     def forward(self, *inputs):
         x, w, *bias = promote(*inputs)
         y = np.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
         self.winner = np.empty(y.shape, np.uint8)  # which cell of its window each output is
         bias = bias[0] if bias else None
-        threads = kernels.get_num_threads()
-        kernels.conv2d_pool_forward(x, w, bias, self.relu, y, self.winner, *self.geometry, threads)
+        options = self.pool_size, self.geometry, self.rate, self.seed, kernels.get_num_threads()
+        kernels.conv2d_pool_forward(x, w, bias, self.relu, y, self.winner, *options)
         self.kernel_shape = w.shape
         self.save(x)
         return y
@@ -136,9 +142,10 @@ class Conv2DMaxPool(Conv2D):
         (x,) = self.saved
         gw = np.empty(self.kernel_shape, gy.dtype)
         gb = np.empty(self.kernel_shape[3:], gy.dtype)
-        kernels.conv2d_pool_backward_kernel(
-            x, contiguous(gy), self.winner, gw, gb, *self.geometry, kernels.get_num_threads()
-        )
+        options = self.pool_size, self.geometry, kernels.get_num_threads()
+        kernels.conv2d_pool_backward_kernel(x, contiguous(gy), self.winner, gw, gb, *options)
+        if self.rate > 0:  # of gy, but gw and gb are smaller
+            gw, gb = gw / (1 - self.rate), gb / (1 - self.rate)
         return (None, gw, gb)[: len(self.needs)]
 
 
@@ -152,6 +159,7 @@ def conv2d(
     groups=1,
     activation=None,
     pool_size=None,
+    dropout=(0.0, 0),
 ):
     """Slide a kernel over images (a cross-correlation: the kernel is not flipped).
 
@@ -171,6 +179,8 @@ def conv2d(
         Applied within the same kernel.
     pool_size : int or two ints, optional
         Return ``max_pool2d`` of it, from the same kernel; for an ``x`` that needs no gradient.
+    dropout : tuple (rate, seed)
+        And ``dropout`` of that, from the same kernel; after relu and pooling, at a rate below 1.
 
     Returns
     -------
@@ -183,26 +193,44 @@ def conv2d(
     """
     x, kernel = _check_image("conv2d", x), as_tensor(kernel)
     check_activation("conv2d", activation)
-    groups, _ = pair("conv2d", "groups", groups)
-    channels = x.shape[3]
-    if kernel.ndim != 4 or kernel.shape[2] * groups != channels or kernel.shape[3] % groups:
-        raise ValueError(
-            f"conv2d: expected a kernel (KH, KW, C / groups, F) for C = {channels} channels and "
-            f"groups = {groups}, F a multiple of groups, got {kernel.shape}"
-        )
-    strides = pair("conv2d", "strides", strides)
-    dilation = pair("conv2d", "dilation_rate", dilation_rate)
-    window = pair("conv2d", "kernel size", kernel.shape[:2])
-    sizes, padding = output_sizes("conv2d", x.shape[1:3], window, strides, padding, dilation)
-    geometry = (*strides, padding[0][0], padding[1][0], *dilation, groups)
+    arguments = x.shape[1:], kernel.shape, strides, padding, dilation_rate, groups, pool_size
+    try:
+        sizes, geometry, pool_size = _geometry(*arguments)
+    except TypeError:  # a list, which cannot be looked up
+        sizes, geometry, pool_size = _geometry.__wrapped__(*arguments)
     bias = check_bias("conv2d", bias, kernel)
+    pooled_relu = pool_size is not None and activation == "relu"
+    if dropout[0] != 0 and not (pooled_relu and 0 < dropout[0] < 1):
+        raise ValueError(
+            "conv2d: expected dropout (rate from 0 to below 1, seed) with relu and a pool_size, "
+            f"got {dropout} with activation {activation!r} and pool_size {pool_size}"
+        )
     if pool_size is None:
         return Conv2D(sizes, geometry, activation)(x, kernel, *bias)
     if x.requires_grad and is_grad_enabled():
         raise ValueError("conv2d: expected no pool_size, as x needs a gradient; use max_pool2d")
-    pool_size = pair("conv2d", "pool_size", pool_size)
-    sizes, _ = output_sizes("max_pool2d", sizes, pool_size, pool_size, "valid")
-    return Conv2DMaxPool(sizes, (*pool_size, *geometry), activation)(x, kernel, *bias)
+    return Conv2DMaxPool(sizes, geometry, activation, pool_size, *dropout)(x, kernel, *bias)
+
+
+@functools.lru_cache(typed=True)  # a training loop asks for the same in every step
+def _geometry(image, kernel, strides, padding, dilation_rate, groups, pool_size):
+    """The sizes of the result, the geometry and the pooling window, if the arguments fit."""
+    groups, _ = pair("conv2d", "groups", groups)
+    channels = image[2]
+    if len(kernel) != 4 or kernel[2] * groups != channels or kernel[3] % groups:
+        raise ValueError(
+            f"conv2d: expected a kernel (KH, KW, C / groups, F) for C = {channels} channels and "
+            f"groups = {groups}, F a multiple of groups, got {kernel}"
+        )
+    strides = pair("conv2d", "strides", strides)
+    dilation = pair("conv2d", "dilation_rate", dilation_rate)
+    window = pair("conv2d", "kernel size", kernel[:2])
+    sizes, padding = output_sizes("conv2d", image[:2], window, strides, padding, dilation)
+    geometry = (*strides, padding[0][0], padding[1][0], *dilation, groups)
+    if pool_size is not None:
+        pool_size = pair("conv2d", "pool_size", pool_size)
+        sizes, _ = output_sizes("max_pool2d", sizes, pool_size, pool_size, "valid")
+    return sizes, geometry, pool_size
 
 
 # --- pooling -------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ def contiguous(x):
 def promote(*arrays):
     """Contiguous arrays of one type: the wider one, as NumPy's operators choose."""
     dtype = np.result_type(*arrays)
-    return [contiguous(array.astype(dtype, copy=False)) for array in arrays]
+    return [np.asarray(array, dtype, order="C") for array in arrays]
 
 
 def rows(x):
@@ -120,8 +120,12 @@ class Softmax(Function):
         self.axis = axis
 
     def forward(self, x):
-        e = np.exp(x - x.max(axis=self.axis, keepdims=True, initial=-np.inf))
-        y = e / e.sum(axis=self.axis, keepdims=True)
+        if x.ndim > 0 and self.axis in (-1, x.ndim - 1):
+            y = np.empty(x.shape, x.dtype)
+            kernels.softmax(rows(contiguous(x)), rows(y), kernels.get_num_threads())
+        else:
+            e = np.exp(x - x.max(axis=self.axis, keepdims=True, initial=-np.inf))
+            y = e / e.sum(axis=self.axis, keepdims=True)
         self.save(y)
         return y
 

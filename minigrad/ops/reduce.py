@@ -6,17 +6,17 @@ from minigrad.core import Function, as_tensor
 
 
 class Reduction(Function):
-    """What reductions share: their axes, and the gradient stretched back over them."""
+    """What reductions share: their axes, and the way back over them."""
 
     def __init__(self, axis, keepdims):
         self.axis = tuple(axis) if isinstance(axis, list) else axis
         self.keepdims = keepdims
 
-    def stretch(self, y, shape):
-        """Give the reduced ``y`` its lost axes again and broadcast it to the input's ``shape``."""
-        if shape and not self.keepdims and self.axis is not None:
-            y = np.expand_dims(y, self.axis)
-        return np.broadcast_to(y, shape)
+    def restore(self, y, shape):
+        """Give the reduced ``y`` its lost axes again: it broadcasts to the input's ``shape``."""
+        if not shape or self.keepdims or self.axis is None:
+            return y
+        return np.expand_dims(y, self.axis)
 
 
 def _count(x, y):
@@ -30,7 +30,9 @@ class Sum(Reduction):
         return x.sum(axis=self.axis, keepdims=self.keepdims)
 
     def backward(self, gy):
-        return self.stretch(gy, self.shape)
+        gx = np.empty(self.shape, gy.dtype)
+        gx[...] = self.restore(gy, self.shape)
+        return gx
 
 
 def sum(x, axis=None, keepdims=False):
@@ -38,15 +40,14 @@ def sum(x, axis=None, keepdims=False):
     return Sum(axis, keepdims)(x)
 
 
-class Mean(Reduction):
+class Mean(Sum):
     def forward(self, x):
-        y = x.mean(axis=self.axis, keepdims=self.keepdims)
-        self.shape = x.shape
-        self.count = _count(x, y)
-        return y
+        total = super().forward(x)
+        self.count = _count(x, total)
+        return np.asarray(total / self.count)  # as all losses end here: the engine's check is slow
 
     def backward(self, gy):
-        return self.stretch(gy / self.count, self.shape)
+        return super().backward(gy / self.count)
 
 
 def mean(x, axis=None, keepdims=False):
@@ -64,7 +65,7 @@ class Var(Reduction):
     def backward(self, gy):
         x = self.saved[0]
         centered = x - x.mean(axis=self.axis, keepdims=True)
-        return centered * self.stretch(gy * 2 / self.count, x.shape)
+        return centered * self.restore(gy * 2 / self.count, x.shape)
 
 
 def var(x, axis=None, keepdims=False):
@@ -101,9 +102,9 @@ class Extreme(Reduction):
 
     def backward(self, gy):
         x, y = self.saved
-        winners = x == self.stretch(y, x.shape)
+        winners = x == self.restore(y, x.shape)
         share = gy / winners.sum(axis=self.axis, keepdims=self.keepdims, dtype=gy.dtype)
-        return winners * self.stretch(share, x.shape)
+        return winners * self.restore(share, x.shape)
 
 
 def max(x, axis=None, keepdims=False):
@@ -129,7 +130,7 @@ class LogSumExp(Reduction):
     def backward(self, gy):
         x, y = self.saved
         y = np.where(y == -np.inf, 0, y)  # all x are -inf: exp(x - 0) is 0, not NaN
-        return np.exp(x - self.stretch(y, x.shape)) * self.stretch(gy, x.shape)
+        return np.exp(x - self.restore(y, x.shape)) * self.restore(gy, x.shape)
 
 
 def logsumexp(x, axis=None, keepdims=False):

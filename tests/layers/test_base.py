@@ -291,6 +291,25 @@ def test_layer_refuses_a_scalar():
         layers.Flatten()(3.0)
 
 
+def test_layer_checks_every_input_that_differs_from_the_last():
+    layer = layers.Dense(2)
+    x = np.ones((3, 5))
+    for _ in range(2):
+        layer(x)
+        for wrong in (x[:, :4], x[:2, :4], x[:, 0]):
+            with pytest.raises(ValueError, match="Dense 'dense': expected an input of"):
+                layer(wrong)
+    assert layer(x[:2]).shape == (2, 2)
+
+
+def test_layer_that_is_no_longer_built_is_built_again():
+    layer = layers.Dense(2, use_bias=False)
+    layer(np.ones((3, 5)))
+    layer.built, layer._learned = False, []
+    layer(np.ones((3, 5)))
+    assert [weight.path for weight in layer.weights] == ["dense/kernel"]
+
+
 def test_layer_is_freed_without_the_garbage_collector():
     gc.disable()
     try:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from minigrad import Input, Sequential, Tensor, activations, kernels, layers, no_grad
-from minigrad.layers.fusion import pools_at_once
+from minigrad import Input, Sequential, Tensor, activations, kernels, layers, no_grad, ops
+from minigrad.layers.fusion import pools_at_once, run_at_once
 
 
 @pytest.fixture
@@ -172,3 +172,53 @@ def test_a_convolution_too_small_to_pool_is_an_error_of_the_pooling_layer():
     assert model(np.ones((1, 4, 5, 1))).shape == (1, 1, 1, 2)
     with pytest.raises(ValueError, match="max_pool2d: Computed output size would be zero"):
         model(np.ones((1, 3, 5, 1)))
+
+
+def relu_and(dropout, activation="relu"):
+    return [layers.Conv2D(3, 2, activation=activation), layers.MaxPooling2D(2), dropout]
+
+
+@pytest.mark.parametrize(
+    ("sequence", "training", "expected"),
+    [
+        (relu_and(layers.Dropout(0.25)), True, 3),
+        (relu_and(layers.Dropout(0.25)), False, 2),
+        (relu_and(layers.Dropout(0.25), activation=None), True, 2),  # a 0 may have been kept
+        (relu_and(layers.Dropout(0.0)), True, 2),
+        (relu_and(layers.Dropout(1.0)), True, 2),
+        (relu_and(layers.Dropout(0.25, noise_shape=(None, 1, 1, None))), True, 2),
+        (relu_and(layers.Dropout(0.25, activity_regularizer="l2")), True, 2),
+        (relu_and(wrapped(layers.Dropout(0.25))), True, 2),
+        (relu_and(layers.Flatten()), True, 2),
+        (relu_and(layers.Dropout(0.25))[1:], True, 1),
+    ],
+)
+def test_when_dropout_goes_along(sequence, training, expected):
+    number, options = run_at_once(sequence, Tensor(images()), training)
+    assert number == expected
+    assert ("dropout" in options) == (expected == 3)
+
+
+def test_dropout_that_goes_along_draws_the_masks_that_it_would_draw_alone():
+    along, alone = network(), network()
+    alone.set_weights(along.get_weights())
+    x = Tensor(images())
+    for _ in range(3):
+        y = x
+        for layer in alone.layers[:3]:
+            y = layer(y, training=True)
+        number, options = run_at_once(along.layers, x, training=True)
+        z = along.layers[0](x, training=True, **options)
+        assert number == 3
+        np.testing.assert_array_equal(z.numpy(), y.numpy())
+    assert 0.2 < np.mean(y.numpy() == 0) < 0.9
+
+
+def test_conv2d_drops_only_what_it_has_pooled_after_relu():
+    x, kernel = images(), np.ones((2, 2, 2, 3))
+    wrong = [(0.5, "relu", None), (0.5, None, 2), (1.0, "relu", 2), (-0.5, "relu", 2)]
+    for rate, activation, pool_size in [*wrong, (np.nan, "relu", 2)]:
+        with pytest.raises(ValueError, match="conv2d: expected dropout"):
+            ops.conv2d(
+                x, kernel, None, activation=activation, pool_size=pool_size, dropout=(rate, 1)
+            )

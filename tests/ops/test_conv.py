@@ -227,6 +227,15 @@ def test_strides_of_pooling_are_the_window_unless_given():
     assert ops.avg_pool2d(x, np.int64(2), strides=[2, 3]).shape == (1, 3, 2, 1)
 
 
+def test_conv2d_takes_lists_as_it_takes_tuples():
+    x, kernel = np.random.default_rng(3).normal(size=(2, 9, 8, 1)), np.ones((3, 2, 1, 1))
+    y = ops.conv2d(x, kernel, None, [2, 1], [[1, 0], (0, 2)], [1, 1], pool_size=[2, 3])
+    expected = ops.conv2d(x, kernel, None, (2, 1), ((1, 0), (0, 2)), pool_size=(2, 3))
+    assert_array_equal(y.data, expected.data)
+    with pytest.raises(ValueError, match=r"strides .* got \[0, 1\]"):
+        ops.conv2d(x, kernel, None, [0, 1])
+
+
 def test_conv2d_is_a_correlation():
     x = np.zeros((1, 3, 3, 1))
     x[0, 1, 1, 0] = 1

@@ -106,7 +106,7 @@ def test_empty_axes_give_what_numpy_gives():
     empty = leaf(np.ones((2, 0)))
     assert_array_equal(ops.sum(empty, axis=1).data, [0, 0])
     assert_array_equal(ops.logsumexp(empty, axis=1).data, [-np.inf, -np.inf])
-    with np.errstate(invalid="ignore"), pytest.warns(RuntimeWarning, match="empty slice"):
+    with pytest.warns(RuntimeWarning, match="invalid value"):
         assert np.isnan(ops.mean(empty, axis=1).data).all()
     for function in (ops.max, ops.min):
         with pytest.raises(ValueError, match="zero-size array to reduction operation"):

@@ -1,0 +1,60 @@
+"""Sums, differences and products of small arrays.
+
+NumPy's operators spend 0.4 us around the few nanoseconds that such an array takes, and three typed
+memoryviews would spend as much. So this kernel, unlike all others, asks NumPy's C interface what it
+was given, makes the array of the result itself, and does without threads.
+"""
+
+cimport numpy
+from cython cimport floating
+from numpy cimport (
+    NPY_DOUBLE, NPY_FLOAT, PyArray_DATA, PyArray_DIMS, PyArray_ISCARRAY_RO, PyArray_NDIM,
+    PyArray_SAMESHAPE, PyArray_SIZE, PyArray_SimpleNew, PyArray_TYPE, ndarray
+)
+
+numpy.import_array()
+
+cdef enum:
+    LARGE = 512  # elements from which on NumPy's vector instructions make up for what it spends
+
+
+cdef void compute(str function, ndarray a, ndarray b, ndarray c, floating of_this_type):
+    """z = x +, - or * y; a step of 0 repeats the one number that there is"""
+    cdef const floating* x = <floating*> PyArray_DATA(a)
+    cdef const floating* y = <floating*> PyArray_DATA(b)
+    cdef floating* z = <floating*> PyArray_DATA(c)
+    cdef Py_ssize_t i, x_step = PyArray_NDIM(a) > 0, y_step = PyArray_NDIM(b) > 0
+    cdef bint add = function == "add", sub = function == "sub"
+    for i in range(PyArray_SIZE(c)):
+        p, q = x[x_step * i], y[y_step * i]
+        z[i] = p + q if add else p - q if sub else p * q
+
+
+def small_arithmetic(
+    str function,  # "add", "sub" or "mul"
+    x,             # IN, any shape
+    y,             # IN, of the same shape; or one of the two has the shape ()
+):
+    """Return function(x, y) in a new array; None, and it is NumPy's work, for any other arrays.
+
+    Those are large ones, ones that are not contiguous, and two of different types or shapes.
+    """
+    if type(x) is not ndarray or type(y) is not ndarray or function not in ("add", "sub", "mul"):
+        return None
+    cdef ndarray a = x, b = y, wide = a if PyArray_NDIM(a) > 0 else b
+    cdef int kind = PyArray_TYPE(a)
+    if (
+        PyArray_SIZE(wide) >= LARGE
+        or kind != PyArray_TYPE(b)
+        or not (PyArray_ISCARRAY_RO(a) and PyArray_ISCARRAY_RO(b))
+        or not (PyArray_SAMESHAPE(a, b) or PyArray_NDIM(a) == 0 or PyArray_NDIM(b) == 0)
+    ):
+        return None
+    z = PyArray_SimpleNew(PyArray_NDIM(wide), PyArray_DIMS(wide), kind)
+    if kind == NPY_FLOAT:
+        compute[float](function, a, b, z, 0)
+    elif kind == NPY_DOUBLE:
+        compute[double](function, a, b, z, 0)
+    else:
+        return None
+    return z

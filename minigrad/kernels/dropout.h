@@ -1,0 +1,41 @@
+/* Which elements dropout keeps: those for which a hash of the seed and their number is small. Why it
+   looks as it does stands in _nn.pyx; the loop is in dropout_template.h. */
+#ifndef MINIGRAD_DROPOUT_H
+#define MINIGRAD_DROPOUT_H
+
+#include <stdint.h>
+
+typedef struct {
+    uint64_t key;
+    uint32_t last_kept; /* the largest hash that is kept */
+    double scale;       /* of what is kept; 0: no dropout */
+} Dropout;
+
+enum { BLOCK = 4096 }; /* elements under one key: many, so that it costs nothing */
+
+/* SplitMix64's step (Steele, Lea & Flood 2014): every bit of key moves every bit out. */
+static inline uint64_t mix64(uint64_t key)
+{
+    key += 0x9E3779B97F4A7C15;
+    key = (key ^ (key >> 30)) * 0xBF58476D1CE4E5B9;
+    key = (key ^ (key >> 27)) * 0x94D049BB133111EB;
+    return key ^ (key >> 31);
+}
+
+/* lowbias32 (Wellons 2018, hash-prospector): the same for 32 bits. */
+static inline uint32_t mix32(uint32_t bits)
+{
+    bits = (bits ^ (bits >> 16)) * 0x7FEB352D;
+    bits = (bits ^ (bits >> 15)) * 0x846CA68B;
+    return bits ^ (bits >> 16);
+}
+
+/* For a rate below 1. */
+static inline Dropout dropout_of(double rate, uint64_t seed)
+{
+    const double kept = (1 - rate) * 4294967296.0 + 0.5;
+    const Dropout dropout = {mix64(seed), kept < 1 ? 0 : (uint32_t)((uint64_t)kept - 1), 1 / (1 - rate)};
+    return dropout;
+}
+
+#endif
