@@ -15,7 +15,7 @@
         const ptrdiff_t end = chunk_begin(e->size, index + 1);                                     \
         const FLOAT *xs = e->x, *ys = e->y, alpha = (FLOAT)e->alpha;                               \
         FLOAT *zs = e->z;                                                                          \
-        _Pragma("GCC ivdep") for (ptrdiff_t i = begin; i < end; i++) {                              \
+        _Pragma("GCC ivdep") for (ptrdiff_t i = begin; i < end; i++) {                             \
             const FLOAT first = xs[i], second = ys[i];                                             \
             zs[i] = value;                                                                         \
         }                                                                                          \
