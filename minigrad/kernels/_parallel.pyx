@@ -3,10 +3,6 @@
 A training step allocates and frees tens of megabytes. glibc returns such blocks to the system and
 fetches them anew, page by page, in every step: a third of the step's time. With the limits set here
 it keeps up to 512 MB of freed memory. Other C libraries decide for themselves.
-
-Linux is also asked to give the next 512 MB that the program takes in pages of 2 MB: of small ones
-(4 KB) a step visits thousands, more than the processor remembers the places of. That was a tenth of
-Adam's time.
 """
 
 import os
@@ -15,22 +11,13 @@ from libc.stdlib cimport free, malloc
 
 cdef extern from *:
     """
-    #include <stdint.h>
     #include <stdlib.h>
     #ifdef __GLIBC__
     #include <malloc.h>
-    #include <sys/mman.h>
     static void keep_freed_memory(void)
     {
-        enum { SIZE = 512 << 20 };
         mallopt(M_MMAP_MAX, 0);  /* no block apart from the heap, however large */
-        mallopt(M_TRIM_THRESHOLD, SIZE + SIZE);  /* the block below counts as freed */
-    #ifdef MADV_HUGEPAGE
-        char *block = malloc(SIZE);  /* of addresses: memory is what is written to */
-        if (block != NULL)
-            madvise(block + -(uintptr_t)block % 4096, SIZE - 4096, MADV_HUGEPAGE);
-        free(block);
-    #endif
+        mallopt(M_TRIM_THRESHOLD, 512 << 20);
     }
     #else
     static void keep_freed_memory(void) {}
