@@ -24,6 +24,7 @@ SHARED = Path(KERNELS, "_cython_shared.c")  # what Cython writes for memoryviews
 HEADERS = sorted([*KERNELS.glob("*.h"), *KERNELS.glob("*.pxd")])
 CHECKED = os.environ.get("MINIGRAD_BOUNDSCHECK") == "1"
 SERIAL = os.environ.get("MINIGRAD_SERIAL") == "1"
+SANITIZED = "-fsanitize" in os.environ.get("CFLAGS", "")  # reports name functions: keep symbols
 
 KERNEL_DIRECTIVES = {
     "language_level": 3,
@@ -78,7 +79,7 @@ class BuildKernels(build_ext):
             )
             extension.sources = in_c.sources
             extension.extra_compile_args += optimization_flags(msvc, kind == ".c")
-            extension.extra_link_args += [] if msvc else ["-s"]  # without the names of functions
+            extension.extra_link_args += [] if msvc or SANITIZED else ["-s"]
             extension.define_macros += macros
         super().build_extensions()
 
