@@ -1,5 +1,10 @@
-/* A pool of threads for short loops: the caller and its helpers take the tasks 0, 1, 2, ... from a
-   shared counter until none is left, one by one or, of very many, a batch at a time.
+/* A pool of threads for short loops. The tasks 0, 1, 2, ... are dealt out in equal shares, one for
+   the caller and one for each helper; who is through with their own takes from the others', one task
+   at a time, until none is left.
+
+   So the same thread does the same task in every step, and finds what it wrote then (weights,
+   moments) in its own caches: those of another core may be as far away as memory. And no counter
+   travels between cores while there is enough to do.
 
    Why not OpenMP's: between two loops its threads either spin, which on a busy machine starves the
    very thread they wait for (steps became 10 times as long), or sleep, which costs every short loop
@@ -48,8 +53,6 @@ static void pool_after_fork(void) {}
 
 enum {
     MOST_HELPERS = 255,
-    BATCHES = 16, /* that each thread takes, if all are equally fast: whenever one is taken, the
-                     counter travels to another core, which costs as much as a tiny task */
     SPIN = 4000 /* rounds before sleep, about 50 to 100 microseconds: longer than the Python
                    between two loops of a training step */
 };
@@ -59,29 +62,32 @@ typedef struct {
     PyThread_type_lock wake; /* held, but for the moment between a wake-up and its helper */
 } Helper;
 
+typedef struct {
+    atomic_ptrdiff_t next; /* the first task of the share that nobody has taken */
+    ptrdiff_t end;
+    char apart[64 - 2 * sizeof(ptrdiff_t)]; /* each share in a cache line of its own */
+} Share;
+
 static struct {
     atomic_flag taken;  /* by the job of some caller */
     atomic_long open;   /* the number of the job that helpers may enter, or 0 */
     atomic_int inside;  /* helpers that may be looking at the job */
-    atomic_long next;   /* the first task that nobody has taken */
     long serial;        /* of the last job */
     int helpers;        /* that were started */
     Helper helper[MOST_HELPERS];
     /* the job, written before it is opened */
     Task task;
     void *arguments;
-    ptrdiff_t count, batch;
     int threads;
+    Share share[MOST_HELPERS + 1];
 } pool = {.taken = ATOMIC_FLAG_INIT};
 
 static void pool_work(int worker)
 {
-    for (;;) {
-        const ptrdiff_t first = atomic_fetch_add(&pool.next, pool.batch);
-        const ptrdiff_t left = pool.count - first, batch = left < pool.batch ? left : pool.batch;
-        if (left <= 0)
-            return;
-        for (ptrdiff_t index = first; index < first + batch; index++)
+    for (int i = 0; i < pool.threads; i++) {
+        Share *share = &pool.share[(worker + i) % pool.threads];
+        ptrdiff_t index;
+        while ((index = atomic_fetch_add(&share->next, 1)) < share->end)
             pool.task(pool.arguments, index, worker);
     }
 }
@@ -153,10 +159,11 @@ static void pool_run(Task task, void *arguments, ptrdiff_t count, int threads)
     pool_start_helpers(threads - 1);
     pool.task = task;
     pool.arguments = arguments;
-    pool.count = count;
-    pool.batch = 1 + count / (BATCHES * threads);
     pool.threads = threads;
-    atomic_store(&pool.next, 0);
+    for (int i = 0; i < threads; i++) {
+        atomic_store(&pool.share[i].next, i * count / threads);
+        pool.share[i].end = (i + 1) * count / threads;
+    }
     atomic_store(&pool.open, ++pool.serial);
     for (int number = 0; number < threads - 1 && number < pool.helpers; number++) {
         int asleep = 1;
