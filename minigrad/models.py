@@ -9,7 +9,7 @@ from minigrad.callbacks import CallbackList, History, ProgbarLogger
 from minigrad.core import no_grad
 from minigrad.layers import InputLayer
 from minigrad.layers.base import Layer
-from minigrad.layers.fusion import LONGEST, run_at_once
+from minigrad.layers.fusion import run_at_once
 from minigrad.losses import get as get_loss
 from minigrad.metrics import get as get_metric
 from minigrad.optimizers import get as get_optimizer
@@ -125,7 +125,7 @@ class Sequential(Layer):
     def call(self, x, training=False):
         first = 0
         while first < len(self._layers):
-            layers = self._layers[first : first + LONGEST]
+            layers = self._layers[first:]
             number, options = run_at_once(layers, x, training)
             x = layers[0](x, training=training, **options)
             first += number

@@ -23,9 +23,10 @@ of x is the gradient of a convolution of y, whose kernel is turned round.
 from cython cimport floating
 from libc.string cimport memset
 
+from minigrad.kernels._dropout cimport dropout_of
 from minigrad.kernels._matmul cimport (
     Conv, Product, Sums, add_sums_task, conv_backward_input_task, conv_backward_kernel_task,
-    conv_forward_task, dropout_of, pack_loop, panel_columns,
+    conv_forward_task, pack_loop, panel_columns,
 )
 from minigrad.kernels._parallel cimport _Memory, chunk_count, run_tasks, team_size
 

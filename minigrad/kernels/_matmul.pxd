@@ -1,5 +1,6 @@
 """What convolution uses of the matrix product: the declarations of tile.h."""
 
+from minigrad.kernels._dropout cimport Dropout
 from minigrad.kernels._parallel cimport Task
 
 cdef extern from "tile.h" nogil:
@@ -25,11 +26,6 @@ cdef extern from "tile.h" nogil:
         Py_ssize_t row_blocks, a_column, b_column
         int pack
         void* packed
-
-    ctypedef struct Dropout:
-        pass
-
-    Dropout dropout_of(double rate, unsigned long long seed)
 
     ctypedef struct Conv:
         const void* x

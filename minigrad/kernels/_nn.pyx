@@ -11,9 +11,10 @@ One round is not enough: blocks whose keys share their upper bits would repeat e
 """
 
 from cython cimport floating
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t
 from libc.string cimport memset
 
+from minigrad.kernels._dropout cimport Dropout, dropout_of
 from minigrad.kernels._parallel cimport (
     CHUNK, Choice, Task, _Memory, run_chunks, run_tasks, team_size
 )
@@ -22,9 +23,6 @@ ctypedef const void* Input
 ctypedef void* Output
 
 cdef extern from "nn.h" nogil:
-    ctypedef struct Dropout:
-        pass
-
     ctypedef struct Elements:
         Py_ssize_t size
         Input x, y
@@ -43,7 +41,6 @@ cdef extern from "nn.h" nogil:
         Input x, y
         Output z, lanes
 
-    Dropout dropout_of(double rate, uint64_t seed)
     Task function_task(const char* name, size_t item)
     Choice dropout_task, cross_entropy_forward_task, cross_entropy_backward_task
     Choice channel_sums_task, channel_affine_task

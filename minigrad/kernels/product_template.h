@@ -489,7 +489,6 @@ TARGET static inline void NAME(add_sums)(void *arguments, ptrdiff_t index, int w
     const ptrdiff_t first = chunk_begin(s->size, index);
     const ptrdiff_t size = chunk_begin(s->size, index + 1) - first;
     FLOAT *restrict y = (FLOAT *)s->y + first;
-    (void)worker;
     memcpy(y, (const FLOAT *)s->x + first, size * sizeof(FLOAT));
     for (ptrdiff_t i = 1; i < s->count; i++) {
         const FLOAT *restrict x = (const FLOAT *)s->x + i * s->step + first;

@@ -12,9 +12,9 @@
 
    so that one load of b serves fourteen multiplications, and nothing is stored before k is through.
 
-   Where the elements of a lie is the caller's business: row i begins at offset[i], and k runs in
-   three nested loops (Walk). For a matrix these are plain strides. For a convolution the rows are
-   pixels and k runs over the patch under the kernel, in place in the image: im2col without columns.
+   Where the elements of a lie is the caller's business, who writes two tables: a[i, k] lies at
+   a_row[i] + a_column[k]. For a matrix these are plain strides. For a convolution the rows are pixels
+   and k runs over the patch under the kernel, in place in the image: im2col without columns.
 */
 #ifndef MINIGRAD_TILE_H
 #define MINIGRAD_TILE_H

@@ -8,7 +8,6 @@ from minigrad.layers.conv import Conv2D
 from minigrad.layers.core import Dropout
 from minigrad.layers.pooling import MaxPooling2D
 
-LONGEST = 3  # layers in one kernel
 MOST_CELLS = 254  # of a pooling window: the kernel keeps the number of the largest in a byte
 
 
@@ -18,7 +17,7 @@ def run_at_once(layers, x, training):
     Parameters
     ----------
     layers : list of Layer
-        Those to come, at least one; of more than ``LONGEST`` the others do not matter.
+        Those to come, at least one.
     x : Tensor
         The input of the first one.
     training : bool
