@@ -305,8 +305,8 @@ cdef int backward_kernel(
     cdef _Memory sums = _Memory(c.chunks * size * item)
     cdef _Memory offsets = _Memory((2 * depth + pixels) * sizeof(Py_ssize_t))
     cdef Py_ssize_t* offset = <Py_ssize_t*>offsets.data
-    cdef Sums of_w = Sums(sums.data, c.chunks, size, depth * c.F, gw)
-    cdef Sums of_b = Sums(<floating*>sums.data + depth * c.F, c.chunks, size, c.F, gb)
+    cdef Sums of_w = Sums(sums.data, c.chunks, size, depth * c.F, gw, False)
+    cdef Sums of_b = Sums(<floating*>sums.data + depth * c.F, c.chunks, size, c.F, gb, False)
     c.x, c.scratch = x, scratch.data
     p.a_row, p.y_row, p.a_column, p.y = offset, offset + depth, offset + 2 * depth, sums.data
     with nogil:

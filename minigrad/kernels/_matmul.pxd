@@ -5,7 +5,7 @@ from minigrad.kernels._parallel cimport Task
 
 cdef extern from "tile.h" nogil:
     enum:
-        DEPTH_BLOCK
+        DEPTH_BLOCK, WIDE
 
     ctypedef struct Product:
         Py_ssize_t rows, columns, depth
@@ -23,9 +23,11 @@ cdef extern from "tile.h" nogil:
 
     ctypedef struct MatMul:
         Product product
-        Py_ssize_t row_blocks, a_column, b_column
+        Py_ssize_t a_row, a_column, b_column, row_blocks
         int pack
         void* packed
+        Py_ssize_t room, wide, wide_blocks, parts, part_depth
+        void* sums
 
     ctypedef struct Conv:
         const void* x
@@ -44,6 +46,7 @@ cdef extern from "tile.h" nogil:
         const void* x
         Py_ssize_t count, step, size
         void* y
+        int relu
 
     ctypedef void (*PackLoop)(
         const void* b, Py_ssize_t b_row, Py_ssize_t b_column, Py_ssize_t depth, Py_ssize_t columns,

@@ -8,10 +8,12 @@
          ---------       | tile  | tile  |            added up over k in one order, so the bits do
                                                       not depend on the threads.
 
+Where half of a is 0 or more, as behind relu and dropout, these elements are passed over
+(sparse_template.h).
+
 A panel is copied ("packed") where b's rows are not contiguous, where it is the last and not full
 (zeros fill it up), and in large products: its rows, far apart in b, would visit as many pages of
-memory, and push each other out of the cache. Else it is read in place. When b comes transposed and
-is the larger operand, the transposed product is computed, so that the smaller one is packed.
+memory, and push each other out of the cache. Else it is read in place.
 
 We do not call a BLAS here: its threads and ours would keep each other waiting (in a prototype, a
 training step took four times as long), and its results change with its number of threads.
@@ -20,12 +22,40 @@ training step took four times as long), and its results change with its number o
 from cython cimport floating
 from libc.string cimport memset
 
-from minigrad.kernels._parallel cimport _Memory, run_tasks, team_size
+from minigrad.kernels._parallel cimport _Memory, chunk_count, run_tasks, team_size
 
 cdef enum:
     TILES_IN_BLOCK = 4  # so that the rows of y are written whole, while b stays in the cache
     PACK_FROM = 256  # rows, which then repay the copy, and depth, or b is small as it is
     TASKS = 24  # at least, where there are so many tiles: enough for threads that come and go
+    SPARSE_FROM = 1 << 18  # multiplications: so many that a look at a costs nothing
+    SAMPLE = 128  # elements of a that are looked at
+    PARTS = 8  # of a long sum: enough for 8 threads, little to add up
+
+
+cdef bint is_sparse(const MatMul* m, const floating* a) noexcept nogil:
+    """Guess from some of its elements whether about half of a is 0 or more."""
+    cdef const Product* p = &m.product
+    cdef Py_ssize_t i, row, column, zeros = 0
+    if p.rows < 8 or p.rows * p.columns * p.depth < SPARSE_FROM:
+        return False
+    for i in range(SAMPLE):
+        row, column = i * p.rows // SAMPLE, i * 40503 % p.depth  # 40503: all over the row
+        zeros += a[row * m.a_row + column * m.a_column] == 0
+    return 20 * zeros >= 9 * SAMPLE
+
+
+cdef void cut_sparse(MatMul* m, Py_ssize_t panels) noexcept nogil:
+    """Cut what passes over zeros into tasks. Sums depend on the cuts, so these only on sizes."""
+    cdef const Product* p = &m.product
+    cdef Py_ssize_t words = (p.depth + 63) // 64
+    m.wide = panels // WIDE
+    if m.wide == 0:
+        return
+    m.wide_blocks = max(1, min(TASKS // m.wide, p.rows // 64))
+    if m.wide * m.wide_blocks < PARTS and m.wide * WIDE == panels:
+        m.part_depth = (words + PARTS - 1) // PARTS * 64
+        m.parts = (p.depth + m.part_depth - 1) // m.part_depth
 
 
 def matmul(
@@ -47,36 +77,47 @@ def matmul(
         raise ValueError(f"matmul: expected bias ({columns},), got ({bias.shape[0]},)")
     if rows == 0 or columns == 0:
         return
-    cdef Py_ssize_t item = sizeof(floating)
+    cdef Py_ssize_t item = sizeof(floating), i
     cdef const floating* a_data = &a[0, 0] if depth > 0 else NULL
     cdef const floating* b_data = &b[0, 0] if depth > 0 else NULL
-    cdef Py_ssize_t width = panel_columns(item)(), panels = (columns + width - 1) // width, i
+    cdef Py_ssize_t width = panel_columns(item)(), panels = (columns + width - 1) // width
     cdef Py_ssize_t height = tile_rows(item)(), piece = min(depth, DEPTH_BLOCK)
     cdef int team = team_size(rows * columns * depth // 16, threads)  # 16 products cost one element
-    cdef _Memory packed = _Memory(team * piece * width * item)
-    cdef _Memory offsets = _Memory((2 * rows + piece) * sizeof(Py_ssize_t))
-    cdef Py_ssize_t* a_row = <Py_ssize_t*>offsets.data
-    cdef Py_ssize_t* y_row = a_row + rows
-    cdef Py_ssize_t* a_column = y_row + rows
     cdef MatMul m
     memset(&m, 0, sizeof(m))
-    m.a_column, m.b_column, m.packed = a.strides[1] // item, b.strides[1] // item, packed.data
+    cdef Product* p = &m.product
+    p.rows, p.columns, p.depth, p.relu = rows, columns, depth, relu
+    p.a, p.b, p.b_panel, p.b_row, p.y = a_data, b_data, width, b.strides[0] // item, &y[0, 0]
+    if bias is not None:
+        p.bias = &bias[0]
+    m.a_row, m.a_column = a.strides[0] // item, a.strides[1] // item
+    m.b_column = b.strides[1] // item
     m.row_blocks = (TASKS + panels - 1) // panels if team > 1 else 1
     m.pack = m.b_column != 1 or min(rows, depth) >= PACK_FROM
     if not m.pack and columns % width == 0:  # nothing is packed, for each block anew
         m.row_blocks = max(m.row_blocks, rows // (TILES_IN_BLOCK * height))
     m.row_blocks = min(m.row_blocks, (rows + height - 1) // height)
-    cdef Product* p = &m.product
-    p.rows, p.columns, p.depth, p.relu = rows, columns, depth, relu
-    p.a, p.a_row, p.a_column = a_data, a_row, a_column
-    p.b, p.b_panel, p.b_row = b_data, width, b.strides[0] // item
-    p.y, p.y_row = &y[0, 0], y_row
-    if bias is not None:
-        p.bias = &bias[0]
+    m.parts, m.part_depth = 1, depth
+    if is_sparse(&m, a_data):
+        cut_sparse(&m, panels)
+    m.room = max(piece, min(depth, 64) * WIDE if m.wide else 0) * width
+    cdef _Memory packed = _Memory(team * m.room * item)
+    cdef _Memory sums = _Memory(m.parts * rows * columns * item if m.parts > 1 else 0)
+    cdef _Memory offsets = _Memory((2 * rows + piece) * sizeof(Py_ssize_t))
+    cdef Py_ssize_t* a_row = <Py_ssize_t*>offsets.data
+    cdef Py_ssize_t* y_row = a_row + rows
+    cdef Py_ssize_t* a_column = y_row + rows
+    cdef Py_ssize_t tasks = m.wide * m.wide_blocks * m.parts
+    cdef Sums parts = Sums(sums.data, m.parts, rows * columns, rows * columns, &y[0, 0], relu)
+    m.packed, m.sums = packed.data, sums.data
+    p.a_row, p.y_row, p.a_column = a_row, y_row, a_column
     with nogil:
         for i in range(rows):
-            a_row[i] = i * (a.strides[0] // item)
+            a_row[i] = i * m.a_row
             y_row[i] = i * columns
         for i in range(piece):
             a_column[i] = i * m.a_column
-        run_tasks(matmul_task(item), &m, panels * m.row_blocks, team)
+        tasks += (panels - WIDE * m.wide) * m.row_blocks
+        run_tasks(matmul_task(item), &m, tasks, team)
+        if m.parts > 1:
+            run_tasks(add_sums_task(item), &parts, chunk_count(parts.size), team)

@@ -230,14 +230,23 @@ TARGET static inline void NAME(dots)(const Product *p, ptrdiff_t b_column, ptrdi
     }
 }
 
+#include "sparse_template.h"
+
 /* One panel and block of rows of a matrix product. Long sums are cut so that the piece of b stays in
    the cache while the rows go by; the cuts are fixed, and so is the order of the additions. */
 TARGET static inline void NAME(matmul)(void *arguments, ptrdiff_t index, int worker)
 {
     const MatMul *m = arguments;
+    const ptrdiff_t sparse_tasks = m->wide * m->wide_blocks * m->parts;
+    if (index < sparse_tasks) {
+        NAME(sparse_matmul)(m, index, worker);
+        return;
+    }
     Product p = m->product;
-    const ptrdiff_t depth = p.depth, panels = (p.columns + COLUMNS - 1) / COLUMNS;
-    const ptrdiff_t panel = index % panels, block = index / panels;
+    const ptrdiff_t depth = p.depth, done = m->wide * WIDE;
+    const ptrdiff_t panels = (p.columns + COLUMNS - 1) / COLUMNS - done;
+    const ptrdiff_t panel = done + (index - sparse_tasks) % panels;
+    const ptrdiff_t block = (index - sparse_tasks) / panels;
     const ptrdiff_t column = panel * COLUMNS, left = p.columns - column;
     if (p.rows == 1 && p.b_row == 1 && m->a_column == 1) {
         NAME(dots)(&p, m->b_column, column, left < COLUMNS ? p.columns : column + COLUMNS);
@@ -249,8 +258,7 @@ TARGET static inline void NAME(matmul)(void *arguments, ptrdiff_t index, int wor
         p.a = (const FLOAT *)m->product.a + k * m->a_column;
         p.b = (const FLOAT *)m->product.b + k * m->product.b_row;
         if (m->pack || left < COLUMNS) {
-            const ptrdiff_t room = (depth < DEPTH_BLOCK ? depth : DEPTH_BLOCK) * COLUMNS;
-            FLOAT *packed = (FLOAT *)m->packed + worker * room;
+            FLOAT *packed = (FLOAT *)m->packed + worker * m->room;
             NAME(pack)((const FLOAT *)p.b + column * m->b_column, m->product.b_row, m->b_column,
                        p.depth, left < COLUMNS ? left : COLUMNS, packed);
             p.b = packed;
@@ -482,7 +490,7 @@ TARGET static inline void NAME(conv_backward_input)(void *arguments, ptrdiff_t i
             NAME(store)(bias == NULL ? pixel : bias, pixel, c->C, bias != NULL, least);
 }
 
-/* One chunk of y: the arrays are added in order. */
+/* One chunk of y: the arrays are added in order, and relu comes last. */
 TARGET static inline void NAME(add_sums)(void *arguments, ptrdiff_t index, int worker)
 {
     const Sums *s = arguments;
@@ -495,6 +503,8 @@ TARGET static inline void NAME(add_sums)(void *arguments, ptrdiff_t index, int w
         for (ptrdiff_t j = 0; j < size; j++)
             y[j] += x[j];
     }
+    for (ptrdiff_t j = 0; s->relu && j < size; j++)
+        y[j] = y[j] < 0 ? 0 : y[j];
 }
 
 TARGET static inline ptrdiff_t NAME(panel_columns)(void)

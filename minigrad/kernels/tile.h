@@ -41,12 +41,21 @@ typedef struct {
 /* A matrix product, in tasks of one panel and one block of rows. */
 typedef struct {
     Product product;
-    ptrdiff_t row_blocks, a_column, b_column; /* from one column to the next */
-    int pack;                                 /* whether all panels of b are packed */
-    void *packed;                             /* for each thread DEPTH_BLOCK rows of a panel */
+    ptrdiff_t a_row, a_column, b_column; /* from one row or column to the next */
+    ptrdiff_t row_blocks;
+    int pack;       /* whether all panels of b are packed */
+    void *packed;   /* for each thread so much room: */
+    ptrdiff_t room;
+    /* Where zeros are passed over (sparse_template.h), the first tasks: */
+    ptrdiff_t wide; /* times WIDE panels, each in so many blocks of rows and parts of the depth */
+    ptrdiff_t wide_blocks, parts, part_depth;
+    void *sums;     /* of the parts, if there are several */
 } MatMul;
 
-enum { DEPTH_BLOCK = 1408 }; /* of float32: a panel's piece of b takes 176 KB, a part of L2 */
+enum {
+    DEPTH_BLOCK = 1408, /* of float32: a panel's piece of b takes 176 KB, a part of L2 */
+    WIDE = 4
+};
 
 /* A convolution, forward or backward, of x (N, H, W, C) with outputs y (N, OH, OW, F). If `winner` is
    not NULL, the outputs are the maxima of windows of pool_height * pool_width results. */
@@ -67,14 +76,27 @@ typedef struct {
     ptrdiff_t chunks, pack;                /* kernel gradient: sums; elements of gy packed */
 } Conv;
 
-/* `count` arrays of `size` elements, `step` apart, to be added up. */
+/* y = the sum of `count` arrays of `size` elements, `step` apart; then perhaps its relu. */
 typedef struct {
     const void *x;
     ptrdiff_t count, step, size;
     void *y;
+    int relu;
 } Sums;
 
 enum { NO_WINNER = 255 }; /* where relu killed the whole window, or dropout what was left of it */
+
+static inline int lowest_bit(uint64_t bits)
+{
+#ifdef __GNUC__
+    return __builtin_ctzll(bits);
+#else
+    int number = 0;
+    while (!(bits >> number & 1))
+        number++;
+    return number;
+#endif
+}
 
 typedef void (*PackLoop)(const void *, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, void *);
 typedef ptrdiff_t (*Size)(void);

@@ -100,6 +100,31 @@ def product(generator, dtype, M, K, N, transposed, with_bias, relu):
 
 add_cases("matmul", product, PRODUCTS, out=("y",), strided=("a", "b"))
 
+SPARSE = [  # M, K, N, transposed, with bias, relu; what is put into b
+    (60, 1500, 128, "", True, True, ()),  # a long sum in parts
+    (61, 700, 203, "", True, False, ()),  # columns are left over
+    (67, 129, 300, "b", False, True, ()),
+    (700, 61, 128, "a", True, False, ()),  # many rows, few terms
+    (97, 203, 131, "ab", True, True, ()),
+    (60, 1500, 128, "", True, True, (np.inf, np.nan)),  # 0 times these is NaN, not 0
+    (203, 129, 259, "b", False, False, (-np.inf,)),
+]
+
+
+def sparse_product(generator, dtype, *sizes):
+    """As behind relu and dropout: a third of a is not 0, and some rows are empty or full."""
+    *sizes, special = sizes
+    arguments = product(generator, dtype, *sizes)
+    a, b = arguments["a"], arguments["b"]
+    kept = np.array([0.35, 0.35, 0, 0.35, 1, 0.1])[np.arange(len(a)) % 6, np.newaxis]
+    a *= generator.random(a.shape) < kept
+    for number, value in enumerate(special):
+        b[11 * number, 17 * number] = value
+    return arguments
+
+
+add_cases("matmul", sparse_product, SPARSE, out=("y",), strided=("a", "b"))
+
 
 # --- convolution: (N, H, W, C), (KH, KW), F, strides, padding before, dilation, groups, (OH, OW) --
 

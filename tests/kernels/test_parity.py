@@ -42,7 +42,8 @@ def test_twins_all_have_a_kernel(compiled, twins):
 def test_kernel_computes_what_its_twin_does(case, dtype, compiled, twins):
     actual, expected = case.arguments(dtype), case.arguments(dtype)
     assert compiled[case.kernel](**actual, threads=1) is None
-    twins[case.kernel](**expected, threads=1)
+    with np.errstate(invalid="ignore"):  # of infinities, which some cases have
+        twins[case.kernel](**expected, threads=1)
     for name in case.writes:
         if actual[name].dtype != dtype:
             np.testing.assert_array_equal(actual[name], expected[name], err_msg=name)
