@@ -59,6 +59,7 @@ def describe_run(arguments):
         "threads": arguments.threads,
         "busy processes added": arguments.load,
         "load average before": round(os.getloadavg()[0], 2),
+        "images": "MNIST" if "MINIGRAD_DATA" in os.environ else "noise",
         "windows": f"{arguments.windows} of {arguments.length} s",
     }
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 PATIENCE = 900  # seconds until a contender counts as hung
-SETTLE = 0.03  # seconds for the threads of the last one to stop spinning
+SETTLE = 0.25  # seconds for the threads of the last one to stop spinning: OpenBLAS's take 0.1
 SAMPLE = 100_000  # elements of an array that are compared
 
 
