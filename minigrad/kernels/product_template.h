@@ -1,19 +1,27 @@
 /* Tiles (tile.h) and the products made of them, for one FLOAT type and instruction set (levels.h). */
 
+#define HALF_BYTES (BYTES < 32 ? BYTES : 32)
 #ifdef __GNUC__
 typedef FLOAT NAME(Vector) __attribute__((vector_size(BYTES), aligned(sizeof(FLOAT)), may_alias));
 typedef INTEGER NAME(VectorBits) __attribute__((vector_size(BYTES)));
-typedef INTEGER NAME(Bits) __attribute__((may_alias));
+typedef FLOAT NAME(Half) __attribute__((vector_size(HALF_BYTES), aligned(sizeof(FLOAT)), may_alias));
+typedef INTEGER NAME(HalfBits) __attribute__((vector_size(HALF_BYTES), aligned(sizeof(FLOAT)), may_alias));
 #define INLINE static inline __attribute__((always_inline))
 #define PREFETCH(address) __builtin_prefetch(address, 0, 2) /* into L2 */
-#define RELU(v) ((VECTOR)((NAME(VectorBits))(v) & ~(NAME(VectorBits))((v) < 0))) /* NaN stays */
+#define WHERE(type, condition) ((NAME(type))(condition)) /* -1 or 0 */
+#define CHOOSE(type, mask, a, b)                                                                   \
+    ((NAME(type))(((NAME(type##Bits))(a) & (mask)) | ((NAME(type##Bits))(b) & ~(mask))))
 #else
 typedef FLOAT NAME(Vector);
-typedef INTEGER NAME(Bits);
+typedef INTEGER NAME(VectorBits);
+typedef FLOAT NAME(Half);
+typedef INTEGER NAME(HalfBits);
 #define INLINE static inline
 #define PREFETCH(address) ((void)(address))
-#define RELU(v) ((v) < 0 ? 0 : (v))
+#define WHERE(type, condition) (-(INTEGER)(condition))
+#define CHOOSE(type, mask, a, b) ((mask) ? (a) : (b))
 #endif
+#define RELU(v) CHOOSE(Vector, WHERE(VectorBits, (v) < 0), (VECTOR){0}, v) /* NaN stays */
 #ifdef SHUFFLE
 typedef FLOAT NAME(Quad) __attribute__((vector_size(16), aligned(sizeof(FLOAT)), may_alias));
 #define QUAD ((ptrdiff_t)(16 / sizeof(FLOAT)))
@@ -23,8 +31,8 @@ typedef FLOAT NAME(Quad);
 #define SHUFFLE(a, b, ...) (a)
 #endif
 #define VECTOR NAME(Vector)
-#define BITS NAME(Bits)
 #define LANES ((ptrdiff_t)(BYTES / sizeof(FLOAT)))
+#define HALF ((ptrdiff_t)(HALF_BYTES / sizeof(FLOAT)))
 #define COLUMNS (2 * LANES)
 #define LINE ((ptrdiff_t)(64 / sizeof(FLOAT))) /* of the cache */
 
@@ -308,42 +316,58 @@ TARGET static inline const FLOAT *NAME(window)(const Conv *c, ptrdiff_t n, ptrdi
 }
 
 /* y, winner = the largest of the cells of a window in map (cells, F), and which it was, the first
-   if several are equal; 0 and NO_WINNER where relu is given and none is positive. */
+   if several are equal; 0 and NO_WINNER where relu is given and none is positive. For up to HALF
+   filters: gcc 12 makes no whole AVX-512 vector of bytes. */
 TARGET INLINE void NAME(pool_window)(const Conv *c, const FLOAT *map, FLOAT *y,
-                                     unsigned char *winner, const int width)
+                                     unsigned char *winner, const ptrdiff_t filters,
+                                     const int cells)
 {
-    FLOAT best[COLUMNS];
-    INTEGER which[COLUMNS];
-    for (int f = 0; f < width; f++) {
-        best[f] = c->product.relu ? 0 : map[f];
-        which[f] = c->product.relu ? NO_WINNER : 0;
+    FLOAT few[HALF] = {0};
+    INTEGER number[HALF];
+    NAME(Half) best = {0}, value;
+    NAME(HalfBits) which = {0};
+    if (c->product.relu)
+        which = which + NO_WINNER;
+    for (int cell = 0; cell < cells; cell++, map += c->F) {
+        if (filters < HALF)
+            memcpy(few, map, filters * sizeof(FLOAT));
+        value = *(const NAME(Half) *)(filters < HALF ? few : map);
+        if (cell == 0 && !c->product.relu)
+            best = value;
+        /* The first NaN wins, as in NumPy. */
+        const NAME(HalfBits) larger = ~WHERE(HalfBits, value <= best) & WHERE(HalfBits, best == best);
+        best = CHOOSE(Half, larger, value, best);
+        which = (larger & cell) | (~larger & which);
     }
-    for (int cell = 0; cell < c->pool_height * c->pool_width; cell++, map += c->F) {
-        for (int f = 0; f < width; f++) {
-            /* The first NaN wins, as in NumPy. */
-            const int larger = !(map[f] <= best[f]) & (best[f] == best[f]);
-            which[f] = larger ? cell : which[f];
-            best[f] = larger ? map[f] : best[f];
-        }
-    }
-    for (int f = 0; f < width; f++) {
-        y[f] = best[f];
-        winner[f] = (unsigned char)which[f];
+    *(NAME(Half) *)(filters < HALF ? few : y) = best;
+    if (filters < HALF)
+        memcpy(y, few, filters * sizeof(FLOAT));
+    *(NAME(HalfBits) *)number = which;
+    for (ptrdiff_t f = 0; f < filters; f++)
+        winner[f] = (unsigned char)number[f];
+}
+
+TARGET INLINE void NAME(pool_some)(const Conv *c, ptrdiff_t windows, const FLOAT *map, FLOAT *y,
+                                   unsigned char *winner, const int cells)
+{
+    const ptrdiff_t F = c->F;
+    for (; windows > 0; windows--, y += F, winner += F, map += cells * F) {
+        ptrdiff_t f = 0;
+        for (; f + HALF <= F; f += HALF)
+            NAME(pool_window)(c, map + f, y + f, winner + f, HALF, cells);
+        if (f < F)
+            NAME(pool_window)(c, map + f, y + f, winner + f, F - f, cells);
     }
 }
 
 TARGET static inline void NAME(pool_windows)(const Conv *c, ptrdiff_t windows, const FLOAT *map,
                                              FLOAT *y, unsigned char *winner)
 {
-    const ptrdiff_t F = c->F;
-    for (; windows > 0; windows--, y += F, winner += F) {
-        ptrdiff_t f = 0;
-        for (; f + COLUMNS <= F; f += COLUMNS)
-            NAME(pool_window)(c, map + f, y + f, winner + f, COLUMNS);
-        if (f < F)
-            NAME(pool_window)(c, map + f, y + f, winner + f, (int)(F - f));
-        map += c->pool_height * c->pool_width * F;
-    }
+    const int cells = (int)(c->pool_height * c->pool_width);
+    if (cells == 4)
+        NAME(pool_some)(c, windows, map, y, winner, 4); /* unrolled */
+    else
+        NAME(pool_some)(c, windows, map, y, winner, cells);
 }
 
 #include "dropout_template.h"
@@ -386,45 +410,60 @@ TARGET static inline void NAME(conv_forward)(void *arguments, ptrdiff_t index, i
 }
 
 /* Give the gradient of a window's maximum to the cell that won, 0 to the others, and add it to that
-   of the bias. Bits instead of choices: gcc 12 gets a choice by a byte wrong when it vectorizes it. */
-TARGET INLINE void NAME(unpool_window)(const Conv *c, const BITS *gy, const unsigned char *winner,
-                                       BITS *map, FLOAT *bias, const int width)
+   of the bias. For up to HALF filters: gcc 12 makes no whole AVX-512 vector of bytes. */
+TARGET INLINE void NAME(unpool_window)(const Conv *c, const FLOAT *gy, const unsigned char *winner,
+                                       FLOAT *map, FLOAT *bias, const ptrdiff_t filters,
+                                       const ptrdiff_t height, const ptrdiff_t width)
 {
-    INTEGER which[COLUMNS], kept[COLUMNS] = {0};
-    FLOAT value[COLUMNS];
-    for (int f = 0; f < width; f++) {
-        which[f] = winner[f];
-        kept[f] = gy[f] & -(INTEGER)(which[f] != NO_WINNER);
-    }
-    memcpy(value, kept, sizeof(value));
-    for (int f = 0; f < width; f++)
-        bias[f] += value[f];
-    const ptrdiff_t F = c->F, row = c->OW * c->pool_width * F, end = c->pool_width;
-    for (int cell = 0, j = 0; cell < c->pool_height * end; cell++) {
-        for (int f = 0; f < width; f++)
-            map[f] = gy[f] & -(INTEGER)(which[f] == cell);
-        map += ++j < end ? F : row - (j - 1) * F;
-        j = j < end ? j : 0;
+    const ptrdiff_t F = c->F, row = c->OW * width * F;
+    FLOAT value[HALF] = {0}, sum[HALF] = {0};
+    INTEGER number[HALF] = {0};
+    for (ptrdiff_t f = 0; f < filters; f++)
+        number[f] = winner[f];
+    memcpy(value, gy, filters * sizeof(FLOAT));
+    memcpy(sum, bias, filters * sizeof(FLOAT));
+    const NAME(HalfBits) which = *(const NAME(HalfBits) *)number;
+    const NAME(HalfBits) bits = *(const NAME(HalfBits) *)(filters == HALF ? gy : value);
+    const NAME(HalfBits) kept = bits & ~WHERE(HalfBits, which == NO_WINNER);
+    *(NAME(Half) *)(filters == HALF ? bias : sum) += *(const NAME(Half) *)&kept;
+    if (filters < HALF)
+        memcpy(bias, sum, filters * sizeof(FLOAT));
+    for (ptrdiff_t i = 0, cell = 0; i < height; i++) {
+        for (ptrdiff_t j = 0; j < width; j++, cell++) {
+            const NAME(HalfBits) part = bits & WHERE(HalfBits, which == (INTEGER)cell);
+            if (filters == HALF)
+                *(NAME(HalfBits) *)(map + i * row + j * F) = part;
+            else
+                memcpy(map + i * row + j * F, &part, filters * sizeof(FLOAT));
+        }
     }
 }
 
-/* The gradient map (rows * pool_height, columns, F) of the convolution's result, and that of the
-   bias, from that of `rows` rows of what was pooled. */
+/* The gradient map (rows * height, columns, F) of the convolution's result, and that of the bias,
+   from that of `rows` rows of what was pooled. */
+TARGET INLINE void NAME(unpool_rows)(const Conv *c, ptrdiff_t rows, const FLOAT *gy,
+                                     const unsigned char *winner, FLOAT *map, FLOAT *bias,
+                                     const ptrdiff_t height, const ptrdiff_t width)
+{
+    const ptrdiff_t F = c->F;
+    for (ptrdiff_t i = 0; i < rows; i++, map += (height - 1) * c->OW * width * F) {
+        for (ptrdiff_t j = 0; j < c->OW; j++, gy += F, winner += F, map += width * F) {
+            ptrdiff_t f = 0;
+            for (; f + HALF <= F; f += HALF)
+                NAME(unpool_window)(c, gy + f, winner + f, map + f, bias + f, HALF, height, width);
+            if (f < F)
+                NAME(unpool_window)(c, gy + f, winner + f, map + f, bias + f, F - f, height, width);
+        }
+    }
+}
+
 TARGET static inline void NAME(unpool)(const Conv *c, ptrdiff_t rows, const FLOAT *gy,
                                        const unsigned char *winner, FLOAT *map, FLOAT *bias)
 {
-    const ptrdiff_t F = c->F;
-    for (ptrdiff_t i = 0; i < rows; i++, map += (c->pool_height - 1) * c->OW * c->pool_width * F) {
-        for (ptrdiff_t j = 0; j < c->OW; j++, gy += F, winner += F, map += c->pool_width * F) {
-            ptrdiff_t f = 0;
-            for (; f + COLUMNS <= F; f += COLUMNS)
-                NAME(unpool_window)(c, (const BITS *)gy + f, winner + f, (BITS *)map + f, bias + f,
-                                    COLUMNS);
-            if (f < F)
-                NAME(unpool_window)(c, (const BITS *)gy + f, winner + f, (BITS *)map + f, bias + f,
-                                    (int)(F - f));
-        }
-    }
+    if (c->pool_height == 2 && c->pool_width == 2)
+        NAME(unpool_rows)(c, rows, gy, winner, map, bias, 2, 2); /* unrolled */
+    else
+        NAME(unpool_rows)(c, rows, gy, winner, map, bias, c->pool_height, c->pool_width);
 }
 
 /* The gradient of the kernel, columns.T @ gy, over a chunk of images: one partial sum. If the
@@ -518,10 +557,13 @@ TARGET static inline ptrdiff_t NAME(tile_rows)(void)
 }
 
 #undef VECTOR
-#undef BITS
 #undef LANES
+#undef HALF
+#undef HALF_BYTES
 #undef COLUMNS
 #undef QUAD
+#undef WHERE
+#undef CHOOSE
 #undef RELU
 #undef PREFETCH
 #undef LINE
