@@ -295,7 +295,7 @@ cdef int backward_kernel(
     pixels = describe_bands(&c, c.OH * c.OW if c.winner is NULL else BAND)
     p.rows, p.columns, p.add = depth, filters, True
     p.b, p.b_panel, p.b_row = gy, width, c.F
-    if filters % width:
+    if filters % (width // 2):  # a tile reads whole vectors, one or two
         c.pack = (filters + width - 1) // width * width * pixels
         p.b_row = width
     c.scratch_size = c.window_size + c.pack + (0 if c.winner is NULL else pixels * c.F)

@@ -324,14 +324,14 @@ TARGET INLINE void NAME(pool_window)(const Conv *c, const FLOAT *map, FLOAT *y,
 {
     FLOAT few[HALF] = {0};
     INTEGER number[HALF];
-    NAME(Half) best = {0}, value;
+    NAME(Half) best = {0};
     NAME(HalfBits) which = {0};
     if (c->product.relu)
         which = which + NO_WINNER;
     for (int cell = 0; cell < cells; cell++, map += c->F) {
         if (filters < HALF)
             memcpy(few, map, filters * sizeof(FLOAT));
-        value = *(const NAME(Half) *)(filters < HALF ? few : map);
+        const NAME(Half) value = *(const NAME(Half) *)(filters < HALF ? few : map);
         if (cell == 0 && !c->product.relu)
             best = value;
         /* The first NaN wins, as in NumPy. */

@@ -41,21 +41,18 @@ typedef struct {
 /* A matrix product, in tasks of one panel and one block of rows. */
 typedef struct {
     Product product;
-    ptrdiff_t a_row, a_column, b_column; /* from one row or column to the next */
-    ptrdiff_t row_blocks;
+    ptrdiff_t row_blocks, a_row, a_column, b_column; /* from one row or column to the next */
     int pack;       /* whether all panels of b are packed */
-    void *packed;   /* for each thread so much room: */
+    void *packed;   /* `room` elements for each thread */
     ptrdiff_t room;
-    /* Where zeros are passed over (sparse_template.h), the first tasks: */
-    ptrdiff_t wide; /* times WIDE panels, each in so many blocks of rows and parts of the depth */
-    ptrdiff_t wide_blocks, parts, part_depth;
-    void *sums;     /* of the parts, if there are several */
+    /* The first tasks pass over zeros (sparse_template.h): `wide` times WIDE panels, each of them in
+       blocks of rows and parts of the depth, which are added up afterwards if there are several. */
+    ptrdiff_t wide, wide_blocks, parts, part_depth;
+    void *sums;
 } MatMul;
 
-enum {
-    DEPTH_BLOCK = 1408, /* of float32: a panel's piece of b takes 176 KB, a part of L2 */
-    WIDE = 4
-};
+enum { DEPTH_BLOCK = 1408 }; /* of float32: a panel's piece of b takes 176 KB, a part of L2 */
+enum { WIDE = 4 };           /* 8 sums in registers: enough to keep the multipliers busy */
 
 /* A convolution, forward or backward, of x (N, H, W, C) with outputs y (N, OH, OW, F). If `winner` is
    not NULL, the outputs are the maxima of windows of pool_height * pool_width results. */
@@ -92,8 +89,7 @@ static inline int lowest_bit(uint64_t bits)
     return __builtin_ctzll(bits);
 #else
     int number = 0;
-    while (!(bits >> number & 1))
-        number++;
+    for (; !(bits >> number & 1); number++);
     return number;
 #endif
 }
