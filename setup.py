@@ -48,6 +48,7 @@ def optimization_flags(msvc, is_shared):
         "-fno-trapping-math",  # nobody looks at the flags of float errors: selects vectorize too
         "-fopenmp-simd",  # `omp simd reduction`: several partial sums; no threads, no library
         "-ffp-contract=fast",  # a*b + c is one instruction in functions built for such a CPU
+        "-fno-asynchronous-unwind-tables",  # C++ and debuggers read them; C needs none
         "-g0",  # Python's own flags ask for debug information, which makes files 6 times as large
     ]
 
