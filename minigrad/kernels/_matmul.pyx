@@ -33,11 +33,11 @@ cdef enum:
     PARTS = 8  # of a long sum: enough for 8 threads, little to add up
 
 
-cdef bint is_sparse(const MatMul* m, Py_ssize_t panels, const floating* a) noexcept nogil:
+cdef bint is_sparse(const MatMul* m, Py_ssize_t width, const floating* a) noexcept nogil:
     """Guess from some of its elements whether about half of a is 0 or more."""
     cdef const Product* p = &m.product
     cdef Py_ssize_t i, row, column, zeros = 0
-    if p.rows < 8 or panels < WIDE or p.rows * p.columns * p.depth < SPARSE_FROM:
+    if p.rows < 8 or p.columns < width or p.rows * p.columns * p.depth < SPARSE_FROM:
         return False
     for i in range(SAMPLE):
         row, column = i * p.rows // SAMPLE, i * 40503 % p.depth  # 40503: all over the row
@@ -45,13 +45,13 @@ cdef bint is_sparse(const MatMul* m, Py_ssize_t panels, const floating* a) noexc
     return 20 * zeros >= 9 * SAMPLE
 
 
-cdef void cut_sparse(MatMul* m, Py_ssize_t panels) noexcept nogil:
+cdef void cut_sparse(MatMul* m, Py_ssize_t width) noexcept nogil:
     """Cut what passes over zeros into tasks. Sums depend on the cuts, so these only on sizes."""
     cdef const Product* p = &m.product
     cdef Py_ssize_t words = (p.depth + 63) // 64
-    m.wide = panels // WIDE
+    m.wide = p.columns // width
     m.wide_blocks = max(1, min(TASKS // m.wide, p.rows // 64))
-    if m.wide * m.wide_blocks < PARTS and m.wide * WIDE == panels:
+    if m.wide * m.wide_blocks < PARTS and m.wide * width == p.columns:
         m.part_depth = (words + PARTS - 1) // PARTS * 64
         m.parts = (p.depth + m.part_depth - 1) // m.part_depth
 
@@ -96,8 +96,8 @@ def matmul(
         m.row_blocks = max(m.row_blocks, rows // (TILES_IN_BLOCK * height))
     m.row_blocks = min(m.row_blocks, (rows + height - 1) // height)
     m.parts, m.part_depth = 1, depth
-    if is_sparse(&m, panels, a_data):
-        cut_sparse(&m, panels)
+    if is_sparse(&m, WIDE * width, a_data):
+        cut_sparse(&m, WIDE * width)
     m.room = max(piece, min(depth, 64) * WIDE if m.wide else 0) * width
     cdef _Memory packed = _Memory(team * m.room * item)
     cdef _Memory sums = _Memory(m.parts * rows * columns * item if m.parts > 1 else 0)

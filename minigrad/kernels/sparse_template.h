@@ -6,8 +6,8 @@
        a[i, :]    0 0 3 0 5 0 0 2 ...            sum = 3 * b[2, :] + 5 * b[4, :] + 2 * b[7, :] + ...
        bits       0 0 1 0 1 0 0 1 ...
 
-   64 rows of b stay in the nearest cache while all rows of a go by. A fifth of the multiplications
-   take a quarter of the dense product's time, a half of them three quarters. */
+   64 rows of b stay in the nearest cache while all rows of a go by. For (60, 5408) @ (5408, 128) it
+   takes 0.4 times as long as tiles if a fifth of a is not 0, and 0.8 times if a half is not. */
 
 /* bits[i] = which of a[i, 0] to a[i, depth - 1] are not 0; depth is at most 64. */
 TARGET static inline void NAME(find_nonzero)(const FLOAT *a, ptrdiff_t a_row, ptrdiff_t a_column,

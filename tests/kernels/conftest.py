@@ -104,6 +104,9 @@ SPARSE = [  # M, K, N, transposed, with bias, relu; what is put into b
     (60, 1500, 128, "", True, True, ()),  # a long sum in parts
     (61, 700, 203, "", True, False, ()),  # columns are left over
     (67, 129, 300, "b", False, True, ()),
+    (63, 190, 125, "", True, True, ()),  # the last panel is not full
+    (63, 190, 61, "b", False, False, ()),
+    (63, 190, 29, "", True, False, ()),
     (700, 61, 128, "a", True, False, ()),  # many rows, few terms
     (97, 203, 131, "ab", True, True, ()),
     (60, 1500, 128, "", True, True, (np.inf, np.nan)),  # 0 times these is NaN, not 0
