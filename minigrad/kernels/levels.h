@@ -4,7 +4,8 @@
 
    A template sees FLOAT, the type, and INTEGER, the integer of its size; NAME(word), which makes a
    name its own; BYTES, the size of a vector; ROWS, the height of a tile (tile.h); and TARGET, to
-   stand before each of its functions. A compiler without GNU C's vectors gets vectors of one element.
+   stand before each of its functions. A compiler without GNU C's vectors gets vectors of one
+   element; MINIGRAD_PLAIN makes any compiler such a one.
 */
 #ifndef MINIGRAD_LEVELS_H
 #define MINIGRAD_LEVELS_H
@@ -20,7 +21,7 @@
 #define JOIN(word, type, level) PASTE(word, type, level)
 #define PASTE(word, type, level) word##_##type##_##level
 
-#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+#if defined(__GNUC__) && !defined(MINIGRAD_PLAIN) && (defined(__x86_64__) || defined(__i386__))
 #define MINIGRAD_X86 1
 enum { BASELINE, AVX2, AVX512 };
 
@@ -69,7 +70,7 @@ static int simd_level(void)
 /* 16-byte vectors: SSE2 and NEON, which x86-64 and aarch64 always have. */
 #define LEVEL baseline
 #define TARGET
-#ifdef __GNUC__
+#if defined(__GNUC__) && !defined(MINIGRAD_PLAIN)
 #define BYTES 16
 #else
 #define BYTES sizeof(FLOAT)

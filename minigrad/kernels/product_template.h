@@ -1,7 +1,7 @@
 /* Tiles (tile.h) and the products made of them, for one FLOAT type and instruction set (levels.h). */
 
 #define HALF_BYTES (BYTES < 32 ? BYTES : 32)
-#ifdef __GNUC__
+#if defined(__GNUC__) && !defined(MINIGRAD_PLAIN)
 typedef FLOAT NAME(Vector) __attribute__((vector_size(BYTES), aligned(sizeof(FLOAT)), may_alias));
 typedef INTEGER NAME(VectorBits) __attribute__((vector_size(BYTES)));
 typedef FLOAT NAME(Half) __attribute__((vector_size(HALF_BYTES), aligned(sizeof(FLOAT)), may_alias));
@@ -22,7 +22,8 @@ typedef INTEGER NAME(HalfBits);
 #define CHOOSE(type, mask, a, b) ((mask) ? (a) : (b))
 #endif
 #define RELU(v) CHOOSE(Vector, WHERE(VectorBits, (v) < 0), (VECTOR){0}, v) /* NaN stays */
-#ifdef SHUFFLE
+#ifdef HAS_SHUFFLE
+#define SHUFFLE(...) __builtin_shufflevector(__VA_ARGS__)
 typedef FLOAT NAME(Quad) __attribute__((vector_size(16), aligned(sizeof(FLOAT)), may_alias));
 #define QUAD ((ptrdiff_t)(16 / sizeof(FLOAT)))
 #else
@@ -562,6 +563,7 @@ TARGET static inline ptrdiff_t NAME(tile_rows)(void)
 #undef HALF_BYTES
 #undef COLUMNS
 #undef QUAD
+#undef SHUFFLE
 #undef WHERE
 #undef CHOOSE
 #undef RELU

@@ -97,9 +97,9 @@ static inline int lowest_bit(uint64_t bits)
 typedef void (*PackLoop)(const void *, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, void *);
 typedef ptrdiff_t (*Size)(void);
 
-#ifdef __has_builtin
-#if __has_builtin(__builtin_shufflevector)
-#define SHUFFLE(...) __builtin_shufflevector(__VA_ARGS__)
+#if defined(__has_builtin) && !defined(MINIGRAD_PLAIN)
+#if __has_builtin(__builtin_shufflevector) /* gcc 12 and clang */
+#define HAS_SHUFFLE
 #endif
 #endif
 #define TEMPLATE "product_template.h"
