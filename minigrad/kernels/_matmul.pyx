@@ -34,7 +34,10 @@ cdef enum:
 
 
 cdef bint is_sparse(const MatMul* m, Py_ssize_t width, const floating* a) noexcept nogil:
-    """Guess from some of its elements whether about half of a is 0 or more."""
+    """Guess from some of its elements whether about half of a is 0 or more.
+
+    width is that of WIDE panels, of which y needs one.
+    """
     cdef const Product* p = &m.product
     cdef Py_ssize_t i, row, column, zeros = 0
     if p.rows < 8 or p.columns < width or p.rows * p.columns * p.depth < SPARSE_FROM:

@@ -1,5 +1,6 @@
 /* Tiles (tile.h) and the products made of them, for one FLOAT type and instruction set (levels.h). */
 
+/* Pooling works on half an AVX-512 vector at a time: gcc 12 makes no whole one of bytes. */
 #define HALF_BYTES (BYTES < 32 ? BYTES : 32)
 #if defined(__GNUC__) && !defined(MINIGRAD_PLAIN)
 typedef FLOAT NAME(Vector) __attribute__((vector_size(BYTES), aligned(sizeof(FLOAT)), may_alias));
@@ -318,7 +319,7 @@ TARGET static inline const FLOAT *NAME(window)(const Conv *c, ptrdiff_t n, ptrdi
 
 /* y, winner = the largest of the cells of a window in map (cells, F), and which it was, the first
    if several are equal; 0 and NO_WINNER where relu is given and none is positive. For up to HALF
-   filters: gcc 12 makes no whole AVX-512 vector of bytes. */
+   filters. */
 TARGET INLINE void NAME(pool_window)(const Conv *c, const FLOAT *map, FLOAT *y,
                                      unsigned char *winner, const ptrdiff_t filters,
                                      const int cells)
@@ -411,7 +412,7 @@ TARGET static inline void NAME(conv_forward)(void *arguments, ptrdiff_t index, i
 }
 
 /* Give the gradient of a window's maximum to the cell that won, 0 to the others, and add it to that
-   of the bias. For up to HALF filters: gcc 12 makes no whole AVX-512 vector of bytes. */
+   of the bias. For up to HALF filters. */
 TARGET INLINE void NAME(unpool_window)(const Conv *c, const FLOAT *gy, const unsigned char *winner,
                                        FLOAT *map, FLOAT *bias, const ptrdiff_t filters,
                                        const ptrdiff_t height, const ptrdiff_t width)
