@@ -174,6 +174,18 @@ cdef Py_ssize_t* write_offsets(
     return offset
 
 
+cdef Py_ssize_t* write_pixels(Py_ssize_t* offset, const Conv* c) noexcept nogil:
+    """Write where a band's patches begin, for the cells of a pooling window one after the other."""
+    cdef Py_ssize_t row = c.stride_height * c.window_width * c.C, column = c.stride_width * c.C, i, j
+    for i in range(c.band_rows):
+        for j in range(c.OW):
+            offset = write_offsets(
+                offset, i * c.pool_height * row + j * c.pool_width * column,
+                c.pool_height, row, c.pool_width, column, 1,
+            )
+    return offset
+
+
 cdef Py_ssize_t* write_patch(Py_ssize_t* offset, const Conv* c) noexcept nogil:
     """Write where the elements of a patch lie, from its first one on; return the end."""
     return write_offsets(
@@ -190,7 +202,7 @@ cdef int forward(
     int threads,
 ) except -1:
     cdef Product* p = &c.product
-    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i, j
+    cdef Py_ssize_t item = sizeof(floating), width = panel_columns(item)(), i
     cdef Py_ssize_t depth = c.KH * c.KW * c.group_channels, filters = c.F // c.groups
     cdef Py_ssize_t panels = (filters + width - 1) // width, pixels = describe_bands(&c, BAND)
     c.scratch_size = c.window_size + (0 if c.winner is NULL else pixels * c.F)
@@ -199,20 +211,13 @@ cdef int forward(
     cdef _Memory scratch = _Memory(team * c.scratch_size * item)
     cdef _Memory offsets = _Memory((2 * pixels + depth) * sizeof(Py_ssize_t))
     cdef Py_ssize_t* offset = <Py_ssize_t*>offsets.data
-    cdef Py_ssize_t row = c.stride_height * c.window_width * c.C, column = c.stride_width * c.C
     c.x, c.scratch = x, scratch.data
     p.columns, p.depth, p.bias, p.relu, p.ahead = filters, depth, bias, relu, LINE // item
     p.a_row, p.y_row, p.a_column, p.y = offset, offset + pixels, offset + 2 * pixels, y
     p.b, p.b_panel, p.b_row = packed.data, width * depth, width
     p.b_group = panels * p.b_panel
     with nogil:
-        for i in range(c.band_rows):  # the cells of a pooling window one after the other
-            for j in range(c.OW):
-                offset = write_offsets(
-                    offset, i * c.pool_height * row + j * c.pool_width * column,
-                    c.pool_height, row, c.pool_width, column, 1,
-                )
-        write_patch(write_offsets(offset, 0, pixels, c.F, 1, 0, 1), &c)
+        write_patch(write_offsets(write_pixels(offset, &c), 0, pixels, c.F, 1, 0, 1), &c)
         for i in range(c.groups):
             pack_loop(item)(
                 w + i * filters, c.F, 1, depth, filters, <floating*>packed.data + i * p.b_group
@@ -310,11 +315,7 @@ cdef int backward_kernel(
     c.x, c.scratch = x, scratch.data
     p.a_row, p.y_row, p.a_column, p.y = offset, offset + depth, offset + 2 * depth, sums.data
     with nogil:
-        offset = write_offsets(write_patch(offset, &c), 0, depth, c.F, 1, 0, 1)
-        write_offsets(
-            offset, 0, c.band_rows * c.pool_height, c.stride_height * c.window_width * c.C,
-            c.OW * c.pool_width, c.stride_width * c.C, 1,
-        )
+        write_pixels(write_offsets(write_patch(offset, &c), 0, depth, c.F, 1, 0, 1), &c)
         run_tasks(conv_backward_kernel_task(item), &c, c.chunks, team)
         run_tasks(add_sums_task(item), &of_w, chunk_count(of_w.size), team)
         if c.winner is not NULL:

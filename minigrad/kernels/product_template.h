@@ -385,39 +385,99 @@ TARGET static inline void NAME(drop_windows)(const Conv *c, FLOAT *y, ptrdiff_t 
         winner[i] |= y[i] == 0 ? NO_WINNER : 0;
 }
 
+/* Which outputs in each of a band's rows see anything but zeros of the window: those from `begin` to
+   `end` - 1. Beside them are an image's empty margins. Only short rows are looked at, as in the first
+   layer: others have no margins that would repay it. */
+TARGET static inline void NAME(find_margins)(const Conv *c, const FLOAT *window, ptrdiff_t rows,
+                                             ptrdiff_t *begin, ptrdiff_t *end)
+{
+    const ptrdiff_t height = (rows - 1) * c->pool_height * c->stride_height + c->reach_height;
+    INTEGER any[SHORT_ROW];
+    *begin = 0;
+    *end = c->OW;
+    if (c->C == 0 || c->window_width * c->C > SHORT_ROW)
+        return;
+    const int C = (int)c->C, size = (int)c->window_width * C, OW = (int)c->OW;
+    const int step = (int)(c->pool_width * c->stride_width) * C; /* from one output to the next */
+    const int reach = step + (int)((c->KW - 1) * c->dilation_width - c->stride_width + 1) * C;
+    int first = 0, last = size;
+    for (int j = 0; j < size; j++)
+        any[j] = 0;
+    for (ptrdiff_t i = 0; i < height; i++, window += size)
+        for (int j = 0; j < size; j++)
+            any[j] |= window[j] != 0;
+    for (; first < size && !any[first]; first++);
+    for (; last > first && !any[last - 1]; last--);
+    if (first >= reach)
+        *begin = (first - reach) / step + 1 < OW ? (first - reach) / step + 1 : OW;
+    if (last <= (OW - 1) * step)
+        *end = last <= *begin * step ? *begin : (last - 1) / step + 1;
+}
+
+/* Outputs `from` to `to` - 1 of a band that begins with output `start`, if `winner` is there pooled. */
+TARGET static inline void NAME(convolve)(const Conv *c, const FLOAT *window, FLOAT *map,
+                                         ptrdiff_t start, ptrdiff_t from, ptrdiff_t to)
+{
+    const ptrdiff_t cells = c->pool_height * c->pool_width, at = (start + from) * c->F;
+    for (ptrdiff_t g = 0; g < c->groups; g++) {
+        Product p = c->product;
+        p.rows = (to - from) * cells;
+        p.a = window + g * c->group_channels;
+        p.a_row += from * cells;
+        p.b = (const FLOAT *)p.b + g * p.b_group;
+        p.bias = p.bias == NULL ? NULL : (const FLOAT *)p.bias + g * p.columns;
+        p.y = (c->winner == NULL ? (FLOAT *)p.y + at : map) + g * p.columns;
+        p.relu = p.relu && c->winner == NULL;
+        NAME(product)(&p);
+    }
+    if (c->winner != NULL)
+        NAME(pool_windows)(c, to - from, map, (FLOAT *)c->product.y + at, c->winner + at);
+}
+
+/* Set outputs `from` to `to` - 1 to what output number `like` is. */
+TARGET static inline void NAME(repeat)(const Conv *c, ptrdiff_t like, ptrdiff_t from, ptrdiff_t to)
+{
+    const ptrdiff_t F = c->F;
+    FLOAT *y = c->product.y;
+    for (; from < to; from++) {
+        memcpy(y + from * F, y + like * F, F * sizeof(FLOAT));
+        if (c->winner != NULL)
+            memcpy(c->winner + from * F, c->winner + like * F, F);
+    }
+}
+
 /* A band of rows of one image's convolution, if `winner` is there pooled (and dropped) before it
-   leaves the cache. */
+   leaves the cache. Outputs that see zeros alone are all the same: one of a row is computed. */
 TARGET static inline void NAME(conv_forward)(void *arguments, ptrdiff_t index, int worker)
 {
     const Conv *c = arguments;
     const ptrdiff_t n = index / c->bands, first = index % c->bands * c->band_rows;
     const ptrdiff_t rows = first + c->band_rows < c->OH ? c->band_rows : c->OH - first;
-    const ptrdiff_t start = (n * c->OH + first) * c->OW * c->F;
+    const ptrdiff_t start = (n * c->OH + first) * c->OW, stop = start + rows * c->OW;
     const FLOAT *window = NAME(window)(c, n, first, rows, worker);
     FLOAT *map = (FLOAT *)c->scratch + worker * c->scratch_size + c->window_size;
-    for (ptrdiff_t g = 0; g < c->groups; g++) {
-        Product p = c->product;
-        p.rows = rows * c->OW * c->pool_height * c->pool_width;
-        p.a = window + g * c->group_channels;
-        p.b = (const FLOAT *)p.b + g * p.b_group;
-        p.bias = p.bias == NULL ? NULL : (const FLOAT *)p.bias + g * p.columns;
-        p.y = (c->winner == NULL ? (FLOAT *)p.y + start : map) + g * p.columns;
-        p.relu = p.relu && c->winner == NULL;
-        NAME(product)(&p);
+    ptrdiff_t begin, end;
+    NAME(find_margins)(c, window, rows, &begin, &end);
+    if (end - begin + 1 >= c->OW) {
+        NAME(convolve)(c, window, map, start, 0, rows * c->OW);
+    } else {
+        const ptrdiff_t like = begin > 0 ? --begin : end++;
+        for (ptrdiff_t row = 0; row < rows * c->OW; row += c->OW) {
+            NAME(convolve)(c, window, map, start, row + begin, row + end);
+            NAME(repeat)(c, start + row + like, start + row, start + row + begin);
+            NAME(repeat)(c, start + row + like, start + row + end, start + row + c->OW);
+        }
     }
-    if (c->winner != NULL)
-        NAME(pool_windows)(c, rows * c->OW, map, (FLOAT *)c->product.y + start, c->winner + start);
     if (c->dropout.scale != 0)
-        NAME(drop_windows)(c, c->product.y, start, start + rows * c->OW * c->F);
+        NAME(drop_windows)(c, c->product.y, start * c->F, stop * c->F);
 }
 
-/* Give the gradient of a window's maximum to the cell that won, 0 to the others, and add it to that
-   of the bias. For up to HALF filters. */
+/* Give the gradient of a window's maximum to the cell that won, 0 to the others, in map (cells, F),
+   and add it to that of the bias. For up to HALF filters. */
 TARGET INLINE void NAME(unpool_window)(const Conv *c, const FLOAT *gy, const unsigned char *winner,
                                        FLOAT *map, FLOAT *bias, const ptrdiff_t filters,
-                                       const ptrdiff_t height, const ptrdiff_t width)
+                                       const int cells)
 {
-    const ptrdiff_t F = c->F, row = c->OW * width * F;
     FLOAT value[HALF] = {0}, sum[HALF] = {0};
     INTEGER number[HALF] = {0};
     for (ptrdiff_t f = 0; f < filters; f++)
@@ -430,53 +490,80 @@ TARGET INLINE void NAME(unpool_window)(const Conv *c, const FLOAT *gy, const uns
     *(NAME(Half) *)(filters == HALF ? bias : sum) += *(const NAME(Half) *)&kept;
     if (filters < HALF)
         memcpy(bias, sum, filters * sizeof(FLOAT));
-    for (ptrdiff_t i = 0, cell = 0; i < height; i++) {
-        for (ptrdiff_t j = 0; j < width; j++, cell++) {
-            const NAME(HalfBits) part = bits & WHERE(HalfBits, which == (INTEGER)cell);
-            if (filters == HALF)
-                *(NAME(HalfBits) *)(map + i * row + j * F) = part;
-            else
-                memcpy(map + i * row + j * F, &part, filters * sizeof(FLOAT));
-        }
+    for (int cell = 0; cell < cells; cell++, map += c->F) {
+        const NAME(HalfBits) part = bits & WHERE(HalfBits, which == (INTEGER)cell);
+        if (filters == HALF)
+            *(NAME(HalfBits) *)map = part;
+        else
+            memcpy(map, &part, filters * sizeof(FLOAT));
     }
 }
 
-/* The gradient map (rows * height, columns, F) of the convolution's result, and that of the bias,
-   from that of `rows` rows of what was pooled. */
-TARGET INLINE void NAME(unpool_rows)(const Conv *c, ptrdiff_t rows, const FLOAT *gy,
+/* The gradient map (windows, cells, F) of the convolution's result, and that of the bias, from that
+   of what was pooled. */
+TARGET INLINE void NAME(unpool_some)(const Conv *c, ptrdiff_t windows, const FLOAT *gy,
                                      const unsigned char *winner, FLOAT *map, FLOAT *bias,
-                                     const ptrdiff_t height, const ptrdiff_t width)
+                                     const int cells)
 {
     const ptrdiff_t F = c->F;
-    for (ptrdiff_t i = 0; i < rows; i++, map += (height - 1) * c->OW * width * F) {
-        for (ptrdiff_t j = 0; j < c->OW; j++, gy += F, winner += F, map += width * F) {
-            ptrdiff_t f = 0;
-            for (; f + HALF <= F; f += HALF)
-                NAME(unpool_window)(c, gy + f, winner + f, map + f, bias + f, HALF, height, width);
-            if (f < F)
-                NAME(unpool_window)(c, gy + f, winner + f, map + f, bias + f, F - f, height, width);
-        }
+    for (; windows > 0; windows--, gy += F, winner += F, map += cells * F) {
+        ptrdiff_t f = 0;
+        for (; f + HALF <= F; f += HALF)
+            NAME(unpool_window)(c, gy + f, winner + f, map + f, bias + f, HALF, cells);
+        if (f < F)
+            NAME(unpool_window)(c, gy + f, winner + f, map + f, bias + f, F - f, cells);
     }
 }
 
-TARGET static inline void NAME(unpool)(const Conv *c, ptrdiff_t rows, const FLOAT *gy,
+TARGET static inline void NAME(unpool)(const Conv *c, ptrdiff_t windows, const FLOAT *gy,
                                        const unsigned char *winner, FLOAT *map, FLOAT *bias)
 {
-    if (c->pool_height == 2 && c->pool_width == 2)
-        NAME(unpool_rows)(c, rows, gy, winner, map, bias, 2, 2); /* unrolled */
+    const int cells = (int)(c->pool_height * c->pool_width);
+    if (cells == 4)
+        NAME(unpool_some)(c, windows, gy, winner, map, bias, 4); /* unrolled */
     else
-        NAME(unpool_rows)(c, rows, gy, winner, map, bias, c->pool_height, c->pool_width);
+        NAME(unpool_some)(c, windows, gy, winner, map, bias, cells);
+}
+
+/* Add columns.T @ gy to a partial sum, for the pixels `from` to `to` - 1 of a band; gy is theirs. */
+TARGET static inline void NAME(add_pixels)(const Conv *c, const FLOAT *window, const FLOAT *gy,
+                                           FLOAT *packed, FLOAT *sums, ptrdiff_t from, ptrdiff_t to)
+{
+    for (ptrdiff_t g = 0; g < c->groups; g++) {
+        Product p = c->product;
+        p.depth = to - from;
+        p.a = window + g * c->group_channels;
+        p.a_column += from;
+        p.b = gy + g * p.columns;
+        if (c->pack) {
+            NAME(pack)(p.b, c->F, 1, p.depth, p.columns, packed);
+            p.b = packed;
+            p.b_panel = p.depth * COLUMNS;
+        }
+        p.y = sums + g * p.columns;
+        NAME(product)(&p);
+    }
+}
+
+/* Add gy to the gradient of the bias wherever there is a winner. */
+TARGET static inline void NAME(add_bias)(const Conv *c, ptrdiff_t windows, const FLOAT *gy,
+                                         const unsigned char *winner, FLOAT *restrict bias)
+{
+    for (; windows > 0; windows--, gy += c->F, winner += c->F)
+        for (ptrdiff_t f = 0; f < c->F; f++)
+            bias[f] += winner[f] == NO_WINNER ? 0 : gy[f];
 }
 
 /* The gradient of the kernel, columns.T @ gy, over a chunk of images: one partial sum. If the
-   result was pooled, it goes band by band, and the gradient of the bias follows as one more row. */
-TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t index, int worker)
+   result was pooled, it goes band by band, margins may be left out, and the gradient of the bias
+   follows as one more row. */
+TARGET static inline void NAME(sum_chunk)(const Conv *c, ptrdiff_t index, int worker, int margins,
+                                          FLOAT *sums, FLOAT *bias)
 {
-    const Conv *c = arguments;
-    const ptrdiff_t F = c->F, from = index * c->N / c->chunks, to = (index + 1) * c->N / c->chunks;
+    const ptrdiff_t from = index * c->N / c->chunks, to = (index + 1) * c->N / c->chunks, F = c->F;
+    const ptrdiff_t cells = c->pool_height * c->pool_width;
     FLOAT *map = (FLOAT *)c->scratch + worker * c->scratch_size + c->window_size;
     FLOAT *packed = (FLOAT *)c->scratch + (worker + 1) * c->scratch_size - c->pack;
-    FLOAT *sums = (FLOAT *)c->product.y + index * (c->product.rows + (c->winner != NULL)) * F;
     memset(sums, 0, (c->product.rows + (c->winner != NULL)) * F * sizeof(FLOAT));
     for (ptrdiff_t band = from * c->bands; band < to * c->bands; band++) {
         const ptrdiff_t n = band / c->bands, first = band % c->bands * c->band_rows;
@@ -484,24 +571,37 @@ TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t 
         const FLOAT *window = NAME(window)(c, n, first, rows, worker);
         const ptrdiff_t start = (n * c->OH + first) * c->OW * F;
         const FLOAT *gy = (const FLOAT *)c->product.b + start;
-        if (c->winner != NULL) {
-            NAME(unpool)(c, rows, gy, c->winner + start, map, sums + c->product.rows * F);
-            gy = map;
-        }
-        for (ptrdiff_t g = 0; g < c->groups; g++) {
-            Product p = c->product;
-            p.depth = rows * c->pool_height * c->OW * c->pool_width;
-            p.a = window + g * c->group_channels;
-            p.b = gy + g * p.columns;
-            if (c->pack) {
-                NAME(pack)(p.b, F, 1, p.depth, p.columns, packed);
-                p.b = packed;
-                p.b_panel = p.depth * COLUMNS;
+        const unsigned char *winner = c->winner == NULL ? NULL : c->winner + start;
+        ptrdiff_t begin = 0, end = c->OW, outputs = c->OW;
+        if (margins)
+            NAME(find_margins)(c, window, rows, &begin, &end);
+        if (end - begin == outputs) /* all rows at once */
+            outputs = end = rows * c->OW;
+        for (ptrdiff_t at = 0; at < rows * c->OW; at += outputs, gy += outputs * F) {
+            const FLOAT *part = gy;
+            if (c->winner != NULL) {
+                NAME(unpool)(c, end - begin, gy + begin * F, winner + begin * F, map, bias);
+                NAME(add_bias)(c, begin, gy, winner, bias);
+                NAME(add_bias)(c, outputs - end, gy + end * F, winner + end * F, bias);
+                winner += outputs * F;
+                part = map;
             }
-            p.y = sums + g * p.columns;
-            NAME(product)(&p);
+            NAME(add_pixels)(c, window, part, packed, sums, (at + begin) * cells, (at + end) * cells);
         }
     }
+}
+
+TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t index, int worker)
+{
+    const Conv *c = arguments;
+    FLOAT *sums = (FLOAT *)c->product.y + index * (c->product.rows + (c->winner != NULL)) * c->F;
+    FLOAT *bias = sums + c->product.rows * c->F;
+    NAME(sum_chunk)(c, index, worker, c->winner != NULL, sums, bias);
+    for (ptrdiff_t f = 0; c->winner != NULL && f < c->F; f++)
+        if (bias[f] - bias[f] != 0) { /* not finite, then gy was not, and 0 times that is NaN */
+            NAME(sum_chunk)(c, index, worker, 0, sums, bias);
+            break;
+        }
 }
 
 /* The gradient of one image: each pixel's row of gy @ w.T is added to the patch that it came from,

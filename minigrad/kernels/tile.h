@@ -81,6 +81,7 @@ typedef struct {
     int relu;
 } Sums;
 
+enum { SHORT_ROW = 256 }; /* elements of a row of an image that is looked at for margins */
 enum { NO_WINNER = 255 }; /* where relu killed the whole window, or dropout what was left of it */
 
 static inline int lowest_bit(uint64_t bits)

@@ -235,6 +235,51 @@ demands = {"out": ("gw", "gb"), "free": FREE}
 add_cases("conv2d_pool_backward_kernel", pooled_convolution_gradient, POOLED, **demands)
 
 
+# --- convolution of images with empty margins, which is not computed: the same, what is put into w
+#     and gy ----------------------------------------------------------------------------------------
+
+WITH_MARGINS = [
+    ((7, 9, 29, 1), (3, 3), 33, (1, 1), (0, 0), (1, 1), 1, (3, 13), (2, 2), ()),
+    ((7, 12, 26, 2), (3, 4), 6, (1, 1), (1, 2), (1, 1), 2, (12, 25), (1, 1), ()),
+    ((7, 11, 31, 3), (2, 3), 6, (2, 3), (0, 1), (1, 2), 3, (2, 3), (2, 3), ()),
+    ((7, 9, 85, 3), (1, 5), 17, (1, 2), (0, 0), (1, 1), 1, (3, 20), (3, 2), ()),
+    ((7, 9, 31, 1), (2, 3), 8, (1, 1), (0, 0), (1, 2), 1, (4, 13), (2, 2), ()),
+    ((7, 5, 29, 9), (3, 3), 8, (1, 1), (0, 0), (1, 1), 1, (1, 13), (2, 2), ()),  # longer rows
+    ((7, 9, 29, 1), (3, 3), 33, (1, 1), (0, 0), (1, 1), 1, (3, 13), (2, 2), (np.nan,)),
+    ((7, 9, 31, 2), (3, 3), 5, (1, 1), (1, 1), (1, 1), 1, (3, 10), (3, 3), (np.inf, -np.inf)),
+]
+
+
+def with_margins(build):
+    """Give the images margins of several widths; one is empty. Then there are infinities or NaN."""
+
+    def arguments(generator, dtype, *row):
+        *row, special = row
+        values = build(generator, dtype, *row)
+        x, width = values["x"], values["x"].shape[2]
+        margins = [(0, 0), (7, 0), (0, 8), (10, 9), (0, width), (width - 1, 0), (3, 2)]
+        for image, (left, right) in zip(x, margins, strict=True):
+            image[:, :left] = 0
+            image[:, width - right :] = 0
+        for number, value in enumerate(special):
+            values["w"].flat[41 * number + 5] = value
+            values["gy"][1 + number :: 2, 0, 0, 3] = value
+        return values
+
+    return arguments
+
+
+MAPS = [(*row[:7], (row[7][0] * row[8][0], row[7][1] * row[8][1]), row[9]) for row in WITH_MARGINS]
+add_cases("conv2d_forward", with_margins(convolution), MAPS, out=("y",), free=FREE)
+add_cases("conv2d_backward_kernel", with_margins(convolution), MAPS, out=("gw",), free=FREE)
+demands = {"out": ("y", "winner"), "free": FREE}
+add_cases("conv2d_pool_forward", with_margins(pooled_convolution), WITH_MARGINS, **demands)
+add_cases("conv2d_pool_forward", with_margins(dropped_convolution), WITH_MARGINS, **demands)
+demands = {"out": ("gw", "gb"), "free": FREE}
+gradient = with_margins(pooled_convolution_gradient)
+add_cases("conv2d_pool_backward_kernel", gradient, WITH_MARGINS, **demands)
+
+
 # --- pooling: (N, H, W, C), window, strides, padding before, (OH, OW) --------------------------
 
 POOLINGS = [
