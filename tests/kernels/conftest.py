@@ -235,8 +235,8 @@ demands = {"out": ("gw", "gb"), "free": FREE}
 add_cases("conv2d_pool_backward_kernel", pooled_convolution_gradient, POOLED, **demands)
 
 
-# --- convolution of images with empty margins, which is not computed: the same, what is put into w
-#     and gy ----------------------------------------------------------------------------------------
+# --- convolution of images with empty margins, which is not computed: the same, what is put into
+#     w and gy ----------------------------------------------------------------------------------
 
 WITH_MARGINS = [
     ((7, 9, 29, 1), (3, 3), 33, (1, 1), (0, 0), (1, 1), 1, (3, 13), (2, 2), ()),
