@@ -396,6 +396,8 @@ class Parameter(Tensor):
         ``regularizer(tensor)``: a scalar Tensor that is added to the loss.
     constraint : callable, optional
         ``constraint(array)``: the array that replaces the values after each optimizer step.
+    copy : bool
+        False to take the array ``data`` itself, if it is contiguous and writable.
     """
 
     __slots__ = ("constraint", "path", "regularizer")
@@ -409,8 +411,12 @@ class Parameter(Tensor):
         trainable=True,
         regularizer=None,
         constraint=None,
+        copy=True,
     ):
-        super().__init__(np.array(as_array(data, dtype), order="C"), None, trainable, name)
+        array = as_array(data, dtype)
+        if copy or not array.flags.carray:
+            array = np.array(array, order="C")
+        super().__init__(array, None, trainable, name)
         self.path = path if path is not None else name
         self.regularizer = regularizer
         self.constraint = constraint

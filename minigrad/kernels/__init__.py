@@ -16,7 +16,7 @@ if _choice == "reference":
     from minigrad.kernels.reference import *  # noqa: F403
 elif _choice == "compiled":
     try:
-        from minigrad.kernels._arithmetic import *  # noqa: F403
+        from minigrad.kernels._arrays import *  # noqa: F403
         from minigrad.kernels._conv import *  # noqa: F403
         from minigrad.kernels._matmul import *  # noqa: F403
         from minigrad.kernels._nn import *  # noqa: F403

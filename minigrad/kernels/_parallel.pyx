@@ -7,7 +7,9 @@ it keeps up to 512 MB of freed memory. Other C libraries decide for themselves.
 
 import os
 
-from libc.stdlib cimport free, malloc
+cdef extern from "aligned.h":
+    void* aligned_malloc(void* context, size_t size)
+    void aligned_free(void* context, void* data, size_t size)
 
 cdef extern from *:
     """
@@ -38,15 +40,15 @@ cdef void run_tasks(Task task, void* arguments, Py_ssize_t count, int threads) n
 
 
 cdef class _Memory:
-    """So many bytes, freed with the last name of the object."""
+    """So many bytes at a cache line, freed with the last name of the object."""
 
     def __cinit__(self, Py_ssize_t size):
-        self.data = malloc(max(size, 1))
+        self.data = aligned_malloc(NULL, size)
         if self.data is NULL:
             raise MemoryError(f"minigrad: no memory for {size} bytes")
 
     def __dealloc__(self):
-        free(self.data)
+        aligned_free(NULL, self.data, 0)
 
 
 def _after_fork():

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from minigrad import activations, constraints, initializers, regularizers
+from minigrad import activations, constraints, initializers, kernels, regularizers
 from minigrad.core import Parameter, Tensor, as_array
 from minigrad.utils.registry import to_snake_case
 
@@ -166,8 +166,11 @@ class Layer:
         if any(weight.name == name for weight in self.weights):
             raise self._error("a weight name not yet used in this layer", name)
         options = recipe(name, initializer, **options)
-        values = options.pop("initializer")(tuple(shape), dtype=self.dtype)
-        weight = Parameter(values, self.dtype, trainable=trainable and self.trainable, **options)
+        initial = as_array(options.pop("initializer")(tuple(shape), dtype=self.dtype), self.dtype)
+        values = kernels.empty(initial.shape, self.dtype)
+        values[...] = initial
+        options["trainable"] = trainable and self.trainable
+        weight = Parameter(values, copy=False, **options)
         weight.path = f"{self.name}/{name}"
         (self._learned if trainable else self._fixed).append(weight)
         return weight

@@ -94,7 +94,7 @@ class Conv2D(Function):
 
     def forward(self, *inputs):
         x, w, *bias = promote(*inputs)
-        y = np.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
+        y = kernels.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
         bias = bias[0] if bias else None
         kernels.conv2d_forward(x, w, bias, self.relu, y, self.geometry, kernels.get_num_threads())
         self.shapes = x.shape, w.shape
@@ -108,10 +108,10 @@ class Conv2D(Function):
         gy = relu_backward(y, gy) if self.relu else contiguous(gy)
         gx = gw = None
         if self.needs[0]:
-            gx = np.empty(self.shapes[0], gy.dtype)
+            gx = kernels.empty(self.shapes[0], gy.dtype)
             kernels.conv2d_backward_input(gy, w, gx, self.geometry, threads)
         if self.needs[1]:
-            gw = np.empty(self.shapes[1], gy.dtype)
+            gw = kernels.empty(self.shapes[1], gy.dtype)
             kernels.conv2d_backward_kernel(x, gy, gw, self.geometry, threads)
         if len(self.needs) == 2:
             return gx, gw
@@ -129,7 +129,7 @@ class Conv2DMaxPool(Conv2D):
 
     def forward(self, *inputs):
         x, w, *bias = promote(*inputs)
-        y = np.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
+        y = kernels.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
         self.winner = np.empty(y.shape, np.uint8)  # which cell of its window each output is
         bias = bias[0] if bias else None
         options = self.pool_size, self.geometry, self.rate, self.seed, kernels.get_num_threads()
@@ -140,7 +140,7 @@ class Conv2DMaxPool(Conv2D):
 
     def backward(self, gy):
         (x,) = self.saved
-        gw = np.empty(self.kernel_shape, gy.dtype)
+        gw = kernels.empty(self.kernel_shape, gy.dtype)
         gb = np.empty(self.kernel_shape[3:], gy.dtype)
         options = self.pool_size, self.geometry, kernels.get_num_threads()
         kernels.conv2d_pool_backward_kernel(x, contiguous(gy), self.winner, gw, gb, *options)
@@ -243,7 +243,7 @@ class MaxPool2D(Function):
 
     def forward(self, x):
         self.shape = x.shape
-        y = np.empty((x.shape[0], *self.sizes, x.shape[3]), x.dtype)
+        y = kernels.empty((x.shape[0], *self.sizes, x.shape[3]), x.dtype)
         self.winner = np.empty(y.shape, np.int32)  # which cell of its window each output is
         kernels.max_pool2d_forward(
             contiguous(x), y, self.winner, *self.geometry, kernels.get_num_threads()
@@ -251,7 +251,7 @@ class MaxPool2D(Function):
         return y
 
     def backward(self, gy):
-        gx = np.empty(self.shape, gy.dtype)
+        gx = kernels.empty(self.shape, gy.dtype)
         kernels.max_pool2d_backward(
             contiguous(gy), self.winner, gx, *self.geometry, kernels.get_num_threads()
         )
@@ -261,12 +261,12 @@ class MaxPool2D(Function):
 class AvgPool2D(MaxPool2D):
     def forward(self, x):
         self.shape = x.shape
-        y = np.empty((x.shape[0], *self.sizes, x.shape[3]), x.dtype)
+        y = kernels.empty((x.shape[0], *self.sizes, x.shape[3]), x.dtype)
         kernels.avg_pool2d_forward(contiguous(x), y, *self.geometry, kernels.get_num_threads())
         return y
 
     def backward(self, gy):
-        gx = np.empty(self.shape, gy.dtype)
+        gx = kernels.empty(self.shape, gy.dtype)
         kernels.avg_pool2d_backward(contiguous(gy), gx, *self.geometry, kernels.get_num_threads())
         return gx
 

@@ -27,7 +27,7 @@ def rows(x):
 
 def elementwise(function, x, y=None, alpha=0.0):
     """A new array, one of the kernel's functions of ``x``, or of ``x`` and ``y``."""
-    z = np.empty(x.shape, x.dtype)
+    z = kernels.empty(x.shape, x.dtype)
     x, y = contiguous(x).reshape(-1), None if y is None else contiguous(y).reshape(-1)
     kernels.elementwise(function, x, y, z.reshape(-1), alpha, kernels.get_num_threads())
     return z
@@ -40,7 +40,7 @@ def relu_backward(y, gy):
 
 def sum_rows(x):
     """Add up the rows of ``x`` (N, F), by a product with ones: NumPy's sum is 7 times slower."""
-    total = np.empty((1, x.shape[1]), x.dtype)
+    total = kernels.empty((1, x.shape[1]), x.dtype)
     kernels.matmul(np.ones((1, len(x)), x.dtype), x, None, False, total, kernels.get_num_threads())
     return total[0]
 
@@ -121,7 +121,7 @@ class Softmax(Function):
 
     def forward(self, x):
         if x.ndim > 0 and self.axis in (-1, x.ndim - 1):
-            y = np.empty(x.shape, x.dtype)
+            y = kernels.empty(x.shape, x.dtype)
             kernels.softmax(rows(contiguous(x)), rows(y), kernels.get_num_threads())
         else:
             e = np.exp(x - x.max(axis=self.axis, keepdims=True, initial=-np.inf))
@@ -175,7 +175,7 @@ class Dense(Function):
 
     def forward(self, *inputs):
         x, w, *bias = promote(*inputs)
-        y = np.empty((x.shape[0], w.shape[1]), x.dtype)
+        y = kernels.empty((x.shape[0], w.shape[1]), x.dtype)
         bias = bias[0] if bias else None
         kernels.matmul(x, w, bias, self.relu, y, kernels.get_num_threads())
         x_kept, w_kept = x if self.needs[1] else None, w if self.needs[0] else None
@@ -189,10 +189,10 @@ class Dense(Function):
             gy = relu_backward(y, gy)
         gx = gw = None
         if self.needs[0]:
-            gx = np.empty((gy.shape[0], w.shape[0]), gy.dtype)
+            gx = kernels.empty((gy.shape[0], w.shape[0]), gy.dtype)
             kernels.matmul(gy, w.T, None, False, gx, threads)
         if self.needs[1]:
-            gw = np.empty((x.shape[1], gy.shape[1]), gy.dtype)
+            gw = kernels.empty((x.shape[1], gy.shape[1]), gy.dtype)
             kernels.matmul(x.T, gy, None, False, gw, threads)
         if len(self.needs) == 2:
             return gx, gw
@@ -249,7 +249,7 @@ class Dropout(Function):
         self.seed = seed
 
     def forward(self, x):
-        y = np.empty(x.shape, x.dtype)
+        y = kernels.empty(x.shape, x.dtype)
         kernels.dropout(
             contiguous(x).reshape(-1),
             y.reshape(-1),
@@ -283,7 +283,7 @@ def dropout(x, rate, seed):
 
 def channel_sums(x, y, a, b):
     """The sums of ``y - b`` and of ``(x - a) * (y - b)`` in each channel, the last axis."""
-    sums = np.empty((2, x.shape[-1]), x.dtype)
+    sums = kernels.empty((2, x.shape[-1]), x.dtype)
     centers = np.stack([a, b])
     kernels.channel_sums(rows(x), rows(y), centers, sums, kernels.get_num_threads())
     return sums
@@ -291,7 +291,7 @@ def channel_sums(x, y, a, b):
 
 def channel_affine(x, y, *terms):
     """``scale * (x - a) + weight * y + shift``, given a, scale, weight, shift of each channel."""
-    z = np.empty(x.shape, x.dtype)
+    z = kernels.empty(x.shape, x.dtype)
     kernels.channel_affine(rows(x), rows(y), np.stack(terms), rows(z), kernels.get_num_threads())
     return z
 
@@ -367,7 +367,7 @@ class SoftmaxCrossEntropy(Function):
         self.labels = labels
 
     def forward(self, logits):
-        probabilities = np.empty(logits.shape, logits.dtype)
+        probabilities = kernels.empty(logits.shape, logits.dtype)
         losses = np.empty(logits.shape[0], logits.dtype)
         kernels.softmax_cross_entropy_forward(
             contiguous(logits), self.targets, self.labels, losses, probabilities,
@@ -378,7 +378,7 @@ class SoftmaxCrossEntropy(Function):
 
     def backward(self, gy):
         (probabilities,) = self.saved
-        gz = np.empty(probabilities.shape, probabilities.dtype)
+        gz = kernels.empty(probabilities.shape, probabilities.dtype)
         kernels.softmax_cross_entropy_backward(
             probabilities, self.targets, self.labels, contiguous(gy), gz,
             kernels.get_num_threads(),

@@ -115,7 +115,10 @@ class Optimizer(arguments.Configured):
 
     def init_state(self, w):
         """Return the state before the first step, {name: array like w}, for a variable w (n)."""
-        return {name: np.zeros_like(w) for name in self.state_names}
+        state = {name: kernels.empty(w.shape, w.dtype) for name in self.state_names}
+        for array in state.values():
+            array[...] = 0
+        return state
 
     def begin_step(self, t):
         """Prepare what all variables share in step t = 1, 2, ..."""

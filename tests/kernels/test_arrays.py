@@ -1,4 +1,6 @@
-"""The kernel for small arrays: NumPy's values in an array of its own, or None."""
+"""Arrays at a cache line; and the kernel for small ones: NumPy's values in a new array, or None."""
+
+import pickle
 
 import numpy as np
 import pytest
@@ -44,3 +46,39 @@ def test_small_arithmetic_leaves_other_arrays_to_numpy(compiled):
         assert compiled["small_arithmetic"]("mul", one, other) is None
         assert compiled["small_arithmetic"]("mul", other, one) is None
     assert compiled["small_arithmetic"]("div", x, x) is None  # NumPy warns of a division by zero
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+@pytest.mark.parametrize("shape", [(), (0, 3), (5,), (2047,), (2049, 3), (40, 7, 301)], ids=str)
+def test_empty_is_an_ordinary_array(shape, dtype, kernels):
+    x = kernels.empty(shape, np.dtype(dtype))
+    assert x.shape == shape and x.dtype == dtype and x.base is None
+    assert x.flags.carray and x.flags.owndata
+    x[...] = 3
+    assert_array_equal(pickle.loads(pickle.dumps(x)), x)
+    assert_array_equal(x.copy(), np.full(shape, 3, dtype), strict=True)
+
+
+def test_empty_begins_large_arrays_at_a_cache_line(compiled):
+    arrays = [compiled["empty"]((size,), np.dtype("float32")) for size in range(2048, 9000, 331)]
+    assert {array.ctypes.data % 64 for array in arrays} == {0}
+
+
+def test_empty_leaves_other_arrays_to_numpy(compiled):
+    before = np._core.multiarray.get_handler_name()
+    x = compiled["empty"]((9999,), np.dtype("float64"))
+    assert np._core.multiarray.get_handler_name(x) != before
+    assert np._core.multiarray.get_handler_name() == before
+    with pytest.raises(ValueError, match="negative"):
+        compiled["empty"]((-5, -9999), np.dtype("float64"))
+    assert np._core.multiarray.get_handler_name() == before
+
+
+def test_empty_keeps_its_values_when_numpy_moves_it(compiled):
+    for size in range(3000, 60_000, 1717):
+        x = compiled["empty"]((size,), np.dtype("float32"))
+        x[...] = np.arange(size)
+        x.resize(3 * size, refcheck=False)
+        assert_array_equal(x[:size], np.arange(size))
+        x.resize(size // 2, refcheck=False)
+        assert_array_equal(x, np.arange(size // 2))
