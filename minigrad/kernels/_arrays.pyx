@@ -39,7 +39,7 @@ def empty(
     tuple shape,
     dtype,        # np.dtype
 ):
-    """Return np.empty(shape, dtype), which begins at a cache line (see aligned.h) if it is large."""
+    """Return np.empty(shape, dtype); if it is large, it begins at a cache line (aligned.h)."""
     cdef Py_ssize_t size = dtype.itemsize, n
     for n in shape:
         size *= n

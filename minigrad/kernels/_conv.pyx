@@ -176,7 +176,8 @@ cdef Py_ssize_t* write_offsets(
 
 cdef Py_ssize_t* write_pixels(Py_ssize_t* offset, const Conv* c) noexcept nogil:
     """Write where a band's patches begin, for the cells of a pooling window one after the other."""
-    cdef Py_ssize_t row = c.stride_height * c.window_width * c.C, column = c.stride_width * c.C, i, j
+    cdef Py_ssize_t row = c.stride_height * c.window_width * c.C, column = c.stride_width * c.C
+    cdef Py_ssize_t i, j
     for i in range(c.band_rows):
         for j in range(c.OW):
             offset = write_offsets(
