@@ -4,13 +4,19 @@ These loops are bound by memory, so what counts is to touch each array once. All
 of one length n; a state that a rule can do without is an empty array where it is switched off.
 Threads share fixed chunks, so an element takes the same path through the vectorized loop, and gets
 the same bits, whatever their number. Scalars arrive as double and are rounded to the arrays' type
-before the loop. The loops themselves are in optim_template.h; here is what each of them is given.
+before the loop. The loops themselves are in optim_template.h; here is what each of them is given,
+by NumPy's C interface: five memoryviews take longer than a step of a few thousand weights.
 """
 
-from cython cimport floating
 from libc.string cimport memset
+from numpy cimport (
+    NPY_DOUBLE, NPY_FLOAT, PyArray_DATA, PyArray_ISCARRAY, PyArray_ISCARRAY_RO, PyArray_ITEMSIZE,
+    PyArray_NDIM, PyArray_SAMESHAPE, PyArray_SIZE, PyArray_TYPE, import_array, ndarray
+)
 
 from minigrad.kernels._parallel cimport Choice, run_chunks
+
+import_array()
 
 ctypedef void* Array
 
@@ -25,55 +31,75 @@ cdef extern from "optim.h" nogil:
     Choice nadam_task, adamax_task, adadelta_task, lion_task
 
 
-cdef Array data(
-    str kernel, const floating[::1] x, Py_ssize_t size, bint optional=False
-) except? NULL:
-    """Return where x begins; NULL if it is empty. ValueError unless its length is right."""
-    if x.shape[0] != size and not (optional and x.shape[0] == 0):
-        raise ValueError(f"{kernel}: expected arrays of length {size}, got {x.shape[0]}")
-    return <Array>&x[0] if x.shape[0] > 0 else NULL
+cdef object refuse(str kernel, w, x):
+    return ValueError(
+        f"{kernel}: expected arrays of length {w.size} and {w.dtype}, contiguous and, but for g, "
+        f"writable; got one {x.shape} of {x.dtype}"
+    )
 
 
-cdef Step begin(str kernel, const floating[::1] w, const floating[::1] g) except *:
+cdef bint are_alike(ndarray x, ndarray w):
+    return PyArray_TYPE(x) == PyArray_TYPE(w) and PyArray_SAMESHAPE(x, w)
+
+
+cdef Array data(str kernel, ndarray w, ndarray x, bint optional=False) except? NULL:
+    """Return where x, which is written to, begins; NULL if it is optional and empty."""
+    if optional and PyArray_SIZE(x) == 0:
+        return NULL
+    if not (are_alike(x, w) and PyArray_ISCARRAY(x)):
+        raise refuse(kernel, w, x)
+    return PyArray_DATA(x)
+
+
+cdef Step begin(str kernel, ndarray w, ndarray g) except *:
     cdef Step s
+    if PyArray_NDIM(w) != 1 or PyArray_TYPE(w) not in (NPY_FLOAT, NPY_DOUBLE):
+        what = f"{(<object>w).shape} of {(<object>w).dtype}"
+        raise ValueError(f"{kernel}: expected w (n) of float32 or float64, got one {what}")
+    if not (are_alike(g, w) and PyArray_ISCARRAY_RO(g)):
+        raise refuse(kernel, w, g)
     memset(&s, 0, sizeof(Step))
-    s.size = w.shape[0]
-    s.w, s.g = data(kernel, w, s.size), data(kernel, g, s.size)
+    s.size = PyArray_SIZE(w)
+    s.w, s.g = data(kernel, w, w), PyArray_DATA(g)
     return s
 
 
+cdef void run(Choice choice, ndarray w, Step* s, int threads) noexcept:
+    run_chunks(choice(PyArray_ITEMSIZE(w)), s, s.size, threads)
+
+
 def sgd_step(
-    floating[::1] w,        # INOUT (n)
-    const floating[::1] g,  # IN (n)
-    floating[::1] v,        # INOUT (n), or (0): without momentum
+    ndarray w not None,  # INOUT (n)
+    ndarray g not None,  # IN (n)
+    ndarray v not None,  # INOUT (n), or (0): without momentum
     double lr, double momentum, bint nesterov, int threads,
 ):
     """Step by SGD: v = momentum v - lr g; w += v, or w += momentum v - lr g by Nesterov."""
     cdef Step s = begin("sgd_step", w, g)
-    s.v = data("sgd_step", v, s.size, True)
+    s.v = data("sgd_step", w, v, True)
     s.lr, s.momentum, s.nesterov = lr, momentum, nesterov
-    run_chunks(sgd_task(sizeof(floating)), &s, s.size, threads)
+    run(sgd_task, w, &s, threads)
 
 
 def adagrad_step(
-    floating[::1] w,        # INOUT (n)
-    const floating[::1] g,  # IN (n)
-    floating[::1] a,        # INOUT (n)
+    ndarray w not None,  # INOUT (n)
+    ndarray g not None,  # IN (n)
+    ndarray a not None,  # INOUT (n)
     double lr, double epsilon, int threads,
 ):
     """Step by Adagrad: a += g²; w -= lr g / sqrt(a + epsilon)."""
     cdef Step s = begin("adagrad_step", w, g)
-    s.a = data("adagrad_step", a, s.size)
+    s.a = data("adagrad_step", w, a)
     s.lr, s.epsilon = lr, epsilon
-    run_chunks(adagrad_task(sizeof(floating)), &s, s.size, threads)
+    run(adagrad_task, w, &s, threads)
 
 
 def rmsprop_step(
-    floating[::1] w,        # INOUT (n)
-    const floating[::1] g,  # IN (n)
-    floating[::1] v,        # INOUT (n)
-    floating[::1] m,        # INOUT (n), or (0): not centered
-    floating[::1] b,        # INOUT (n), or (0): without momentum
+    ndarray w not None,  # INOUT (n)
+    ndarray g not None,  # IN (n)
+    ndarray v not None,  # INOUT (n)
+    ndarray m not None,  # INOUT (n), or (0): not centered
+    ndarray b not None,  # INOUT (n), or (0): without momentum
     double lr, double rho, double momentum, double epsilon, int threads,
 ):
     """Step by RMSprop: v = rho v + (1-rho) g²; w -= lr g / sqrt(v + epsilon).
@@ -82,19 +108,19 @@ def rmsprop_step(
     b = momentum b + the step above. A variance v - m² that rounding made negative counts as 0.
     """
     cdef Step s = begin("rmsprop_step", w, g)
-    s.v = data("rmsprop_step", v, s.size)
-    s.m = data("rmsprop_step", m, s.size, True)
-    s.b = data("rmsprop_step", b, s.size, True)
+    s.v = data("rmsprop_step", w, v)
+    s.m = data("rmsprop_step", w, m, True)
+    s.b = data("rmsprop_step", w, b, True)
     s.lr, s.rho, s.momentum, s.epsilon = lr, rho, momentum, epsilon
-    run_chunks(rmsprop_task(sizeof(floating)), &s, s.size, threads)
+    run(rmsprop_task, w, &s, threads)
 
 
 def adam_step(
-    floating[::1] w,        # INOUT (n)
-    const floating[::1] g,  # IN (n)
-    floating[::1] m,        # INOUT (n)
-    floating[::1] v,        # INOUT (n)
-    floating[::1] v_max,    # INOUT (n), or (0): without AMSGrad
+    ndarray w not None,      # INOUT (n)
+    ndarray g not None,      # IN (n)
+    ndarray m not None,      # INOUT (n)
+    ndarray v not None,      # INOUT (n)
+    ndarray v_max not None,  # INOUT (n), or (0): without AMSGrad
     double alpha, double beta_1, double beta_2, double epsilon, int threads,
 ):
     """Step by Adam: m += (g-m)(1-beta_1); v += (g²-v)(1-beta_2); w -= alpha m / (sqrt(v)+epsilon).
@@ -102,18 +128,18 @@ def adam_step(
     By AMSGrad, v_max = max(v_max, v) stands for v in the last. alpha holds the bias correction.
     """
     cdef Step s = begin("adam_step", w, g)
-    s.m = data("adam_step", m, s.size)
-    s.v = data("adam_step", v, s.size)
-    s.v_max = data("adam_step", v_max, s.size, True)
+    s.m = data("adam_step", w, m)
+    s.v = data("adam_step", w, v)
+    s.v_max = data("adam_step", w, v_max, True)
     s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon
-    run_chunks(adam_task(sizeof(floating)), &s, s.size, threads)
+    run(adam_task, w, &s, threads)
 
 
 def nadam_step(
-    floating[::1] w,        # INOUT (n)
-    const floating[::1] g,  # IN (n)
-    floating[::1] m,        # INOUT (n)
-    floating[::1] v,        # INOUT (n)
+    ndarray w not None,  # INOUT (n)
+    ndarray g not None,  # IN (n)
+    ndarray m not None,  # INOUT (n)
+    ndarray v not None,  # INOUT (n)
     double alpha_m, double alpha_g, double correction,
     double beta_1, double beta_2, double epsilon, int threads,
 ):
@@ -122,53 +148,53 @@ def nadam_step(
     correction is 1 - beta_2 to the power t; the two alphas hold lr and the momentum schedule.
     """
     cdef Step s = begin("nadam_step", w, g)
-    s.m = data("nadam_step", m, s.size)
-    s.v = data("nadam_step", v, s.size)
+    s.m = data("nadam_step", w, m)
+    s.v = data("nadam_step", w, v)
     s.alpha_m, s.alpha_g, s.correction = alpha_m, alpha_g, correction
     s.beta_1, s.beta_2, s.epsilon = beta_1, beta_2, epsilon
-    run_chunks(nadam_task(sizeof(floating)), &s, s.size, threads)
+    run(nadam_task, w, &s, threads)
 
 
 def adamax_step(
-    floating[::1] w,        # INOUT (n)
-    const floating[::1] g,  # IN (n)
-    floating[::1] m,        # INOUT (n)
-    floating[::1] u,        # INOUT (n)
+    ndarray w not None,  # INOUT (n)
+    ndarray g not None,  # IN (n)
+    ndarray m not None,  # INOUT (n)
+    ndarray u not None,  # INOUT (n)
     double alpha, double beta_1, double beta_2, double epsilon, int threads,
 ):
     """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, |g|); w -= alpha m / (u+epsilon)."""
     cdef Step s = begin("adamax_step", w, g)
-    s.m = data("adamax_step", m, s.size)
-    s.u = data("adamax_step", u, s.size)
+    s.m = data("adamax_step", w, m)
+    s.u = data("adamax_step", w, u)
     s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon
-    run_chunks(adamax_task(sizeof(floating)), &s, s.size, threads)
+    run(adamax_task, w, &s, threads)
 
 
 def adadelta_step(
-    floating[::1] w,        # INOUT (n)
-    const floating[::1] g,  # IN (n)
-    floating[::1] a,        # INOUT (n)
-    floating[::1] d,        # INOUT (n)
+    ndarray w not None,  # INOUT (n)
+    ndarray g not None,  # IN (n)
+    ndarray a not None,  # INOUT (n)
+    ndarray d not None,  # INOUT (n)
     double lr, double rho, double epsilon, int threads,
 ):
     """Step by Adadelta: a = rho a + (1-rho) g²; step = sqrt(d + epsilon) g / sqrt(a + epsilon);
     d = rho d + (1-rho) step²; w -= lr step.
     """
     cdef Step s = begin("adadelta_step", w, g)
-    s.a = data("adadelta_step", a, s.size)
-    s.d = data("adadelta_step", d, s.size)
+    s.a = data("adadelta_step", w, a)
+    s.d = data("adadelta_step", w, d)
     s.lr, s.rho, s.epsilon = lr, rho, epsilon
-    run_chunks(adadelta_task(sizeof(floating)), &s, s.size, threads)
+    run(adadelta_task, w, &s, threads)
 
 
 def lion_step(
-    floating[::1] w,        # INOUT (n)
-    const floating[::1] g,  # IN (n)
-    floating[::1] m,        # INOUT (n)
+    ndarray w not None,  # INOUT (n)
+    ndarray g not None,  # IN (n)
+    ndarray m not None,  # INOUT (n)
     double lr, double beta_1, double beta_2, int threads,
 ):
     """Step by Lion: w -= lr sign(beta_1 m + (1-beta_1) g); m = beta_2 m + (1-beta_2) g."""
     cdef Step s = begin("lion_step", w, g)
-    s.m = data("lion_step", m, s.size)
+    s.m = data("lion_step", w, m)
     s.lr, s.beta_1, s.beta_2 = lr, beta_1, beta_2
-    run_chunks(lion_task(sizeof(floating)), &s, s.size, threads)
+    run(lion_task, w, &s, threads)
