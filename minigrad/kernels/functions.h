@@ -9,6 +9,7 @@
 
 #define ROOT(x) _Generic((x), float: sqrtf, double: sqrt)(x)
 #define EXP(x) _Generic((x), float: exp_float, double: exp)(x)
+#define QUICK_EXP(x) _Generic((x), float: quick_exp, double: exp)(x)
 #define EXPM1(x) _Generic((x), float: expm1_float, double: expm1)(x)
 #define LOG1P(x) _Generic((x), float: log1p_float, double: log1p)(x)
 #define TANH(x) _Generic((x), float: tanh_float, double: tanh)(x)

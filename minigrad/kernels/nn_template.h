@@ -47,7 +47,7 @@ TARGET static inline void NAME(cross_entropy_forward)(void *arguments, ptrdiff_t
             largest = z[k] > largest ? z[k] : largest;
 #pragma GCC ivdep
         for (ptrdiff_t k = 0; k < K; k++)
-            p[k] = EXP(z[k] - largest);
+            p[k] = QUICK_EXP(z[k] - largest);
 #pragma omp simd reduction(+ : total)
         for (ptrdiff_t k = 0; k < K; k++)
             total += p[k];
