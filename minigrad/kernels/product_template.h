@@ -397,9 +397,9 @@ TARGET static inline void NAME(find_margins)(const Conv *c, const FLOAT *window,
     *end = c->OW;
     if (c->C == 0 || c->window_width * c->C > SHORT_ROW)
         return;
-    const int C = (int)c->C, size = (int)c->window_width * C, OW = (int)c->OW;
-    const int step = (int)(c->pool_width * c->stride_width) * C; /* from one output to the next */
-    const int reach = step + (int)((c->KW - 1) * c->dilation_width - c->stride_width + 1) * C;
+    const ptrdiff_t step = c->pool_width * c->stride_width * c->C; /* from one output to the next */
+    const ptrdiff_t reach = step + ((c->KW - 1) * c->dilation_width - c->stride_width + 1) * c->C;
+    const int size = (int)(c->window_width * c->C);
     int first = 0, last = size;
     for (int j = 0; j < size; j++)
         any[j] = 0;
@@ -409,8 +409,10 @@ TARGET static inline void NAME(find_margins)(const Conv *c, const FLOAT *window,
     for (; first < size && !any[first]; first++);
     for (; last > first && !any[last - 1]; last--);
     if (first >= reach)
-        *begin = (first - reach) / step + 1 < OW ? (first - reach) / step + 1 : OW;
-    if (last <= (OW - 1) * step)
+        *begin = (first - reach) / step + 1;
+    if (*begin > c->OW)
+        *begin = c->OW;
+    if (last <= (c->OW - 1) * step)
         *end = last <= *begin * step ? *begin : (last - 1) / step + 1;
 }
 
