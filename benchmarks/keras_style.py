@@ -2,6 +2,7 @@
 
 import functools
 import io
+import math
 import sys
 
 from benchmarks import inputs
@@ -22,6 +23,18 @@ def build(library, optimizer="adam", rate=0.25, metrics=None, **options):
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=metrics, **options)
     model.set_weights(inputs.cnn_weights())
     return model
+
+
+def fitted(model, x, y, batch):
+    """Return ``run(count)`` that makes so many steps through `fit`, rounded up to whole epochs."""
+
+    def run(count):
+        steps = math.ceil(len(x) / batch)
+        epochs = math.ceil(count / steps)
+        model.fit(x, y, batch_size=batch, epochs=epochs, shuffle=False, verbose=0)
+        return epochs * steps
+
+    return run
 
 
 class Terminal(io.StringIO):

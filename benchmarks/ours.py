@@ -26,9 +26,13 @@ def loss_and_gradients(model, x, y):
 
 
 def step(variant, optimizer, batch, rate):
-    batches = inputs.batches(*inputs.digits(inputs.BATCHES * batch), batch)
+    x, y = inputs.digits(inputs.BATCHES * batch)
+    batches = inputs.batches(x, y, batch)
     model = keras_style.build(minigrad, optimizer, rate)
-    runs = {"train_on_batch": inputs.looped(model.train_on_batch, batches, float)}
+    runs = {
+        "train_on_batch": inputs.looped(model.train_on_batch, batches, float),
+        "fit": keras_style.fitted(model, x, y, batch),
+    }
     return Task(runs, lambda: loss_and_gradients(model, *batches[0]))
 
 

@@ -43,14 +43,6 @@ def step(variant, optimizer, batch, rate):
     x, y = inputs.digits(inputs.BATCHES * batch)
     batches = [tuple(map(tf.constant, pair)) for pair in inputs.batches(x, y, batch)]
 
-    def fit(model):
-        def run(count):
-            epochs = -(-count // len(batches))
-            model.fit(x, y, batch_size=batch, epochs=epochs, shuffle=False, verbose=0)
-            return epochs * len(batches)
-
-        return run
-
     start = functools.partial(keras_style.build, keras, optimizer, rate)
     runs = {}
     for jit in JIT:
@@ -59,8 +51,8 @@ def step(variant, optimizer, batch, rate):
         train = own_step(start(), jit)
         runs[f"tf.function, jit {jit}"] = inputs.looped(train, batches, float)
     for steps in (10, inputs.BATCHES):  # XLA makes dropout ten times slower: not for whole epochs
-        model = start(jit_compile=False, steps_per_execution=steps)
-        runs[f"fit, steps_per_execution {steps}, jit False"] = fit(model)
+        fit = keras_style.fitted(start(jit_compile=False, steps_per_execution=steps), x, y, batch)
+        runs[f"fit, steps_per_execution {steps}, jit False"] = fit
     return Task(runs, lambda: tf.function(loss_and_gradients)(start(), *batches[0]))
 
 
