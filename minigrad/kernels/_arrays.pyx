@@ -52,6 +52,13 @@ def empty(
         PyDataMem_SetHandler(others)
 
 
+def aligned(ndarray array):
+    """Return a copy of the array in such memory."""
+    copy = empty((<object>array).shape, (<object>array).dtype)
+    copy[...] = array
+    return copy
+
+
 cdef void compute(str function, ndarray a, ndarray b, ndarray c, floating of_this_type):
     """z = x +, - or * y; a step of 0 repeats the one number that there is"""
     cdef const floating* x = <floating*> PyArray_DATA(a)

@@ -166,9 +166,8 @@ class Layer:
         if any(weight.name == name for weight in self.weights):
             raise self._error("a weight name not yet used in this layer", name)
         options = recipe(name, initializer, **options)
-        initial = as_array(options.pop("initializer")(tuple(shape), dtype=self.dtype), self.dtype)
-        values = kernels.empty(initial.shape, self.dtype)
-        values[...] = initial
+        values = options.pop("initializer")(tuple(shape), dtype=self.dtype)
+        values = kernels.aligned(as_array(values, self.dtype))
         options["trainable"] = trainable and self.trainable
         weight = Parameter(values, copy=False, **options)
         weight.path = f"{self.name}/{name}"

@@ -115,10 +115,7 @@ class Optimizer(arguments.Configured):
 
     def init_state(self, w):
         """Return the state before the first step, {name: array like w}, for a variable w (n)."""
-        state = {name: kernels.empty(w.shape, w.dtype) for name in self.state_names}
-        for array in state.values():
-            array[...] = 0
-        return state
+        return {name: np.zeros_like(w) for name in self.state_names}
 
     def begin_step(self, t):
         """Prepare what all variables share in step t = 1, 2, ..."""
@@ -181,7 +178,7 @@ class Optimizer(arguments.Configured):
                 path += f"_{index}"
             paths[variable] = path
             w = variable.data.reshape(-1)
-            states[variable] = self.init_state(w)
+            states[variable] = {name: kernels.aligned(x) for name, x in self.init_state(w).items()}
             if self.use_ema:
                 states[variable]["average"] = w.copy()
             if self.gradient_accumulation_steps is not None:

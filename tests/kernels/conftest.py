@@ -28,7 +28,7 @@ for found in pkgutil.iter_modules(package.__path__):
     if found.name.startswith("_"):
         COMPILED |= public_functions(importlib.import_module(f"minigrad.kernels.{found.name}"))
 TWINS = public_functions(reference)
-RETURNING = {"empty", "small_arithmetic"}  # the only ones that return something: test_arrays.py
+RETURNING = {"aligned", "empty", "small_arithmetic"}  # all that return something: test_arrays.py
 CASES = []
 
 

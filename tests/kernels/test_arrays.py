@@ -64,6 +64,13 @@ def test_empty_begins_large_arrays_at_a_cache_line(compiled):
     assert {array.ctypes.data % 64 for array in arrays} == {0}
 
 
+@pytest.mark.parametrize("shape", [(), (0,), (3, 5), (90, 110)], ids=str)
+def test_aligned_copies(shape, kernels):
+    x = np.random.default_rng(0).normal(size=shape[::-1]).T
+    assert_array_equal(kernels.aligned(x), x, strict=True)
+    assert kernels.aligned(x).flags.carray and not np.may_share_memory(kernels.aligned(x), x)
+
+
 def test_empty_leaves_other_arrays_to_numpy(compiled):
     before = np._core.multiarray.get_handler_name()
     x = compiled["empty"]((9999,), np.dtype("float64"))
