@@ -13,15 +13,17 @@
 TARGET static inline void NAME(find_nonzero)(const FLOAT *a, ptrdiff_t a_row, ptrdiff_t a_column,
                                              ptrdiff_t rows, ptrdiff_t depth, uint64_t *bits)
 {
-    memset(bits, 0, rows * sizeof(uint64_t));
+    uint32_t half[2][64] = {{0}}; /* gcc 12 vectorizes these better than words of 64 bits */
     if (a_column != 1 || depth < 64) {
         for (ptrdiff_t k = 0; k < depth; k++, a += a_column)
             for (ptrdiff_t i = 0; i < rows; i++)
-                bits[i] |= (uint64_t)(a[i * a_row] != 0) << k;
+                half[k / 32][i] |= -(uint32_t)(a[i * a_row] != 0) & (uint32_t)1 << k % 32;
+        for (ptrdiff_t i = 0; i < rows; i++)
+            bits[i] = half[0][i] | (uint64_t)half[1][i] << 32;
         return;
     }
     for (ptrdiff_t i = 0; i < rows; i++, a += a_row) {
-        uint32_t low = 0, high = 0; /* gcc 12 vectorizes this, but not words of 64 bits */
+        uint32_t low = 0, high = 0;
         for (int k = 0; k < 32; k++) {
             low |= -(uint32_t)(a[k] != 0) & (uint32_t)1 << k;
             high |= -(uint32_t)(a[k + 32] != 0) & (uint32_t)1 << k;
