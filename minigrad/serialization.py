@@ -13,7 +13,6 @@ them over.
 """
 
 import warnings
-import zipfile
 import zlib
 from pathlib import Path
 
@@ -160,6 +159,8 @@ class Npz:
 
     @staticmethod
     def write(path, arrays, layers=()):
+        import zipfile  # only here and below: it takes 3 ms, a tenth of importing minigrad
+
         with zipfile.ZipFile(path, "w") as archive:
             for key, array in arrays.items():
                 # A ZipInfo carries a fixed date, writestr's would be that of today.
@@ -169,6 +170,8 @@ class Npz:
 
     @staticmethod
     def read(path):
+        import zipfile
+
         arrays = {}
         try:
             with zipfile.ZipFile(path) as archive:

@@ -1,6 +1,5 @@
 """Constructor arguments: checked numbers, near misses of a name, and the config they make."""
 
-import difflib
 import inspect
 import numbers
 
@@ -69,6 +68,8 @@ def argument_names(cls):
 
 def unknown_argument(cls, name):
     """Return the error for a constructor argument that does not exist; it names the one meant."""
+    import difflib  # only here, where something went wrong: it takes a millisecond
+
     known = argument_names(cls)
     meant = [ELSEWHERE[name]] if name in ELSEWHERE else difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {meant[0]}?" if meant else f"known arguments: {', '.join(known)}"

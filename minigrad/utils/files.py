@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 from pathlib import Path
 
 
@@ -16,7 +15,7 @@ def replacing(path):
     path = Path(path).resolve()  # the file that a link points to is replaced, not the link
     if not path.parent.is_dir():
         raise FileNotFoundError(f"save: expected an existing folder, got {path.parent}")
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     temporary.touch(exist_ok=False)  # so that a folder that is not writable is Python's own error
     try:
         yield temporary

@@ -4,7 +4,6 @@ Every family (activations, losses, initializers, optimizers, ...) keeps a table 
 has a function `get` that asks here.
 """
 
-import difflib
 import re
 
 
@@ -47,6 +46,9 @@ def _look_up(kind, name, table):
     names = {_plain(known): known for known in table}
     if _plain(name) in names:
         return table[names[_plain(name)]]
+
+    import difflib  # only here, where something went wrong: it takes a millisecond
+
     near = [names[match] for match in difflib.get_close_matches(_plain(name), names)]
     if near:
         hint = f"did you mean {' or '.join(repr(known) for known in near)}?"
