@@ -1,8 +1,8 @@
 """What goes through NumPy's C interface: arrays at a cache line, and small sums and products.
 
 NumPy's operators spend 0.4 us around the few nanoseconds that a small array takes, and three typed
-memoryviews would spend as much. So small_arithmetic, unlike all kernels, asks NumPy's C interface
-what it was given, makes the array of the result itself, and does without threads.
+memoryviews would spend as much. So small_arithmetic asks NumPy's C interface what it was given,
+makes the array of the result itself, unlike all kernels, and does without threads.
 """
 
 cimport numpy

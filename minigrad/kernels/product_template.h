@@ -600,7 +600,7 @@ TARGET static inline void NAME(conv_backward_kernel)(void *arguments, ptrdiff_t 
     FLOAT *bias = sums + c->product.rows * c->F;
     NAME(sum_chunk)(c, index, worker, c->winner != NULL, sums, bias);
     for (ptrdiff_t f = 0; c->winner != NULL && f < c->F; f++)
-        if (bias[f] - bias[f] != 0) { /* not finite, then gy was not, and 0 times that is NaN */
+        if (bias[f] - bias[f] != 0) { /* gy is not finite: 0 times that is NaN, in margins too */
             NAME(sum_chunk)(c, index, worker, 0, sums, bias);
             break;
         }
