@@ -45,7 +45,7 @@ cdef bint is_sparse(const MatMul* m, Py_ssize_t width, const floating* a) noexce
     for i in range(SAMPLE):
         row, column = i * p.rows // SAMPLE, i * 40503 % p.depth  # 40503: all over the row
         zeros += a[row * m.a_row + column * m.a_column] == 0
-    return 20 * zeros >= 9 * SAMPLE
+    return 10 * zeros >= 3 * SAMPLE
 
 
 cdef void cut_sparse(MatMul* m, Py_ssize_t width) noexcept nogil:
