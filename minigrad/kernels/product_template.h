@@ -98,22 +98,19 @@ TARGET static inline void NAME(tile_of)(int rows, int vectors, const Product *p,
     }
 }
 
-/* y = max(from, least), or with `add` max(y + from, least): `width` elements, at most 4. */
-TARGET INLINE void NAME(store_few)(const FLOAT *from, FLOAT *y, const int width, int add, FLOAT least)
-{
-    FLOAT value[4];
-    for (int j = 0; j < width; j++)
-        value[j] = add ? y[j] + from[j] : from[j];
-    for (int j = 0; j < width; j++)
-        y[j] = least > value[j] ? least : value[j]; /* no branch, and NaN stays NaN */
-}
-
+/* y = max(from, least), or with `add` max(y + from, least); NaN stays NaN. */
 TARGET INLINE void NAME(store)(const FLOAT *from, FLOAT *y, ptrdiff_t width, int add, FLOAT least)
 {
-    for (; width >= 4; width -= 4, from += 4, y += 4)
-        NAME(store_few)(from, y, 4, add, least);
-    for (; width > 0; width--, from++, y++)
-        NAME(store_few)(from, y, 1, add, least);
+    for (; width >= HALF; width -= HALF, from += HALF, y += HALF) {
+        NAME(Half) value = *(const NAME(Half) *)from;
+        if (add)
+            value += *(const NAME(Half) *)y;
+        *(NAME(Half) *)y = CHOOSE(Half, WHERE(HalfBits, value < least), (NAME(Half)){0} + least, value);
+    }
+    for (; width > 0; width--, from++, y++) {
+        const FLOAT value = add ? *y + *from : *from;
+        *y = value < least ? least : value;
+    }
 }
 
 /* Where column j of y begins, and how many columns from there to `end` are neighbours in memory. */
