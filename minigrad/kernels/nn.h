@@ -29,7 +29,7 @@ typedef struct {
     DEFINE(relu_backward, y, gy, y > 0 ? gy : 0)                                                   \
     DEFINE(leaky_relu, x, none, x >= 0 ? x : alpha * x)                                            \
     DEFINE(leaky_relu_backward, x, gy, x >= 0 ? gy : alpha * gy)                                   \
-    DEFINE(elu, x, none, x > 0 ? x : alpha * EXPM1(x > 0 ? 0 : x))                                 \
+    DEFINE(elu, x, none, x < 0 ? alpha * EXPM1(x < 0 ? x : 0) : x)                                 \
     DEFINE(elu_backward, x, gy, gy * (x > 0 ? 1 : alpha * EXP(x > 0 ? 0 : x)))                     \
     DEFINE(tanh, x, none, TANH(x))                                                                 \
     DEFINE(tanh_backward, y, gy, gy * (1 - y * y))                                                 \

@@ -253,7 +253,7 @@ FUNCTIONS = {
     "relu_backward": lambda y, gy, alpha: np.where(y > 0, gy, 0),
     "leaky_relu": lambda x, _, alpha: np.where(x >= 0, x, alpha * x),
     "leaky_relu_backward": lambda x, gy, alpha: np.where(x >= 0, gy, alpha * gy),
-    "elu": lambda x, _, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    "elu": lambda x, _, alpha: np.where(x < 0, alpha * np.expm1(np.minimum(x, 0)), x),
     "elu_backward": lambda x, gy, alpha: gy * np.where(x > 0, 1, alpha * np.exp(np.minimum(x, 0))),
     "tanh": lambda x, _, alpha: np.tanh(x),
     "tanh_backward": lambda y, gy, alpha: gy * (1 - y * y),

@@ -152,7 +152,7 @@ EXACT = {
     "exp": np.exp,
     "tanh": np.tanh,
     "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
-    "elu": lambda x: np.where(x > 0, x, 0.7 * np.expm1(np.minimum(x, 0))),
+    "elu": lambda x: np.where(x < 0, 0.7 * np.expm1(np.minimum(x, 0)), x),  # -0.0 stays
     "elu_backward": lambda x: np.where(x > 0, 1, 0.7 * np.exp(np.minimum(x, 0))),
 }
 # These are 0 where they would be denormal, or cancel: exact relative to 1 or x.
