@@ -9,8 +9,7 @@ TARGET static inline void NAME(drop)(const Dropout *d, const FLOAT *x, FLOAT *z,
         const uint64_t key = mix64(d->key + (uint64_t)(block / BLOCK));
         const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
         end = block + BLOCK < last ? block + BLOCK : last;
-#pragma GCC ivdep
-        for (int i = (int)(begin - block); i < (int)(end - block); i++) {
+        IVDEP for (int i = (int)(begin - block); i < (int)(end - block); i++) {
             const uint32_t bits = mix32(mix32((uint32_t)i ^ low) ^ high);
             const FLOAT value = x[block + i];
             z[block + i] = (bits <= last_kept ? value : 0) * scale;

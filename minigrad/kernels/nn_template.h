@@ -5,8 +5,7 @@
 #define CUBIC_SLOPE(x) ((FLOAT)1.5957691216057308 * (1 + (FLOAT)0.134145 * (x) * (x)))
 
 /* The loop of one of the FUNCTIONS (nn.h), over one chunk of elements. Both x and y are read in any
-   case, since a read on condition would not vectorise; gcc leaves out the one that is not used.
-   ivdep: nothing that one element writes is read by the next one. */
+   case, since a read on condition would not vectorise; gcc leaves out the one that is not used. */
 #define EACH_ELEMENT(name, first, second, value)                                                   \
     TARGET static inline void NAME(name)(void *arguments, ptrdiff_t index, int worker)             \
     {                                                                                              \
@@ -15,7 +14,7 @@
         const ptrdiff_t end = chunk_begin(e->size, index + 1);                                     \
         const FLOAT *xs = e->x, *ys = e->y, alpha = (FLOAT)e->alpha;                               \
         FLOAT *zs = e->z;                                                                          \
-        _Pragma("GCC ivdep") for (ptrdiff_t i = begin; i < end; i++) {                             \
+        IVDEP for (ptrdiff_t i = begin; i < end; i++) {                                            \
             const FLOAT first = xs[i], second = ys[i];                                             \
             zs[i] = value;                                                                         \
         }                                                                                          \
@@ -45,16 +44,14 @@ TARGET static inline void NAME(cross_entropy_forward)(void *arguments, ptrdiff_t
 #pragma omp simd reduction(max : largest)
         for (ptrdiff_t k = 0; k < K; k++)
             largest = z[k] > largest ? z[k] : largest;
-#pragma GCC ivdep
-        for (ptrdiff_t k = 0; k < K; k++)
+        IVDEP for (ptrdiff_t k = 0; k < K; k++)
             p[k] = QUICK_EXP(z[k] - largest);
 #pragma omp simd reduction(+ : total)
         for (ptrdiff_t k = 0; k < K; k++)
             total += p[k];
         const double log_total = log(total);
         const FLOAT scale = (FLOAT)(1 / total);
-#pragma GCC ivdep
-        for (ptrdiff_t k = 0; k < K; k++)
+        IVDEP for (ptrdiff_t k = 0; k < K; k++)
             p[k] *= scale;
         if (c->losses == NULL)
             continue;
@@ -84,8 +81,7 @@ TARGET static inline void NAME(cross_entropy_backward)(void *arguments, ptrdiff_
         } else {
             for (ptrdiff_t k = 0; k < K; k++)
                 weight += t[k];
-#pragma GCC ivdep
-            for (ptrdiff_t k = 0; k < K; k++)
+            IVDEP for (ptrdiff_t k = 0; k < K; k++)
                 gz[k] = gy * (p[k] * weight - t[k]);
         }
     }
@@ -96,7 +92,7 @@ TARGET static inline void NAME(cross_entropy_backward)(void *arguments, ptrdiff_
     for (ptrdiff_t row = index * c->length; row < (index + 1) * c->length && row < c->size;        \
          row += c->width) {                                                                        \
         const ptrdiff_t left = c->size - row, width = left < c->width ? left : c->width;           \
-        _Pragma("GCC ivdep") for (ptrdiff_t j = 0; j < width; j++) {                               \
+        IVDEP for (ptrdiff_t j = 0; j < width; j++) {                                              \
             const FLOAT x = xs[row + j], y = ys[row + j];                                          \
             statement;                                                                             \
         }                                                                                          \

@@ -1,6 +1,6 @@
 /* The optimizers' rules, for one FLOAT type and instruction set (levels.h): what happens to element
    i. Scalars are rounded to FLOAT before the loop, and the compiler moves `if` on what does not
-   change out of it. ivdep: nothing that one element writes is read by the next one. */
+   change out of it. */
 #define RULE(rule, ...)                                                                            \
     TARGET static inline void NAME(rule)(void *step, ptrdiff_t index, int worker)                  \
     {                                                                                              \
@@ -15,7 +15,7 @@
         const FLOAT beta_1 = s->beta_1, beta_2 = s->beta_2, scale = 1 / s->correction;             \
         const FLOAT new = 1 - s->rho, new_1 = 1 - s->beta_1, new_2 = 1 - s->beta_2;                \
         const int nesterov = s->nesterov;                                                          \
-        _Pragma("GCC ivdep") for (ptrdiff_t i = first; i < last; i++) { __VA_ARGS__ }              \
+        IVDEP for (ptrdiff_t i = first; i < last; i++) { __VA_ARGS__ }                             \
     }
 
 /* v = momentum v - lr g;  w += v, or w += momentum v - lr g by Nesterov */

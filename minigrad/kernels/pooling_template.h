@@ -1,6 +1,5 @@
-/* The loops of pooling, for one FLOAT type and instruction set (levels.h). ivdep: nothing that is
-   done for one channel is read for the next one. */
-#define EACH_CHANNEL _Pragma("GCC ivdep") for (ptrdiff_t c = 0; c < C; c++)
+/* The loops of pooling, for one FLOAT type and instruction set (levels.h). */
+#define EACH_CHANNEL IVDEP for (ptrdiff_t c = 0; c < C; c++)
 
 /* For each window and channel c: do `first` for its first cell x, `next` for all others, and then
    `end`, with what is pooled from the window, y, and its winner. */

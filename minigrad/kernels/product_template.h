@@ -377,8 +377,7 @@ TARGET static inline void NAME(drop_windows)(const Conv *c, FLOAT *y, ptrdiff_t 
 {
     unsigned char *restrict winner = c->winner;
     NAME(drop)(&c->dropout, y, y, first, last);
-#pragma GCC ivdep
-    for (ptrdiff_t i = first; i < last; i++)
+    IVDEP for (ptrdiff_t i = first; i < last; i++)
         winner[i] |= y[i] == 0 ? NO_WINNER : 0;
 }
 
