@@ -22,10 +22,8 @@
 #ifdef __clang__
 #pragma clang diagnostic ignored "-Wpass-failed" /* loops of double call the C library */
 #define IVDEP _Pragma("clang loop vectorize(assume_safety)")
-#define PREFER_HALF "" /* clang has no such word */
 #else
 #define IVDEP _Pragma("GCC ivdep")
-#define PREFER_HALF ",prefer-vector-width=256"
 #endif
 
 #define JOIN(word, type, level) PASTE(word, type, level)
@@ -100,10 +98,7 @@ static int simd_level(void)
 #include "types.h"
 
 #define LEVEL avx512
-/* Plain loops get half vectors: NumPy's arrays begin 16 bytes into a cache line, so every whole
-   vector would lie across two of them, which made Adam's step twice as long. */
-#define TARGET                                                                                     \
-    __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma" PREFER_HALF)))
+#define TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")))
 #define BYTES 64
 #define ROWS 14
 #include "types.h"
