@@ -38,12 +38,12 @@ KERNEL_DIRECTIVES = {
 PYTHON_DIRECTIVES = {"language_level": 3, "auto_pickle": False, "freethreading_compatible": True}
 
 
-def optimization_flags(msvc, is_shared):
+def optimization_flags(msvc, kind):
     """Speed, but no -ffast-math (it reorders sums) and no -march=native (it ties to one CPU)."""
     if msvc:
         return ["/O2", "/std:c11", "/experimental:c11atomics"]
     return [
-        "-Os" if is_shared else "-O3",  # what Cython shares has no loops of ours
+        {".pyx": "-O3", ".py": "-O2", ".c": "-Os"}[kind],  # loops, Python, what Cython shares
         "-fno-math-errno",  # sqrt becomes one instruction, which lets its loops be vectorized
         "-fno-trapping-math",  # nobody looks at the flags of float errors: selects vectorize too
         "-fopenmp-simd",  # `omp simd reduction`: several partial sums; no threads, no library
@@ -79,7 +79,7 @@ class BuildKernels(build_ext):
                 quiet=not self.verbose,
             )
             extension.sources = in_c.sources
-            extension.extra_compile_args += optimization_flags(msvc, kind == ".c")
+            extension.extra_compile_args += optimization_flags(msvc, kind)
             extension.extra_link_args += [] if msvc or SANITIZED else ["-s"]
             extension.define_macros += macros
         super().build_extensions()
