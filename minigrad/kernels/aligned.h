@@ -1,5 +1,11 @@
-/* Memory that begins at a cache line. malloc's begins 16 bytes into one, or 48, and then every
-   vector that is read lies across two: a product takes up to 1.4 times as long. */
+/* Memory where vectors are read and written fastest.
+
+   It begins at a cache line. malloc's begins 16 bytes into one, or 48, and then every vector that is
+   read lies across two: a product takes up to 1.4 times as long.
+
+   And large blocks that are made one after the other begin at different places of their pages of
+   4096 bytes. A processor compares a read with the writes before it by the last 12 bits of their
+   addresses: where w, m and v begin at one place, Adam takes 1.6 times as long ("4K aliasing"). */
 #ifndef MINIGRAD_ALIGNED_H
 #define MINIGRAD_ALIGNED_H
 
@@ -7,27 +13,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_BYTES = 64 };
+enum { LINE_BYTES = 64, PAGE = 4096, HEAD = sizeof(size_t) };
 
-/* The byte before the data tells how far they are from the start of the block. The first argument of
-   each function is NumPy's, which calls them for the arrays that _arrays.pyx makes. */
-static char *aligned_begin(char *start)
+/* How far behind the start of a block the data begin; `room` to choose from is a line or a page. */
+static size_t aligned_distance(const char *start, size_t room)
 {
-    char *data = start + LINE_BYTES - (uintptr_t)start % LINE_BYTES;
-    data[-1] = (char)(data - start);
-    return data;
+    static _Thread_local size_t turn; /* of 64 lines in a page: each 21 behind the one before */
+    const size_t place = room == PAGE ? turn++ * 21 % 64 * LINE_BYTES : 0;
+    return HEAD + (place - (uintptr_t)(start + HEAD)) % room;
 }
 
+/* The data; right before them stands how far they are from the start. */
+static void *aligned_data(char *start, size_t distance)
+{
+    memcpy(start + distance - HEAD, &distance, HEAD);
+    return start + distance;
+}
+
+static char *aligned_start(void *data)
+{
+    size_t distance;
+    memcpy(&distance, (char *)data - HEAD, HEAD);
+    return (char *)data - distance;
+}
+
+/* The first argument of these is NumPy's, which calls them for the arrays that _arrays.pyx makes. */
 static void *aligned_malloc(void *context, size_t size)
 {
-    char *start = malloc(size + LINE_BYTES);
-    return start == NULL ? NULL : aligned_begin(start);
+    const size_t room = size < 4 * PAGE ? LINE_BYTES : PAGE;
+    char *start = malloc(size + HEAD + room);
+    return start == NULL ? NULL : aligned_data(start, aligned_distance(start, room));
 }
 
 static void aligned_free(void *context, void *data, size_t size)
 {
     if (data != NULL)
-        free((char *)data - ((char *)data)[-1]);
+        free(aligned_start(data));
 }
 
 static inline void *aligned_calloc(void *context, size_t count, size_t item)
@@ -38,14 +59,15 @@ static inline void *aligned_calloc(void *context, size_t count, size_t item)
 
 static inline void *aligned_realloc(void *context, void *data, size_t size)
 {
-    const char offset = data == NULL ? LINE_BYTES : ((char *)data)[-1];
-    char *start = realloc(data == NULL ? NULL : (char *)data - offset, size + LINE_BYTES);
-    const ptrdiff_t moved = start == NULL ? 0 : LINE_BYTES - (uintptr_t)start % LINE_BYTES - offset;
+    if (data == NULL)
+        return aligned_malloc(context, size);
+    const size_t before = (char *)data - aligned_start(data);
+    char *start = realloc(aligned_start(data), size + HEAD + PAGE);
     if (start == NULL)
         return NULL;
-    if (data != NULL && moved != 0)
-        memmove(start + offset + moved, start + offset, size);
-    return aligned_begin(start);
+    const size_t distance = aligned_distance(start, PAGE);
+    memmove(start + distance, start + before, size);
+    return aligned_data(start, distance);
 }
 
 #endif

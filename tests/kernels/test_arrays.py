@@ -64,6 +64,11 @@ def test_empty_begins_large_arrays_at_a_cache_line(compiled):
     assert {array.ctypes.data % 64 for array in arrays} == {0}
 
 
+def test_empty_begins_arrays_of_whole_pages_at_different_places_of_a_page(compiled):
+    arrays = [compiled["empty"]((8192,), np.dtype("float32")) for _ in range(64)]
+    assert {array.ctypes.data % 4096 for array in arrays} == set(range(0, 4096, 64))
+
+
 @pytest.mark.parametrize("shape", [(), (0,), (3, 5), (90, 110)], ids=str)
 def test_aligned_copies(shape, kernels):
     x = np.random.default_rng(0).normal(size=shape[::-1]).T
