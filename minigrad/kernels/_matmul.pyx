@@ -8,7 +8,7 @@
          ---------       | tile  | tile  |            added up over k in one order, so the bits do
                                                       not depend on the threads.
 
-Where half of a is 0 or more, as behind relu and dropout, these elements are passed over
+Where a third of a is 0 or more, as behind relu and dropout, these elements are passed over
 (sparse_template.h).
 
 A panel is copied ("packed") where b's rows are not contiguous, where it is the last and not full
@@ -34,7 +34,7 @@ cdef enum:
 
 
 cdef bint is_sparse(const MatMul* m, Py_ssize_t width, const floating* a) noexcept nogil:
-    """Guess from some of its elements whether about half of a is 0 or more.
+    """Guess from some of its elements whether about a third of a is 0 or more.
 
     width is that of WIDE panels, of which y needs one.
     """
