@@ -162,6 +162,13 @@ def test_every_kernel_file_begins_with_its_design_note():
         )
 
 
+def test_lines_of_c_and_cython_are_at_most_100_characters_long():
+    for path in (PACKAGE / "kernels").iterdir():
+        if path.suffix in {".pyx", ".pxd", ".h"}:  # ruff looks at Python's
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                assert len(line) <= 100, f"{path.name}, line {number}"
+
+
 def test_core_can_be_read_in_an_afternoon():
     lines = {}
     for part in COUNTED:

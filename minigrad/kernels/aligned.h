@@ -1,7 +1,7 @@
 /* Memory where vectors are read and written fastest.
 
-   It begins at a cache line. malloc's begins 16 bytes into one, or 48, and then every vector that is
-   read lies across two: a product takes up to 1.4 times as long.
+   It begins at a cache line. malloc's begins 16 bytes into one, or 48, and then every vector that
+   is read lies across two: a product takes up to 1.4 times as long.
 
    And large blocks that are made one after the other begin at different places of their pages of
    4096 bytes. A processor compares a read with the writes before it by the last 12 bits of their
@@ -37,7 +37,7 @@ static char *aligned_start(void *data)
     return (char *)data - distance;
 }
 
-/* The first argument of these is NumPy's, which calls them for the arrays that _arrays.pyx makes. */
+/* The first argument of these is NumPy's, which calls them for the arrays of _arrays.pyx. */
 static void *aligned_malloc(void *context, size_t size)
 {
     const size_t room = size < 4 * PAGE ? LINE_BYTES : PAGE;

@@ -1,5 +1,5 @@
-/* Which elements dropout keeps: those for which a hash of the seed and their number is small. Why it
-   looks as it does stands in _nn.pyx; the loop is in dropout_template.h. */
+/* Which elements dropout keeps: those for which a hash of the seed and their number is small. Why
+   it looks as it does stands in _nn.pyx; the loop is in dropout_template.h. */
 #ifndef MINIGRAD_DROPOUT_H
 #define MINIGRAD_DROPOUT_H
 
@@ -34,8 +34,8 @@ static inline uint32_t mix32(uint32_t bits)
 static inline Dropout dropout_of(double rate, uint64_t seed)
 {
     const double kept = (1 - rate) * 4294967296.0 + 0.5;
-    const Dropout dropout = {mix64(seed), kept < 1 ? 0 : (uint32_t)((uint64_t)kept - 1), 1 / (1 - rate)};
-    return dropout;
+    const uint32_t last = kept < 1 ? 0 : (uint32_t)((uint64_t)kept - 1);
+    return (Dropout){mix64(seed), last, 1 / (1 - rate)};
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* exp, log and relatives of float32 in plain arithmetic, which compilers turn into vector
    instructions: no branches, no tables, no calls. Their errors are a few units in the last place,
-   which the tests check. The coefficients are our own fits of least largest relative error (Lawson's
-   algorithm). For double, EXP and so on call the C library.
+   which the tests check. The coefficients are our own fits of least largest relative error
+   (Lawson's algorithm). For double, EXP and so on call the C library.
 */
 #include <math.h>
 #include <stdint.h>

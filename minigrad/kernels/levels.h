@@ -18,7 +18,7 @@
 
 #include "task.h"
 
-/* "Ignore vector dependencies": nothing that the loop writes for one element is read for the next. */
+/* "Ignore vector dependencies": nothing that is written for one element is read for the next. */
 #ifdef __clang__
 #pragma clang diagnostic ignored "-Wpass-failed" /* loops of double call the C library */
 #define IVDEP _Pragma("clang loop vectorize(assume_safety)")

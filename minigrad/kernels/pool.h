@@ -1,6 +1,6 @@
 /* A pool of threads for short loops. The tasks 0, 1, 2, ... are dealt out in equal shares, one for
-   the caller and one for each helper; who is through with their own takes from the others', one task
-   at a time, until none is left.
+   the caller and one for each helper; who is through with their own takes from the others', one
+   task at a time, until none is left.
 
    So the same thread does the same task in every step, and finds what it wrote then (weights,
    moments) in its own caches: those of another core may be as far away as memory. And no counter

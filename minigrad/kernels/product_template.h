@@ -1,12 +1,13 @@
-/* Tiles (tile.h) and the products made of them, for one FLOAT type and instruction set (levels.h). */
+/* Tiles (tile.h) and products made of them, for one FLOAT type and instruction set (levels.h). */
 
 /* Pooling works on half an AVX-512 vector at a time: gcc 12 makes no whole one of bytes. */
 #define HALF_BYTES (BYTES < 32 ? BYTES : 32)
 #if defined(__GNUC__) && !defined(MINIGRAD_PLAIN)
 typedef FLOAT NAME(Vector) __attribute__((vector_size(BYTES), aligned(sizeof(FLOAT)), may_alias));
 typedef INTEGER NAME(VectorBits) __attribute__((vector_size(BYTES)));
-typedef FLOAT NAME(Half) __attribute__((vector_size(HALF_BYTES), aligned(sizeof(FLOAT)), may_alias));
-typedef INTEGER NAME(HalfBits) __attribute__((vector_size(HALF_BYTES), aligned(sizeof(FLOAT)), may_alias));
+#define HALF_VECTOR __attribute__((vector_size(HALF_BYTES), aligned(sizeof(FLOAT)), may_alias))
+typedef FLOAT NAME(Half) HALF_VECTOR;
+typedef INTEGER NAME(HalfBits) HALF_VECTOR;
 #define INLINE static inline __attribute__((always_inline))
 #define PREFETCH(address) __builtin_prefetch(address, 0, 2) /* into L2 */
 #define WHERE(type, condition) ((NAME(type))(condition)) /* -1 or 0 */
@@ -38,9 +39,9 @@ typedef FLOAT NAME(Quad);
 #define COLUMNS (2 * LANES)
 #define LINE ((ptrdiff_t)(64 / sizeof(FLOAT))) /* of the cache */
 
-/* y[i, :] = relu(start + a[i, :] @ b), or with `add` relu(y[i, :] + ...), for each i < rows; row i of
-   y begins at y_row[i]. With `add` they may overlap: they go in order. Where this is inlined, rows
-   and vectors (2, or 1 for half a panel) are constants. */
+/* y[i, :] = relu(start + a[i, :] @ b), or with `add` relu(y[i, :] + ...), for each i < rows; row i
+   of y begins at y_row[i]. With `add` they may overlap: they go in order. Where this is inlined,
+   rows and vectors (2, or 1 for half a panel) are constants. */
 TARGET INLINE void NAME(tile)(const int rows, const int vectors, const Product *p,
                               const ptrdiff_t *a_row, const FLOAT *b, const FLOAT *start, FLOAT *y,
                               const ptrdiff_t *y_row, int add, int relu)
@@ -105,7 +106,8 @@ TARGET INLINE void NAME(store)(const FLOAT *from, FLOAT *y, ptrdiff_t width, int
         NAME(Half) value = *(const NAME(Half) *)from;
         if (add)
             value += *(const NAME(Half) *)y;
-        *(NAME(Half) *)y = CHOOSE(Half, WHERE(HalfBits, value < least), (NAME(Half)){0} + least, value);
+        const NAME(Half) lowest = (NAME(Half)){0} + least;
+        *(NAME(Half) *)y = CHOOSE(Half, WHERE(HalfBits, value < lowest), lowest, value);
     }
     for (; width > 0; width--, from++, y++) {
         const FLOAT value = add ? *y + *from : *from;
@@ -147,8 +149,8 @@ TARGET static inline void NAME(product_rows)(const Product *p, ptrdiff_t panel, 
         const int rows = (int)((last - first + tiles - 1) / tiles);
         const ptrdiff_t *y_row = p->y_row + first;
         if (whole)
-            NAME(tile_of)(rows, vectors, p, p->a_row + first, b, start, y + NAME(y_column)(p, begin),
-                          y_row, add, p->relu);
+            NAME(tile_of)(rows, vectors, p, p->a_row + first, b, start,
+                          y + NAME(y_column)(p, begin), y_row, add, p->relu);
         else
             NAME(tile_of)(rows, vectors, p, p->a_row + first, b, start, out, out_row, 0, 0);
         for (ptrdiff_t j = begin, width; !whole && j < end; j += width) {
@@ -171,8 +173,9 @@ TARGET static inline void NAME(product)(const Product *p)
     }
 }
 
-/* to[i, j] = from[j, i] for a square of QUAD elements, by interleaving the rows, then the results. */
-TARGET INLINE void NAME(transpose)(const FLOAT *from, ptrdiff_t from_row, FLOAT *to, ptrdiff_t to_row)
+/* to[i, j] = from[j, i] for a square of QUAD elements: rows are interleaved, then the results. */
+TARGET INLINE void NAME(transpose)(const FLOAT *from, ptrdiff_t from_row, FLOAT *to,
+                                   ptrdiff_t to_row)
 {
     NAME(Quad) row[QUAD], mixed[QUAD];
     for (int i = 0; i < QUAD; i++)
@@ -239,8 +242,8 @@ TARGET static inline void NAME(dots)(const Product *p, ptrdiff_t b_column, ptrdi
 
 #include "sparse_template.h"
 
-/* One panel and block of rows of a matrix product. Long sums are cut so that the piece of b stays in
-   the cache while the rows go by; the cuts are fixed, and so is the order of the additions. */
+/* One panel and block of rows of a matrix product. Long sums are cut so that the piece of b stays
+   in the cache while the rows go by; the cuts are fixed, and so is the order of the additions. */
 TARGET static inline void NAME(matmul)(void *arguments, ptrdiff_t index, int worker)
 {
     const MatMul *m = arguments;
@@ -334,9 +337,9 @@ TARGET INLINE void NAME(pool_window)(const Conv *c, const FLOAT *map, FLOAT *y,
         if (cell == 0 && !c->product.relu)
             best = value;
         /* The first NaN wins, as in NumPy. */
-        const NAME(HalfBits) larger = ~WHERE(HalfBits, value <= best) & WHERE(HalfBits, best == best);
-        best = CHOOSE(Half, larger, value, best);
-        which = (larger & cell) | (~larger & which);
+        const NAME(HalfBits) more = ~WHERE(HalfBits, value <= best) & WHERE(HalfBits, best == best);
+        best = CHOOSE(Half, more, value, best);
+        which = (more & cell) | (~more & which);
     }
     *(NAME(Half) *)(filters < HALF ? few : y) = best;
     if (filters < HALF)
@@ -381,9 +384,9 @@ TARGET static inline void NAME(drop_windows)(const Conv *c, FLOAT *y, ptrdiff_t 
         winner[i] |= y[i] == 0 ? NO_WINNER : 0;
 }
 
-/* Which outputs in each of a band's rows see anything but zeros of the window: those from `begin` to
-   `end` - 1. Beside them are an image's empty margins. Only short rows are looked at, as in the first
-   layer: others have no margins that would repay it. */
+/* Which outputs in each of a band's rows see anything but zeros of the window: those from `begin`
+   to `end` - 1. Beside them are an image's empty margins. Only short rows are looked at, as in the
+   first layer: others have no margins that would repay it. */
 TARGET static inline void NAME(find_margins)(const Conv *c, const FLOAT *window, ptrdiff_t rows,
                                              ptrdiff_t *begin, ptrdiff_t *end)
 {
@@ -412,7 +415,7 @@ TARGET static inline void NAME(find_margins)(const Conv *c, const FLOAT *window,
         *end = last <= *begin * step ? *begin : (last - 1) / step + 1;
 }
 
-/* Outputs `from` to `to` - 1 of a band that begins with output `start`, if `winner` is there pooled. */
+/* Outputs `from` to `to` - 1 of a band that begins with output `start`, perhaps pooled. */
 TARGET static inline void NAME(convolve)(const Conv *c, const FLOAT *window, FLOAT *map,
                                          ptrdiff_t start, ptrdiff_t from, ptrdiff_t to)
 {
@@ -523,7 +526,7 @@ TARGET static inline void NAME(unpool)(const Conv *c, ptrdiff_t windows, const F
         NAME(unpool_some)(c, windows, gy, winner, map, bias, cells);
 }
 
-/* Add columns.T @ gy to a partial sum, for the pixels `from` to `to` - 1 of a band; gy is theirs. */
+/* Add columns.T @ gy to a sum, for the pixels `from` to `to` - 1 of a band; gy is theirs. */
 TARGET static inline void NAME(add_pixels)(const Conv *c, const FLOAT *window, const FLOAT *gy,
                                            FLOAT *packed, FLOAT *sums, ptrdiff_t from, ptrdiff_t to)
 {
@@ -584,7 +587,8 @@ TARGET static inline void NAME(sum_chunk)(const Conv *c, ptrdiff_t index, int wo
                 winner += outputs * F;
                 part = map;
             }
-            NAME(add_pixels)(c, window, part, packed, sums, (at + begin) * cells, (at + end) * cells);
+            NAME(add_pixels)(c, window, part, packed, sums, (at + begin) * cells,
+                             (at + end) * cells);
         }
     }
 }
@@ -660,6 +664,7 @@ TARGET static inline ptrdiff_t NAME(tile_rows)(void)
 #undef LANES
 #undef HALF
 #undef HALF_BYTES
+#undef HALF_VECTOR
 #undef COLUMNS
 #undef QUAD
 #undef SHUFFLE

@@ -1,14 +1,16 @@
-/* Part of a template (levels.h): y = a @ b where a third of a or more is 0, as after relu and dropout.
+/* Part of a template (levels.h): y = a @ b where a third of a or more is 0, as behind relu and
+   dropout.
 
-   A word of 64 bits tells which of 64 elements in a row of a are not 0. Only for those is the row of
-   b read, times a[i, k], and added to a row of y, of which WIDE panels (8 vectors) stay in registers:
+   A word of 64 bits tells which of 64 elements in a row of a are not 0. Only for those is the row
+   of b read, times a[i, k], and added to a row of y, of which WIDE panels (8 vectors) stay in
+   registers:
 
        a[i, :]    0 0 3 0 5 0 0 2 ...            sum = 3 * b[2, :] + 5 * b[4, :] + 2 * b[7, :] + ...
        bits       0 0 1 0 1 0 0 1 ...
 
    64 rows of b stay in the nearest cache while all rows of a go by. For (60, 5408) @ (5408, 128) it
-   takes 0.4 times as long as tiles if a fifth of a is not 0, 0.7 times if a half is not, and as long if
-   three quarters are not. */
+   takes 0.4 times as long as tiles if a fifth of a is not 0, 0.7 times if a half is not, and as
+   long if three quarters are not. */
 
 /* bits[i] = which of a[i, 0] to a[i, depth - 1] are not 0; depth is at most 64. */
 TARGET static inline void NAME(find_nonzero)(const FLOAT *a, ptrdiff_t a_row, ptrdiff_t a_column,

@@ -6,10 +6,10 @@
 
 typedef void (*Task)(void *arguments, ptrdiff_t index, int worker);
 
-/* Where elements are independent, a task is a chunk of them. How they are cut depends on nothing but
-   their number, so that an element takes the same path through a vectorised loop, and gets the same
-   bits, whatever the number of threads; Adam's four arrays of float32 take 256 KiB, part of L2.
-   The number of chunks is even, so that two threads have as much to do. */
+/* Where elements are independent, a task is a chunk of them. How they are cut depends on nothing
+   but their number, so that an element takes the same path through a vectorised loop, and gets the
+   same bits, whatever the number of threads; Adam's four arrays of float32 take 256 KiB, part of
+   L2. The number of chunks is even, so that two threads have as much to do. */
 enum { CHUNK = 16384 }; /* about, or less */
 
 static inline ptrdiff_t chunk_count(ptrdiff_t size)

@@ -13,8 +13,8 @@
    so that one load of b serves fourteen multiplications, and nothing is stored before k is through.
 
    Where the elements of a lie is the caller's business, who writes two tables: a[i, k] lies at
-   a_row[i] + a_column[k]. For a matrix these are plain strides. For a convolution the rows are pixels
-   and k runs over the patch under the kernel, in place in the image: im2col without columns.
+   a_row[i] + a_column[k]. For a matrix these are plain strides. For a convolution the rows are
+   pixels and k runs over the patch under the kernel, in place in the image: im2col without columns.
 */
 #ifndef MINIGRAD_TILE_H
 #define MINIGRAD_TILE_H
@@ -45,8 +45,8 @@ typedef struct {
     int pack;       /* whether all panels of b are packed */
     void *packed;   /* `room` elements for each thread */
     ptrdiff_t room;
-    /* The first tasks pass over zeros (sparse_template.h): `wide` times WIDE panels, each of them in
-       blocks of rows and parts of the depth, which are added up afterwards if there are several. */
+    /* The first tasks pass over zeros (sparse_template.h): `wide` times WIDE panels, each of them
+       in blocks of rows and parts of the depth, of which several are added up afterwards. */
     ptrdiff_t wide, wide_blocks, parts, part_depth;
     void *sums;
 } MatMul;
@@ -54,8 +54,8 @@ typedef struct {
 enum { DEPTH_BLOCK = 1408 }; /* of float32: a panel's piece of b takes 176 KB, a part of L2 */
 enum { WIDE = 4 };           /* 8 sums in registers: enough to keep the multipliers busy */
 
-/* A convolution, forward or backward, of x (N, H, W, C) with outputs y (N, OH, OW, F). If `winner` is
-   not NULL, the outputs are the maxima of windows of pool_height * pool_width results. */
+/* A convolution, forward or backward, of x (N, H, W, C) with outputs y (N, OH, OW, F). If `winner`
+   is not NULL, the outputs are the maxima of windows of pool_height * pool_width results. */
 typedef struct {
     const void *x;
     ptrdiff_t N, H, W, C, KH, KW, OH, OW, F;
@@ -65,7 +65,7 @@ typedef struct {
     unsigned char *winner; /* which cell of its window each output is */
     Dropout dropout;       /* of the pooled outputs, after relu */
     Product product;
-    ptrdiff_t reach_height, window_width;  /* rows that one row of y sees; columns that a band sees */
+    ptrdiff_t reach_height, window_width;  /* what a row of y sees, what a band sees */
     int padded;                            /* whether windows must be cut out of x */
     void *scratch;                         /* scratch_size elements for each thread: */
     ptrdiff_t scratch_size, window_size;   /* the window cut out, the map to pool, packed gy */
