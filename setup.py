@@ -67,7 +67,8 @@ class BuildKernels(build_ext):
     def build_extensions(self):
         msvc = self.compiler.compiler_type == "msvc"
         macros = [("__STDC_NO_ATOMICS__", "1")] if SERIAL else []
-        self.rebuild_if_changed(f"{Path(__file__).read_text()} {CHECKED} {SERIAL}")
+        compiler = [os.environ.get(name) for name in ("CC", "CFLAGS", "LDFLAGS")]
+        self.rebuild_if_changed(f"{Path(__file__).read_text()} {CHECKED} {SERIAL} {compiler}")
         for extension in self.extensions:
             kind = Path(extension.sources[0]).suffix  # .pyx, .py, or .c: SHARED
             (in_c,) = cythonize(

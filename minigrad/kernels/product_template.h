@@ -1,6 +1,7 @@
 /* Tiles (tile.h) and products made of them, for one FLOAT type and instruction set (levels.h). */
 
-/* Pooling works on half an AVX-512 vector at a time: gcc 12 makes no whole one of bytes. */
+/* Pooling, and what stores few columns, works on half an AVX-512 vector at a time: gcc 12 makes no
+   whole one of bytes. */
 #define HALF_BYTES (BYTES < 32 ? BYTES : 32)
 #if defined(__GNUC__) && !defined(MINIGRAD_PLAIN)
 typedef FLOAT NAME(Vector) __attribute__((vector_size(BYTES), aligned(sizeof(FLOAT)), may_alias));
