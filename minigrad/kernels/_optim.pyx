@@ -1,7 +1,7 @@
 """One optimizer step in a single pass: read w and g, update the state, write w.
 
-These loops are bound by memory, so what counts is to touch each array once. All arrays are 1-D and
-of one length n; a state that a rule can do without is an empty array where it is switched off.
+These loops are bound by memory, so what counts is to touch each array once. All arrays are of one
+shape, whatever it is, and one type; a state that a rule can do without is None where it is off.
 Threads share fixed chunks, so an element takes the same path through the vectorized loop, and gets
 the same bits, whatever their number. Scalars arrive as double and are rounded to the arrays' type
 before the loop. The loops themselves are in optim_template.h; here is what each of them is given,
@@ -11,7 +11,7 @@ by NumPy's C interface: five memoryviews take longer than a step of a few thousa
 from libc.string cimport memset
 from numpy cimport (
     NPY_DOUBLE, NPY_FLOAT, PyArray_DATA, PyArray_ISCARRAY, PyArray_ISCARRAY_RO, PyArray_ITEMSIZE,
-    PyArray_NDIM, PyArray_SAMESHAPE, PyArray_SIZE, PyArray_TYPE, import_array, ndarray
+    PyArray_SAMESHAPE, PyArray_SIZE, PyArray_TYPE, import_array, ndarray
 )
 
 from minigrad.kernels._parallel cimport Choice, run_chunks
@@ -33,7 +33,7 @@ cdef extern from "optim.h" nogil:
 
 cdef object refuse(str kernel, w, x):
     return ValueError(
-        f"{kernel}: expected arrays of length {w.size} and {w.dtype}, contiguous and, but for g, "
+        f"{kernel}: expected arrays {w.shape} of {w.dtype}, contiguous and, but for g, "
         f"writable; got one {x.shape} of {x.dtype}"
     )
 
@@ -42,9 +42,9 @@ cdef bint are_alike(ndarray x, ndarray w):
     return PyArray_TYPE(x) == PyArray_TYPE(w) and PyArray_SAMESHAPE(x, w)
 
 
-cdef Array data(str kernel, ndarray w, ndarray x, bint optional=False) except? NULL:
-    """Return where x, which is written to, begins; NULL if it is optional and empty."""
-    if optional and PyArray_SIZE(x) == 0:
+cdef Array data(str kernel, ndarray w, ndarray x) except? NULL:
+    """Return where x, which is written to, begins; NULL if it is None."""
+    if x is None:
         return NULL
     if not (are_alike(x, w) and PyArray_ISCARRAY(x)):
         raise refuse(kernel, w, x)
@@ -53,9 +53,8 @@ cdef Array data(str kernel, ndarray w, ndarray x, bint optional=False) except? N
 
 cdef Step begin(str kernel, ndarray w, ndarray g) except *:
     cdef Step s
-    if PyArray_NDIM(w) != 1 or PyArray_TYPE(w) not in (NPY_FLOAT, NPY_DOUBLE):
-        what = f"{(<object>w).shape} of {(<object>w).dtype}"
-        raise ValueError(f"{kernel}: expected w (n) of float32 or float64, got one {what}")
+    if PyArray_TYPE(w) not in (NPY_FLOAT, NPY_DOUBLE):
+        raise ValueError(f"{kernel}: expected w of float32 or float64, got {(<object>w).dtype}")
     if not (are_alike(g, w) and PyArray_ISCARRAY_RO(g)):
         raise refuse(kernel, w, g)
     memset(&s, 0, sizeof(Step))
@@ -69,22 +68,22 @@ cdef void run(Choice choice, ndarray w, Step* s, int threads) noexcept:
 
 
 def sgd_step(
-    ndarray w not None,  # INOUT (n)
-    ndarray g not None,  # IN (n)
-    ndarray v not None,  # INOUT (n), or (0): without momentum
+    ndarray w not None,  # INOUT (...)
+    ndarray g not None,  # IN (...)
+    ndarray v,           # INOUT (...), or None: without momentum
     double lr, double momentum, bint nesterov, int threads,
 ):
     """Step by SGD: v = momentum v - lr g; w += v, or w += momentum v - lr g by Nesterov."""
     cdef Step s = begin("sgd_step", w, g)
-    s.v = data("sgd_step", w, v, True)
+    s.v = data("sgd_step", w, v)
     s.lr, s.momentum, s.nesterov = lr, momentum, nesterov
     run(sgd_task, w, &s, threads)
 
 
 def adagrad_step(
-    ndarray w not None,  # INOUT (n)
-    ndarray g not None,  # IN (n)
-    ndarray a not None,  # INOUT (n)
+    ndarray w not None,  # INOUT (...)
+    ndarray g not None,  # IN (...)
+    ndarray a not None,  # INOUT (...)
     double lr, double epsilon, int threads,
 ):
     """Step by Adagrad: a += g²; w -= lr g / sqrt(a + epsilon)."""
@@ -95,11 +94,11 @@ def adagrad_step(
 
 
 def rmsprop_step(
-    ndarray w not None,  # INOUT (n)
-    ndarray g not None,  # IN (n)
-    ndarray v not None,  # INOUT (n)
-    ndarray m not None,  # INOUT (n), or (0): not centered
-    ndarray b not None,  # INOUT (n), or (0): without momentum
+    ndarray w not None,  # INOUT (...)
+    ndarray g not None,  # IN (...)
+    ndarray v not None,  # INOUT (...)
+    ndarray m,           # INOUT (...), or None: not centered
+    ndarray b,           # INOUT (...), or None: without momentum
     double lr, double rho, double momentum, double epsilon, int threads,
 ):
     """Step by RMSprop: v = rho v + (1-rho) g²; w -= lr g / sqrt(v + epsilon).
@@ -109,18 +108,18 @@ def rmsprop_step(
     """
     cdef Step s = begin("rmsprop_step", w, g)
     s.v = data("rmsprop_step", w, v)
-    s.m = data("rmsprop_step", w, m, True)
-    s.b = data("rmsprop_step", w, b, True)
+    s.m = data("rmsprop_step", w, m)
+    s.b = data("rmsprop_step", w, b)
     s.lr, s.rho, s.momentum, s.epsilon = lr, rho, momentum, epsilon
     run(rmsprop_task, w, &s, threads)
 
 
 def adam_step(
-    ndarray w not None,      # INOUT (n)
-    ndarray g not None,      # IN (n)
-    ndarray m not None,      # INOUT (n)
-    ndarray v not None,      # INOUT (n)
-    ndarray v_max not None,  # INOUT (n), or (0): without AMSGrad
+    ndarray w not None,  # INOUT (...)
+    ndarray g not None,  # IN (...)
+    ndarray m not None,  # INOUT (...)
+    ndarray v not None,  # INOUT (...)
+    ndarray v_max,       # INOUT (...), or None: without AMSGrad
     double alpha, double beta_1, double beta_2, double epsilon, int threads,
 ):
     """Step by Adam: m += (g-m)(1-beta_1); v += (g²-v)(1-beta_2); w -= alpha m / (sqrt(v)+epsilon).
@@ -130,16 +129,16 @@ def adam_step(
     cdef Step s = begin("adam_step", w, g)
     s.m = data("adam_step", w, m)
     s.v = data("adam_step", w, v)
-    s.v_max = data("adam_step", w, v_max, True)
+    s.v_max = data("adam_step", w, v_max)
     s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon
     run(adam_task, w, &s, threads)
 
 
 def nadam_step(
-    ndarray w not None,  # INOUT (n)
-    ndarray g not None,  # IN (n)
-    ndarray m not None,  # INOUT (n)
-    ndarray v not None,  # INOUT (n)
+    ndarray w not None,  # INOUT (...)
+    ndarray g not None,  # IN (...)
+    ndarray m not None,  # INOUT (...)
+    ndarray v not None,  # INOUT (...)
     double alpha_m, double alpha_g, double correction,
     double beta_1, double beta_2, double epsilon, int threads,
 ):
@@ -156,10 +155,10 @@ def nadam_step(
 
 
 def adamax_step(
-    ndarray w not None,  # INOUT (n)
-    ndarray g not None,  # IN (n)
-    ndarray m not None,  # INOUT (n)
-    ndarray u not None,  # INOUT (n)
+    ndarray w not None,  # INOUT (...)
+    ndarray g not None,  # IN (...)
+    ndarray m not None,  # INOUT (...)
+    ndarray u not None,  # INOUT (...)
     double alpha, double beta_1, double beta_2, double epsilon, int threads,
 ):
     """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, |g|); w -= alpha m / (u+epsilon)."""
@@ -171,10 +170,10 @@ def adamax_step(
 
 
 def adadelta_step(
-    ndarray w not None,  # INOUT (n)
-    ndarray g not None,  # IN (n)
-    ndarray a not None,  # INOUT (n)
-    ndarray d not None,  # INOUT (n)
+    ndarray w not None,  # INOUT (...)
+    ndarray g not None,  # IN (...)
+    ndarray a not None,  # INOUT (...)
+    ndarray d not None,  # INOUT (...)
     double lr, double rho, double epsilon, int threads,
 ):
     """Step by Adadelta: a = rho a + (1-rho) g²; step = sqrt(d + epsilon) g / sqrt(a + epsilon);
@@ -188,9 +187,9 @@ def adadelta_step(
 
 
 def lion_step(
-    ndarray w not None,  # INOUT (n)
-    ndarray g not None,  # IN (n)
-    ndarray m not None,  # INOUT (n)
+    ndarray w not None,  # INOUT (...)
+    ndarray g not None,  # IN (...)
+    ndarray m not None,  # INOUT (...)
     double lr, double beta_1, double beta_2, int threads,
 ):
     """Step by Lion: w -= lr sign(beta_1 m + (1-beta_1) g); m = beta_2 m + (1-beta_2) g."""

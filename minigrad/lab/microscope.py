@@ -144,7 +144,7 @@ class Microscope:
             number,
             rule.learning_rate,
             weight,
-            gradients[self.parameter].reshape(weight.shape).copy(),
+            gradients[self.parameter].copy(),
             self.parameter.data - weight,
             state_before,
             self._state(states),
@@ -158,8 +158,7 @@ class Microscope:
         return wanted and self.parameter in gradients
 
     def _state(self, states):
-        shape = self.parameter.shape
-        return {name: a.reshape(shape).copy() for name, a in states[self.parameter].items()}
+        return {name: array.copy() for name, array in states[self.parameter].items()}
 
 
 def _name(variable):

@@ -46,8 +46,7 @@ class Adam(Optimizer):
         super().__init__(learning_rate, **common)
 
     def update(self, w, g, state, lr, t, threads):
-        m, v = state["m"], state["v"]
-        v_max = state.get("v_max", w[:0])  # an empty array: no AMSGrad
+        m, v, v_max = state["m"], state["v"], state.get("v_max")
         alpha = lr * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         betas = self.beta_1, self.beta_2
         kernels.adam_step(w, g, m, v, v_max, alpha, *betas, self.epsilon, threads)

@@ -104,7 +104,7 @@ class Optimizer(arguments.Configured):
         self.shared = {}  # what a rule keeps besides the variables' state: name -> 0-d array
         self._calls = np.zeros((), np.int64)  # of apply, so far
         self._paths = {}  # variable -> the name that its state is saved under
-        self._state = {}  # variable -> {name: array (n)}, in the order of build
+        self._state = {}  # variable -> {name: array of its shape}, in the order of build
         self.exclude_from_weight_decay()
         if parameters is not None:
             self.build(parameters)
@@ -114,7 +114,7 @@ class Optimizer(arguments.Configured):
     state_names = ()
 
     def init_state(self, w):
-        """Return the state before the first step, {name: array like w}, for a variable w (n)."""
+        """Return the state before the first step, {name: array like w}, for a variable w."""
         return {name: np.zeros_like(w) for name in self.state_names}
 
     def begin_step(self, t):
@@ -125,11 +125,11 @@ class Optimizer(arguments.Configured):
 
         Parameters
         ----------
-        w : array (n)
-            The values of one variable.
-        g : array (n)
+        w : array (...)
+            The values of one variable, in its shape.
+        g : array (...)
             Their gradient; it may belong to the user and must not be changed.
-        state : dict from str to array (n)
+        state : dict from str to array (...)
             As ``init_state`` made it.
         lr : float
             The learning rate of this step.
@@ -177,7 +177,7 @@ class Optimizer(arguments.Configured):
             while path in paths.values():  # layers outside a model may bear one name
                 path += f"_{index}"
             paths[variable] = path
-            w = variable.data.reshape(-1)
+            w = variable.data
             states[variable] = {name: kernels.aligned(x) for name, x in self.init_state(w).items()}
             if self.use_ema:
                 states[variable]["average"] = w.copy()
@@ -214,7 +214,7 @@ class Optimizer(arguments.Configured):
         missing = [self._paths[v] for v in variables if v not in gradients]
         if missing:
             warnings.warn(f"{self.name}: Gradients do not exist for {missing}", stacklevel=2)
-        gradients = {v: self._row(v, g) for v, g in gradients.items()}
+        gradients = {v: self._fitting(v, g) for v, g in gradients.items()}
         touched = list(gradients)
         if self.loss_scale_factor is not None:
             gradients = {v: g / self.loss_scale_factor for v, g in gradients.items()}
@@ -255,13 +255,14 @@ class Optimizer(arguments.Configured):
             raise ValueError(f"{self.name}: expected to know what to train; write {write}")
         return list(self._state)
 
-    def _row(self, variable, gradient):
-        """Return the gradient as one row of the variable's type, not copied if it is one."""
-        g = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
-        if g.shape != variable.shape:
-            fault = f"a gradient of shape {variable.shape} for {self._paths[variable]}"
+    def _fitting(self, variable, gradient):
+        """Return the gradient as a contiguous array of the variable's type, not copied if it is."""
+        w, g = variable.data, gradient.data if isinstance(gradient, Tensor) else gradient
+        g = np.asarray(g, w.dtype, order="C")
+        if g.shape != w.shape:
+            fault = f"a gradient of shape {w.shape} for {self._paths[variable]}"
             raise ValueError(f"{self.name}: expected {fault}, got {g.shape}")
-        return np.ascontiguousarray(g, variable.dtype).reshape(-1)
+        return g
 
     def _accumulate(self, gradients):
         """Add the gradients up; return the means at every k-th call, nothing in between."""
@@ -272,7 +273,7 @@ class Optimizer(arguments.Configured):
             return {}
         means = {v: self._state[v]["gradient_accumulator"] / k for v in gradients}
         for state in self._state.values():
-            state["gradient_accumulator"][:] = 0
+            state["gradient_accumulator"][...] = 0
         return means
 
     def _clip(self, gradients):
@@ -291,7 +292,7 @@ class Optimizer(arguments.Configured):
             observer.on_step_begin(gradients, self._state)
         self.begin_step(t)
         for variable, g in gradients.items():
-            w = variable.data.reshape(-1)
+            w = variable.data
             if self.weight_decay is not None and self._is_decayed(variable):
                 w -= w * (self.weight_decay * lr)
             self.update(w, g, self._state[variable], lr, t, threads)
@@ -321,7 +322,7 @@ class Optimizer(arguments.Configured):
         m = self.ema_momentum if self.iterations > 0 else 0.0
         for variable, state in self._state.items():
             state["average"] *= m
-            state["average"] += (1 - m) * variable.data.reshape(-1)
+            state["average"] += (1 - m) * variable.data
         every = self.ema_overwrite_frequency
         if every is not None and (self.iterations + 1) % every == 0:
             self.finalize_variable_values()
@@ -330,7 +331,7 @@ class Optimizer(arguments.Configured):
         """With use_ema, copy the averages into these variables; by default into all."""
         if self.use_ema and self.built:
             for variable in trainable_variables or self._state:
-                variable.assign(self._state[variable]["average"].reshape(variable.shape))
+                variable.assign(self._state[variable]["average"])
 
     # --- numbers to read, set and save ---------------------------------------------------------
 
@@ -365,7 +366,7 @@ class Optimizer(arguments.Configured):
         arrays |= self.shared
         for variable, state in self._state.items():
             for name, array in state.items():
-                arrays[f"{self._paths[variable]}/{name}"] = array.reshape(variable.shape)
+                arrays[f"{self._paths[variable]}/{name}"] = array
         return arrays
 
     @property

@@ -48,7 +48,6 @@ class RMSprop(Optimizer):
         super().__init__(learning_rate, **common)
 
     def update(self, w, g, state, lr, t, threads):
-        v = state["v"]
-        m, b = state.get("m", w[:0]), state.get("b", w[:0])  # an empty array: that part is off
+        v, m, b = state["v"], state.get("m"), state.get("b")
         rates = lr, self.rho, self.momentum, self.epsilon
         kernels.rmsprop_step(w, g, v, m, b, *rates, threads)

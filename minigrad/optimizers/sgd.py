@@ -39,5 +39,4 @@ class SGD(Optimizer):
         super().__init__(learning_rate, name=name, **common)
 
     def update(self, w, g, state, lr, t, threads):
-        v = state["v"] if self.momentum > 0 else w[:0]  # an empty array: no momentum
-        kernels.sgd_step(w, g, v, lr, self.momentum, self.nesterov, threads)
+        kernels.sgd_step(w, g, state.get("v"), lr, self.momentum, self.nesterov, threads)

@@ -404,9 +404,9 @@ add_cases("channel_sums", channels, CHANNELS, out=("sums",))
 add_cases("channel_affine", channels, CHANNELS, out=("z",))
 
 
-# --- optimizer steps: length, the state that is empty, nesterov --------------------------------
+# --- optimizer steps: size, the state that is None, nesterov -----------------------------------
 
-SCALARS = {  # every other argument is a 1-D array: w, its gradient g, and states
+SCALARS = {  # every other argument is an array: w, its gradient g, and states
     "lr": 0.01,
     "alpha": 0.01,
     "alpha_m": 0.01,
@@ -422,13 +422,12 @@ SCALARS = {  # every other argument is a 1-D array: w, its gradient g, and state
 
 
 def step_builder(states):
-    def build(generator, dtype, size, empty="", nesterov=False):
+    def build(generator, dtype, size, without="", nesterov=False):
         values = {**SCALARS, "nesterov": nesterov}
-        values |= {name: normal(generator, dtype, size) for name in "wg"}
+        values |= {name: np.array(generator.normal(size=size), dtype) for name in "wg"}
         for name in states:  # positive, and no variance less than its mean squared
-            length = 0 if name == empty else size
-            values[name] = generator.uniform(0.25, 0.5, size=length).astype(dtype)
-        return values
+            values[name] = np.array(generator.uniform(0.25, 0.5, size), dtype)
+        return {**values, without: None}
 
     return build
 
@@ -436,7 +435,7 @@ def step_builder(states):
 def is_accepted(case):
     try:
         COMPILED[case.kernel](**case.arguments(np.float64), threads=1)
-    except ValueError:
+    except (TypeError, ValueError):
         return False
     return True
 
@@ -444,13 +443,16 @@ def is_accepted(case):
 for kernel in [name for name in COMPILED if name.endswith("_step")]:
     names = inspect.signature(COMPILED[kernel]).parameters.keys()
     states = sorted(names - SCALARS.keys() - {"w", "g", "threads"})
-    demands = {"build": step_builder(states), "inout": ("w", *states)}
-    add_cases(kernel, rows=LENGTHS, **demands)
+    build = step_builder(states)
+    demands = {"build": build, "inout": ("w", *states)}
+    add_cases(kernel, rows=[*LENGTHS, ((3, 1, 5),), ((),)], **demands)
     if "nesterov" in names:
         add_cases(kernel, rows=[(5, "", True)], **demands)
-    # A rule that can do without a state accepts an empty array for it.
-    without = [Case(kernel, sizes=(5, state), **demands) for state in states]
-    CASES.extend(case for case in without if is_accepted(case))
+    # A rule that can do without a state accepts None for it.
+    for state in states:
+        others = tuple(name for name in states if name != state)
+        case = Case(kernel, build, sizes=(5, state), inout=("w", *others))
+        CASES.extend([case] * is_accepted(case))
 
 
 # --- what the tests see --------------------------------------------------------------------------
