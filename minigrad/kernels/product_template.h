@@ -1,11 +1,14 @@
 /* Tiles (tile.h) and products made of them, for one FLOAT type and instruction set (levels.h). */
 
-/* Pooling, and what stores few columns, works on half an AVX-512 vector at a time: gcc 12 makes no
-   whole one of bytes. */
+/* What stores few columns works on half an AVX-512 vector at a time, and so does the gradient of
+   pooling, which gcc 12 makes slower of whole ones. */
 #define HALF_BYTES (BYTES < 32 ? BYTES : 32)
 #if defined(__GNUC__) && !defined(MINIGRAD_PLAIN)
 typedef FLOAT NAME(Vector) __attribute__((vector_size(BYTES), aligned(sizeof(FLOAT)), may_alias));
 typedef INTEGER NAME(VectorBits) __attribute__((vector_size(BYTES)));
+#define BYTE_VECTOR __attribute__((vector_size(BYTES / sizeof(FLOAT)), aligned(1), may_alias))
+typedef unsigned char NAME(Bytes) BYTE_VECTOR;
+#define NARROW(v) __builtin_convertvector(v, NAME(Bytes))
 #define HALF_VECTOR __attribute__((vector_size(HALF_BYTES), aligned(sizeof(FLOAT)), may_alias))
 typedef FLOAT NAME(Half) HALF_VECTOR;
 typedef INTEGER NAME(HalfBits) HALF_VECTOR;
@@ -19,6 +22,8 @@ typedef FLOAT NAME(Vector);
 typedef INTEGER NAME(VectorBits);
 typedef FLOAT NAME(Half);
 typedef INTEGER NAME(HalfBits);
+typedef unsigned char NAME(Bytes);
+#define NARROW(v) ((unsigned char)(v))
 #define INLINE static inline
 #define PREFETCH(address) ((void)(address))
 #define WHERE(type, condition) (-(INTEGER)(condition))
@@ -319,35 +324,37 @@ TARGET static inline const FLOAT *NAME(window)(const Conv *c, ptrdiff_t n, ptrdi
 }
 
 /* y, winner = the largest of the cells of a window in map (cells, F), and which it was, the first
-   if several are equal; 0 and NO_WINNER where relu is given and none is positive. For up to HALF
+   if several are equal; 0 and NO_WINNER where relu is given and none is positive. For up to LANES
    filters. */
 TARGET INLINE void NAME(pool_window)(const Conv *c, const FLOAT *map, FLOAT *y,
                                      unsigned char *winner, const ptrdiff_t filters,
                                      const int cells)
 {
-    FLOAT few[HALF] = {0};
-    INTEGER number[HALF];
-    NAME(Half) best = {0};
-    NAME(HalfBits) which = {0};
+    FLOAT few[LANES] = {0};
+    VECTOR best = {0};
+    NAME(VectorBits) which = {0};
     if (c->product.relu)
         which = which + NO_WINNER;
     for (int cell = 0; cell < cells; cell++, map += c->F) {
-        if (filters < HALF)
+        if (filters < LANES)
             memcpy(few, map, filters * sizeof(FLOAT));
-        const NAME(Half) value = *(const NAME(Half) *)(filters < HALF ? few : map);
+        const VECTOR value = *(const VECTOR *)(filters < LANES ? few : map);
         if (cell == 0 && !c->product.relu)
             best = value;
         /* The first NaN wins, as in NumPy. */
-        const NAME(HalfBits) more = ~WHERE(HalfBits, value <= best) & WHERE(HalfBits, best == best);
-        best = CHOOSE(Half, more, value, best);
+        const NAME(VectorBits) more =
+            ~WHERE(VectorBits, value <= best) & WHERE(VectorBits, best == best);
+        best = CHOOSE(Vector, more, value, best);
         which = (more & cell) | (~more & which);
     }
-    *(NAME(Half) *)(filters < HALF ? few : y) = best;
-    if (filters < HALF)
-        memcpy(y, few, filters * sizeof(FLOAT));
-    *(NAME(HalfBits) *)number = which;
-    for (ptrdiff_t f = 0; f < filters; f++)
-        winner[f] = (unsigned char)number[f];
+    const NAME(Bytes) number = NARROW(which);
+    if (filters < LANES) {
+        memcpy(y, &best, filters * sizeof(FLOAT));
+        memcpy(winner, &number, filters);
+    } else {
+        *(VECTOR *)y = best;
+        *(NAME(Bytes) *)winner = number;
+    }
 }
 
 TARGET INLINE void NAME(pool_some)(const Conv *c, ptrdiff_t windows, const FLOAT *map, FLOAT *y,
@@ -356,8 +363,8 @@ TARGET INLINE void NAME(pool_some)(const Conv *c, ptrdiff_t windows, const FLOAT
     const ptrdiff_t F = c->F;
     for (; windows > 0; windows--, y += F, winner += F, map += cells * F) {
         ptrdiff_t f = 0;
-        for (; f + HALF <= F; f += HALF)
-            NAME(pool_window)(c, map + f, y + f, winner + f, HALF, cells);
+        for (; f + LANES <= F; f += LANES)
+            NAME(pool_window)(c, map + f, y + f, winner + f, LANES, cells);
         if (f < F)
             NAME(pool_window)(c, map + f, y + f, winner + f, F - f, cells);
     }
@@ -669,6 +676,8 @@ TARGET static inline ptrdiff_t NAME(tile_rows)(void)
 #undef COLUMNS
 #undef QUAD
 #undef SHUFFLE
+#undef BYTE_VECTOR
+#undef NARROW
 #undef WHERE
 #undef CHOOSE
 #undef RELU
