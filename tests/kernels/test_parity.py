@@ -105,6 +105,22 @@ def test_kernel_refuses_lengths_that_do_not_fit(first_case, compiled):
             assert_refused(compiled[first_case.kernel], arguments, first_case.writes)
 
 
+def test_kernel_refuses_another_number_of_axes(first_case, compiled):
+    for name, array in arrays_of(first_case.arguments("float32")).items():
+        for other in (array[np.newaxis], array[..., 0]):
+            arguments = first_case.arguments("float32") | {name: other}
+            error = (TypeError, ValueError)
+            assert_refused(compiled[first_case.kernel], arguments, first_case.writes, error)
+
+
+def test_kernel_refuses_integers(first_case, compiled):
+    arguments = first_case.arguments("float32")
+    floats = {name: a for name, a in arrays_of(arguments).items() if a.dtype == np.float32}
+    arguments |= {name: np.ones(array.shape, np.int32) for name, array in floats.items()}
+    error = (TypeError, ValueError)
+    assert_refused(compiled[first_case.kernel], arguments, first_case.writes, error)
+
+
 def test_kernel_refuses_mixed_types(first_case, compiled):
     for name, array in arrays_of(first_case.arguments("float32")).items():
         arguments = first_case.arguments("float32")
