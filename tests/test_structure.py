@@ -39,7 +39,7 @@ MAY_IMPORT["models"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["lab"] = set(MAY_IMPORT) - {"testing"} | {"plots"}
 MAY_IMPORT["plots"] = {"core", "utils"}
 
-LINE_CEILING = 5500
+LINE_CEILING = 5550
 COUNTED = ["core.py", "ops", "kernels", "layers", "optimizers", "models.py"]
 
 OPTIONAL_LIBRARIES = {"certifi", "h5py", "matplotlib"}
