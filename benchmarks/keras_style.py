@@ -57,8 +57,9 @@ def epoch(library, images, ways):
     return Task({way: repeat(functools.partial(fit, model)) for way, model in models.items()})
 
 
-def inference(library, kind, images, sizes, ways):
+def inference(library, kind, images, sizes, trained_by, ways):
     x, y = inputs.digits(images)
+    weights = inputs.trained_weights(trained_by) if trained_by else inputs.cnn_weights()
 
     def once(model, size):
         if kind == "evaluate":
@@ -68,6 +69,7 @@ def inference(library, kind, images, sizes, ways):
     runs = {}
     for way, options in ways.items():
         model = build(library, metrics=["accuracy"], **options)
+        model.set_weights(weights)
         for size in sizes:
             runs[f"by {size}{way}"] = repeat(functools.partial(once, model, size))
     return Task(runs, lambda: [once(model, sizes[0])])

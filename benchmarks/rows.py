@@ -45,10 +45,17 @@ def epoch_cases():
     yield Case("fit on 12,000 images", "epoch", {"images": 12_000}, contenders)
 
 
+def inference_case(title, kind, images, sizes, trained_by):
+    options = {"kind": kind, "images": images, "sizes": sizes, "trained_by": trained_by}
+    return Case(title, "inference", options, BOTH_LAYOUTS, tolerance=1e-4)
+
+
 def inference_cases():
-    for kind, images in (("evaluate", 10_000), ("predict", 10_000), ("one image", 1)):
-        options = {"kind": kind, "images": images, "sizes": (250, 1000, 32) if images > 1 else (1,)}
-        yield Case(f"{kind}, {images:,}", "inference", options, BOTH_LAYOUTS, tolerance=1e-4)
+    for kind in ("evaluate", "predict"):
+        for rule in ("", "adam", "sgd"):
+            title = f"{kind}, {f'after an epoch of {rule}' if rule else 'untrained'}"
+            yield inference_case(title, kind, 10_000, (250, 1000, 32), rule)
+    yield inference_case("one image", "one image", 1, (1,), "")
 
 
 CONVOLUTIONS = (  # size, channels, filters, kernel, options
