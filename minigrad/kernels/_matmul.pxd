@@ -1,5 +1,7 @@
 """What convolution uses of the matrix product: the declarations of tile.h."""
 
+from libc.stdint cimport uint64_t
+
 from minigrad.kernels._dropout cimport Dropout
 from minigrad.kernels._parallel cimport Task
 
@@ -28,6 +30,7 @@ cdef extern from "tile.h" nogil:
         void* packed
         Py_ssize_t room, wide, wide_blocks, parts, part_depth
         void* sums
+        uint64_t* bits
 
     ctypedef struct Conv:
         const void* x
@@ -53,6 +56,7 @@ cdef extern from "tile.h" nogil:
         void* packed,
     ) noexcept nogil
     Task matmul_task(size_t item)
+    void (*find_loop(size_t item))(const MatMul* m) noexcept nogil
     Task conv_forward_task(size_t item)
     Task conv_backward_kernel_task(size_t item)
     Task conv_backward_input_task(size_t item)

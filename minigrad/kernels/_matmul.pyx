@@ -20,6 +20,7 @@ training step took four times as long), and its results change with its number o
 ask NumPy's C interface what the arrays are: four memoryviews take longer than a small product.
 """
 
+from libc.stdint cimport uint64_t
 from libc.string cimport memset
 from numpy cimport (
     NPY_DOUBLE, NPY_FLOAT, PyArray_DATA, PyArray_DIM, PyArray_ISBEHAVED_RO, PyArray_ISCARRAY,
@@ -37,6 +38,7 @@ cdef enum:
     TASKS = 24  # at least, where there are so many tiles: enough for threads that come and go
     SPARSE_FROM = 1 << 18  # multiplications: so many that a look at a costs nothing
     SAMPLE = 128  # elements of a that are looked at
+    FIND_ONCE_FROM = 8  # times WIDE panels, for each of which zeros would be looked for anew
     PARTS = 8  # of a long sum: enough for 8 threads, little to add up
 
 
@@ -132,6 +134,8 @@ def matmul(
     cdef Py_ssize_t* a_column = y_row + rows
     cdef Py_ssize_t tasks = m.wide * m.wide_blocks * m.parts
     cdef Sums parts = Sums(sums.data, m.parts, rows * columns, rows * columns, p.y, relu)
+    i = (depth + 63) // 64 * rows if m.wide >= FIND_ONCE_FROM else 0
+    cdef _Memory bits = _Memory(i * sizeof(uint64_t))
     m.packed, m.sums = packed.data, sums.data
     p.a_row, p.y_row, p.a_column = a_row, y_row, a_column
     with nogil:
@@ -140,6 +144,9 @@ def matmul(
             y_row[i] = i * columns
         for i in range(piece):
             a_column[i] = i * m.a_column
+        if m.wide >= FIND_ONCE_FROM:
+            m.bits = <uint64_t*>bits.data
+            find_loop(item)(&m)
         tasks += (panels - WIDE * m.wide) * m.row_blocks
         run_tasks(matmul_task(item), &m, tasks, team)
         if m.parts > 1:

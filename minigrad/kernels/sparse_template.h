@@ -35,6 +35,19 @@ TARGET static inline void NAME(find_nonzero)(const FLOAT *a, ptrdiff_t a_row, pt
     }
 }
 
+/* The same for all of a, 64 elements of each row and then the next 64: for tasks with other columns
+   of b, which would each find it out. */
+TARGET static inline void NAME(find_all)(const MatMul *m)
+{
+    const Product *p = &m->product;
+    for (ptrdiff_t k = 0; k < p->depth; k += 64)
+        for (ptrdiff_t i = 0; i < p->rows; i += 64)
+            NAME(find_nonzero)((const FLOAT *)p->a + i * m->a_row + k * m->a_column, m->a_row,
+                               m->a_column, p->rows - i < 64 ? p->rows - i : 64,
+                               p->depth - k < 64 ? p->depth - k : 64,
+                               m->bits + k / 64 * p->rows + i);
+}
+
 /* Vector v of row k of b, of which the panels may lie apart. */
 TARGET INLINE VECTOR NAME(b_vector)(const Product *p, ptrdiff_t k, int v)
 {
@@ -87,7 +100,8 @@ TARGET static inline void NAME(sparse_matmul)(const MatMul *m, ptrdiff_t index, 
     const ptrdiff_t to = left < m->part_depth ? p.depth : from + m->part_depth;
     FLOAT start[WIDE * COLUMNS] = {0}, *packed = (FLOAT *)m->packed + worker * m->room;
     FLOAT *y = (FLOAT *)(m->parts == 1 ? p.y : m->sums) + part * p.rows * p.columns + column;
-    uint64_t bits[64];
+    uint64_t found[64];
+    const uint64_t *bits = found;
     if (part == 0 && p.bias != NULL)
         memcpy(start, (const FLOAT *)p.bias + column, sizeof(start));
     p.y = y;
@@ -113,9 +127,11 @@ TARGET static inline void NAME(sparse_matmul)(const MatMul *m, ptrdiff_t index, 
         for (ptrdiff_t i = begin; i < end; i++) {
             const FLOAT *a = (const FLOAT *)p.a + i * m->a_row;
             FLOAT *sum = y + p.y_row[i];
-            if ((i - begin) % 64 == 0)
+            if ((i - begin) % 64 == 0 && m->bits != NULL)
+                bits = m->bits + k / 64 * p.rows + i;
+            else if ((i - begin) % 64 == 0)
                 NAME(find_nonzero)(a, m->a_row, m->a_column, end - i < 64 ? end - i : 64, p.depth,
-                                   bits);
+                                   found);
             NAME(sparse_row)(&p, a, m->a_column, bits[(i - begin) % 64], p.add ? sum : start, sum);
         }
     }

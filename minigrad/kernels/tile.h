@@ -49,6 +49,7 @@ typedef struct {
        in blocks of rows and parts of the depth, of which several are added up afterwards. */
     ptrdiff_t wide, wide_blocks, parts, part_depth;
     void *sums;
+    uint64_t *bits; /* which elements of a are not 0 (find_all), or NULL */
 } MatMul;
 
 enum { DEPTH_BLOCK = 1408 }; /* of float32: a panel's piece of b takes 176 KB, a part of L2 */
@@ -97,6 +98,7 @@ static inline int lowest_bit(uint64_t bits)
 
 typedef void (*PackLoop)(const void *, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, void *);
 typedef ptrdiff_t (*Size)(void);
+typedef void (*Find)(const MatMul *);
 
 #if defined(__has_builtin) && !defined(MINIGRAD_PLAIN)
 #if __has_builtin(__builtin_shufflevector) /* gcc 12 and clang */
@@ -113,6 +115,7 @@ CHOICE(Task, conv_backward_kernel_task, conv_backward_kernel)
 CHOICE(Task, conv_backward_input_task, conv_backward_input)
 CHOICE(Task, add_sums_task, add_sums)
 CHOICE(PackLoop, pack_loop, pack)
+CHOICE(Find, find_loop, find_all)
 CHOICE(Size, panel_columns, panel_columns)
 CHOICE(Size, tile_rows, tile_rows)
 

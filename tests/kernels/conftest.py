@@ -109,6 +109,8 @@ SPARSE = [  # M, K, N, transposed, with bias, relu; what is put into b
     (63, 190, 29, "", True, False, ()),
     (700, 61, 128, "a", True, False, ()),  # many rows, few terms
     (97, 203, 131, "ab", True, True, ()),
+    (130, 150, 1100, "b", False, True, ()),  # so wide that what is not 0 is looked for once
+    (139, 70, 1100, "a", True, False, (np.nan,)),
     (60, 1500, 128, "", True, True, (np.inf, np.nan)),  # 0 times these is NaN, not 0
     (203, 129, 259, "b", False, False, (-np.inf,)),
 ]
