@@ -134,8 +134,8 @@ def matmul(
     cdef Py_ssize_t* a_column = y_row + rows
     cdef Py_ssize_t tasks = m.wide * m.wide_blocks * m.parts
     cdef Sums parts = Sums(sums.data, m.parts, rows * columns, rows * columns, p.y, relu)
-    i = (depth + 63) // 64 * rows if m.wide >= FIND_ONCE_FROM else 0
-    cdef _Memory bits = _Memory(i * sizeof(uint64_t))
+    cdef Py_ssize_t words = (depth + 63) // 64 * rows if m.wide >= FIND_ONCE_FROM else 0
+    cdef _Memory bits = _Memory(words * sizeof(uint64_t))
     m.packed, m.sums = packed.data, sums.data
     p.a_row, p.y_row, p.a_column = a_row, y_row, a_column
     with nogil:
@@ -144,7 +144,7 @@ def matmul(
             y_row[i] = i * columns
         for i in range(piece):
             a_column[i] = i * m.a_column
-        if m.wide >= FIND_ONCE_FROM:
+        if words > 0:
             m.bits = <uint64_t*>bits.data
             find_loop(item)(&m)
         tasks += (panels - WIDE * m.wide) * m.row_blocks

@@ -216,8 +216,8 @@ class Optimizer(arguments.Configured):
             warnings.warn(f"{self.name}: Gradients do not exist for {missing}", stacklevel=2)
         gradients = {v: self._fitting(v, g) for v, g in gradients.items()}
         touched = list(gradients)
-        if self.loss_scale_factor is not None:
-            gradients = {v: g / self.loss_scale_factor for v, g in gradients.items()}
+        if self.loss_scale_factor is not None:  # asarray: NumPy turns 0-d results into numbers
+            gradients = {v: np.asarray(g / self.loss_scale_factor) for v, g in gradients.items()}
         if self.gradient_accumulation_steps is not None:
             gradients = self._accumulate(gradients)
         if gradients:
@@ -271,19 +271,21 @@ class Optimizer(arguments.Configured):
             self._state[variable]["gradient_accumulator"] += g
         if (self._calls + 1) % k != 0:
             return {}
-        means = {v: self._state[v]["gradient_accumulator"] / k for v in gradients}
+        means = {v: np.asarray(self._state[v]["gradient_accumulator"] / k) for v in gradients}
         for state in self._state.values():
             state["gradient_accumulator"][...] = 0
         return means
 
     def _clip(self, gradients):
-        if self.clipvalue is not None:
-            return {v: g.clip(-self.clipvalue, self.clipvalue) for v, g in gradients.items()}
+        c = self.clipvalue
+        if c is not None:
+            return {v: np.asarray(g.clip(-c, c)) for v, g in gradients.items()}
         if self.clipnorm is not None:
-            return {v: g * _scale_down([g], self.clipnorm) for v, g in gradients.items()}
+            pairs = ((v, g, _scale_down([g], self.clipnorm)) for v, g in gradients.items())
+            return {v: np.asarray(g * scale) for v, g, scale in pairs}
         if self.global_clipnorm is not None:
             scale = _scale_down(gradients.values(), self.global_clipnorm)
-            return {v: g * scale for v, g in gradients.items()}
+            return {v: np.asarray(g * scale) for v, g in gradients.items()}
         return gradients
 
     def _update_all(self, gradients):

@@ -231,6 +231,35 @@ def test_finalize_without_a_step_keeps_the_weights():
     np.testing.assert_array_equal(w.data, np.ones(3))
 
 
+@pytest.mark.parametrize("shape", [(), (1, 1), (2, 3)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"clipvalue": 0.5},
+        {"clipnorm": 0.5},
+        {"global_clipnorm": 0.5},
+        {"loss_scale_factor": 4.0},
+        {"gradient_accumulation_steps": 2},
+        {"weight_decay": 0.1},
+        {"use_ema": True, "ema_overwrite_frequency": 2},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("rule", [SGD, Adam])
+def test_a_variable_of_any_shape_steps_as_a_row_does(rule, options, shape):
+    generator = np.random.default_rng(0)
+    start, *gradients = generator.normal(size=(5, *shape))
+    w, row = Parameter(start), Parameter(start.reshape(-1))
+    optimizer, twin = rule(0.1, **options), rule(0.1, **options)
+    for g in gradients:
+        optimizer.apply([g], [w])
+        twin.apply([g.reshape(-1)], [row])
+    np.testing.assert_array_equal(w.data.reshape(-1), row.data)
+    shapes = {name: array.shape for name, array in optimizer.get_state().items() if "/" in name}
+    assert set(shapes.values()) <= {shape}
+
+
 def test_constraint_is_applied_after_the_step():
     w = Parameter(np.ones(3), constraint=lambda w: np.maximum(w, 0))
     SGD(1.0).apply([G], [w])
