@@ -1,5 +1,6 @@
 """What all contenders are given: the same weights and data, drawn from the same seeds."""
 
+import functools
 import io
 import itertools
 import math
@@ -14,8 +15,15 @@ BATCHES = 50  # of the network's data, which every contender goes through again 
 CNN_SHAPES = ((3, 3, 1, 32), (32,), (5408, 128), (128,), (128, 10), (10,))
 
 
-def cnn_weights():
-    """Return the network's weights in Keras's shapes: Glorot-uniform kernels, small biases."""
+def cnn_weights(trained_by=""):
+    """Return the network's weights in Keras's shapes: Glorot-uniform kernels, small biases.
+
+    Or, if `trained_by` names a rule, what an epoch of minigrad by this rule makes of them, which
+    has the same bits in every process.
+    """
+    if trained_by:
+        with np.load(io.BytesIO(trained(trained_by))) as arrays:
+            return list(arrays.values())
     rng = np.random.default_rng(1)
     weights = []
     for shape in CNN_SHAPES:
@@ -25,13 +33,12 @@ def cnn_weights():
     return weights
 
 
-def trained_weights(rule):
-    """Return them as an epoch of minigrad by this rule leaves them: the same in every process."""
+@functools.cache  # as bytes: arrays could be written into
+def trained(rule):
+    """Return what the program trained.py prints."""
     command = [sys.executable, "-m", "benchmarks.trained", rule]
     folder = Path(__file__).parent.parent
-    output = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE).stdout
-    with np.load(io.BytesIO(output)) as arrays:
-        return list(arrays.values())
+    return subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE).stdout
 
 
 def digits(n):

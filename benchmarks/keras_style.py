@@ -59,7 +59,6 @@ def epoch(library, images, ways):
 
 def inference(library, kind, images, sizes, trained_by, ways):
     x, y = inputs.digits(images)
-    weights = inputs.trained_weights(trained_by) if trained_by else inputs.cnn_weights()
 
     def once(model, size):
         if kind == "evaluate":
@@ -69,7 +68,7 @@ def inference(library, kind, images, sizes, trained_by, ways):
     runs = {}
     for way, options in ways.items():
         model = build(library, metrics=["accuracy"], **options)
-        model.set_weights(weights)
+        model.set_weights(inputs.cnn_weights(trained_by))
         for size in sizes:
             runs[f"by {size}{way}"] = repeat(functools.partial(once, model, size))
     return Task(runs, lambda: [once(model, sizes[0])])

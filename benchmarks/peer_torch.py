@@ -47,10 +47,10 @@ class Network(torch.nn.Module):
     the columns of the first dense weights stand in that order.
     """
 
-    def __init__(self, variant, rate, weights=None):
+    def __init__(self, variant, rate, trained_by=""):
         super().__init__()
         self.variant, self.rate = variant, rate
-        k1, b1, k2, b2, k3, b3 = map(torch.as_tensor, weights or inputs.cnn_weights())
+        k1, b1, k2, b2, k3, b3 = map(torch.as_tensor, inputs.cnn_weights(trained_by))
         k2 = k2.reshape(13, 13, 32, 128).permute(3, *self.order((0, 1, 2))).reshape(128, 5408)
         values = laid_out(k1, HWIO_TO_OIHW, variant), b1, k2, b2, k3.T.contiguous(), b3
         self.weights = torch.nn.ParameterList(values)
@@ -133,10 +133,9 @@ def predict(network, x, y, size):
 
 
 def inference(variant, kind, images, sizes, trained_by):
-    weights = inputs.trained_weights(trained_by) if trained_by else None
     once = functools.partial(
         evaluate if kind == "evaluate" else predict,
-        Network(variant, 0, weights).eval(),
+        Network(variant, 0, trained_by).eval(),
         *tensors(*inputs.digits(images), variant),
     )
     runs = {f"{variant}, by {size}": repeat(functools.partial(once, size)) for size in sizes}
