@@ -5,9 +5,10 @@ The loops are in nn_template.h; here is what each of them is given.
 Dropout draws no random numbers one after the other: whether element i is kept is a hash of the
 seed and i, so no mask is stored, backward is the same call, and any thread can begin anywhere.
 Elements are hashed in blocks. A block's 64-bit key comes from the seed and the block's number
-through SplitMix64's finalizer; its two halves key two rounds of a 32-bit finalizer over the
-position in the block. That leaves only 32-bit arithmetic for each element, which vectorizes.
-One round is not enough: blocks whose keys share their upper bits would repeat each other.
+through SplitMix64's finalizer; its two halves go into a 32-bit finalizer over the position in the
+block, at the beginning and half-way. That leaves only 32-bit arithmetic for each element, which
+vectorizes. One half is not enough: blocks whose halves share the upper bits would repeat each
+other.
 """
 
 from cython cimport floating

@@ -22,11 +22,11 @@ static inline uint64_t mix64(uint64_t key)
     return key ^ (key >> 31);
 }
 
-/* lowbias32 (Wellons 2018, hash-prospector): the same for 32 bits. */
-static inline uint32_t mix32(uint32_t bits)
+/* lowbias32 (Wellons 2018, hash-prospector): the same for 32 bits; half-way a key comes in. */
+static inline uint32_t mix32(uint32_t bits, uint32_t key)
 {
     bits = (bits ^ (bits >> 16)) * 0x7FEB352D;
-    bits = (bits ^ (bits >> 15)) * 0x846CA68B;
+    bits = (bits ^ key ^ (bits >> 15)) * 0x846CA68B;
     return bits ^ (bits >> 16);
 }
 

@@ -10,7 +10,7 @@ TARGET static inline void NAME(drop)(const Dropout *d, const FLOAT *x, FLOAT *z,
         const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
         end = block + BLOCK < last ? block + BLOCK : last;
         IVDEP for (int i = (int)(begin - block); i < (int)(end - block); i++) {
-            const uint32_t bits = mix32(mix32((uint32_t)i ^ low) ^ high);
+            const uint32_t bits = mix32((uint32_t)i ^ low, high);
             const FLOAT value = x[block + i];
             z[block + i] = (bits <= last_kept ? value : 0) * scale;
         }

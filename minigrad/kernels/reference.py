@@ -198,10 +198,10 @@ def _mix64(key):
     return key ^ (key >> 31)
 
 
-def _mix32(bits):
-    """lowbias32 over uint32 arrays, which wrap around."""
+def _mix32(bits, key):
+    """lowbias32 over uint32 arrays, which wrap around; half-way a key comes in."""
     bits = (bits ^ (bits >> 16)) * 0x7FEB352D
-    bits = (bits ^ (bits >> 15)) * 0x846CA68B
+    bits = (bits ^ key ^ (bits >> 15)) * 0x846CA68B
     return bits ^ (bits >> 16)
 
 
@@ -210,7 +210,7 @@ def _random_bits(seed, size):
     block, position = np.divmod(np.arange(size, dtype=np.uint64), DROPOUT_BLOCK)
     key = _mix64(_mix64(np.array([seed], dtype=np.uint64)) + block)
     low, high = key.astype(np.uint32), (key >> 32).astype(np.uint32)
-    return _mix32(_mix32(position.astype(np.uint32) ^ low) ^ high)
+    return _mix32(position.astype(np.uint32) ^ low, high)
 
 
 def dropout(x, y, rate, seed, threads):

@@ -134,7 +134,7 @@ def multiplied_counter(seed, size):
 
 def finalizer_without_key(seed, size):
     """One round over seed + index: the next seed gives the same mask, shifted by one."""
-    return _mix32(bare_counter(seed, size))
+    return _mix32(bare_counter(seed, size), 0)
 
 
 def finalizer_ignoring_the_upper_seed(seed, size):
@@ -145,10 +145,10 @@ def blocks_that_repeat(seed, size):
     return np.resize(_random_bits(seed, 4096), size)
 
 
-def one_keyed_round(seed, size):
-    """One round under a new key for each block: nearly a permutation, so nothing ever repeats."""
+def half_a_key(seed, size):
+    """32 bits of a new key for each block: nearly a permutation, so nothing ever repeats."""
     key = np.repeat(_random_bits(seed, size // 4096 + 1), 4096)[:size]
-    return _mix32(wrapped(np.arange(size) % 4096) ^ key)
+    return _mix32(wrapped(np.arange(size) % 4096) ^ key, 0)
 
 
 def heavy_bit(seed, size):
@@ -164,13 +164,23 @@ def heavy_bit(seed, size):
         (finalizer_without_key, [repeats, neighbours]),
         (finalizer_ignoring_the_upper_seed, [neighbours, avalanche]),
         (blocks_that_repeat, [repeats, serial]),
-        (one_keyed_round, [repeats]),
+        (half_a_key, [repeats]),
         (heavy_bit, [balance]),
     ],
 )
 def test_checks_catch_a_bad_generator(bits, failing):
     for check in failing:
         assert worst(check, bits) > 2 * LIMIT, check.__name__
+
+
+def test_blocks_are_independent_where_only_one_half_of_their_keys_differs():
+    generator = np.random.default_rng(3)
+    position = np.arange(4096, dtype=np.uint32)
+    for _ in range(100):
+        low, other_low, high, other_high = generator.integers(2**32, size=4, dtype=np.uint32)
+        draw = _mix32(position ^ low, high)
+        assert abs(correlation(draw, _mix32(position ^ low, other_high))) < LIMIT
+        assert abs(correlation(draw, _mix32(position ^ other_low, high))) < LIMIT
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.25, 0.5, 0.9])
