@@ -62,7 +62,7 @@ cdef void cut_sparse(MatMul* m, Py_ssize_t width) noexcept nogil:
     cdef const Product* p = &m.product
     cdef Py_ssize_t words = (p.depth + 63) // 64
     m.wide = p.columns // width
-    m.wide_blocks = max(1, min(TASKS // m.wide, p.rows // 64))
+    m.wide_blocks = max(1, min(TASKS // m.wide, p.rows // 256))  # each of them reads all of b
     if m.wide * m.wide_blocks < PARTS and m.wide * width == p.columns:
         m.part_depth = (words + PARTS - 1) // PARTS * 64
         m.parts = (p.depth + m.part_depth - 1) // m.part_depth

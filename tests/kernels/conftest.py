@@ -108,6 +108,8 @@ SPARSE = [  # M, K, N, transposed, with bias, relu; what is put into b
     (63, 190, 61, "b", False, False, ()),
     (63, 190, 29, "", True, False, ()),
     (700, 61, 128, "a", True, False, ()),  # many rows, few terms
+    (530, 403, 128, "", True, True, ()),  # blocks of rows, each in parts
+    (2061, 131, 128, "b", True, False, ()),  # so many blocks that parts are not needed
     (97, 203, 131, "ab", True, True, ()),
     (130, 150, 1100, "b", False, True, ()),  # so wide that what is not 0 is looked for once
     (139, 70, 1100, "a", True, False, (np.nan,)),
