@@ -110,7 +110,7 @@ TARGET static inline void NAME(sparse_matmul)(const MatMul *m, ptrdiff_t index, 
         p.depth = to - k < 64 ? to - k : 64;
         p.a = (const FLOAT *)m->product.a + k * m->a_column;
         p.b = (const FLOAT *)m->product.b + k * m->product.b_row + column * m->b_column;
-        /* rows far apart would push each other out of the cache */
+        /* in place only where rows adjoin: far apart they push each other out of the cache */
         if (m->b_column != 1 || m->wide > 1) {
             NAME(pack)(p.b, m->product.b_row, m->b_column, p.depth, p.columns, packed);
             p.b = packed;
