@@ -1,15 +1,21 @@
-"""Build what is compiled; everything else about the package stands in pyproject.toml.
+"""Build what is compiled; everything else about the package is in pyproject.toml.
 
-That is the kernels, and the Python files that have a .pxd file of the same name beside them, which
-tells Cython their C types. Without their build these run as they stand, only slower.
+- ``kernels/runtime/*.pyx``, ``kernels/products/plain.pyx`` and the Python files that have a .pxd file
+  of the same name next to them: one module each. The Python files run as they are without a build.
+- ``kernels/loops/*.pyx`` and the other ``kernels/products/*.pyx``: one module for each instruction
+  set, such as ``pooling_avx2``; ``kernels/__init__.py`` imports the one that the processor has.
+- the files of ``IN_C``: linked into these modules, compiled once for float and once for double.
 
 Environment variables read here:
 
-- ``MINIGRAD_SERIAL=1``      build kernels that start no threads, as compilers without atomics get
+- ``MINIGRAD_PLAIN=1``       build no vector extensions, as for compilers that have none (MSVC)
+- ``MINIGRAD_SERIAL=1``      build kernels that start no threads, as for compilers without atomics
 - ``MINIGRAD_BOUNDSCHECK=1`` build kernels that check every index (slow; for tests)
 """
 
 import os
+import platform
+import re
 from pathlib import Path
 
 import numpy
@@ -17,14 +23,34 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-KERNELS = Path("minigrad", "kernels")
-PYTHON = [path.with_suffix(".py") for path in Path("minigrad").rglob("*.pxd")]
-SOURCES = sorted([*KERNELS.glob("*.pyx"), *filter(Path.exists, PYTHON)])
-SHARED = Path(KERNELS, "_cython_shared.c")  # what Cython writes for memoryviews, once for all
-HEADERS = sorted([*KERNELS.glob("*.h"), *KERNELS.glob("*.pxd")])
+PACKAGE = Path("minigrad")
+KERNELS = PACKAGE / "kernels"
+INCLUDE = [KERNELS / folder for folder in ("runtime", "loops", "products", ".")]
+PYTHON = sorted(path.with_suffix(".py") for path in PACKAGE.rglob("*.pxd"))
+PYTHON = [path for path in PYTHON if path.exists()]
+SHARED = KERNELS / "runtime" / "_cython_shared.c"  # what Cython writes for memoryviews, once for all
+PLAIN = KERNELS / "products" / "plain.pyx"
+IN_C = {  # module -> C file
+    "elementwise": KERNELS / "loops" / "activations.c",
+    "gemm": KERNELS / "products" / "products.c",
+    "conv": KERNELS / "products" / "products.c",
+}
+
 CHECKED = os.environ.get("MINIGRAD_BOUNDSCHECK") == "1"
 SERIAL = os.environ.get("MINIGRAD_SERIAL") == "1"
+VECTORS = os.name != "nt" and os.environ.get("MINIGRAD_PLAIN") != "1"  # GNU C's: gcc and clang
 SANITIZED = "-fsanitize" in os.environ.get("CFLAGS", "")  # reports name functions: keep symbols
+
+INSTRUCTION_SETS = {"baseline": []}  # what every processor of the architecture has: SSE2, NEON
+if VECTORS and platform.machine() in ("x86_64", "AMD64", "i686"):
+    INSTRUCTION_SETS["avx2"] = ["-mavx2", "-mfma"]
+    avx512 = ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq"]
+    INSTRUCTION_SETS["avx512"] = [*INSTRUCTION_SETS["avx2"], *avx512]
+
+MACROS = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
+MACROS += [("__STDC_NO_ATOMICS__", "1")] if SERIAL else []
+MACROS += [("MINIGRAD_X86", "1")] if len(INSTRUCTION_SETS) > 1 else []  # for cpu.h
+MACROS += [] if VECTORS else [("MINIGRAD_PLAIN", "1")]
 
 KERNEL_DIRECTIVES = {
     "language_level": 3,
@@ -34,27 +60,58 @@ KERNEL_DIRECTIVES = {
     "cdivision": True,
     "freethreading_compatible": True,
 }
-# auto_pickle would forget what a subclass adds; Python itself pickles whatever stands in __slots__.
+# auto_pickle would forget what a subclass adds; Python itself pickles whatever is in __slots__.
 PYTHON_DIRECTIVES = {"language_level": 3, "auto_pickle": False, "freethreading_compatible": True}
 
 
-def optimization_flags(msvc, kind):
+def optimization_flags(msvc, level):
     """Speed, but no -ffast-math (it reorders sums) and no -march=native (it ties to one CPU)."""
     if msvc:
         return ["/O2", "/std:c11", "/experimental:c11atomics"]
     return [
-        {".pyx": "-O3", ".py": "-O2", ".c": "-Os"}[kind],  # loops, Python, what Cython shares
-        "-fno-math-errno",  # sqrt becomes one instruction, which lets its loops be vectorized
-        "-fno-trapping-math",  # nobody looks at the flags of float errors: selects vectorize too
+        level,
+        "-fno-math-errno",  # sqrt becomes one instruction, so that its loops are vectorized
+        "-fno-trapping-math",  # nobody reads the flags of float errors: selects are vectorized too
         "-fopenmp-simd",  # `omp simd reduction`: several partial sums; no threads, no library
-        "-ffp-contract=fast",  # a*b + c is one instruction in functions built for such a CPU
+        "-ffp-contract=fast",  # a*b + c is one instruction where the processor has it
         "-fno-asynchronous-unwind-tables",  # C++ and debuggers read them; C needs none
         "-g0",  # Python's own flags ask for debug information, which makes files 6 times as large
     ]
 
 
-def module_name(source):
-    return ".".join(source.with_suffix("").parts)
+def headers_of(source):
+    """The headers that a source includes, and those that they include: its dependencies."""
+    found = set()
+    for name in re.findall(r'(?:#include|cdef extern from) "([^"]+)"', source.read_text()):
+        for path in (folder / name for folder in INCLUDE):
+            if path.exists():
+                found |= {path, *headers_of(path)}
+    return found
+
+
+def extension(source, instruction_set=None):
+    """The module of a source: its own name, or one for each instruction set."""
+    name = ".".join(source.with_suffix("").parts)
+    in_c = IN_C.get(source.stem) if source.suffix == ".pyx" else None
+    read = [headers_of(path) | {path} for path in (source, in_c) if path and path.exists()]
+    built = Extension(
+        name if instruction_set is None else f"{name}_{instruction_set}",
+        [source.as_posix()],
+        include_dirs=[*map(Path.as_posix, INCLUDE), numpy.get_include()],
+        define_macros=MACROS.copy(),
+        depends=["setup.py", *(path.as_posix() for path in set().union(*read))],
+    )
+    built.instruction_set, built.in_c = instruction_set, in_c
+    return built
+
+
+def extensions():
+    once = [*KERNELS.glob("runtime/*.pyx"), *PYTHON, SHARED, *KERNELS.glob("_*.pyx")]
+    each = [*KERNELS.glob("loops/*.pyx")]
+    if VECTORS:
+        each += [path for path in KERNELS.glob("products/*.pyx") if path != PLAIN]
+    built = [extension(source) for source in sorted([*once, *filter(Path.exists, [PLAIN])])]
+    return built + [extension(path, name) for name in INSTRUCTION_SETS for path in sorted(each)]
 
 
 class BuildKernels(build_ext):
@@ -65,25 +122,45 @@ class BuildKernels(build_ext):
         self.parallel = os.cpu_count()  # compilers at work at once
 
     def build_extensions(self):
-        msvc = self.compiler.compiler_type == "msvc"
-        macros = [("__STDC_NO_ATOMICS__", "1")] if SERIAL else []
         compiler = [os.environ.get(name) for name in ("CC", "CFLAGS", "LDFLAGS")]
-        self.rebuild_if_changed(f"{Path(__file__).read_text()} {CHECKED} {SERIAL} {compiler}")
-        for extension in self.extensions:
-            kind = Path(extension.sources[0]).suffix  # .pyx, .py, or .c: SHARED
-            (in_c,) = cythonize(
-                extension,
-                build_dir=self.build_temp,  # generated C belongs there, not beside the sources
-                compiler_directives=PYTHON_DIRECTIVES if kind == ".py" else KERNEL_DIRECTIVES,
-                shared_utility_qualified_name=module_name(SHARED),
-                force=self.force,
-                quiet=not self.verbose,
-            )
-            extension.sources = in_c.sources
-            extension.extra_compile_args += optimization_flags(msvc, kind)
-            extension.extra_link_args += [] if msvc or SANITIZED else ["-s"]
-            extension.define_macros += macros
+        settings = f"{Path(__file__).read_text()} {CHECKED} {SERIAL} {VECTORS} {compiler}"
+        self.rebuild_if_changed(settings)
+        for built in self.extensions:
+            self.prepare(built)
         super().build_extensions()
+
+    def prepare(self, built):
+        """Translate the module's source to C, and choose the flags."""
+        kind = Path(built.sources[0]).suffix  # .pyx, .py, or .c: SHARED
+        msvc = self.compiler.compiler_type == "msvc"
+        (in_c,) = cythonize(
+            built,
+            # generated C belongs there, not next to the sources, and apart for each instruction set
+            build_dir=os.path.join(self.build_temp, built.instruction_set or ""),
+            compiler_directives=PYTHON_DIRECTIVES if kind == ".py" else KERNEL_DIRECTIVES,
+            shared_utility_qualified_name=".".join(SHARED.with_suffix("").parts),
+            force=self.force,
+            quiet=not self.verbose,
+        )
+        built.sources = in_c.sources
+        level = {".pyx": "-O3", ".py": "-O2", ".c": "-Os"}[kind]  # loops, Python, what is shared
+        built.extra_compile_args += optimization_flags(msvc, level)
+        built.extra_compile_args += INSTRUCTION_SETS.get(built.instruction_set, [])
+        built.extra_link_args += [] if msvc or SANITIZED else ["-s"]
+
+    def build_extension(self, built):
+        """Compile the C file of the same name, if there is one, for both types, then the module."""
+        if built.in_c is not None:
+            for real in ("float", "double"):
+                macros = [("FLOAT", real), ("EXPORTED", f"{built.in_c.stem}_{real}")]
+                built.extra_objects += self.compiler.compile(
+                    [built.in_c.as_posix()],
+                    output_dir=os.path.join(self.build_temp, built.instruction_set, real),
+                    macros=built.define_macros + macros,
+                    include_dirs=built.include_dirs,
+                    extra_postargs=built.extra_compile_args,
+                )
+        super().build_extension(built)
 
     def rebuild_if_changed(self, settings):
         """Build everything anew when the settings are not those of the last build."""
@@ -94,16 +171,4 @@ class BuildKernels(build_ext):
             record.write_text(settings)
 
 
-setup(
-    ext_modules=[
-        Extension(
-            module_name(source),
-            [source.as_posix()],
-            include_dirs=[KERNELS.as_posix(), numpy.get_include()],
-            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-            depends=["setup.py", *(path.as_posix() for path in HEADERS)],
-        )
-        for source in [*SOURCES, SHARED]
-    ],
-    cmdclass={"build_ext": BuildKernels},
-)
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels})

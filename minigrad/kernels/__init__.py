@@ -1,38 +1,111 @@
-"""Which implementation of the kernels runs, and on how many threads.
+"""The kernels: which implementation of them runs, and on how many threads.
 
-The compiled modules, or, with ``MINIGRAD_KERNELS=reference`` in the environment, their NumPy twins
-of ``reference.py``. Nothing falls back silently: a missing build is an ImportError.
+``MINIGRAD_KERNELS`` in the environment chooses one of three:
+
+- ``reference``: the NumPy twins of reference.py. The engine and the ops run as plain Python too, and
+  a debugger can step through all of it.
+- ``plain``: the loops (loops/), and the products in plain Cython (products/plain.pyx).
+- ``fast``: the loops, and the products in C micro-kernels (products/). This is the default.
+
+Loops and fast products are built once for each instruction set, and the best one that the processor
+has is imported; ``MINIGRAD_SIMD`` limits it to a lower one. Where nothing was built, the default is
+``reference``, with a warning.
 """
 
+import importlib
 import os
+import warnings
 from pathlib import Path
 
 __all__ = ["get_num_threads", "set_num_threads"]
 
-MOST_THREADS = 256  # as in pool.h
+MOST_THREADS = 256  # as in threads.h
+INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # each has all that the ones before it have
+LOOPS = ("dropout", "elementwise", "losses", "normalization", "optimizers", "pooling")
+HOW_TO_BUILD = (
+    "Build them with `pip install -e .` in the source folder (needs a C compiler). If you did "
+    "install minigrad, a source folder of that name is hiding it: start Python elsewhere."
+)
 
-_choice = os.environ.get("MINIGRAD_KERNELS", "compiled")
-if _choice == "reference":
-    from minigrad.kernels.reference import *  # noqa: F403
-elif _choice == "compiled":
+
+# --- which implementation ------------------------------------------------------------------------
+
+
+def levels():
+    """The instruction sets that the kernels were built for and that this processor has."""
+    from minigrad.kernels.runtime.threads import best_instruction_set
+
+    return INSTRUCTION_SETS[: INSTRUCTION_SETS.index(best_instruction_set()) + 1]
+
+
+def load(kind, instruction_set=None):
+    """The functions of one implementation by their names.
+
+    Parameters
+    ----------
+    kind : {"reference", "plain", "fast"}
+    instruction_set : str
+        One of ``levels()``; the reference needs none.
+
+    Raises
+    ------
+    ImportError
+        If it was not built.
+    """
+    modules = ["reference"]
+    if kind != "reference":
+        modules = [f"loops.{family}_{instruction_set}" for family in LOOPS]
+        modules += ["runtime.memory", "runtime.small_arrays"]
+        fast = [f"products.gemm_{instruction_set}", f"products.conv_{instruction_set}"]
+        fast = ["_matmul", "_conv"]
+        modules += ["products.plain"] if kind == "plain" else fast
+    functions = {}
+    for module in modules:
+        found = vars(importlib.import_module(f"minigrad.kernels.{module}"))
+        public = [name for name in found if not name.startswith("_")]
+        functions |= {n: found[n] for n in public if type(found[n]).__name__ in ROUTINES}
+    return functions
+
+
+ROUTINES = ("function", "cython_function_or_method", "fused_cython_function")
+
+
+def _choose():
+    """The kind and its functions, as the environment asks for."""
+    kind, simd = os.environ.get("MINIGRAD_KERNELS"), os.environ.get("MINIGRAD_SIMD")
+    for variable, value, known in (
+        ("MINIGRAD_KERNELS", kind, ("reference", "plain", "fast")),
+        ("MINIGRAD_SIMD", simd, INSTRUCTION_SETS),
+    ):
+        if value and value not in known:
+            expected = ", ".join(map(repr, known))
+            raise ImportError(f"minigrad: expected {variable} to be one of {expected}, got {value!r}")
+    if kind == "reference":
+        return kind, load(kind)
     try:
-        from minigrad.kernels._arrays import *  # noqa: F403
-        from minigrad.kernels._conv import *  # noqa: F403
-        from minigrad.kernels._matmul import *  # noqa: F403
-        from minigrad.kernels._nn import *  # noqa: F403
-        from minigrad.kernels._optim import *  # noqa: F403
-        from minigrad.kernels._pool import *  # noqa: F403
+        from minigrad.kernels.runtime.threads import default_kind
+
+        usable = levels()
+        level = simd if simd in usable else usable[-1]
+        return kind or default_kind(), load(kind or default_kind(), level)
     except ImportError as error:
-        raise ImportError(
-            f"minigrad: its compiled kernels are missing or do not load ({error}). Build them "
-            "with `pip install -e .` in the source folder (needs a C compiler), or set "
-            "MINIGRAD_KERNELS=reference to run the slow NumPy versions. If you did install "
-            "minigrad, a source folder of that name is hiding it: start Python elsewhere."
-        ) from error
-else:
-    raise ImportError(
-        f"minigrad: expected MINIGRAD_KERNELS to be 'compiled' or 'reference', got {_choice!r}"
-    )
+        if kind:
+            fault = f"minigrad: its compiled kernels are missing or do not load ({error}). "
+            raise ImportError(fault + HOW_TO_BUILD) from error
+        warnings.warn(
+            f"minigrad: its compiled kernels are missing or do not load ({error}). The slow NumPy "
+            f"versions run in their place. {HOW_TO_BUILD}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return "reference", load("reference")
+
+
+kind, _functions = _choose()
+globals().update(_functions)
+
+
+# --- how many threads ----------------------------------------------------------------------------
 
 
 def _available_cores():

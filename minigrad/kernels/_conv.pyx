@@ -23,12 +23,13 @@ of x is the gradient of a convolution of y, whose kernel is turned round.
 from cython cimport floating
 from libc.string cimport memset
 
-from minigrad.kernels._dropout cimport dropout_of
+from minigrad.kernels.loops.dropout cimport dropout_of
 from minigrad.kernels._matmul cimport (
     Conv, Product, Sums, add_sums_task, conv_backward_input_task, conv_backward_kernel_task,
     conv_forward_task, pack_loop, panel_columns,
 )
-from minigrad.kernels._parallel cimport _Memory, chunk_count, run_tasks, team_size
+from minigrad.kernels.runtime.memory cimport Memory as _Memory
+from minigrad.kernels.runtime.threads cimport chunk_count, run_tasks, team_size
 
 cdef enum:
     BAND = 64        # pixels of output in one task of the forward pass, at least

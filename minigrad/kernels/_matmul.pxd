@@ -2,8 +2,8 @@
 
 from libc.stdint cimport uint64_t
 
-from minigrad.kernels._dropout cimport Dropout
-from minigrad.kernels._parallel cimport Task
+from minigrad.kernels.loops.dropout cimport Dropout
+from minigrad.kernels.runtime.threads cimport Task
 
 cdef extern from "tile.h" nogil:
     enum:

@@ -28,7 +28,8 @@ from numpy cimport (
     import_array, ndarray
 )
 
-from minigrad.kernels._parallel cimport _Memory, chunk_count, run_tasks, team_size
+from minigrad.kernels.runtime.memory cimport Memory as _Memory
+from minigrad.kernels.runtime.threads cimport chunk_count, run_tasks, team_size
 
 import_array()
 

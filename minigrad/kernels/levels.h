@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "task.h"
+#include "tasks.h"
 
 /* "Ignore vector dependencies": nothing that is written for one element is read for the next. */
 #ifdef __clang__

@@ -1,5 +1,5 @@
-/* Which elements dropout keeps: those for which a hash of the seed and their number is small. Why
-   it looks as it does stands in _nn.pyx; the loop is in dropout_template.h. */
+/* Which elements dropout keeps: those for which a hash of the seed and their number is small.
+   dropout.pyx says why the hash looks as it does; its loop uses it, and the fused pooling's. */
 #ifndef MINIGRAD_DROPOUT_H
 #define MINIGRAD_DROPOUT_H
 

@@ -3,7 +3,11 @@
    which the tests check. The coefficients are our own fits of least largest relative error
    (Lawson's algorithm). For double, EXP and so on call the C library.
 */
+#ifndef MINIGRAD_FUNCTIONS_H
+#define MINIGRAD_FUNCTIONS_H
+
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -104,3 +108,26 @@ static inline float normal_float(float x)
     return x < 0 ? tail : 1 - tail;
 }
 static inline double normal_double(double x) { return erfc(x * -0.70710678118654752) / 2; }
+
+/* The largest element of a row and the sum of a row. They are C because Cython has no `omp simd`,
+   without which a compiler must not reorder a sum into the lanes of a vector. */
+#define LARGEST_OF(FLOAT)                                                                          \
+    static inline FLOAT largest_of_##FLOAT(const FLOAT *x, ptrdiff_t size)                         \
+    {                                                                                              \
+        FLOAT largest = -INFINITY;                                                                 \
+        _Pragma("omp simd reduction(max : largest)") for (ptrdiff_t i = 0; i < size; i++)          \
+            largest = x[i] > largest ? x[i] : largest;                                             \
+        return largest;                                                                            \
+    }
+#define SUM_OF(FLOAT)                                                                              \
+    static inline double sum_of_##FLOAT(const FLOAT *x, ptrdiff_t size)                            \
+    {                                                                                              \
+        double sum = 0;                                                                            \
+        _Pragma("omp simd reduction(+ : sum)") for (ptrdiff_t i = 0; i < size; i++)                \
+            sum += x[i];                                                                           \
+        return sum;                                                                                \
+    }
+LARGEST_OF(float) LARGEST_OF(double)
+SUM_OF(float) SUM_OF(double)
+
+#endif

@@ -1,6 +1,6 @@
 /* A part of a kernel's work: number `index` of some count, done by thread number `worker`. */
-#ifndef MINIGRAD_TASK_H
-#define MINIGRAD_TASK_H
+#ifndef MINIGRAD_TASKS_H
+#define MINIGRAD_TASKS_H
 
 #include <stddef.h>
 

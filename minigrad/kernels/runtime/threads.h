@@ -18,10 +18,10 @@
    still `open`; the caller first closes the job and then waits until nobody is inside. So a helper
    that wakes late finds it closed and does not touch the caller's arguments, which may be gone.
 */
-#ifndef MINIGRAD_POOL_H
-#define MINIGRAD_POOL_H
+#ifndef MINIGRAD_THREADS_H
+#define MINIGRAD_THREADS_H
 
-#include "task.h"
+#include "tasks.h"
 
 #ifdef __STDC_NO_ATOMICS__ /* a compiler without them gets no threads */
 static void pool_run(Task task, void *arguments, ptrdiff_t count, int threads)

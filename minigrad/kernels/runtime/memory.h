@@ -6,12 +6,16 @@
    And large blocks that are made one after the other begin at different places of their pages of
    4096 bytes. A processor compares a read with the writes before it by the last 12 bits of their
    addresses: where w, m and v begin at one place, Adam takes 1.6 times as long ("4K aliasing"). */
-#ifndef MINIGRAD_ALIGNED_H
-#define MINIGRAD_ALIGNED_H
+#ifndef MINIGRAD_MEMORY_H
+#define MINIGRAD_MEMORY_H
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 enum { LINE_BYTES = 64, PAGE = 4096, HEAD = sizeof(size_t) };
 
@@ -37,7 +41,7 @@ static char *aligned_start(void *data)
     return (char *)data - distance;
 }
 
-/* The first argument of these is NumPy's, which calls them for the arrays of _arrays.pyx. */
+/* The first argument of these is NumPy's, which calls them for the arrays of memory.pyx. */
 static void *aligned_malloc(void *context, size_t size)
 {
     const size_t room = size < 4 * PAGE ? LINE_BYTES : PAGE;
@@ -68,6 +72,15 @@ static inline void *aligned_realloc(void *context, void *data, size_t size)
     const size_t distance = aligned_distance(start, PAGE);
     memmove(start + distance, start + before, size);
     return aligned_data(start, distance);
+}
+
+/* Let glibc keep what is freed, up to 512 MB, instead of returning it to the system. */
+static inline void keep_freed_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_MAX, 0); /* no block apart from the heap, however large */
+    mallopt(M_TRIM_THRESHOLD, 512 << 20);
+#endif
 }
 
 #endif

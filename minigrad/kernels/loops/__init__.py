@@ -1,0 +1,1 @@
+"""Loops over elements: one Cython text a family, compiled for each instruction set."""

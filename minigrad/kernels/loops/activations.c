@@ -1,0 +1,85 @@
+/* Activations and arithmetic, element by element, for one FLOAT type. The build compiles this file
+   for float and for double, once for each instruction set.
+
+   These are the only loops over elements that are in C: Cython writes the 1 of a formula as a
+   double, so that a float32 loop would compute in float64, at half the speed. */
+#include <stddef.h>
+#include <string.h>
+
+#include "activations.h"
+#include "functions.h"
+
+/* What is here: the value as a function of x, or of x and y; next to it the gradient, which is
+   called <name>_backward and is computed from gy, the upstream gradient, and from x or y, the
+   input or the result, whichever the op has saved. */
+#define TABLE(VALUE, GRADIENT)                                                                     \
+    VALUE(add, x + y)                                                                              \
+    VALUE(sub, x - y)                                                                              \
+    VALUE(mul, x * y)                                                                              \
+    VALUE(div, x / y)                                                                              \
+    VALUE(add_scalar, x + alpha)                                                                   \
+    VALUE(sub_scalar, x - alpha)                                                                   \
+    VALUE(mul_scalar, x * alpha)                                                                   \
+    VALUE(div_scalar, x / alpha)                                                                   \
+    VALUE(exp, EXP(x))                                                                             \
+    GRADIENT(sqrt, gy / (2 * y))                                                                   \
+    VALUE(relu, x <= 0 ? 0 : x)                                                                    \
+    GRADIENT(relu, y > 0 ? gy : 0)                                                                 \
+    VALUE(leaky_relu, x >= 0 ? x : alpha * x)                                                      \
+    GRADIENT(leaky_relu, x >= 0 ? gy : alpha * gy)                                                 \
+    VALUE(elu, x < 0 ? alpha * EXPM1(x < 0 ? x : 0) : x)                                           \
+    GRADIENT(elu, gy * (x > 0 ? 1 : alpha * EXP(x > 0 ? 0 : x)))                                   \
+    VALUE(tanh, TANH(x))                                                                           \
+    GRADIENT(tanh, gy * (1 - y * y))                                                               \
+    VALUE(sigmoid, LOGISTIC(x))                                                                    \
+    GRADIENT(sigmoid, gy * y * (1 - y))                                                            \
+    VALUE(silu, x * LOGISTIC(x))                                                                   \
+    GRADIENT(silu, gy * LOGISTIC(x) * (1 + x * (1 - LOGISTIC(x))))                                 \
+    VALUE(softplus, (x > 0 ? x : 0) + LOG1P(EXP(x > 0 ? -x : x)))                                  \
+    GRADIENT(softplus, gy * LOGISTIC(x))                                                           \
+    VALUE(gelu, x * NORMAL(x))                                                                     \
+    GRADIENT(gelu, gy * (NORMAL(x) + x * BELL(x)))                                                 \
+    VALUE(gelu_tanh, x * LOGISTIC(CUBIC(x)))                                                       \
+    GRADIENT(gelu_tanh, gy * LOGISTIC(CUBIC(x))                                                    \
+        * (1 + x * CUBIC_SLOPE(x) * (1 - LOGISTIC(CUBIC(x)))))
+
+/* LOGISTIC(CUBIC(x)) approximates NORMAL(x). */
+#define CUBIC(x) ((FLOAT)1.5957691216057308 * ((x) + (FLOAT)0.044715 * (x) * (x) * (x)))
+#define CUBIC_SLOPE(x) ((FLOAT)1.5957691216057308 * (1 + (FLOAT)0.134145 * (x) * (x)))
+
+/* Nothing that is written for one element is read for the next, also where z is x or y. */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wpass-failed" /* loops of double call the C library */
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+#pragma GCC diagnostic ignored "-Wunused-variable" /* a formula uses some of x, y, gy and alpha */
+
+/* Both operands are read in any case, since a conditional read would not vectorize; the compiler
+   leaves out the one that is not used. */
+#define VALUE_LOOP(name, value)                                                                    \
+    static void name##_loop(const Elements *e, ptrdiff_t begin, ptrdiff_t end)                     \
+    {                                                                                              \
+        const FLOAT *xs = e->x, *ys = e->y, alpha = (FLOAT)e->alpha;                               \
+        FLOAT *zs = e->z;                                                                          \
+        INDEPENDENT for (ptrdiff_t i = begin; i < end; i++) {                                      \
+            const FLOAT x = xs[i], y = ys[i];                                                      \
+            zs[i] = value;                                                                         \
+        }                                                                                          \
+    }
+#define GRADIENT_LOOP(name, value)                                                                 \
+    static void name##_backward_loop(const Elements *e, ptrdiff_t begin, ptrdiff_t end)            \
+    {                                                                                              \
+        const FLOAT *saved = e->x, *gys = e->y, alpha = (FLOAT)e->alpha;                           \
+        FLOAT *gxs = e->z;                                                                         \
+        INDEPENDENT for (ptrdiff_t i = begin; i < end; i++) {                                      \
+            const FLOAT x = saved[i], y = saved[i], gy = gys[i];                                   \
+            gxs[i] = value;                                                                        \
+        }                                                                                          \
+    }
+TABLE(VALUE_LOOP, GRADIENT_LOOP)
+
+#define VALUE_ROW(name, value) {#name, name##_loop},
+#define GRADIENT_ROW(name, value) {#name "_backward", name##_backward_loop},
+const NamedLoop EXPORTED[] = {TABLE(VALUE_ROW, GRADIENT_ROW){NULL, NULL}};

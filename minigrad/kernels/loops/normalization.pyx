@@ -1,0 +1,166 @@
+"""Sums over rows of channels, and affine functions of them: what batch normalization is made of.
+
+Both kernels give each of C channels its own constants. One row of channels is often too short to
+fill a vector, so a few rows together make one of `width` lanes, with the constants repeated for
+each row:
+
+    x, y     c0 c1 c2 c0 c1 c2 | c0 c1 c2 c0 c1 c2 | ...        C = 3, width = 6
+    lanes    a0 a1 a2 a0 a1 a2
+"""
+
+from cython cimport floating
+from libc.string cimport memset
+
+from minigrad.kernels.runtime.memory cimport Memory
+from minigrad.kernels.runtime.threads cimport CHUNK, Task, run_tasks, team_size
+
+cdef struct Channels:
+    Py_ssize_t size  # elements of x, y and z
+    Py_ssize_t C
+    Py_ssize_t width  # lanes: a multiple of C
+    Py_ssize_t length  # elements of a task: a multiple of width
+    bint is_float
+    const void* x
+    const void* y
+    const void* lanes  # (2 or 4, width): the constants of each lane
+    void* z  # result; for sums (tasks, 2, width), the partial sums of each lane
+
+
+cdef int check_shape(
+    str kernel, str name, const floating[:, ::1] x, Py_ssize_t rows, Py_ssize_t columns
+) except -1:
+    if x.shape[0] != rows or x.shape[1] != columns:
+        raise ValueError(
+            f"{kernel}: expected {name} of shape {(rows, columns)}, got {(x.shape[0], x.shape[1])}"
+        )
+
+
+cdef Channels describe(
+    str kernel, const floating[:, ::1] x, const floating[:, ::1] y,
+    const floating[:, ::1] constants, Py_ssize_t expected,
+) except *:
+    """Cut rows of channels into lanes and tasks; ValueError unless the shapes fit."""
+    cdef Channels c
+    memset(&c, 0, sizeof(Channels))
+    check_shape(kernel, "y", y, x.shape[0], x.shape[1])
+    check_shape(kernel, "constants", constants, expected, x.shape[1])
+    if x.shape[0] * x.shape[1] > 0:
+        c.size, c.C = x.shape[0] * x.shape[1], x.shape[1]
+        c.x, c.y = &x[0, 0], &y[0, 0]
+        c.width = c.C * max(1, 128 // c.C)
+        c.length = c.width * max(16, CHUNK // c.width)
+        c.is_float = floating is float
+    return c
+
+
+cdef void run(Task task, Channels* c, const floating[:, ::1] constants, int threads):
+    """Run the tasks, with the channels' constants repeated for each lane."""
+    cdef Memory memory = Memory(constants.shape[0] * c.width * sizeof(floating))
+    cdef floating* lane = <floating*>memory.data
+    cdef Py_ssize_t k, j
+    for k in range(constants.shape[0]):
+        for j in range(c.width):
+            lane[k * c.width + j] = constants[k, j % c.C]
+    c.lanes = lane
+    with nogil:
+        run_tasks(task, c, (c.size + c.length - 1) // c.length, team_size(c.size, threads))
+
+
+def channel_sums(
+    const floating[:, ::1] x,        # IN (N, C)
+    const floating[:, ::1] y,        # IN (N, C)
+    const floating[:, ::1] centers,  # IN (2, C): a, b
+    floating[:, ::1] sums,           # OUT (2, C)
+    int threads,
+):
+    """Add up y - b, and (x - a) (y - b), in each of C channels.
+
+    Every task adds its rows up, and then the tasks' sums are added in their order.
+    """
+    cdef Channels c = describe("channel_sums", x, y, centers, 2)
+    check_shape("channel_sums", "sums", sums, 2, x.shape[1])
+    cdef Py_ssize_t tasks = (c.size + c.length - 1) // c.length if c.size > 0 else 0
+    cdef Memory memory = Memory(tasks * 2 * c.width * sizeof(floating))
+    cdef floating* partial = <floating*>memory.data
+    cdef Py_ssize_t k, j, task
+    cdef double total
+    c.z = partial
+    if tasks > 0:
+        run(sums_task, &c, centers, threads)
+    for k in range(2):
+        for j in range(x.shape[1]):
+            total = 0
+            for task in range(tasks):
+                total += partial[(2 * task + k) * c.width + j]
+            sums[k, j] = <floating>total
+
+
+cdef void sums_task(void* arguments, Py_ssize_t index, int worker) noexcept nogil:
+    cdef Channels* c = <Channels*>arguments
+    if c.is_float:
+        add_rows(c, <const float*>c.x, <const float*>c.y, <const float*>c.lanes, <float*>c.z, index)
+    else:
+        add_rows(
+            c, <const double*>c.x, <const double*>c.y, <const double*>c.lanes, <double*>c.z, index
+        )
+
+
+cdef void add_rows(
+    Channels* c, const floating* x, const floating* y, const floating* a, floating* sums,
+    Py_ssize_t index,
+) noexcept nogil:
+    """Add a task's y - b and (x - a)(y - b) up; those of a channel end in its first lane."""
+    cdef const floating* b = a + c.width
+    cdef Py_ssize_t row = index * c.length, end = min(row + c.length, c.size), j
+    sums += 2 * c.width * index
+    cdef floating* products = sums + c.width
+    memset(sums, 0, 2 * c.width * sizeof(floating))
+    while row < end:
+        for j in range(min(c.width, end - row)):
+            sums[j] += y[row + j] - b[j]
+            products[j] += (x[row + j] - a[j]) * (y[row + j] - b[j])
+        row += c.width
+    for j in range(c.C, c.width):
+        sums[j % c.C] += sums[j]
+        products[j % c.C] += products[j]
+
+
+def channel_affine(
+    const floating[:, ::1] x,      # IN (N, C)
+    const floating[:, ::1] y,      # IN (N, C)
+    const floating[:, ::1] terms,  # IN (4, C): a, scale, weight, shift
+    floating[:, ::1] z,            # OUT (N, C)
+    int threads,
+):
+    """Compute z = scale (x - a) + weight y + shift in each of C channels."""
+    cdef Channels c = describe("channel_affine", x, y, terms, 4)
+    check_shape("channel_affine", "z", z, x.shape[0], x.shape[1])
+    if c.size > 0:
+        c.z = &z[0, 0]
+        run(affine_task, &c, terms, threads)
+
+
+cdef void affine_task(void* arguments, Py_ssize_t index, int worker) noexcept nogil:
+    cdef Channels* c = <Channels*>arguments
+    if c.is_float:
+        apply_affine(
+            c, <const float*>c.x, <const float*>c.y, <const float*>c.lanes, <float*>c.z, index
+        )
+    else:
+        apply_affine(
+            c, <const double*>c.x, <const double*>c.y, <const double*>c.lanes, <double*>c.z, index
+        )
+
+
+cdef void apply_affine(
+    Channels* c, const floating* x, const floating* y, const floating* a, floating* z,
+    Py_ssize_t index,
+) noexcept nogil:
+    cdef const floating* scale = a + c.width
+    cdef const floating* weight = scale + c.width
+    cdef const floating* shift = weight + c.width
+    cdef Py_ssize_t row = index * c.length, end = min(row + c.length, c.size), j
+    while row < end:
+        for j in range(min(c.width, end - row)):
+            z[row + j] = scale[j] * (x[row + j] - a[j]) + (weight[j] * y[row + j] + shift[j])
+        row += c.width

@@ -1,0 +1,286 @@
+"""Maximum and mean over windows of images that are laid out (N, H, W, C).
+
+Channels are innermost in memory, so the innermost loop always runs over them: it reads and writes
+neighbouring cells and vectorizes. Windows are clipped to the image, so padding is never read: it
+never is a maximum and never counts in a mean. Forward, threads share the rows of the output;
+backward they share the images, because overlapping windows add into the same cells.
+"""
+
+from cython cimport floating
+from libc.string cimport memset
+
+from minigrad.kernels.runtime.threads cimport CHUNK, run_tasks, team_size
+
+ctypedef struct Pool
+
+# A loop over the rows begin to end - 1 of the output, counted through all images.
+ctypedef void (*FloatLoop)(Pool*, float* x, float* y, Py_ssize_t, Py_ssize_t) noexcept nogil
+ctypedef void (*DoubleLoop)(Pool*, double* x, double* y, Py_ssize_t, Py_ssize_t) noexcept nogil
+
+ctypedef struct Pool:
+    Py_ssize_t N, H, W, C, OH, OW
+    int pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
+    void* image  # (N, H, W, C): x or its gradient
+    void* pooled  # (N, OH, OW, C): y or its gradient
+    int* argmax  # (N, OH, OW, C), or NULL for means
+    Py_ssize_t rows  # of the output, in one task
+    bint backward  # a task is an image, whose gradient is set to 0 first
+    FloatLoop loop_of_float  # NULL for arrays of double
+    DoubleLoop loop_of_double
+
+cdef struct Window:
+    # One window, clipped to its image: offsets of its first cell and of what is pooled from it.
+    Py_ssize_t image, pooled, rows, columns
+    int cell  # the first cell's number: not 0 if cells before it are clipped off
+
+
+cdef inline Window clip(Pool* p, Py_ssize_t n, Py_ssize_t oh, Py_ssize_t ow) noexcept nogil:
+    cdef Py_ssize_t top = oh * p.stride_height - p.pad_top, h = max(top, 0)
+    cdef Py_ssize_t left = ow * p.stride_width - p.pad_left, w = max(left, 0)
+    cdef Window window
+    window.image = ((n * p.H + h) * p.W + w) * p.C
+    window.pooled = ((n * p.OH + oh) * p.OW + ow) * p.C
+    window.rows = min(top + p.pool_height, p.H) - h
+    window.columns = min(left + p.pool_width, p.W) - w
+    window.cell = <int>((h - top) * p.pool_width + w - left)
+    return window
+
+
+cdef int check_axis(
+    str kernel, str axis, Py_ssize_t size, Py_ssize_t pooled, int pool, int stride, int pad
+) except -1:
+    """Raise ValueError unless every window along this axis covers a cell of the image."""
+    if pool < 1 or stride < 1 or pad < 0 or pad >= pool:
+        raise ValueError(
+            f"{kernel}: expected pool, stride >= 1, 0 <= pad < pool, got {pool}, {stride}, {pad}"
+        )
+    if pooled > 0 and (size == 0 or (pooled - 1) * stride - pad >= size):
+        raise ValueError(
+            f"{kernel}: expected windows that begin inside the {axis} of {size}, got {pooled}"
+        )
+
+
+cdef Pool describe(
+    str kernel, const floating[:, :, :, ::1] x, const floating[:, :, :, ::1] y,
+    int pool_height, int pool_width, int stride_height, int stride_width, int pad_top,
+    int pad_left, const int[:, :, :, ::1] argmax=None,
+) except *:
+    """Collect images, what is pooled from them and the windows; ValueError unless they fit."""
+    if x.shape[0] != y.shape[0] or x.shape[3] != y.shape[3]:
+        raise ValueError(
+            f"{kernel}: expected {x.shape[0]} images of {x.shape[3]} channels among the pooled, "
+            f"got {y.shape[0]} of {y.shape[3]}"
+        )
+    check_axis(kernel, "height", x.shape[1], y.shape[1], pool_height, stride_height, pad_top)
+    check_axis(kernel, "width", x.shape[2], y.shape[2], pool_width, stride_width, pad_left)
+    cdef Pool p
+    memset(&p, 0, sizeof(Pool))
+    p.N, p.H, p.W, p.C = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
+    p.OH, p.OW = y.shape[1], y.shape[2]
+    p.pool_height, p.pool_width = pool_height, pool_width
+    p.stride_height, p.stride_width = stride_height, stride_width
+    p.pad_top, p.pad_left = pad_top, pad_left
+    if x.size > 0:
+        p.image = <void*>&x[0, 0, 0, 0]
+    for axis in range(4 if argmax is not None else 0):
+        if argmax.shape[axis] != y.shape[axis]:
+            raise ValueError(
+                f"{kernel}: expected argmax of length {y.shape[axis]} on axis {axis}, got "
+                f"{argmax.shape[axis]}"
+            )
+    if y.size > 0:
+        p.pooled = <void*>&y[0, 0, 0, 0]
+        p.argmax = NULL if argmax is None else <int*>&argmax[0, 0, 0, 0]
+    return p
+
+
+cdef void run_rows(void* arguments, Py_ssize_t index, int worker) noexcept nogil:
+    cdef Pool* p = <Pool*>arguments
+    cdef Py_ssize_t begin = index * p.rows, end = min(begin + p.rows, p.N * p.OH)
+    cdef Py_ssize_t size = p.H * p.W * p.C
+    if p.loop_of_float is not NULL:
+        if p.backward:
+            memset(<float*>p.image + index * size, 0, size * sizeof(float))
+        p.loop_of_float(p, <float*>p.image, <float*>p.pooled, begin, end)
+    else:
+        if p.backward:
+            memset(<double*>p.image + index * size, 0, size * sizeof(double))
+        p.loop_of_double(p, <double*>p.image, <double*>p.pooled, begin, end)
+
+
+cdef void run(
+    Pool* p, bint backward, bint is_float, FloatLoop loop_of_float, DoubleLoop loop_of_double,
+    int threads,
+) noexcept:
+    """Run a loop on every image, or forward on every few rows, of about CHUNK cells."""
+    cdef Py_ssize_t cells = p.OW * p.C * p.pool_height * p.pool_width
+    p.loop_of_float = loop_of_float if is_float else NULL
+    p.loop_of_double = loop_of_double
+    p.backward = backward and p.image is not NULL
+    p.rows = p.OH if backward else max(1, CHUNK // max(1, cells))
+    cdef Py_ssize_t tasks = p.N if backward else (p.N * p.OH + p.rows - 1) // p.rows
+    with nogil:
+        run_tasks(run_rows, p, tasks, team_size(p.N * p.OH * cells, threads))
+
+
+# --- maximum -----------------------------------------------------------------------------------
+
+
+def max_pool2d_forward(
+    const floating[:, :, :, ::1] x,  # IN (N, H, W, C)
+    floating[:, :, :, ::1] y,        # OUT (N, OH, OW, C)
+    int[:, :, :, ::1] argmax,        # OUT (N, OH, OW, C)
+    int pool_height, int pool_width, int stride_height, int stride_width,
+    int pad_top, int pad_left, int threads,
+):
+    """Take the maximum of each window: y = max over (kh, kw) of x[window (kh, kw)].
+
+    ``argmax`` is kh * pool_width + kw of the maximum: of the first one in that order among equals,
+    or of the first NaN. It is as wide as a float32, so that choosing the value and choosing the
+    cell are the same vector operation.
+    """
+    cdef Pool p = describe("max_pool2d_forward", x, y, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left, argmax)
+    run(&p, False, floating is float, max_forward[float], max_forward[double], threads)
+
+
+cdef void max_forward(
+    Pool* p, floating* image, floating* pooled, Py_ssize_t begin, Py_ssize_t end
+) noexcept nogil:
+    cdef Py_ssize_t row, ow, i, j, c, C = p.C
+    cdef Window window
+    cdef floating* x
+    cdef floating* y
+    cdef int* argmax
+    cdef floating value, best
+    cdef int cell, old, wins
+    for row in range(begin, end):
+        for ow in range(p.OW):
+            window = clip(p, row // p.OH, row % p.OH, ow)
+            y = pooled + window.pooled
+            argmax = p.argmax + window.pooled
+            for i in range(window.rows):
+                for j in range(window.columns):
+                    x = image + window.image + (i * p.W + j) * C
+                    cell = window.cell + <int>(i * p.pool_width + j)
+                    if i + j == 0:
+                        for c in range(C):
+                            y[c] = x[c]
+                            argmax[c] = cell
+                    else:
+                        for c in range(C):
+                            value, best, old = x[c], y[c], argmax[c]
+                            # "not <=": a NaN wins; "best == best": the first NaN stays
+                            wins = (not value <= best) & (best == best)
+                            y[c] = value if wins else best
+                            argmax[c] = cell if wins else old
+
+
+def max_pool2d_backward(
+    const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, C)
+    const int[:, :, :, ::1] argmax,   # IN (N, OH, OW, C)
+    floating[:, :, :, ::1] gx,        # OUT (N, H, W, C)
+    int pool_height, int pool_width, int stride_height, int stride_width,
+    int pad_top, int pad_left, int threads,
+):
+    """Send each window's gradient to its maximum: gx[argmax of the window] += gy.
+
+    Every cell of the window is compared with argmax. That reads more than a jump to the maximum
+    would, but it vectorizes over the channels, and no value of ``argmax`` can lead outside gx.
+    """
+    cdef Pool p = describe("max_pool2d_backward", gx, gy, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left, argmax)
+    run(&p, True, floating is float, max_backward[float], max_backward[double], threads)
+
+
+cdef void max_backward(
+    Pool* p, floating* image, floating* pooled, Py_ssize_t begin, Py_ssize_t end
+) noexcept nogil:
+    cdef Py_ssize_t row, ow, i, j, c, C = p.C
+    cdef Window window
+    cdef floating* gx
+    cdef floating* gy
+    cdef int* argmax
+    cdef floating value
+    cdef int cell
+    for row in range(begin, end):
+        for ow in range(p.OW):
+            window = clip(p, row // p.OH, row % p.OH, ow)
+            gy = pooled + window.pooled
+            argmax = p.argmax + window.pooled
+            for i in range(window.rows):
+                for j in range(window.columns):
+                    gx = image + window.image + (i * p.W + j) * C
+                    cell = window.cell + <int>(i * p.pool_width + j)
+                    for c in range(C):
+                        value = gy[c]
+                        gx[c] += value if argmax[c] == cell else 0
+
+
+# --- mean --------------------------------------------------------------------------------------
+
+
+def avg_pool2d_forward(
+    const floating[:, :, :, ::1] x,  # IN (N, H, W, C)
+    floating[:, :, :, ::1] y,        # OUT (N, OH, OW, C)
+    int pool_height, int pool_width, int stride_height, int stride_width,
+    int pad_top, int pad_left, int threads,
+):
+    """Take the mean of each window: y = sum of its cells inside the image / their number."""
+    cdef Pool p = describe("avg_pool2d_forward", x, y, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left)
+    run(&p, False, floating is float, avg_forward[float], avg_forward[double], threads)
+
+
+cdef void avg_forward(
+    Pool* p, floating* image, floating* pooled, Py_ssize_t begin, Py_ssize_t end
+) noexcept nogil:
+    cdef Py_ssize_t row, ow, i, j, c, C = p.C
+    cdef Window window
+    cdef floating* x
+    cdef floating* y
+    cdef floating share
+    for row in range(begin, end):
+        for ow in range(p.OW):
+            window = clip(p, row // p.OH, row % p.OH, ow)
+            y = pooled + window.pooled
+            share = (<floating>1) / (window.rows * window.columns)  # dividing each would be slow
+            for i in range(window.rows):
+                for j in range(window.columns):
+                    x = image + window.image + (i * p.W + j) * C
+                    for c in range(C):
+                        y[c] = x[c] if i + j == 0 else y[c] + x[c]
+            for c in range(C):
+                y[c] *= share
+
+
+def avg_pool2d_backward(
+    const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, C)
+    floating[:, :, :, ::1] gx,        # OUT (N, H, W, C)
+    int pool_height, int pool_width, int stride_height, int stride_width,
+    int pad_top, int pad_left, int threads,
+):
+    """Share each window's gradient among its cells inside the image: gx[cell] += gy / number."""
+    cdef Pool p = describe("avg_pool2d_backward", gx, gy, pool_height, pool_width,
+                           stride_height, stride_width, pad_top, pad_left)
+    run(&p, True, floating is float, avg_backward[float], avg_backward[double], threads)
+
+
+cdef void avg_backward(
+    Pool* p, floating* image, floating* pooled, Py_ssize_t begin, Py_ssize_t end
+) noexcept nogil:
+    cdef Py_ssize_t row, ow, i, j, c, C = p.C
+    cdef Window window
+    cdef floating* gx
+    cdef floating* gy
+    cdef floating share
+    for row in range(begin, end):
+        for ow in range(p.OW):
+            window = clip(p, row // p.OH, row % p.OH, ow)
+            gy = pooled + window.pooled
+            share = (<floating>1) / (window.rows * window.columns)
+            for i in range(window.rows):
+                for j in range(window.columns):
+                    gx = image + window.image + (i * p.W + j) * C
+                    for c in range(C):
+                        gx[c] += gy[c] * share

@@ -1,0 +1,1 @@
+"""Matrix products and convolution: plain Cython to read, C micro-kernels to be fast."""

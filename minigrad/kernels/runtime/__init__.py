@@ -1,0 +1,1 @@
+"""What all kernels share: threads, memory, small arrays, the processor's instruction sets."""

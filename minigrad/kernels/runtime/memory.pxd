@@ -1,0 +1,2 @@
+cdef class Memory:
+    cdef void* data

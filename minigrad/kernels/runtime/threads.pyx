@@ -1,0 +1,34 @@
+"""The pool of threads (threads.h) as Cython sees it; which instruction set the processor has."""
+
+import os
+
+cdef extern from "threads.h" nogil:
+    void pool_run(Task task, void* arguments, Py_ssize_t count, int threads)
+    void pool_after_fork()
+
+cdef extern from "cpu.h":
+    const char* c_best_instruction_set "best_instruction_set"()
+    const char* c_default_kind "default_kind"()
+
+
+cdef void run_tasks(Task task, void* arguments, Py_ssize_t count, int threads) noexcept nogil:
+    """Call task(arguments, index, worker) for every index below count, on up to `threads`."""
+    pool_run(task, arguments, count, threads)
+
+
+def best_instruction_set():
+    """Return "avx512", "avx2" or "baseline": the best that this processor has."""
+    return c_best_instruction_set().decode()
+
+
+def default_kind():
+    """Return "fast", or "plain" where nothing but that was built."""
+    return c_default_kind().decode()
+
+
+def _after_fork():
+    pool_after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # threads do not survive a fork
+    os.register_at_fork(after_in_child=_after_fork)
