@@ -60,11 +60,11 @@ class Row:
         return self.function.startswith("pytorch")
 
 
-EPSILON, DECAY = "where ε stands", "weight decay λ"
+EPSILON, DECAY = "where ε is added", "weight decay λ"
 ROWS = [
     Row(
         "sgd",
-        "where lr stands in the velocity",
+        "where lr enters the velocity",
         same=("SGD(0.1, momentum=0.9)", {"lr": 0.1, "momentum": 0.9}),
         different=(f"SGD({FALLING}, momentum=0.9)", {"lr": FALLING_RATES, "momentum": 0.9}),
     ),
@@ -100,7 +100,7 @@ ROWS = [
     ),
     Row(
         "rmsprop",
-        "where lr stands in the momentum",
+        "where lr enters the momentum",
         same=(
             "RMSprop(0.1, momentum=0.9, centered=True, epsilon=0.0)",
             {"lr": 0.1, "alpha": 0.9, "momentum": 0.9, "centered": True, "eps": 0.0},
