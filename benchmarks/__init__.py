@@ -1,1 +1,1 @@
-"""minigrad beside its peers: `python -m benchmarks` measures, README.md explains."""
+"""minigrad compared with its peers: `python -m benchmarks` measures, README.md explains."""

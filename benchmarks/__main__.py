@@ -1,4 +1,4 @@
-"""Measure minigrad beside its peers. README.md explains the rows and how to read the tables."""
+"""Compare minigrad with its peers. README.md explains the rows and how to read the tables."""
 
 import argparse
 import collections
@@ -31,12 +31,12 @@ def parse_arguments():
     flag("--cases", default="", help="only those with this text in their title")
     flag("--peers", type=words, default=peers, help=f"some of {','.join(peers)}")
     flag("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all cores")
-    flag("--load", type=int, default=0, help="busy processes beside every case")
+    flag("--load", type=int, default=0, help="busy processes during every case")
     flag("--windows", type=int, default=11, help="for each contender (default: %(default)s)")
     flag("--length", type=float, default=0.25, help="seconds a window (default: %(default)s)")
     flag("--rounds", type=int, default=3, help="of whole processes (default: %(default)s)")
-    flag("--quick", action="store_true", help="see whether all runs; the figures mean nothing")
-    flag("--json", type=Path, help="keep all figures in this file")
+    flag("--quick", action="store_true", help="check that everything runs; figures mean nothing")
+    flag("--json", type=Path, help="write all figures to this file")
     flag("--markdown", action="store_true", help="print the tables in Markdown")
     arguments = parser.parse_args()
     for option, known in (("rows", ROWS), ("peers", rows.CONTENDERS)):
@@ -68,7 +68,7 @@ def describe_run(arguments):
 
 
 def run_row(name, arguments):
-    """Yield the results of a row, from processes started for it."""
+    """Start the processes of a row and yield its results."""
     chosen = [name for name in rows.CONTENDERS if name.startswith(OURS) or name in arguments.peers]
     if name in whole.ROWS:
         yield from whole.ROWS[name][0](chosen, arguments)
@@ -109,7 +109,7 @@ def quotients(result):
 
 
 def table_line(result, contenders):
-    """Return ours with its quartiles, the fastest peer, and each contender's ratio to ours."""
+    """Return our median and quartiles, the fastest peer, and each contender's ratio to ours."""
     ours = result.values.get(OURS)
     if ours is None:
         return [result.title, "failed", "", *[""] * len(contenders)]
@@ -128,7 +128,7 @@ def table_line(result, contenders):
 
 
 def mean_line(results, contenders):
-    """Return the geometric means over the cases; for the fastest peers, one of each case."""
+    """Return the geometric means over the cases; first that of the fastest peer of each case."""
     found = collections.defaultdict(list)
     for result in results:
         peers = []
@@ -159,7 +159,7 @@ def print_table(row, results, markdown):
 
 
 def print_notes(results):
-    """Print which way of each contender was measured, and who was not measured and why."""
+    """Print the measured way of each contender, and why some were not measured."""
     ways, failures = collections.Counter(), collections.defaultdict(list)
     for result in results:
         ways.update(f"{name}, {way}" for name, way in result.ways.items())
@@ -180,7 +180,7 @@ def main():
         everything[row] = list(run_row(row, arguments))
         if everything[row]:
             print_table(row, everything[row], arguments.markdown)
-        if arguments.json:  # after each row, so that an interrupted run keeps what it has
+        if arguments.json:  # after each row, for runs that are interrupted
             kept = {row: list(map(dataclasses.asdict, found)) for row, found in everything.items()}
             arguments.json.write_text(json.dumps({**about, "rows": kept}, indent=1))
     if any(OURS in result.failures for found in everything.values() for result in found):

@@ -1,4 +1,4 @@
-"""What all contenders are given: the same weights and data, drawn from the same seeds."""
+"""The inputs of all contenders: the same weights and data, drawn from the same seeds."""
 
 import functools
 import io
@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-BATCHES = 50  # of the network's data, which every contender goes through again and again
+BATCHES = 50  # of the network's data; every contender cycles through them
 CNN_SHAPES = ((3, 3, 1, 32), (32,), (5408, 128), (128,), (128, 10), (10,))
 
 
 def cnn_weights(trained_by=""):
     """Return the network's weights in Keras's shapes: Glorot-uniform kernels, small biases.
 
-    Or, if `trained_by` names a rule, what an epoch of minigrad by this rule makes of them, which
-    has the same bits in every process.
+    If `trained_by` names an optimizer, return the weights after an epoch of minigrad with it, which
+    have the same bits in every process.
     """
     if trained_by:
         with np.load(io.BytesIO(trained(trained_by))) as arrays:
@@ -33,16 +33,16 @@ def cnn_weights(trained_by=""):
     return weights
 
 
-@functools.cache  # as bytes: arrays could be written into
+@functools.cache  # as bytes, since arrays could be changed
 def trained(rule):
-    """Return what the program trained.py prints."""
+    """Return the output of the program trained.py."""
     command = [sys.executable, "-m", "benchmarks.trained", rule]
     folder = Path(__file__).parent.parent
     return subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE).stdout
 
 
 def digits(n):
-    """Return n images (n, 28, 28, 1) and labels: MNIST's where MINIGRAD_DATA points, else noise."""
+    """Return n images (n, 28, 28, 1) and labels: MNIST's if MINIGRAD_DATA is set, else noise."""
     if "MINIGRAD_DATA" not in os.environ:
         return noise(n)
     x, y, _, _ = mnist()
@@ -50,16 +50,16 @@ def digits(n):
 
 
 def noise(n):
-    """Return n images (n, 28, 28, 1), a fifth of their pixels inked as MNIST's are, and labels."""
+    """Return n images (n, 28, 28, 1), a fifth of their pixels nonzero as in MNIST, and labels."""
     rng = np.random.default_rng(2)
     pixels = rng.random((n, 28, 28, 1), dtype=np.float32)
-    for image in pixels:  # one by one: a mask of all would count in the peak memory
+    for image in pixels:  # one by one: a mask of all images would raise the peak memory
         image *= image > 0.8
     return pixels, rng.integers(0, 10, n)
 
 
 def mnist():
-    """Return (x_train, y_train, x_test, y_test) of MNIST, from where MINIGRAD_DATA points."""
+    """Return (x_train, y_train, x_test, y_test) of MNIST from MINIGRAD_DATA."""
     path = Path(os.environ["MINIGRAD_DATA"])
     with np.load(path / "mnist.npz" if path.is_dir() else path) as data:
         arrays = [data[name] for name in ("x_train", "y_train", "x_test", "y_test")]
@@ -86,7 +86,7 @@ def looped(train, batches, finish):
 
 
 def arrays(shapes, positive=False):
-    """Return float32 arrays, standard normal, or uniform from 0.5 to 1.5 for logs and quotients."""
+    """Return float32 arrays: standard normal, or uniform in [0.5, 1.5) for logs and quotients."""
     rng = np.random.default_rng(3)
     if positive:
         return [rng.uniform(0.5, 1.5, shape).astype(np.float32) for shape in shapes]
@@ -98,20 +98,20 @@ def labels(n, classes):
 
 
 def upstream(shape):
-    """Return the gradient that arrives from above an operation whose output has this shape."""
+    """Return the upstream gradient of an operation whose output has this shape."""
     return np.random.default_rng(5).standard_normal(shape, np.float32)
 
 
 def chain():
-    """Return x, scale and shift (8) of a long chain of x * scale + shift that stays moderate."""
+    """Return x, scale and shift (8,) of a long chain x * scale + shift that stays bounded."""
     x = np.random.default_rng(6).standard_normal(8, np.float32)
     return x, 1 + x / 1000, x / 1000
 
 
 def parameters(size, count):
-    """Return `count` weights of `size` numbers together, and gradients well away from 0.
+    """Return `count` weights, `size` elements in all, and gradients well away from 0.
 
-    For there it matters whether a rule's epsilon stands inside or outside its root.
+    Near 0 it would matter whether a rule's epsilon is inside or outside its root.
     """
     rng = np.random.default_rng(7)
     weights, signs = rng.standard_normal((2, count, size // count), np.float32)

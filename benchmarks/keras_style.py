@@ -1,4 +1,4 @@
-"""What minigrad and Keras are asked in the same words; `library` is either of the two."""
+"""Code that minigrad and Keras share, because it is the same; `library` is either of the two."""
 
 import functools
 import io
@@ -26,7 +26,7 @@ def build(library, optimizer="adam", rate=0.25, metrics=None, **options):
 
 
 def fitted(model, x, y, batch):
-    """Return ``run(count)`` that makes so many steps through `fit`, rounded up to whole epochs."""
+    """Return ``run(count)``: `count` steps through `fit`, rounded up to whole epochs."""
 
     def run(count):
         steps = math.ceil(len(x) / batch)
@@ -38,7 +38,7 @@ def fitted(model, x, y, batch):
 
 
 class Terminal(io.StringIO):
-    """A terminal that nobody watches, so that `fit` draws its progress bar."""
+    """A fake terminal, on which `fit` draws its progress bar."""
 
     def isatty(self):
         return True
@@ -75,7 +75,7 @@ def inference(library, kind, images, sizes, trained_by, ways):
 
 
 def job(library, seed, **options):
-    """Return functions that train for an epoch and that measure accuracy, for whole processes."""
+    """Return a function that trains for an epoch and one that measures accuracy."""
     library.utils.set_random_seed(seed)
     model = build(library, metrics=["accuracy"], **options)
     fit = functools.partial(model.fit, batch_size=60, verbose=0)

@@ -1,4 +1,4 @@
-"""What this machine can do at best: matrix products in OpenBLAS, and copying memory."""
+"""Upper limits of this machine: matrix products in OpenBLAS, and copying memory."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +19,7 @@ def configure(number):
 
 
 def optimizer(variant, rule, size, count):
-    """Read and write as many words as the rule: copied, or in place as optimizers mostly do."""
+    """Read and write as many words as the rule, as a copy or in place (as most optimizers do)."""
     source = np.ones((threads, size * WORDS[rule] // 2 // threads), np.float32)
     target = np.empty_like(source)
     pool = ThreadPoolExecutor(threads)

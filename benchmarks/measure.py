@@ -1,9 +1,9 @@
-"""How contenders are measured: each in a process of its own, in turns, after a check.
+"""How contenders are measured: each in its own process, in turns, after a check.
 
 A contender is a module with ``configure(threads)``, which returns its version, and a function for
-each subject ("step", "operation", ...), which gets the contender's variant and a case's options
-and returns a `Task`. Its process waits at a pipe while another one is measured, so that no two
-thread pools ever compete.
+each subject it supports ("step", "operation", ...). That function receives the contender's variant
+and a case's options, and returns a `Task`. The process waits at a pipe while another one is
+measured, so that thread pools never compete.
 """
 
 import contextlib
@@ -18,20 +18,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-PATIENCE = 900  # seconds until a contender counts as hung
-SETTLE = 0.25  # seconds for the threads of the last one to stop spinning: OpenBLAS's take 0.1
+PATIENCE = 900  # seconds without an answer, after which a contender is stopped
+SETTLE = 0.25  # seconds for the last contender's threads to stop spinning: OpenBLAS's take 0.1
 SAMPLE = 100_000  # elements of an array that are compared
 
 
 @dataclass
 class Task:
-    """What a contender does.
+    """The work of a contender in one case.
 
     Parameters
     ----------
     runs : dict from str to callable
-        Ways to do it, of which the fastest is measured. ``run(count)`` does it `count` times or
-        somewhat more often, and returns how often.
+        Ways to do it; the fastest one is measured. ``run(count)`` does it at least `count` times
+        and returns how often.
     check : callable
         Returns the arrays in which all contenders must agree.
     """
@@ -48,15 +48,15 @@ class Case:
     ----------
     title : str
     subject : str
-        The function of the contenders' modules.
+        The name of the function in the contenders' modules.
     options : dict
         Its keyword arguments. A dropout's ``rate`` is 0 in the check.
     contenders : tuple of str
-        minigrad first, in whose arrays the others must agree with it.
+        minigrad first: the arrays of the others must agree with its arrays.
     threads : int, optional
-        Default: what `--threads` says.
+        Default: the value of `--threads`.
     load : int
-        Busy processes beside it.
+        Busy processes during the case.
     per : int
         Times are divided by it (the images in a batch, say).
     tolerance : float
@@ -75,7 +75,7 @@ class Case:
 
 @dataclass
 class Result:
-    """What came out: each contender's values round by round, or why it has none."""
+    """Each contender's values round by round, or the reason why it has none."""
 
     title: str
     unit: str = "s"
@@ -85,11 +85,11 @@ class Result:
 
 
 class RefusedError(Exception):
-    """Why a contender is not measured."""
+    """The reason why a contender is not measured."""
 
 
 def repeat(function):
-    """Return ``run(count)`` of a function that does it once."""
+    """Return ``run(count)`` that calls the function `count` times."""
 
     def run(count):
         for _ in range(count):
@@ -110,7 +110,7 @@ class Worker:
 
     def prepare(self, subject, options, length):
         """Warm up, keep the fastest way; return the version, the way and the check's arrays."""
-        self.run = None  # lets go of the last case's memory
+        self.run = None  # frees the last case's memory
         function = getattr(self.module, subject)
         task = checked = function(self.variant, **options)
         if "rate" in options:
@@ -120,7 +120,7 @@ class Worker:
         for way, run in task.runs.items():
             try:
                 seconds[way] = _warm_time(run, length)
-            except Exception as error:  # XLA, say, cannot do everything that TensorFlow can
+            except Exception as error:  # for example, XLA lacks some of TensorFlow's operations
                 failure = error
         if not seconds:
             raise failure
@@ -129,8 +129,8 @@ class Worker:
         return self.version, way, [_sample(array) for array in arrays]
 
     def window(self):
-        """Return the seconds that one takes, from as many as fill a window."""
-        self.run(math.ceil(self.count / 10))  # caches and sleeping threads wake up
+        """Return the seconds of one run, averaged over a window."""
+        self.run(math.ceil(self.count / 10))  # warms the caches and wakes sleeping threads
         return _time(self.run, self.count)
 
 
@@ -154,7 +154,7 @@ def _sample(array):
 
 
 def _serve(pipe, *arguments):
-    """Do what the parent asks, silently, until it is gone."""
+    """Answer the parent's requests until it exits; print nothing."""
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     worker = None
@@ -174,7 +174,7 @@ def _serve(pipe, *arguments):
 
 
 def environment(threads):
-    """Return the variables that hold every library to so many threads."""
+    """Return the variables that set the number of threads of every library."""
     libraries = ("OMP", "MKL", "OPENBLAS", "MINIGRAD")
     return {f"{name}_NUM_THREADS": str(threads) for name in libraries} | {
         "NPROC": str(threads),  # of XLA's pool
@@ -186,7 +186,7 @@ def environment(threads):
 
 
 class Process:
-    """A contender's process, seen from the parent."""
+    """The parent's handle of a contender's process."""
 
     def __init__(self, module, variant, threads):
         context = multiprocessing.get_context("spawn")
@@ -201,7 +201,7 @@ class Process:
         theirs.close()
 
     def ask(self, *request):
-        """Return the worker's answer; RefusedError if that is one, or none comes."""
+        """Return the worker's answer; raise RefusedError if it is one or the process is dead."""
         try:
             self.pipe.send(request)
             if not self.pipe.poll(PATIENCE):
@@ -222,7 +222,7 @@ class Process:
 
 @contextlib.contextmanager
 def busy(count):
-    """Keep `count` cores busy with processes of our niceness, which end even if we are killed."""
+    """Keep `count` cores busy with processes of our niceness; they end even if we are killed."""
     code = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: sum(range(10**5))"
     with contextlib.ExitStack() as stack:
         started = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(count)]
@@ -233,12 +233,12 @@ def busy(count):
 
 
 def distance(expected, found):
-    """Return the largest distance of two lists' arrays, relative to the norm of the expected."""
+    """Return the largest distance between the lists' arrays, relative to the expected norm."""
     if [array.shape for array in expected] != [array.shape for array in found]:
         return math.inf
     pairs = zip(expected, found, strict=True)
     relative = [np.linalg.norm(b - a) / max(np.linalg.norm(a), 1e-30) for a, b in pairs]
-    return float(np.max(relative, initial=0))  # NaN if one is
+    return float(np.max(relative, initial=0))  # NaN if any is
 
 
 def run_case(case, running, windows, length):
@@ -248,16 +248,16 @@ def run_case(case, running, windows, length):
     ----------
     case : Case
     running : dict from str to Process
-        The contenders'.
+        The contenders' processes.
     windows : int
         Values for each contender.
     length : float
-        Seconds that a window takes, about.
+        Approximate seconds of a window.
 
     Returns
     -------
     Result
-        Its ways begin with the contender's version.
+        The texts in `ways` begin with the contender's version.
     """
     result = Result(case.title)
     expected = None
@@ -291,5 +291,5 @@ def quartiles(values):
 
 
 def ratios(values, reference):
-    """Return the quotients of what was measured in the same rounds."""
+    """Return the quotients of the values of the same rounds."""
     return [value / base for value, base in zip(values, reference, strict=True)]

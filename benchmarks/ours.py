@@ -1,4 +1,4 @@
-"""minigrad as a contender: what a user would write. See also keras_style.py."""
+"""minigrad as a contender, as a user would write it. See also keras_style.py."""
 
 import functools
 import itertools

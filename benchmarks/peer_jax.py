@@ -1,4 +1,4 @@
-"""JAX as a contender: a hand-written training step under `jit` that reuses its buffers."""
+"""JAX as a contender: a hand-written training step under `jit` with donated buffers."""
 
 import functools
 
@@ -24,7 +24,7 @@ def mean_loss(weights, x, y, rate, key):
     k1, b1, k2, b2, k3, b3 = weights
     first, second = jax.random.split(key)
     h = nn.relu(lax.conv_general_dilated(x, k1, (1, 1), "VALID", dimension_numbers=LAYOUT) + b1)
-    h = h.reshape(len(x), 13, 2, 13, 2, 32).max((2, 4))  # XLA is faster so than by reduce_window
+    h = h.reshape(len(x), 13, 2, 13, 2, 32).max((2, 4))  # faster in XLA than reduce_window
     h = dropout(h, rate, first).reshape(len(x), -1)
     h = dropout(nn.relu(h @ k2 + b2), 2 * rate, second)
     scores = nn.log_softmax(h @ k3 + b3)

@@ -27,7 +27,7 @@ def loss_and_gradients(model, x, y):
 
 
 def own_step(model, jit):
-    """Return a training step written by hand, without what Keras does around it."""
+    """Return a hand-written training step without the overhead of Keras's own."""
     model.optimizer.build(model.trainable_variables)
 
     @tf.function(jit_compile=jit)
@@ -84,7 +84,7 @@ def softmax_cross_entropy(logits, labels):
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
 
-OPERATIONS = {  # those that have another name or other arguments in TensorFlow
+OPERATIONS = {  # with another name or other arguments in TensorFlow
     "conv2d": conv2d,
     "dense": lambda x, w, b: tf.matmul(x, w) + b,
     "max_pool2d": lambda x, pool_size: tf.nn.max_pool2d(x, pool_size, pool_size, "VALID"),

@@ -1,4 +1,4 @@
-"""PyTorch as a contender: eager, or in channels_last with fused optimizers, or that compiled."""
+"""PyTorch as a contender: eager, channels_last with fused optimizers, or this compiled."""
 
 import functools
 
@@ -20,7 +20,7 @@ def configure(threads):
 
 
 def laid_out(array, order, variant):
-    """Return a tensor; of a 4-D array with its axes in this order, in the variant's layout."""
+    """Return a tensor; a 4-D array gets its axes in this order and the variant's layout."""
     tensor = torch.as_tensor(array)
     if tensor.ndim != 4:
         return tensor.contiguous()
@@ -29,7 +29,7 @@ def laid_out(array, order, variant):
 
 
 def optimizer_of(rule, weights, **options):
-    """Return the optimizer with Keras's constants, so that all do the same."""
+    """Return the optimizer with Keras's constants."""
     if rule == "adam":
         return torch.optim.Adam(weights, lr=0.001, eps=1e-7, **options)
     if rule == "adagrad":
@@ -41,10 +41,10 @@ def optimizer_of(rule, weights, **options):
 
 
 class Network(torch.nn.Module):
-    """The notebook's network; ends in logits. Its dense weights are (units, inputs), as Linear's.
+    """The notebook's network, without the softmax. Dense weights are (units, inputs), as in Linear.
 
-    The map is flattened in the order in which its layout has it in memory, which costs nothing;
-    the columns of the first dense weights stand in that order.
+    The map is flattened in its memory order, which costs nothing; the columns of the first dense
+    weights have the same order.
     """
 
     def __init__(self, variant, rate, trained_by=""):
@@ -56,7 +56,7 @@ class Network(torch.nn.Module):
         self.weights = torch.nn.ParameterList(values)
 
     def order(self, axes):
-        """Return the axes H, W, C in the order in which the map lies in memory."""
+        """Return the axes H, W, C in the map's memory order."""
         height, width, channels = axes
         return (channels, height, width) if self.variant == PLAIN else axes
 
@@ -78,7 +78,7 @@ class Network(torch.nn.Module):
 
 
 def trainer(variant, rule, network):
-    """Return `train(x, y)`, which makes a step on a batch and returns the loss."""
+    """Return `train(x, y)`, which takes a step on a batch and returns the loss."""
     fused = {} if variant == PLAIN else {"fused": True}
     optimizer = optimizer_of(rule, network.parameters(), **fused)
 
@@ -150,7 +150,7 @@ def batch_norm(x, gamma, beta, epsilon):
     return functional.batch_norm(x, None, None, gamma, beta, training=True, eps=epsilon)
 
 
-OPERATIONS = {  # those that have another name or other arguments in PyTorch
+OPERATIONS = {  # with another name or other arguments in PyTorch
     "conv2d": conv2d,
     "dense": lambda x, w, b: torch.addmm(b, x, w),
     "max_pool2d": lambda x, pool_size: functional.max_pool2d(x, pool_size),
@@ -217,7 +217,7 @@ def optimizer(variant, rule, size, count):
         run(3)
         return [torch.cat(weights).detach() - before]
 
-    ways = ["for loop", "foreach"] + ["fused"] * (rule != "rmsprop")  # which has none
+    ways = ["for loop", "foreach"] + ["fused"] * (rule != "rmsprop")  # RMSprop has no fused form
     options = [{}, {"foreach": True}, {"fused": True}]
     return Task(
         {way: start(**kwargs)[1] for way, kwargs in zip(ways, options, strict=False)}, check

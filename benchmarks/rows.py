@@ -1,4 +1,4 @@
-"""What is measured: the contenders, and the cases of each row of the table."""
+"""The contenders, and the cases of each row."""
 
 from benchmarks.measure import Case
 
@@ -120,7 +120,7 @@ def optimizer_cases():
             for count in (6, 200):
                 title = f"{rule}, {size / 1e6:g} M weights in {count} tensors"
                 options = {"rule": rule, "size": size, "count": count}
-                # What is compared, a weight's change, is a small difference of float32 numbers.
+                # The check compares the weights' change, a small difference of float32 numbers.
                 yield Case(title, "optimizer", options, contenders, tolerance=1e-3)
 
 
@@ -138,7 +138,7 @@ def growth_cases():
     yield step_case("step, all threads", contenders=("minigrad", "minigrad 1 thread"))
 
 
-ROWS = {  # name: (cases, what they are, the goal)
+ROWS = {  # name: (cases, title, goal)
     "step": (step_cases, "A training step of the CNN, batch 60", "≥ 5×; ≥ 3× on 1 thread"),
     "loaded": (loaded_cases, "The same on a busy machine", "≥ 4×; ≤ 3× our quiet time"),
     "epoch": (epoch_cases, "An epoch through fit: bar, metrics, shuffling", "bare ≥ 0.91×"),

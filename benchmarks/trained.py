@@ -1,7 +1,7 @@
 """python -m benchmarks.trained RULE: write the network's weights after an epoch to standard output.
 
-A program of its own, since minigrad changes how its process keeps freed memory, from which a peer
-that is measured after it could profit.
+This is a separate program because minigrad changes how its process keeps freed memory. A peer that
+is measured in the same process could profit from that.
 """
 
 import sys

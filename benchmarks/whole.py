@@ -1,4 +1,4 @@
-"""What only whole processes show: time to an accuracy, import time, peak memory, the wheel's size.
+"""Measurements of whole processes: time to an accuracy, import time, peak memory, wheel size.
 
 A job runs as ``python -m benchmarks.whole <job> <module> <variant> <number> ...``.
 """
@@ -27,7 +27,7 @@ GOAL = 0.98  # of the test digits
 
 
 def accuracy(start, seed):
-    """Train until the goal is reached, asking after every 200 steps; print how many there were."""
+    """Train until the goal is reached, tested after every 200 steps; print the number of steps."""
     fit, measure = start(seed)
     x, y, x_test, y_test = inputs.mnist()
     rng = np.random.default_rng(seed)
@@ -41,7 +41,7 @@ def accuracy(start, seed):
 
 
 def memory(start, epochs, images):
-    """Train; print the peak memory less that of the data, in MiB."""
+    """Train; print the peak memory minus that of the data, in MiB."""
     fit, _ = start(0)
     x, y = inputs.noise(images)
     for _ in range(epochs):
@@ -54,7 +54,7 @@ def memory(start, epochs, images):
 
 
 def python(threads, *arguments):
-    """Run Python; return what it printed, or raise RefusedError with its last words."""
+    """Run Python; return its output, or raise RefusedError with the end of its error."""
     command = [sys.executable, *map(str, arguments)]
     run = subprocess.run(
         command, cwd=ROOT, env=os.environ | environment(threads), capture_output=True, text=True
