@@ -4,8 +4,8 @@
     python examples/adam_on_a_surface.py --objective rosenbrock --animate rosenbrock.gif
     python examples/adam_on_a_surface.py --objective saddle --optimizers sgd adam lion --steps 50
 
-All start at the same point, and each gradient comes from minigrad's autograd. The picture shows the
-surface, its map, and the value after each step.
+All optimizers start at the same point; the gradients come from minigrad's autograd. The picture
+shows the surface, its map, and the value after each step.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def count(text):
 
 
 def picture_file(text):
-    """Refuse a path whose folder does not exist."""
+    """Raise an error if the folder of the path does not exist."""
     path = Path(text)
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"expected a folder that exists, got {path.parent}")

@@ -4,8 +4,8 @@
     python examples/compare_optimizers.py --all --epochs 3
     python examples/compare_optimizers.py --sweep --limit 6000 --epochs 1 --seeds 0
 
-The first is the comparison of a well-known notebook on the Adam optimizer, whose figures are
-printed beside ours. Where MNIST cannot be had, the network learns synthetic digits, and every
+The first command repeats the comparison of a well-known notebook on the Adam optimizer and prints
+the notebook's figures next to ours. Without MNIST the network learns synthetic digits, and every
 result says so.
 """
 
@@ -21,8 +21,8 @@ from minigrad.datasets import load_mnist_or_synthetic
 
 LEARNING_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 
-# What the notebook printed on MNIST (Keras's defaults, batches of 60), after each epoch. It was
-# copied before SGD had finished its tenth.
+# The notebook's output on MNIST (Keras's defaults, batches of 60) after each epoch. It was copied
+# before SGD had finished its tenth.
 NOTEBOOK = {
     "Adagrad": {
         "val_accuracy": [
@@ -52,7 +52,7 @@ NOTEBOOK = {
 
 
 def seed(text):
-    """Turn a flag's text into what seeds the generators."""
+    """Turn a flag's text into a seed for the generators."""
     number = int(text)
     if not 0 <= number < 2**32:
         raise argparse.ArgumentTypeError(f"expected a seed from 0 to 2**32 - 1, got {number}")
@@ -60,7 +60,7 @@ def seed(text):
 
 
 def file_stem(text):
-    """Refuse, before any training, a name under which nothing could be saved after it."""
+    """Raise an error before the training if its results could not be saved under this name."""
     path = Path(text)
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"expected a folder that exists, got {path.parent}")
@@ -88,7 +88,7 @@ def parse_arguments():
 
 
 def beside_notebook(comparison, name):
-    """Return a table of our means over the seeds and the notebook's figures, epoch by epoch."""
+    """Return a table with our means over the seeds and the notebook's figures for each epoch."""
     known = [label for label in comparison.labels if label in NOTEBOOK]
     lines = [
         f"{name} after each epoch, beside the notebook's",

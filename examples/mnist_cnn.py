@@ -4,8 +4,8 @@
     python examples/mnist_cnn.py --optimizer sgd --learning-rate 0.1 --epochs 3
     python examples/mnist_cnn.py --limit 5000 --epochs 2 --save weights.npz
 
-Where MNIST cannot be had, the network learns synthetic digits, and every result says so. The same
-seed gives the same weights, to the last bit, whatever the number of threads.
+Without MNIST the network learns synthetic digits, and every result says so. The same seed gives the
+same weights, to the last bit, for any number of threads.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from minigrad.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
 from minigrad.models import Sequential
 
 PICTURE = "mnist_cnn.png"
-BLUE, ORANGE = "#0072B2", "#D55E00"  # two of Okabe and Ito's colours, which all eyes tell apart
+BLUE, ORANGE = "#0072B2", "#D55E00"  # from Okabe and Ito's colorblind-safe palette
 
 
 def count(text):
@@ -33,7 +33,7 @@ def count(text):
 
 
 def weights_file(text):
-    """Refuse, before any training, a path to which the weights could not be saved after it."""
+    """Raise an error before the training if the weights could not be saved to this path."""
     path = Path(text)
     if not path.name.endswith((".npz", ".weights.h5")):
         raise argparse.ArgumentTypeError(f"expected a name in .npz or .weights.h5, got {text}")
@@ -95,7 +95,7 @@ def build_model(optimizer):
 
 
 def worst_mistakes(probabilities, labels):
-    """Return the indices of the misread digits, the most confident mistakes first."""
+    """Return the indices of the misclassified digits, the most confident mistakes first."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
 
@@ -108,11 +108,11 @@ def print_mistakes(probabilities, labels, mistakes):
 
 
 def draw_picture(model, images, labels, probabilities, mistakes, title):
-    """Draw the curves of the training, the filters it found, and its worst mistakes."""
+    """Draw the training curves, the learned filters and the worst mistakes."""
     try:
         import matplotlib
 
-        matplotlib.use("Agg")  # a file is written, no window opened
+        matplotlib.use("Agg")  # draws into a file, opens no window
         from matplotlib import pyplot
     except ImportError:
         print('For a picture of the curves, filters and mistakes: pip install "minigrad[examples]"')
@@ -144,7 +144,7 @@ def draw_picture(model, images, labels, probabilities, mistakes, title):
     grid = right.subplots(3, 6)
     for axes in grid.flat:
         axes.set_axis_off()
-    for axes, index in zip(grid.flat, mistakes, strict=False):  # there may be fewer, or more
+    for axes, index in zip(grid.flat, mistakes, strict=False):  # fewer or more mistakes than axes
         axes.imshow(images[index, :, :, 0], cmap="gray_r")
         axes.set_title(f"{labels[index]} → {probabilities[index].argmax()}", fontsize=10)
 
@@ -187,7 +187,7 @@ def main():
     if arguments.save:
         model.save_weights(arguments.save)
         print(f"Weights: {arguments.save}")
-    if model.history.epoch:  # not interrupted within the first
+    if model.history.epoch:  # not interrupted within the first epoch
         title = f"{title}: {type(model.optimizer).__name__}, test accuracy {accuracy}"
         draw_picture(model, x_test, y_test, probabilities, mistakes, title)
 

@@ -1,7 +1,7 @@
 """Train a network by hand: parameters, ops, a loss and an optimizer, without layers or a model.
 
-Three layers learn which of two interleaved spirals a point lies on. Nothing is hidden: the loop
-below is what `Sequential.fit` does with every batch.
+Three layers learn which of two interleaved spirals a point lies on. The loop below is what
+`Sequential.fit` does with every batch.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ STEPS = 300
 
 
 def two_spirals(points, generator):
-    """Draw points on two spirals, one of which is the other turned by half a circle.
+    """Draw points on two spirals; the second is the first one turned by half a circle.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def two_spirals(points, generator):
 
 
 def make_parameters():
-    """Weights of 2 -> HIDDEN_UNITS -> HIDDEN_UNITS -> 2, and the biases, which begin at zero."""
+    """Weights of 2 -> HIDDEN_UNITS -> HIDDEN_UNITS -> 2, and biases of zero."""
     he_normal = initializers.get("he_normal")
     sizes = [(2, HIDDEN_UNITS), (HIDDEN_UNITS, HIDDEN_UNITS), (HIDDEN_UNITS, 2)]
     kernels = [Parameter(he_normal(size)) for size in sizes]
@@ -49,7 +49,7 @@ def network(x, kernels, biases):
 
 @no_grad()
 def print_map(kernels, biases):
-    """Print which spiral the network sees in each place of the plane."""
+    """Print the predicted spiral at each point of a grid in the plane."""
     rows, columns = np.linspace(1.1, -1.1, 22), np.linspace(-1.1, 1.1, 44)
     places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)  # (22*44, 2)
     seen = ops.argmax(network(places.astype("float32"), kernels, biases), axis=-1)
@@ -68,7 +68,7 @@ def main():
         loss = ops.mean(ops.softmax_cross_entropy(logits, y))
         loss.backward()  # fills .grad of every parameter
         optimizer.step()  # moves every parameter against its gradient
-        optimizer.zero_grad()  # the next backward begins from nothing
+        optimizer.zero_grad()  # the next backward starts from zero
         if step % 50 == 0:
             accuracy = np.mean(ops.argmax(logits, axis=-1) == y)
             print(f"step {step:3d}  loss {loss.item():.4f}  accuracy {accuracy:.3f}")

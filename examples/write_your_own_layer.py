@@ -1,8 +1,7 @@
 """Write a layer that minigrad does not have, check its gradients, and train a model with it.
 
-The layer is layer normalization: it brings each sample, whatever its contrast, to mean 0 and
-standard deviation 1. The model must read digits that are far darker or brighter than those it
-learned from.
+The layer is layer normalization: it scales each sample, whatever its contrast, to mean 0 and
+standard deviation 1. The test digits are far darker than the training digits.
 """
 
 import numpy as np
@@ -26,7 +25,7 @@ class LayerNormalization(layers.Layer):
         As for ``Layer``.
     """
 
-    fixed_axes = (-1,)  # the weights are made for its size, so the size must not change
+    fixed_axes = (-1,)  # its size determines the weights, so it must not change
 
     def __init__(self, epsilon=1e-3, **kwargs):
         super().__init__(**kwargs)
@@ -48,7 +47,7 @@ class LayerNormalization(layers.Layer):
 
 
 def check():
-    """Compare the gradients of input and weights with differences, in float64."""
+    """Compare the gradients of input and weights with finite differences, in float64."""
     layer = LayerNormalization(dtype="float64")
     layer.build((None, 5))
 

@@ -1,6 +1,6 @@
 """Write an operation that minigrad does not have, check its gradient, and train with it.
 
-The op is the sine. It then learns the amplitude, the frequency and the phase of a noisy wave.
+The op is the sine. With it, Adam fits the amplitude, frequency and phase of a noisy wave.
 """
 
 import numpy as np
@@ -13,15 +13,15 @@ STEPS = 400
 
 
 class Sin(Function):
-    """The node that the graph keeps: it computes the sine and knows its derivative."""
+    """The graph node of a sine: its value and its gradient."""
 
     def forward(self, x):
-        self.save(x)  # what backward needs, and no more
+        self.save(x)  # only what backward needs
         return np.sin(x)
 
     def backward(self, gy):
         (x,) = self.saved
-        return gy * np.cos(x)  # the chain rule: what comes from above times the own derivative
+        return gy * np.cos(x)  # chain rule: upstream gradient times local derivative
 
 
 def sin(x):
@@ -30,7 +30,7 @@ def sin(x):
 
 
 class WrongSin(Sin):
-    """The same with a mistake, to see that the check finds it."""
+    """The same with a mistake, to show that the check finds it."""
 
     def backward(self, gy):
         (x,) = self.saved
@@ -38,7 +38,7 @@ class WrongSin(Sin):
 
 
 def noisy_wave(generator):
-    """Points of 1.5 sin(2 x + 0.5) and noise, float32 arrays (200,)."""
+    """Points of 1.5 sin(2 x + 0.5) plus noise, float32 arrays (200,)."""
     x = np.linspace(-3, 3, 200)
     y = 1.5 * np.sin(2 * x + 0.5) + generator.normal(0, 0.1, x.shape)
     return x.astype("float32"), y.astype("float32")

@@ -1,7 +1,7 @@
-"""Write an optimizer that minigrad does not have, check it by hand, and race it against Adam.
+"""Write an optimizer that minigrad does not have, check it by hand, and compare it with Adam.
 
-The rule is AdaBelief. Adam divides by the size of the recent gradients; AdaBelief divides by how
-far they were from what was expected, and so takes longer steps where the slope is steady.
+The rule is AdaBelief. Adam divides by the size of the recent gradients; AdaBelief divides by their
+deviation from their running mean, and so takes longer steps where the slope is steady.
 """
 
 import numpy as np
@@ -40,7 +40,7 @@ class AdaBelief(Optimizer):
     state_names = ("m", "s")  # arrays of zeros before the first step, one pair for each weight
 
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-16, **common):
-        self._keep("[0, 1)", beta_1=beta_1, beta_2=beta_2)  # checked, and in get_config()
+        self._keep("[0, 1)", beta_1=beta_1, beta_2=beta_2)  # checks them, for get_config() too
         self._keep("[0, inf)", epsilon=epsilon)
         super().__init__(learning_rate, **common)
 
@@ -53,7 +53,7 @@ class AdaBelief(Optimizer):
 
 
 def check():
-    """Compare three steps with the formulas, written down again for one number.
+    """Compare three steps with the formulas, written again for one number.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def beale(x, y):
 
 
 def descend(rule, **arguments):
-    """Walk down Beale's function; return the step at which it fell below 0.001, and the end."""
+    """Descend on Beale's function; return the first step below 0.001 (or None), and the end."""
     x, y = (Parameter(value, dtype="float64") for value in START)
     optimizer = rule(parameters=[x, y], **arguments)
     arrival = None
