@@ -16,6 +16,7 @@ Environment variables read here:
 import os
 import platform
 import re
+import runpy
 from pathlib import Path
 
 import numpy
@@ -128,6 +129,10 @@ class BuildKernels(build_ext):
         for built in self.extensions:
             self.prepare(built)
         super().build_extensions()
+
+    def copy_extensions_to_source(self):
+        super().copy_extensions_to_source()
+        runpy.run_path("minigrad/_build.py")["record_sources"]()
 
     def prepare(self, built):
         """Translate the module's source to C, and choose the flags."""

@@ -6,6 +6,14 @@ names; ``minigrad.Tensor`` and ``minigrad.ops`` are the engine below them.
 
 import importlib
 
+from minigrad import _build, kernels
+
+if kernels.kind == "reference":
+    _build.run_plain_python()
+else:
+    _build.warn_if_edited()
+
+# ruff: noqa: E402 (the two lines above decide what the imports below find)
 from minigrad import ops
 from minigrad.core import Function, Parameter, Tensor, is_grad_enabled, no_grad
 from minigrad.kernels import get_num_threads, set_num_threads

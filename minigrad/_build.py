@@ -1,0 +1,60 @@
+"""What is compiled of the Python files, and whether it is what the files say.
+
+``core.py`` and ``ops/arithmetic.py`` are compiled as they are (their .pxd files name C types), and
+Python prefers the compiled module to the file next to it.
+"""
+
+import importlib.util
+import sys
+import warnings
+import zlib
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+RECORD = PACKAGE / "_built_from.txt"  # name and checksum of every source, in a checkout
+SOURCES = (".pyx", ".pxd", ".h", ".c")
+
+
+class PlainPython:
+    """A finder of modules that takes the .py file where a compiled module is next to it."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        file = PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
+        if name.startswith("minigrad.") and file.with_suffix(".pxd").exists():
+            return importlib.util.spec_from_file_location(name, file)
+        return None
+
+
+def run_plain_python():
+    """Import no compiled Python file from now on: debuggers and ``inspect`` see the source."""
+    sys.meta_path.insert(0, PlainPython)
+
+
+def warn_if_edited():
+    """In a checkout, warn if a source of what is compiled is not what was built."""
+    if not RECORD.exists() or not (PACKAGE.parent / "setup.py").exists():
+        return
+    built = dict(line.split() for line in RECORD.read_text().splitlines())
+    edited = [name for name, checksum in built.items() if checksum_of(PACKAGE / name) != checksum]
+    if edited:
+        warnings.warn(
+            f"minigrad: {', '.join(edited)} changed after the build, and what was built still runs; "
+            "build it again with `python setup.py -q build_ext --inplace`, or set "
+            "MINIGRAD_KERNELS=reference to run plain Python",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+def checksum_of(path):
+    return f"{zlib.crc32(path.read_bytes()):08x}" if path.exists() else "deleted"
+
+
+def record_sources():
+    """Note what the compiled modules next to their sources were built from; setup.py calls this."""
+    sources = {path for path in PACKAGE.rglob("*.*") if path.suffix in SOURCES}
+    plain = {path.with_suffix(".py") for path in sources if path.suffix == ".pxd"}
+    sources |= {path for path in plain if path.exists()}
+    names = sorted(path.relative_to(PACKAGE).as_posix() for path in sources)
+    RECORD.write_text("".join(f"{name} {checksum_of(PACKAGE / name)}\n" for name in names))
