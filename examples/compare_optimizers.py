@@ -136,7 +136,7 @@ def main():
         "title": title,
     }
 
-    rules = optimizers.RULES if arguments.all else list(NOTEBOOK)
+    rules = optimizers.OPTIMIZERS.members if arguments.all else list(NOTEBOOK)
     if arguments.sweep:
         result = lab.sweep(build_model, rules, LEARNING_RATES, x_train, y_train, **settings)
         report = str(result)

@@ -6,26 +6,29 @@ say which.
 
 from minigrad import ops
 from minigrad.core import as_tensor
-from minigrad.ops import (
-    elu,
-    gelu,
-    leaky_relu,
-    log_softmax,
-    selu,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
-    tanh,
-)
-from minigrad.utils import registry
+from minigrad.utils.registry import Registry
+
+ACTIVATIONS = Registry("activation")
+
+elu = ACTIVATIONS.add(ops.elu)
+gelu = ACTIVATIONS.add(ops.gelu)
+leaky_relu = ACTIVATIONS.add(ops.leaky_relu)
+log_softmax = ACTIVATIONS.add(ops.log_softmax)
+selu = ACTIVATIONS.add(ops.selu)
+sigmoid = ACTIVATIONS.add(ops.sigmoid)
+silu = swish = ACTIVATIONS.add(ops.silu, "swish")
+softmax = ACTIVATIONS.add(ops.softmax)
+softplus = ACTIVATIONS.add(ops.softplus)
+tanh = ACTIVATIONS.add(ops.tanh)
 
 
+@ACTIVATIONS.register()
 def linear(x):
     """The identity, x."""
     return as_tensor(x)
 
 
+@ACTIVATIONS.register()
 def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     """Rectified linear unit: max(x, 0), with options.
 
@@ -49,63 +52,45 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     return ops.where(as_tensor(x).data >= max_value, max_value, y)
 
 
+@ACTIVATIONS.register()
 def relu6(x):
     """min(max(x, 0), 6); the slope is 0 at both ends."""
     return relu(x, max_value=6.0)
 
 
+@ACTIVATIONS.register()
 def softsign(x):
     """The quotient ``x / (1 + |x|)``."""
     return x / (1 + ops.abs(x))
 
 
+@ACTIVATIONS.register()
 def hard_sigmoid(x):
     """clip(x/6 + 1/2, 0, 1); the slope is 0 at both ends."""
     return relu6(x + 3) / 6
 
 
+@ACTIVATIONS.register("hard_swish")
 def hard_silu(x):
     """The product x hard_sigmoid(x), or hard swish (Howard et al., 2019, arXiv:1905.02244)."""
     return x * hard_sigmoid(x)
 
 
+@ACTIVATIONS.register()
 def exponential(x):
     """The exponential function."""
     return ops.exp(x)
 
 
+@ACTIVATIONS.register()
 def mish(x):
     """The product x tanh(softplus(x)) (Misra, 2019, arXiv:1908.08681)."""
     return x * tanh(softplus(x))
 
 
-swish = silu
 hard_swish = hard_silu
-
-FUNCTIONS = (
-    linear,
-    relu,
-    leaky_relu,
-    relu6,
-    elu,
-    selu,
-    softplus,
-    softsign,
-    silu,
-    gelu,
-    tanh,
-    sigmoid,
-    hard_sigmoid,
-    hard_silu,
-    exponential,
-    mish,
-    softmax,
-    log_softmax,
-)
-NAMES = {function.__name__: function for function in FUNCTIONS}
-NAMES |= {"swish": silu, "hard_swish": hard_silu}
 
 
 def get(identifier):
     """Return an activation from its name ("relu"), or any callable(tensor); None is `linear`."""
-    return linear if identifier is None else registry.get("activation", identifier, NAMES)
+    return linear if identifier is None else ACTIVATIONS.get(identifier)

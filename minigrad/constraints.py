@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minigrad.utils import registry
+from minigrad.utils.registry import Registry
 
 # Keeps a norm of zero from being divided by.
 EPSILON = 1e-7
@@ -70,13 +70,13 @@ def _norm(w, axis):
     return np.sqrt(np.sum(np.square(w), axis=axis, keepdims=True))
 
 
-non_neg = NonNeg
-max_norm = MaxNorm
-unit_norm = UnitNorm
+CONSTRAINTS = Registry("constraint", Constraint)
 
-NAMES = {"non_neg": NonNeg, "max_norm": MaxNorm, "unit_norm": UnitNorm}
+non_neg = CONSTRAINTS.add(NonNeg)
+max_norm = CONSTRAINTS.add(MaxNorm)
+unit_norm = CONSTRAINTS.add(UnitNorm)
 
 
 def get(identifier):
     """Return a constraint from its name ("non_neg"), class, or any callable(array)."""
-    return registry.get("constraint", identifier, NAMES)
+    return CONSTRAINTS.get(identifier)

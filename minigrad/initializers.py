@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from minigrad import random
-from minigrad.utils import registry
+from minigrad.utils.registry import Registry
 
 # The standard deviation of a standard normal variable that is cut off at -2 and 2.
 TRUNCATED_STDDEV = 0.87962566103423978
@@ -270,41 +270,24 @@ def _one_of(owner, argument, value, choices):
     return value
 
 
-zeros = zero = Zeros
-ones = one = Ones
-constant = Constant
-random_normal = normal = RandomNormal
-truncated_normal = TruncatedNormal
-random_uniform = uniform = RandomUniform
-variance_scaling = VarianceScaling
-glorot_uniform = GlorotUniform
-glorot_normal = GlorotNormal
-he_uniform = HeUniform
-he_normal = HeNormal
-lecun_uniform = LecunUniform
-lecun_normal = LecunNormal
-orthogonal = Orthogonal
+INITIALIZERS = Registry("initializer", Initializer)
 
-CLASSES = (
-    Zeros,
-    Ones,
-    Constant,
-    RandomNormal,
-    TruncatedNormal,
-    RandomUniform,
-    VarianceScaling,
-    GlorotUniform,
-    GlorotNormal,
-    HeUniform,
-    HeNormal,
-    LecunUniform,
-    LecunNormal,
-    Orthogonal,
-)
-NAMES = {registry.to_snake_case(known.__name__): known for known in CLASSES}
-NAMES |= {"zero": Zeros, "one": Ones, "normal": RandomNormal, "uniform": RandomUniform}
+zeros = zero = INITIALIZERS.add(Zeros, "zero")
+ones = one = INITIALIZERS.add(Ones, "one")
+constant = INITIALIZERS.add(Constant)
+random_normal = normal = INITIALIZERS.add(RandomNormal, "normal")
+truncated_normal = INITIALIZERS.add(TruncatedNormal)
+random_uniform = uniform = INITIALIZERS.add(RandomUniform, "uniform")
+variance_scaling = INITIALIZERS.add(VarianceScaling)
+glorot_uniform = INITIALIZERS.add(GlorotUniform)
+glorot_normal = INITIALIZERS.add(GlorotNormal)
+he_uniform = INITIALIZERS.add(HeUniform)
+he_normal = INITIALIZERS.add(HeNormal)
+lecun_uniform = INITIALIZERS.add(LecunUniform)
+lecun_normal = INITIALIZERS.add(LecunNormal)
+orthogonal = INITIALIZERS.add(Orthogonal)
 
 
 def get(identifier):
     """Return an initializer from its name ("he_normal"), class, or any callable(shape, dtype)."""
-    return registry.get("initializer", identifier, NAMES)
+    return INITIALIZERS.get(identifier)

@@ -10,8 +10,9 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.core import Function, Tensor, as_array, as_tensor
-from minigrad.utils import registry
+from minigrad.utils.arguments import FromFunction
 from minigrad.utils.arrays import as_labels, match_ranks, match_weights
+from minigrad.utils.registry import Registry, to_snake_case
 
 # Probabilities are clipped to [EPSILON, 1 - EPSILON] before a logarithm: a certain wrong answer
 # costs -log(1e-7) = 16.118.
@@ -41,11 +42,17 @@ def huber(y_true, y_pred, delta=1.0):
 
     Over the last axis. Quadratic for small errors, linear for large ones (Huber, 1964).
     """
+    _check_delta(delta)
     y_true, y_pred = _match("huber", y_true, y_pred)
     error = y_pred - y_true
     size = ops.abs(error)
     losses = ops.where(size.data <= delta, error * error / 2, delta * size - delta * delta / 2)
     return ops.mean(losses, axis=-1)
+
+
+def _check_delta(delta):
+    if not delta > 0:
+        raise ValueError(f"Huber: expected delta > 0, got {delta}")
 
 
 def log_cosh(y_true, y_pred):
@@ -285,7 +292,7 @@ class Loss:
                 f"{type(self).__name__}: expected reduction to be one of {known}, got {reduction!r}"
             )
         self.reduction = reduction
-        self.name = name or registry.to_snake_case(type(self).__name__)
+        self.name = name or to_snake_case(type(self).__name__)
         self.dtype = dtype
 
     def call(self, y_true, y_pred):
@@ -344,6 +351,9 @@ class Loss:
         return ops.sum(losses) / (float(counts.sum()) or 1.0)  # without any loss, the mean is 0
 
 
+LOSSES = Registry("loss", Loss)
+
+
 class Cast(Function):
     """Converts to another dtype; the engine converts the gradient back."""
 
@@ -357,7 +367,7 @@ class Cast(Function):
         return gy
 
 
-class LossFunctionWrapper(Loss):
+class LossFunctionWrapper(FromFunction, Loss):
     """The loss of a function.
 
     Parameters
@@ -380,155 +390,54 @@ class LossFunctionWrapper(Loss):
         return self.function(y_true, y_pred, **self.options)
 
 
-class MeanSquaredError(LossFunctionWrapper):
-    """The mean of `mean_squared_error`. Parameters as for `Loss`."""
-
-    def __init__(self, reduction="sum_over_batch_size", name="mean_squared_error", dtype=None):
-        super().__init__(mean_squared_error, reduction, name, dtype)
+@LOSSES.register("mse")
+class MeanSquaredError(LossFunctionWrapper, of=mean_squared_error):
+    """The mean of `mean_squared_error`."""
 
 
-class MeanAbsoluteError(LossFunctionWrapper):
-    """The mean of `mean_absolute_error`. Parameters as for `Loss`."""
-
-    def __init__(self, reduction="sum_over_batch_size", name="mean_absolute_error", dtype=None):
-        super().__init__(mean_absolute_error, reduction, name, dtype)
+@LOSSES.register("mae")
+class MeanAbsoluteError(LossFunctionWrapper, of=mean_absolute_error):
+    """The mean of `mean_absolute_error`."""
 
 
-class Huber(LossFunctionWrapper):
-    """The mean of `huber`. Further parameters as for `Loss`.
-
-    Parameters
-    ----------
-    delta : float
-        Positive: where the loss passes from quadratic to linear.
-    """
-
-    def __init__(self, delta=1.0, reduction="sum_over_batch_size", name="huber", dtype=None):
-        if not delta > 0:
-            raise ValueError(f"Huber: expected delta > 0, got {delta}")
-        super().__init__(huber, reduction, name, dtype, delta=delta)
+@LOSSES.register()
+class Huber(LossFunctionWrapper, of=huber, check=_check_delta):
+    """The mean of `huber`."""
 
 
-class LogCosh(LossFunctionWrapper):
-    """The mean of `log_cosh`. Parameters as for `Loss`."""
-
-    def __init__(self, reduction="sum_over_batch_size", name="log_cosh", dtype=None):
-        super().__init__(log_cosh, reduction, name, dtype)
+@LOSSES.register()
+class LogCosh(LossFunctionWrapper, of=log_cosh):
+    """The mean of `log_cosh`."""
 
 
-class CategoricalCrossentropy(LossFunctionWrapper):
-    """The mean of `categorical_crossentropy`, for one-hot labels.
-
-    Parameters
-    ----------
-    from_logits, label_smoothing, axis
-        As for `categorical_crossentropy`.
-    reduction, name, dtype
-        As for `Loss`.
-    """
-
-    def __init__(
-        self,
-        from_logits=False,
-        label_smoothing=0.0,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="categorical_crossentropy",
-        dtype=None,
-    ):
-        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
-        super().__init__(categorical_crossentropy, reduction, name, dtype, **options)
+@LOSSES.register()
+class CategoricalCrossentropy(LossFunctionWrapper, of=categorical_crossentropy):
+    """The mean of `categorical_crossentropy`, for one-hot labels."""
 
 
-class SparseCategoricalCrossentropy(LossFunctionWrapper):
+@LOSSES.register()
+class SparseCategoricalCrossentropy(LossFunctionWrapper, of=sparse_categorical_crossentropy):
     """The mean of `sparse_categorical_crossentropy`, for integer labels.
 
     Samples of `ignore_class` do not count.
-
-    Parameters
-    ----------
-    from_logits, ignore_class, axis
-        As for `sparse_categorical_crossentropy`.
-    reduction, name, dtype
-        As for `Loss`.
     """
-
-    def __init__(
-        self,
-        from_logits=False,
-        ignore_class=None,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="sparse_categorical_crossentropy",
-        dtype=None,
-    ):
-        options = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
-        super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, **options)
-        self.ignore_class = ignore_class
 
     def counted(self, y_true):
-        return None if self.ignore_class is None else np.asarray(y_true) != self.ignore_class
+        ignored = self.options["ignore_class"]
+        return None if ignored is None else np.asarray(y_true) != ignored
 
 
-class BinaryCrossentropy(LossFunctionWrapper):
-    """The mean of `binary_crossentropy`.
-
-    Parameters
-    ----------
-    from_logits, label_smoothing, axis
-        As for `binary_crossentropy`.
-    reduction, name, dtype
-        As for `Loss`.
-    """
-
-    def __init__(
-        self,
-        from_logits=False,
-        label_smoothing=0.0,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="binary_crossentropy",
-        dtype=None,
-    ):
-        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
-        super().__init__(binary_crossentropy, reduction, name, dtype, **options)
+@LOSSES.register("bce")
+class BinaryCrossentropy(LossFunctionWrapper, of=binary_crossentropy):
+    """The mean of `binary_crossentropy`."""
 
 
-class KLDivergence(LossFunctionWrapper):
-    """The mean of `kl_divergence`. Parameters as for `Loss`."""
-
-    def __init__(self, reduction="sum_over_batch_size", name="kl_divergence", dtype=None):
-        super().__init__(kl_divergence, reduction, name, dtype)
+@LOSSES.register("kld")
+class KLDivergence(LossFunctionWrapper, of=kl_divergence):
+    """The mean of `kl_divergence`."""
 
 
-NAMES = {
-    "mean_squared_error": MeanSquaredError,
-    "mse": MeanSquaredError,
-    "mean_absolute_error": MeanAbsoluteError,
-    "mae": MeanAbsoluteError,
-    "huber": Huber,
-    "log_cosh": LogCosh,
-    "categorical_crossentropy": CategoricalCrossentropy,
-    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
-    "binary_crossentropy": BinaryCrossentropy,
-    "bce": BinaryCrossentropy,
-    "kl_divergence": KLDivergence,
-    "kld": KLDivergence,
-    "crossentropy": crossentropy,
-    "ce": crossentropy,
-}
-
-FUNCTIONS = (
-    mean_squared_error,
-    mean_absolute_error,
-    huber,
-    log_cosh,
-    categorical_crossentropy,
-    sparse_categorical_crossentropy,
-    binary_crossentropy,
-    kl_divergence,
-    crossentropy,
-)
+LOSSES.add(crossentropy, "ce")  # no class: which one it is depends on the shapes
 
 
 def get(identifier):
@@ -541,7 +450,7 @@ def get(identifier):
         fits the shapes), or a function (y_true, y_pred) that returns a Tensor of one loss per
         sample. A Loss, and None, are returned as they are.
     """
-    found = registry.get("loss", identifier, NAMES)
+    found = LOSSES.get(identifier)
     if found is None or isinstance(found, Loss):
         return found
     return LossFunctionWrapper(found)

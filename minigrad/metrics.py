@@ -7,8 +7,9 @@ and returns one value per sample. A `Metric` collects them: `update_state`, `res
 import numpy as np
 
 from minigrad import losses
-from minigrad.utils import registry
+from minigrad.utils.arguments import FromFunction
 from minigrad.utils.arrays import match_ranks, match_weights
+from minigrad.utils.registry import Registry, to_snake_case
 
 # --- one value per sample ------------------------------------------------------------------------
 
@@ -71,12 +72,18 @@ def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5):
 
     Equal values all belong to the `k` largest if one of them does.
     """
+    _check_k(k)
     y_pred = np.asarray(y_pred)
     K = y_pred.shape[-1]
     labels = _as_labels("sparse_top_k_categorical_accuracy", y_true, y_pred).astype(np.int64)
     known = (labels >= 0) & (labels < K)
     likely = np.take_along_axis(y_pred, np.where(known, labels, 0)[..., None], axis=-1)
     return known & (np.count_nonzero(y_pred <= likely, axis=-1) > K - k)
+
+
+def _check_k(k):
+    if k < 1:
+        raise ValueError(f"top_k_categorical_accuracy: expected k >= 1, got {k}")
 
 
 def _check_same_shape(owner, y_true, y_pred):
@@ -118,7 +125,7 @@ class Metric:
     direction = None
 
     def __init__(self, name=None):
-        self.name = name or registry.to_snake_case(type(self).__name__)
+        self.name = name or to_snake_case(type(self).__name__)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Take in one batch."""
@@ -131,6 +138,10 @@ class Metric:
     def reset_state(self):
         """Forget every batch."""
         raise NotImplementedError(f"{type(self).__name__} must define reset_state")
+
+
+# A loss may be named where a metric is expected.
+METRICS = Registry("metric", Metric, also=losses.LOSSES)
 
 
 class Mean(Metric):
@@ -165,7 +176,7 @@ class Mean(Metric):
         self.count = 0
 
 
-class MeanMetricWrapper(Mean):
+class MeanMetricWrapper(FromFunction, Mean):
     """The mean of a function's values.
 
     Parameters
@@ -175,15 +186,20 @@ class MeanMetricWrapper(Mean):
     name : str, optional
         By default the name of the function, or of its class.
     direction : {"up", "down", None}
-        Which way is better.
+        Which way is better; by default that of the class.
     **options
         Given on to the function.
     """
 
+    def __init_subclass__(cls, of=None, direction="up", **others):
+        super().__init_subclass__(of=of, **others)
+        if of is not None:
+            cls.direction = direction
+
     def __init__(self, function, name=None, direction=None, **options):
         super().__init__(name or getattr(function, "__name__", type(function).__name__))
         self.function = function
-        self.direction = direction
+        self.direction = direction or self.direction
         self.options = options
 
     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -191,77 +207,37 @@ class MeanMetricWrapper(Mean):
         super().update_state(self.function(y_true, y_pred, **self.options), sample_weight)
 
 
-class BinaryAccuracy(MeanMetricWrapper):
-    """The mean of `binary_accuracy`.
-
-    Parameters
-    ----------
-    name : str
-    threshold : float
-        Predictions above it mean 1.
-    """
-
-    def __init__(self, name="binary_accuracy", threshold=0.5):
-        super().__init__(binary_accuracy, name, "up", threshold=threshold)
+METRICS.add(accuracy, "acc")  # no class: which accuracy it is depends on the shapes
 
 
-class CategoricalAccuracy(MeanMetricWrapper):
+@METRICS.register()
+class BinaryAccuracy(MeanMetricWrapper, of=binary_accuracy):
+    """The mean of `binary_accuracy`."""
+
+    def __init__(self, name="binary_accuracy", threshold=0.5):  # in Keras's order
+        super().__init__(binary_accuracy, name, threshold=threshold)
+
+
+@METRICS.register()
+class CategoricalAccuracy(MeanMetricWrapper, of=categorical_accuracy):
     """The mean of `categorical_accuracy`, for one-hot labels."""
 
-    def __init__(self, name="categorical_accuracy"):
-        super().__init__(categorical_accuracy, name, "up")
 
-
-class SparseCategoricalAccuracy(MeanMetricWrapper):
+@METRICS.register()
+class SparseCategoricalAccuracy(MeanMetricWrapper, of=sparse_categorical_accuracy):
     """The mean of `sparse_categorical_accuracy`, for integer labels."""
 
-    def __init__(self, name="sparse_categorical_accuracy"):
-        super().__init__(sparse_categorical_accuracy, name, "up")
+
+@METRICS.register()
+class TopKCategoricalAccuracy(MeanMetricWrapper, of=top_k_categorical_accuracy, check=_check_k):
+    """The mean of `top_k_categorical_accuracy`, for one-hot labels."""
 
 
-class TopKCategoricalAccuracy(MeanMetricWrapper):
-    """The mean of `top_k_categorical_accuracy`, for one-hot labels.
-
-    Parameters
-    ----------
-    k : int
-        How many classes may be named.
-    name : str
-    """
-
-    def __init__(self, k=5, name="top_k_categorical_accuracy"):
-        super().__init__(top_k_categorical_accuracy, name, "up", k=_check_k(k))
-
-
-class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
-    """The mean of `sparse_top_k_categorical_accuracy`, for integer labels.
-
-    Parameters
-    ----------
-    k : int
-        How many classes may be named.
-    name : str
-    """
-
-    def __init__(self, k=5, name="sparse_top_k_categorical_accuracy"):
-        super().__init__(sparse_top_k_categorical_accuracy, name, "up", k=_check_k(k))
-
-
-def _check_k(k):
-    if k < 1:
-        raise ValueError(f"top_k_categorical_accuracy: expected k >= 1, got {k}")
-    return k
-
-
-ACCURACY_FUNCTIONS = (
-    accuracy,
-    binary_accuracy,
-    categorical_accuracy,
-    sparse_categorical_accuracy,
-    top_k_categorical_accuracy,
-    sparse_top_k_categorical_accuracy,
-)
-NAMES = {function.__name__: function for function in ACCURACY_FUNCTIONS} | {"acc": accuracy}
+@METRICS.register()
+class SparseTopKCategoricalAccuracy(
+    MeanMetricWrapper, of=sparse_top_k_categorical_accuracy, check=_check_k
+):
+    """The mean of `sparse_top_k_categorical_accuracy`, for integer labels."""
 
 
 def get(identifier):
@@ -274,21 +250,20 @@ def get(identifier):
         function (y_true, y_pred) of one value per sample, whose name it takes; a Metric is
         returned as it is.
     """
-    found = registry.get("metric", identifier, losses.NAMES | NAMES, base=Metric)
-    if found is None or isinstance(found, Metric):
-        return found
-    if isinstance(found, losses.Loss):
-        metric = MeanMetricWrapper(found.call, found.name, "down")
-    else:
-        metric = MeanMetricWrapper(found, direction=_direction(found))
+    metric = METRICS.get(identifier)
+    if isinstance(metric, losses.Loss):
+        metric = MeanMetricWrapper(metric.call, metric.name, "down")
+    elif metric is not None and not isinstance(metric, Metric):
+        metric = MeanMetricWrapper(metric, direction=_direction(metric))
     if isinstance(identifier, str):
         metric.name = identifier
     return metric
 
 
 def _direction(function):
-    if function in ACCURACY_FUNCTIONS:
-        return "up"
-    if function in losses.FUNCTIONS:
-        return "down"
+    """Which way is better for a registered function; None for others."""
+    for family, direction in ((losses.LOSSES, "down"), (METRICS, "up")):
+        for known in family.members:
+            if function is getattr(known, "function", known):
+                return getattr(known, "direction", direction)
     return None

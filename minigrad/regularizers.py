@@ -3,7 +3,7 @@
 import math
 
 from minigrad import ops
-from minigrad.utils import registry
+from minigrad.utils.registry import Registry
 
 
 class Regularizer:
@@ -69,13 +69,13 @@ def _check_factor(owner, factor):
     return factor
 
 
-l1 = L1
-l2 = L2
-l1_l2 = L1L2
+REGULARIZERS = Registry("regularizer", Regularizer)
 
-NAMES = {"l1": L1, "l2": L2, "l1_l2": L1L2}
+l1 = REGULARIZERS.add(L1)
+l2 = REGULARIZERS.add(L2)
+l1_l2 = REGULARIZERS.add(L1L2, "l1_l2")
 
 
 def get(identifier):
     """Return a regularizer from its name ("l2"), class, or any callable(tensor)."""
-    return registry.get("regularizer", identifier, NAMES)
+    return REGULARIZERS.get(identifier)

@@ -11,7 +11,7 @@ import pytest
 
 import minigrad
 from minigrad.lab import Comparison, Sweep
-from minigrad.optimizers import RULES
+from minigrad.optimizers import OPTIMIZERS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 README = EXAMPLES.parent / "README.md"
@@ -199,7 +199,7 @@ def test_compare_optimizers_draws_a_picture(tmp_path):
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "compare_optimizers.png").read_bytes().startswith(b"\x89PNG")
     comparison = Comparison.load(tmp_path / "compare_optimizers.json")
-    assert len(comparison.labels) == len(RULES)
+    assert len(comparison.labels) == len(OPTIMIZERS.members)
 
 
 def test_compare_optimizers_without_matplotlib_keeps_the_numbers_of_a_sweep(tmp_path):

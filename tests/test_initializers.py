@@ -32,7 +32,7 @@ def deviation_of_truncated_normal(bound):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", initializers.NAMES)
+@pytest.mark.parametrize("name", initializers.INITIALIZERS.names)
 @pytest.mark.parametrize("shape", [(7, 3), (2, 3, 5, 4)])
 def test_initializers_give_arrays_of_the_shape_and_dtype_asked_for(name, dtype, shape):
     array = initializers.get(name)(shape, dtype)
@@ -134,7 +134,7 @@ def test_orthogonal_signs_are_even():
 
 @pytest.mark.parametrize("name", RANDOM_NAMES)
 def test_random_initializers_repeat_with_a_seed_and_not_without(name):
-    kind = initializers.NAMES[name]
+    kind = initializers.INITIALIZERS.names[name]
     seeded, unseeded = kind(seed=3), kind()
     first = seeded((7, 5))
     np.testing.assert_array_equal(seeded((7, 5)), first)
@@ -153,7 +153,7 @@ def test_random_initializers_follow_the_default_generator(name):
 
 @pytest.mark.parametrize("name", RANDOM_NAMES)
 def test_random_initializers_agree_between_dtypes(name):
-    initializer = initializers.NAMES[name](seed=3)
+    initializer = initializers.INITIALIZERS.names[name](seed=3)
     rounded = initializer((7, 5), "float64").astype(np.float32)
     np.testing.assert_array_equal(initializer((7, 5), "float32"), rounded)
 

@@ -1,6 +1,8 @@
 """Losses: Keras's values and gradients, formulas in float64, reductions, shapes, and refusals."""
 
+import inspect
 import math
+import pickle
 from functools import partial
 from types import SimpleNamespace
 
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from minigrad import activations, losses, ops
+from minigrad import activations, losses, metrics, ops
 from minigrad.core import Tensor, no_grad
 from minigrad.testing import check_gradients
 
@@ -477,7 +479,7 @@ def test_losses_refuse_with_a_reason(call, message):
 )
 def test_get_knows_keras_names(name, kind):
     assert type(losses.get(name)) is kind
-    assert losses.get(name).name == losses.NAMES[losses.get(name).name]().name
+    assert losses.get(name).name in losses.LOSSES.names
 
 
 def test_get_wraps_functions_and_leaves_losses():
@@ -500,6 +502,95 @@ def test_loss_of_ones_own_is_a_class_with_call():
     loss = LargestError()
     assert loss.name == "largest_error"
     assert loss(np.zeros((2, 2)), Tensor([[1.0, -3.0], [5.0, 0.0]])).item() == 4
+
+
+def test_registered_loss_is_known_by_its_name(monkeypatch):
+    monkeypatch.setattr(losses.LOSSES, "names", dict(losses.LOSSES.names))
+
+    @losses.LOSSES.register("largest")
+    class LargestError(losses.Loss):
+        def call(self, y_true, y_pred):
+            return ops.max(ops.abs(y_pred - y_true), axis=-1)
+
+    assert type(losses.get("largest_error")) is type(losses.get("Largest")) is LargestError
+    metric = metrics.get("largest_error")
+    metric.update_state(np.zeros((2, 2)), np.array([[1.0, -3.0], [5.0, 0.0]]))
+    assert (metric.result(), metric.name, metric.direction) == (4, "largest_error", "down")
+
+
+# --- classes made from functions -----------------------------------------------------------------
+
+MADE = [
+    kind for kind in (*losses.LOSSES.members, *metrics.METRICS.members) if hasattr(kind, "function")
+]
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_made_class_has_the_names_options_and_text_of_its_function(kind):
+    module, function = inspect.getmodule(kind), kind.function
+    assert getattr(module, kind.__qualname__) is kind
+    assert getattr(module, function.__name__) is function
+    options = {option.name: option for option in list(arguments_of(function))[2:]}
+    arguments = {argument.name: argument for argument in arguments_of(kind)}
+    assert options.items() <= arguments.items()
+    assert kind().name == arguments["name"].default == function.__name__
+    assert kind.__doc__.startswith(f"The mean of `{function.__name__}`")
+    assert all(name in kind.__doc__.partition("Parameters\n")[2] for name in arguments)
+
+
+def arguments_of(function):
+    return inspect.signature(function).parameters.values()
+
+
+def test_made_losses_take_their_arguments_in_keras_order():
+    common = ["reduction", "name", "dtype"]
+    expected = {
+        losses.MeanSquaredError: common,
+        losses.Huber: ["delta", *common],
+        losses.CategoricalCrossentropy: ["from_logits", "label_smoothing", "axis", *common],
+        losses.SparseCategoricalCrossentropy: ["from_logits", "ignore_class", "axis", *common],
+        metrics.BinaryAccuracy: ["name", "threshold"],
+        metrics.TopKCategoricalAccuracy: ["k", "name"],
+    }
+    for kind, names in expected.items():
+        assert list(inspect.signature(kind).parameters) == names
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_made_class_and_its_instances_can_be_pickled(kind):
+    assert pickle.loads(pickle.dumps(kind)) is kind
+    instance = kind(name="mine")
+    copy = pickle.loads(pickle.dumps(instance))
+    assert type(copy) is kind and vars(copy) == vars(instance)
+
+
+def test_made_class_can_be_extended():
+    class Narrow(losses.Huber):
+        def __init__(self):
+            super().__init__(0.5, name="narrow")
+
+    loss = Narrow()
+    assert (loss.name, loss.options) == ("narrow", {"delta": 0.5})
+    expected = losses.huber(TARGETS, PREDICTIONS, 0.5).data.mean()
+    assert loss(TARGETS, PREDICTIONS).item() == pytest.approx(expected, rel=1e-14)
+    assert list(inspect.signature(Narrow).parameters) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: losses.Huber(detla=2),
+            "Huber: expected a known argument, got detla; did you mean delta?",
+        ),
+        (lambda: losses.LogCosh("sum", "a", None, 1), "LogCosh: too many positional arguments"),
+        (lambda: losses.Huber(1, delta=2), "Huber: multiple values for argument 'delta'"),
+    ],
+)
+def test_made_class_refuses_arguments_that_do_not_fit(call, message):
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert str(caught.value) == message
 
 
 def test_loss_function_without_gradient_is_refused():

@@ -164,7 +164,7 @@ def test_metric_weighs_samples():
 # --- names, directions, losses as metrics --------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", losses.NAMES)
+@pytest.mark.parametrize("name", losses.LOSSES.names)
 def test_loss_names_are_metrics_that_go_down(name):
     y_true, y_pred = (
         np.array([[0, 1], [1, 0], [0, 1]]),
@@ -180,7 +180,7 @@ def test_loss_names_are_metrics_that_go_down(name):
     assert metric.result() == pytest.approx(losses.get(name)(y_true, y_pred).item(), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", metrics.NAMES)
+@pytest.mark.parametrize("name", metrics.METRICS.names)
 def test_accuracy_names_are_metrics_that_go_up(name):
     metric = metrics.get(name)
     assert metric.name == name

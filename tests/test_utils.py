@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from minigrad.utils import normalize, registry, to_categorical
+from minigrad.utils import normalize, to_categorical
 from minigrad.utils.arrays import as_labels, match_ranks, match_weights
+from minigrad.utils.registry import Registry, to_snake_case
 
 # --- registry ------------------------------------------------------------------------------------
 
@@ -18,48 +19,94 @@ class Adam:
     """Not callable, as optimizers are."""
 
 
+class AdamW(Adam):
+    pass
+
+
 def relu():
     return "relu"
 
 
-TABLE = {"he_normal": HeNormal, "relu": relu, "adam": Adam}
+@pytest.fixture
+def family():
+    family = Registry("activation", base=Adam)
+    for member in (HeNormal, relu, Adam):
+        family.add(member)
+    return family
 
 
 @pytest.mark.parametrize("name", ["he_normal", "HeNormal", "henormal", "HE_NORMAL"])
-def test_registry_takes_names_in_any_case(name):
-    assert isinstance(registry.get("initializer", name, TABLE), HeNormal)
+def test_registry_takes_names_in_any_case(family, name):
+    assert isinstance(family.get(name), HeNormal)
 
 
-def test_registry_returns_functions_and_instances_and_none_as_they_are():
+def test_registry_returns_functions_and_instances_and_none_as_they_are(family):
     initializer, adam = HeNormal(), Adam()
-    assert registry.get("activation", "relu", TABLE) is relu
-    assert registry.get("activation", relu, TABLE) is relu
-    assert registry.get("initializer", initializer, TABLE) is initializer
-    assert registry.get("optimizer", adam, TABLE, base=Adam) is adam
-    assert registry.get("activation", None, TABLE) is None
+    assert family.get("relu") is relu
+    assert family.get(relu) is relu
+    assert family.get(initializer) is initializer
+    assert family.get(adam) is adam
+    assert family.get(None) is None
 
 
-def test_registry_instantiates_a_class():
-    assert isinstance(registry.get("optimizer", Adam, TABLE), Adam)
+def test_registry_instantiates_a_class(family):
+    assert isinstance(family.get(Adam), Adam)
 
 
-def test_registry_answers_a_near_miss_with_the_name_meant():
+def test_registry_answers_a_near_miss_with_the_name_meant(family):
     with pytest.raises(ValueError) as caught:
-        registry.get("initializer", "HeNorml", TABLE)
+        family.get("HeNorml")
     assert str(caught.value) == (
-        "initializer: expected a known name, got 'HeNorml'; did you mean 'he_normal'?"
+        "activation: expected a known name, got 'HeNorml'; did you mean 'he_normal'?"
     )
 
 
-def test_registry_lists_the_names_when_none_is_near():
+def test_registry_lists_the_names_when_none_is_near(family):
     with pytest.raises(ValueError, match="got 'xyz'; known names: he_normal, relu, adam"):
-        registry.get("initializer", "xyz", TABLE)
+        family.get("xyz")
 
 
 @pytest.mark.parametrize("identifier", [3, 2.5, Adam(), ["relu"]])
 def test_registry_refuses_other_types(identifier):
     with pytest.raises(TypeError, match="activation: expected a name, a class or a callable"):
-        registry.get("activation", identifier, TABLE)
+        Registry("activation").get(identifier)
+
+
+def test_registry_decorates_and_lists_each_member_once(family):
+    @family.register("tanhshrink", "shrink")
+    def tanh_shrink():
+        pass
+
+    assert family.get("TanhShrink") is family.get("shrink") is tanh_shrink
+    assert list(family.names)[-2:] == ["tanhshrink", "shrink"]
+    assert family.members == [HeNormal, relu, Adam, tanh_shrink]
+
+
+def test_registry_does_not_give_a_name_to_two(family):
+    with pytest.raises(ValueError) as caught:
+        family.add(AdamW, "A_dam")
+    assert str(caught.value) == f"activation: expected a new name, got 'A_dam', known as {Adam}"
+    assert family.names["adam"] is Adam
+
+    # A cell of a notebook that is run again defines the same class anew.
+    again = type("Adam", (), {"__module__": __name__, "__qualname__": "Adam"})
+    assert family.add(again) is family.names["adam"] is again
+
+
+def test_registry_adds_the_classes_of_a_namespace():
+    family = Registry("optimizer", Adam, spelling=str.lower)
+    family.add_classes({"Adam": Adam, "AdamW": AdamW, "relu": relu, "HeNormal": HeNormal})
+    assert family.names == {"adamw": AdamW}
+
+
+def test_registry_knows_the_members_of_another_after_its_own(family):
+    more = Registry("metric", also=family)
+    more.add(type("Relu", (), {}))
+    assert type(more.get("relu")).__name__ == "Relu"
+    assert isinstance(more.get("he_normal"), HeNormal)
+    assert more.members == [more.names["relu"]]
+    with pytest.raises(ValueError, match=r"metric: .* known names: he_normal, relu, adam"):
+        more.get("xyz")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +123,7 @@ def test_registry_refuses_other_types(identifier):
     ],
 )
 def test_to_snake_case_is_that_of_keras(name, expected):
-    assert registry.to_snake_case(name) == expected
+    assert to_snake_case(name) == expected
 
 
 # --- labels --------------------------------------------------------------------------------------

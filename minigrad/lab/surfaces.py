@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad import optimizers, random
 from minigrad.core import Parameter, Tensor, no_grad
-from minigrad.utils import registry
+from minigrad.utils.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -264,9 +264,11 @@ def race(surface, rules=tuple(RULES)[:6], steps=None, learning_rate=None, seed=0
     """
     steps = surface.steps if steps is None else steps
     names = {rule: name for name, rule in RULES.items()}
+    family = Registry("optimizer")
+    family.names.update(RULES)
     paths = []
     for name in rules:
-        rule = registry.get("optimizer", name, RULES)
+        rule = family.get(name)
         optimizer = rule(surface)
         if learning_rate is not None:
             optimizer.learning_rate = learning_rate

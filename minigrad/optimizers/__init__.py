@@ -1,6 +1,7 @@
+# ruff: noqa: F401 (what is imported here is what the package offers)
 """Optimizers under Keras's names: each makes weights follow their gradients in its own way."""
 
-from minigrad.optimizers import schedules as schedules
+from minigrad.optimizers import schedules
 from minigrad.optimizers.adadelta import Adadelta
 from minigrad.optimizers.adagrad import Adagrad
 from minigrad.optimizers.adam import Adam, AdamW
@@ -10,11 +11,10 @@ from minigrad.optimizers.lion import Lion
 from minigrad.optimizers.nadam import Nadam
 from minigrad.optimizers.rmsprop import RMSprop
 from minigrad.optimizers.sgd import SGD
-from minigrad.utils import registry
-from minigrad.utils.arguments import deserialize
+from minigrad.utils.registry import Registry
 
-RULES = (SGD, Adagrad, RMSprop, Adam, AdamW, Nadam, Adamax, Adadelta, Lion)
-OPTIMIZERS = {rule.__name__.lower(): rule for rule in RULES}
+OPTIMIZERS = Registry("optimizer", Optimizer, spelling=str.lower)
+OPTIMIZERS.add_classes(vars())  # every rule that is imported above
 
 
 def get(identifier):
@@ -23,8 +23,8 @@ def get(identifier):
     A config is a dict {"class_name": "Adam", "config": {...}}, as Keras writes it.
     """
     if isinstance(identifier, dict):
-        return deserialize("optimizer", identifier, OPTIMIZERS)
-    found = registry.get("optimizer", identifier, OPTIMIZERS, Optimizer)
+        return OPTIMIZERS.deserialize(identifier)
+    found = OPTIMIZERS.get(identifier)
     if found is not None and not isinstance(found, Optimizer):
         raise TypeError(f"optimizer: expected a name, class, config or instance, got {found!r}")
     return found

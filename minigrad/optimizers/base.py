@@ -353,7 +353,7 @@ class Optimizer(arguments.Configured):
     @learning_rate.setter
     def learning_rate(self, value):
         if isinstance(value, dict):
-            value = arguments.deserialize("learning rate schedule", value, vars(schedules))
+            value = schedules.SCHEDULES.deserialize(value)
         if not callable(value):
             if isinstance(self._learning_rate, LearningRateSchedule):
                 raise TypeError(f"{self.name}: a schedule sets the learning rate, it cannot be set")

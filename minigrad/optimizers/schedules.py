@@ -7,6 +7,7 @@ import bisect
 import math
 
 from minigrad.utils.arguments import Configured
+from minigrad.utils.registry import Registry
 
 
 class LearningRateSchedule(Configured):
@@ -186,3 +187,7 @@ class CosineDecayRestarts(LearningRateSchedule):
 
 def _half_cosine(done, alpha, height=1.0):
     return (1 - alpha) * 0.5 * height * (1 + math.cos(math.pi * done)) + alpha
+
+
+SCHEDULES = Registry("learning rate schedule", LearningRateSchedule, spelling=str)
+SCHEDULES.add_classes(vars())

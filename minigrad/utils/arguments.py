@@ -3,8 +3,6 @@
 import inspect
 import numbers
 
-from minigrad.utils import registry
-
 # How other libraries call the same argument.
 ELSEWHERE = {"lr": "learning_rate", "params": "parameters", "eps": "epsilon"}
 
@@ -81,12 +79,60 @@ def serialize(instance):
     return {"class_name": type(instance).__name__, "config": instance.get_config()}
 
 
-def deserialize(kind, description, table):
-    """Make the instance that ``serialize`` described, of one of the classes in ``table``.
+class FromFunction:
+    """A wrapper of a function (y_true, y_pred, **options), whose subclasses may fix the function.
 
-    ``table`` may be all that a module holds, ``vars(module)``.
+    The wrapper, a direct subclass, is constructed with (function, ..., **options). The constructor
+    of ``class Huber(LossFunctionWrapper, of=huber)`` takes the options of `huber`, with their
+    defaults, and then the other arguments of the wrapper; `name` is by default "huber". The class
+    argument `check`, a function of the options, raises an error unless they are valid.
     """
-    makers = {
-        name: found.from_config for name, found in table.items() if hasattr(found, "from_config")
-    }
-    return registry.get(kind, description["class_name"], makers)(description["config"])
+
+    def __init_subclass__(cls, of=None, check=None, **others):
+        super().__init_subclass__(**others)
+        if of is None:
+            return
+        cls.function = staticmethod(of)
+        wrapper = next(ancestor for ancestor in cls.__mro__ if FromFunction in ancestor.__bases__)
+        options, common = _options_of(of), _common_arguments(wrapper, of.__name__)
+        if "__init__" not in vars(cls):
+            cls.__init__ = _constructor(cls, wrapper, of, check, options, common)
+        about = "".join(f"{option.name}\n    As for `{of.__name__}`.\n" for option in options)
+        about += f"{', '.join(argument.name for argument in common)}\n"
+        about += f"    As for `{wrapper.__bases__[-1].__name__}`.\n"
+        text = inspect.cleandoc(cls.__doc__ or f"The mean of `{of.__name__}`.")
+        cls.__doc__ = f"{text}\n\nParameters\n----------\n{about}"
+
+
+def _options_of(function):
+    return list(inspect.signature(function).parameters.values())[2:]  # after y_true, y_pred
+
+
+def _common_arguments(wrapper, name):
+    """The wrapper's arguments between the function and its options; `direction` is the class's."""
+    arguments = list(inspect.signature(wrapper.__init__).parameters.values())[2:-1]
+    arguments = [argument for argument in arguments if argument.name != "direction"]
+    return [a.replace(default=name) if a.name == "name" else a for a in arguments]
+
+
+def _constructor(cls, wrapper, function, check, options, common):
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    signature = inspect.Signature([own, *options, *common])
+
+    def construct(self, *arguments, **named):
+        for name in named:
+            if name not in signature.parameters:
+                raise unknown_argument(type(self), name)
+        try:
+            given = signature.bind(self, *arguments, **named)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}: {error}") from None
+        given.apply_defaults()
+        if check:
+            check(**{option.name: given.arguments[option.name] for option in options})
+        wrapper.__init__(function=function, **given.arguments)
+
+    construct.__signature__ = signature
+    construct.__name__, construct.__module__ = "__init__", cls.__module__
+    construct.__qualname__ = f"{cls.__qualname__}.__init__"
+    return construct

@@ -1,64 +1,10 @@
 """From what a user writes ("adam", Adam, Adam()) to the object that is meant.
 
-Every family (activations, losses, initializers, optimizers, ...) keeps a table of its names and
-has a function `get` that asks here.
+Every family (activations, losses, initializers, optimizers, ...) has one `Registry`. A member is
+named where it is defined, and nowhere else.
 """
 
 import re
-
-
-def get(kind, identifier, table, base=None):
-    """Return the object that `identifier` stands for.
-
-    Parameters
-    ----------
-    kind : str
-        What is looked for, such as "optimizer"; error messages begin with it.
-    identifier : None, str, class, callable or instance of `base`
-        A name of `table`, where case and underscores do not matter ("he_normal", "HeNormal").
-        A class, given or found by its name, is instantiated without arguments. Callables and
-        instances of `base` are returned as they are, and so is None.
-    table : dict from str to class or object
-        The family's names.
-    base : type, optional
-        The family's base class. Only a family whose instances are not callable needs it.
-
-    Raises
-    ------
-    ValueError
-        If the name is not in the table; the message tells the names that are nearest.
-    TypeError
-        If `identifier` is nothing of the above.
-    """
-    if identifier is None:
-        return None
-    if isinstance(identifier, str):
-        identifier = _look_up(kind, identifier, table)
-    if isinstance(identifier, type):
-        return identifier()
-    if callable(identifier) or (base is not None and isinstance(identifier, base)):
-        return identifier
-    raise TypeError(f"{kind}: expected a name, a class or a callable, got {identifier!r}")
-
-
-def _look_up(kind, name, table):
-    """Return the table's entry for `name`, whatever its case and underscores."""
-    names = {_plain(known): known for known in table}
-    if _plain(name) in names:
-        return table[names[_plain(name)]]
-
-    import difflib  # only here, where something went wrong: it takes a millisecond
-
-    near = [names[match] for match in difflib.get_close_matches(_plain(name), names)]
-    if near:
-        hint = f"did you mean {' or '.join(repr(known) for known in near)}?"
-    else:
-        hint = f"known names: {', '.join(table)}"
-    raise ValueError(f"{kind}: expected a known name, got {name!r}; {hint}")
-
-
-def _plain(name):
-    return name.replace("_", "").lower()
 
 
 def to_snake_case(name):
@@ -66,3 +12,125 @@ def to_snake_case(name):
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+class Registry:
+    """The names of a family and the functions or classes they name.
+
+    Parameters
+    ----------
+    kind : str
+        What a member is, such as "optimizer"; error messages begin with it.
+    base : type, optional
+        The family's base class. `get` needs it where instances are not callable.
+    spelling : callable(str) -> str
+        Makes a member's name from that of its function or class.
+    also : Registry, optional
+        Another family, whose members `find` and `get` know, too.
+
+    Attributes
+    ----------
+    names : dict from str to function or class
+        In the order of registration.
+    """
+
+    def __init__(self, kind, base=None, spelling=to_snake_case, also=None):
+        self.kind = kind
+        self.base = base
+        self.spelling = spelling
+        self.also = also
+        self.names = {}
+
+    @property
+    def members(self):
+        """A list of the functions and classes, each once."""
+        return list(dict.fromkeys(self.names.values()))
+
+    def add(self, member, *aliases):
+        """Name a function or class after itself and by its aliases; return it.
+
+        An alias that differs from the own name in underscores alone is shown instead of it.
+
+        Raises
+        ------
+        ValueError
+            If a name belongs to another member.
+        """
+        taken = {_plain(name): other for name, other in self.names.items()}
+        names = {_plain(name): name for name in (self.spelling(member.__name__), *aliases)}
+        for plain, name in names.items():
+            other = taken.get(plain, member)
+            if (other.__module__, other.__qualname__) != (member.__module__, member.__qualname__):
+                raise ValueError(
+                    f"{self.kind}: expected a new name, got {name!r}, known as {other}"
+                )
+            self.names[name] = member
+        return member
+
+    def register(self, *aliases):
+        """Return a decorator that adds what it decorates: ``@LOSSES.register("mse")``."""
+        return lambda member: self.add(member, *aliases)
+
+    def add_classes(self, namespace):
+        """Add each subclass of `base` in a module's ``vars()``."""
+        for member in list(namespace.values()):
+            is_class = isinstance(member, type) and issubclass(member, self.base)
+            if is_class and member is not self.base:
+                self.add(member)
+
+    def find(self, name):
+        """Return the function or class of a name, whatever its case and underscores.
+
+        Raises
+        ------
+        ValueError
+            If the name is unknown; the message gives the nearest names.
+        """
+        members = self.names if self.also is None else self.also.names | self.names
+        names = {_plain(known): known for known in members}
+        if _plain(name) in names:
+            return members[names[_plain(name)]]
+
+        import difflib  # only here, where something went wrong: it takes a millisecond
+
+        near = [names[match] for match in difflib.get_close_matches(_plain(name), names)]
+        if near:
+            hint = f"did you mean {' or '.join(repr(known) for known in near)}?"
+        else:
+            hint = f"known names: {', '.join(members)}"
+        raise ValueError(f"{self.kind}: expected a known name, got {name!r}; {hint}")
+
+    def get(self, identifier):
+        """Return the object that `identifier` means.
+
+        Parameters
+        ----------
+        identifier : None, str, class, callable or instance of `base`
+            A name in any case, with or without underscores ("he_normal", "HeNormal"). A class,
+            given or found by its name, is instantiated without arguments. Callables, instances of
+            `base` and None are returned as they are.
+
+        Raises
+        ------
+        ValueError
+            If the name is unknown; the message gives the nearest names.
+        TypeError
+            If `identifier` is nothing of the above.
+        """
+        if identifier is None:
+            return None
+        if isinstance(identifier, str):
+            identifier = self.find(identifier)
+        if isinstance(identifier, type):
+            return identifier()
+        if callable(identifier) or isinstance(identifier, self.base or ()):
+            return identifier
+        raise TypeError(f"{self.kind}: expected a name, a class or a callable, got {identifier!r}")
+
+    def deserialize(self, description):
+        """Make the instance that ``arguments.serialize`` described."""
+        return self.find(description["class_name"]).from_config(description["config"])
+
+
+def _plain(name):
+    return name.replace("_", "").lower()

@@ -287,7 +287,7 @@ DEFAULTS = [
 
 
 def test_every_optimizer_has_its_page():
-    names = {rule.__name__.lower() for rule in optimizers.RULES}
+    names = set(optimizers.OPTIMIZERS.names)
     assert {page.stem for page in PAGES} == names
 
 
@@ -347,7 +347,7 @@ def pytorch_name(page, argument):
 
 @pytest.mark.parametrize(("page", "argument", "ours", "theirs"), DEFAULTS)
 def test_default_is_minigrads_and_the_pages(run_page, page, argument, ours, theirs):
-    assert optimizers.OPTIMIZERS[page]().get_config()[argument] == float(ours)
+    assert optimizers.get(page).get_config()[argument] == float(ours)
     if theirs != "–":
         function = run_page(f"optimizers/{page}.md")[f"pytorch_{page}"]
         assert default_of(function, pytorch_name(page, argument)) == float(theirs)

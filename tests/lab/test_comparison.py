@@ -12,7 +12,7 @@ from minigrad.lab import comparison
 from minigrad.layers import Dense, Dropout, Input
 from minigrad.layers.base import Layer
 from minigrad.models import Sequential
-from minigrad.optimizers import RULES, SGD, Adam, schedules
+from minigrad.optimizers import OPTIMIZERS, SGD, Adam, schedules
 
 X = np.random.default_rng(5).uniform(1, 2, (23, 3)).astype("float32")  # nowhere 0
 Y = X.sum(axis=1, keepdims=True)
@@ -340,5 +340,5 @@ def test_schedule_cannot_be_swept():
 
 
 def test_every_optimizer_of_minigrad_can_be_compared():
-    result = compare(RULES, epochs=1)
-    assert [run.outcome for run in result.runs] == ["finished"] * len(RULES)
+    result = compare(OPTIMIZERS.members, epochs=1)
+    assert [run.outcome for run in result.runs] == ["finished"] * len(OPTIMIZERS.members)

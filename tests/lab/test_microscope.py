@@ -96,7 +96,7 @@ OPTIONS = [(name, {}) for name in DIRECTIONS] + [
 
 
 def test_every_rule_has_a_direction_here():
-    rules = {rule.__name__ for rule in optimizers.OPTIMIZERS.values()}
+    rules = {rule.__name__ for rule in optimizers.OPTIMIZERS.members}
     assert rules == set(DIRECTIONS)
 
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from minigrad.lab import Comparison, Run, Sweep
-from minigrad.optimizers import RULES
+from minigrad.optimizers import OPTIMIZERS
 
 
 def run(optimizer, seed, *losses, learning_rate=0.01, outcome="finished", detail=""):
@@ -84,7 +84,7 @@ def test_sweep_prints_a_table(sweep):
 
 
 def test_tables_of_all_optimizers_fit_a_terminal_of_80_columns():
-    names = [rule.__name__ for rule in RULES]
+    names = [rule.__name__ for rule in OPTIMIZERS.members]
     runs = [run(name, seed, *[2.3026] * 10) for name in names for seed in range(3)]
     comparison = Comparison("synthetic digits (NOT MNIST)", 60000, 60, 2, runs)
     assert max(map(len, str(comparison).splitlines())) <= 80

@@ -77,7 +77,7 @@ def test_every_optimizer_makes_its_way_at_its_own_learning_rate(name):
 
 def test_races_hold_every_optimizer_of_minigrad():
     made = {type(rule(SURFACES["bowl"])) for rule in RULES.values()}
-    assert made == set(optimizers.RULES)
+    assert made == set(optimizers.OPTIMIZERS.members)
 
 
 def test_race_finds_names_and_writes_learning_rates():

@@ -24,16 +24,16 @@ def run(optimizer, parameters, gradients):
 # --- state ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", OPTIMIZERS.names)
 def test_resumed_training_gives_the_same_bits(name):
     options = {"use_ema": True, "gradient_accumulation_steps": 2, "weight_decay": 0.1}
     whole, first = variables(), variables()
-    run(OPTIMIZERS[name](**options), whole, GRADIENTS)
+    run(OPTIMIZERS.names[name](**options), whole, GRADIENTS)
 
-    optimizer = OPTIMIZERS[name](**options)
+    optimizer = OPTIMIZERS.names[name](**options)
     run(optimizer, first, GRADIENTS[:3])
     second = [Parameter(w.data, path=w.path) for w in first]
-    resumed = OPTIMIZERS[name](**options, parameters=second)
+    resumed = OPTIMIZERS.names[name](**options, parameters=second)
     resumed.set_state(optimizer.get_state())
     run(resumed, second, GRADIENTS[3:])
 
@@ -105,7 +105,7 @@ def test_set_state_lists_all_faults_and_changes_nothing():
 # --- arguments ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", OPTIMIZERS.names)
 def test_keras_defaults(name):
     expected = {
         "sgd": (0.01, {"momentum": 0.0, "nesterov": False}),
@@ -135,9 +135,11 @@ def test_keras_defaults(name):
     }
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", OPTIMIZERS.names)
 def test_config_makes_the_same_optimizer(name):
-    optimizer = OPTIMIZERS[name](0.25, clipnorm=2, ema_momentum=0.5, weight_decay=0.1, name="mine")
+    optimizer = OPTIMIZERS.names[name](
+        0.25, clipnorm=2, ema_momentum=0.5, weight_decay=0.1, name="mine"
+    )
     config = optimizer.get_config()
     assert type(optimizer).from_config(config).get_config() == config
     described = {"class_name": type(optimizer).__name__, "config": config}
