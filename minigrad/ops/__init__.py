@@ -1,12 +1,12 @@
 """Operations on tensors, by family, and the one table that makes operators and methods of them."""
 
-# ruff: noqa: I001 (the names are packed, not one a line)
+# ruff: noqa: F401, I001 (what is imported is exported; the names are packed, not one a line)
 import operator
 
 from minigrad.core import Tensor
 from minigrad.ops.arithmetic import (
-    abs, add, clip, compare, div, exp, log, matmul, maximum, minimum, mul, neg, pow, sqrt, sub,
-    where,
+    abs, add, clip, compare as _compare, div, exp, log, matmul, maximum, minimum, mul, neg, pow,
+    sqrt, sub, where,
 )  # fmt: skip
 from minigrad.ops.conv import avg_pool2d, conv2d, global_avg_pool2d, global_max_pool2d, max_pool2d
 from minigrad.ops.nn import (
@@ -18,15 +18,8 @@ from minigrad.ops.shape import (
     broadcast_to, concatenate, expand_dims, getitem, pad, reshape, squeeze, stack, transpose,
 )  # fmt: skip
 
-__all__ = [
-    "abs", "add", "argmax", "argmin", "avg_pool2d", "batch_norm", "broadcast_to", "clip",
-    "concatenate", "conv2d", "dense", "div", "dropout", "elu", "exp", "expand_dims", "gelu",
-    "getitem", "global_avg_pool2d", "global_max_pool2d", "leaky_relu", "log", "log_softmax",
-    "logsumexp", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum", "mul", "neg",
-    "pad", "pow", "relu", "reshape", "selu", "sigmoid", "sigmoid_cross_entropy", "silu", "softmax",
-    "softmax_cross_entropy", "softplus", "sqrt", "squeeze", "stack", "std", "sub", "sum", "tanh",
-    "transpose", "var", "where",
-]  # fmt: skip
+# An op is exported by importing it above; what is not one has another name.
+__all__ = sorted(name for name, value in vars().items() if callable(value) and name[0].islower())
 
 METHODS = (
     abs, argmax, argmin, clip, exp, log, matmul, max, mean, min, relu, reshape, sigmoid, softmax,
@@ -50,12 +43,12 @@ OPERATORS = {
     "__pos__": lambda x: x,
     "__abs__": abs,
     "__getitem__": getitem,
-    "__eq__": compare(operator.eq),
-    "__ne__": compare(operator.ne),
-    "__lt__": compare(operator.lt),
-    "__le__": compare(operator.le),
-    "__gt__": compare(operator.gt),
-    "__ge__": compare(operator.ge),
+    "__eq__": _compare(operator.eq),
+    "__ne__": _compare(operator.ne),
+    "__lt__": _compare(operator.lt),
+    "__le__": _compare(operator.le),
+    "__gt__": _compare(operator.gt),
+    "__ge__": _compare(operator.ge),
 }
 
 for function in METHODS:
