@@ -18,16 +18,20 @@ def slope(function, x):
     return x.grad
 
 
+# What Keras's golden numbers lack: an activation needs its numbers there, or its formula here.
+FORMULAS = {"hard_silu": lambda x: x * np.clip(x / 6 + 0.5, 0, 1)}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_activations_meet_keras_golden_values(name, golden):
     numbers = golden("keras_golden.json")
-    alias = {"swish": "silu", "hard_swish": "hard_silu"}.get(name, name)
+    function = activations.get(name)
     x = np.float32(numbers["act_input"])
-    if alias == "hard_silu":  # not among the golden numbers
-        expected = x * np.float64(numbers["activations"]["hard_sigmoid"])
+    if function.__name__ in FORMULAS:
+        expected = FORMULAS[function.__name__](np.float64(x))
     else:
-        expected = numbers["activations"][alias]
-    result = activations.get(name)(Tensor(x))
+        expected = numbers["activations"][function.__name__]
+    result = function(Tensor(x))
     assert result.dtype == np.float32
     np.testing.assert_allclose(result.data, expected, rtol=1e-5, atol=1e-7)
 
