@@ -356,7 +356,10 @@ def test_default_is_minigrads_and_the_pages(run_page, page, argument, ours, thei
 @KERAS_WARNS
 def test_defaults_are_keras():
     keras = pytest.importorskip("keras")
+    known = {name.lower() for name in vars(keras.optimizers)}
     for page, argument, ours, _ in DEFAULTS:
+        if page not in known:
+            continue  # a rule that Keras lacks
         config = keras.optimizers.get(page).get_config()  # its learning rate is float32
         assert config[argument] == pytest.approx(float(ours), rel=1e-6), (page, argument)
 

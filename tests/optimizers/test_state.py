@@ -105,20 +105,22 @@ def test_set_state_lists_all_faults_and_changes_nothing():
 # --- arguments ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS.names)
+KERAS_DEFAULTS = {
+    "sgd": (0.01, {"momentum": 0.0, "nesterov": False}),
+    "adagrad": (0.001, {"initial_accumulator_value": 0.1, "epsilon": 1e-7}),
+    "rmsprop": (0.001, {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7, "centered": False}),
+    "adam": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "amsgrad": False}),
+    "adamw": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "amsgrad": False}),
+    "nadam": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}),
+    "adamax": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}),
+    "adadelta": (0.001, {"rho": 0.95, "epsilon": 1e-7}),
+    "lion": (0.001, {"beta_1": 0.9, "beta_2": 0.99}),
+}
+
+
+@pytest.mark.parametrize("name", KERAS_DEFAULTS)
 def test_keras_defaults(name):
-    expected = {
-        "sgd": (0.01, {"momentum": 0.0, "nesterov": False}),
-        "adagrad": (0.001, {"initial_accumulator_value": 0.1, "epsilon": 1e-7}),
-        "rmsprop": (0.001, {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7, "centered": False}),
-        "adam": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "amsgrad": False}),
-        "adamw": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "amsgrad": False}),
-        "nadam": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}),
-        "adamax": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}),
-        "adadelta": (0.001, {"rho": 0.95, "epsilon": 1e-7}),
-        "lion": (0.001, {"beta_1": 0.9, "beta_2": 0.99}),
-    }
-    rate, own = expected[name]
+    rate, own = KERAS_DEFAULTS[name]
     assert optimizers.get(name).get_config() == {
         "learning_rate": rate,
         **own,
