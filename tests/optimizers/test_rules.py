@@ -1,6 +1,6 @@
 """Every update rule against its formula, written down again here in float64 NumPy.
 
-A rule is found by introspection and fails until its transcription stands in `TRANSCRIPTIONS`.
+A rule is found by introspection and fails until its transcription is here.
 """
 
 import numpy as np
@@ -107,17 +107,8 @@ def lion(w, gradients, learning_rate=0.001, beta_1=0.9, beta_2=0.99):
     return w
 
 
-TRANSCRIPTIONS = {
-    "SGD": sgd,
-    "Adagrad": adagrad,
-    "RMSprop": rmsprop,
-    "Adam": adam,
-    "AdamW": adamw,
-    "Nadam": nadam,
-    "Adamax": adamax,
-    "Adadelta": adadelta,
-    "Lion": lion,
-}
+# A rule's transcription has its name in small letters.
+TRANSCRIPTIONS = {name: globals()[name.lower()] for name in RULES if name.lower() in globals()}
 
 
 def own_arguments(rule):
