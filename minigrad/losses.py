@@ -422,9 +422,12 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper, of=sparse_categorical_c
     Samples of `ignore_class` do not count.
     """
 
+    @property
+    def ignore_class(self):
+        return self.options["ignore_class"]
+
     def counted(self, y_true):
-        ignored = self.options["ignore_class"]
-        return None if ignored is None else np.asarray(y_true) != ignored
+        return None if self.ignore_class is None else np.asarray(y_true) != self.ignore_class
 
 
 @LOSSES.register("bce")

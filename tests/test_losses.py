@@ -193,6 +193,11 @@ FORMULAS = [
 ]
 
 
+def test_every_loss_has_its_formula():
+    functions = {kind.function for kind in losses.LOSSES.members if hasattr(kind, "function")}
+    assert functions <= {function for function, *_ in FORMULAS}
+
+
 @pytest.mark.parametrize(("function", "y_true", "y_pred", "expected"), FORMULAS)
 def test_losses_are_their_formulas_with_the_right_gradient(function, y_true, y_pred, expected):
     result = function(y_true, Tensor(y_pred))

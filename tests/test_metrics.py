@@ -181,10 +181,33 @@ def test_loss_names_are_metrics_that_go_down(name):
 
 
 @pytest.mark.parametrize("name", metrics.METRICS.names)
-def test_accuracy_names_are_metrics_that_go_up(name):
+def test_accuracy_names_are_metrics_that_go_up_and_others_down(name):
     metric = metrics.get(name)
     assert metric.name == name
-    assert metric.direction == "up"
+    assert metric.direction == ("up" if "acc" in name else "down")
+
+
+@pytest.mark.parametrize("name", metrics.METRICS.names)
+def test_function_of_a_metric_has_its_direction(name):
+    member = metrics.METRICS.names[name]
+    function = getattr(member, "function", member)
+    assert metrics.get(function).direction == metrics.get(name).direction
+    assert metrics.get(lambda y_true, y_pred: function(y_true, y_pred)).direction is None
+
+
+def test_registered_metric_is_known_by_its_name(monkeypatch):
+    monkeypatch.setattr(metrics.METRICS, "names", dict(metrics.METRICS.names))
+
+    @metrics.METRICS.register()
+    class LargestError(metrics.Mean):
+        direction = "down"
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            super().update_state(np.abs(y_pred - y_true).max(axis=-1), sample_weight)
+
+    metric = metrics.get("LargestError")
+    metric.update_state(np.zeros((2, 2)), np.array([[1.0, -3.0], [5.0, 0.0]]))
+    assert (metric.result(), metric.name, metric.direction) == (4, "LargestError", "down")
 
 
 # A label that stands second among its scores, or whose probability is 0.6.
