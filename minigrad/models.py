@@ -8,7 +8,7 @@ from minigrad.callbacks import CallbackList, History, ProgbarLogger
 from minigrad.core import no_grad
 from minigrad.layers import InputLayer
 from minigrad.layers.base import Layer
-from minigrad.layers.fusion import run_at_once
+from minigrad.layers.fusion import run_layers
 from minigrad.losses import get as get_loss
 from minigrad.metrics import get as get_metric
 from minigrad.optimizers import get as get_optimizer
@@ -122,13 +122,7 @@ class Sequential(Layer):
             input_shape = layer.compute_output_shape(input_shape)
 
     def call(self, x, training=False):
-        first = 0
-        while first < len(self._layers):
-            layers = self._layers[first:]
-            number, options = run_at_once(layers, x, training)
-            x = layers[0](x, training=training, **options)
-            first += number
-        return x
+        return run_layers(self._layers, x, training)
 
     def compute_output_shape(self, input_shape):
         for layer in self._layers:

@@ -195,8 +195,7 @@ class Layer:
         try:
             if not isinstance(x, Tensor):
                 x = Tensor(x, dtype=self.dtype)
-            if x.shape != self._fitting_shape or not self.built:
-                self.build(x.shape)
+            self.fit_shape(x.shape)
             y = self.call(x, training=training, **options)
         except Exception as error:
             shape = getattr(x, "shape", type(x).__name__)
@@ -205,6 +204,11 @@ class Layer:
         if self.activity_regularizer is not None:
             self._activity_penalty = self.activity_regularizer(y) / max(len(x), 1)
         return y
+
+    def fit_shape(self, shape):
+        """Check the input's shape, and make the weights if there are none: once for each shape."""
+        if shape != self._fitting_shape or not self.built:
+            self.build(shape)
 
     @property
     def name(self):

@@ -85,10 +85,14 @@ class Conv2D(KernelLayer):
         self.compute_output_shape(input_shape)  # raises if the image is smaller than the window
         self.add_kernel_and_bias((*self.kernel_size, channels // self.groups, self.filters))
 
-    def call(self, x, training=False, **fused):  # what fusion.py adds: pool_size, dropout
+    def call(self, x, training=False):
+        return self.convolve(ops.conv2d, x)
+
+    def convolve(self, operation, x, **options):
+        """Run ``ops.conv2d``, or an operation that fuses it with others, as this layer is set."""
         return self.run(
-            ops.conv2d, x, strides=self.strides, padding=self.padding, groups=self.groups,
-            dilation_rate=self.dilation_rate, **fused,
+            operation, x, strides=self.strides, padding=self.padding,
+            dilation_rate=self.dilation_rate, groups=self.groups, **options,
         )  # fmt: skip
 
     def compute_output_shape(self, input_shape):

@@ -133,6 +133,11 @@ class Dropout(ElementwiseLayer):
         in its first call, its second, and so on.
     **kwargs
         As for ``Layer``.
+
+    Attributes
+    ----------
+    mask_seed : int
+        The seed of the next call's mask, for ``ops.dropout``.
     """
 
     def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
@@ -145,7 +150,7 @@ class Dropout(ElementwiseLayer):
             self.noise_shape = self._check_sizes("noise_shape", noise_shape)
             self.rank = len(noise_shape)
         self.seed = random.next_seed() if seed is None else random.check_seed(self.name, seed)
-        self._mask_seed = self.seed
+        self.mask_seed = (self.seed + MASK_SEED_STEP) % 2**64
 
     def call(self, x, training=False):
         if not training or self.rate == 0:
@@ -157,6 +162,6 @@ class Dropout(ElementwiseLayer):
         return x * ops.dropout(np.ones(shape, x.dtype), self.rate, seed)
 
     def next_mask_seed(self):
-        """Return the seed of the next call's mask, as every call in training does once."""
-        self._mask_seed = (self._mask_seed + MASK_SEED_STEP) % 2**64
-        return self._mask_seed
+        """Return ``mask_seed`` and go on to the next, as every call in training does once."""
+        seed, self.mask_seed = self.mask_seed, (self.mask_seed + MASK_SEED_STEP) % 2**64
+        return seed

@@ -1,67 +1,115 @@
-"""When layers of a model run in one kernel. Nobody but the clock can tell that they did."""
+"""Operator fusion: Conv2D + MaxPooling2D (+ Dropout) as one kernel, with the same results.
+
+`plan_fusion` decides, `run_layers` executes. A layer whose call somebody has replaced is never
+fused, so every replacement is called.
+"""
 
 import math
 
 from minigrad import activations
-from minigrad.core import is_grad_enabled
+from minigrad.core import Tensor, is_grad_enabled
 from minigrad.layers.conv import Conv2D
 from minigrad.layers.core import Dropout
 from minigrad.layers.pooling import MaxPooling2D
+from minigrad.ops.fused import MOST_CELLS, conv2d_pool
 
-MOST_CELLS = 254  # of a pooling window: the kernel keeps the number of the largest in a byte
+# What runs when these layers are called; a wrapper around one of them ends the fusion.
+CALLS = {cls: (cls.__call__, cls.call) for cls in (Conv2D, MaxPooling2D, Dropout)}
 
 
-def run_at_once(layers, x, training):
-    """Return how many of these layers run in one kernel, and the options of the first one's call.
+def run_layers(layers, x, training):
+    """Return the output of the last layer: each is called with the output of the one before.
+
+    Weights, random seeds, errors and their notes are those of calling layer after layer.
+
+    Parameters
+    ----------
+    layers : list of Layer
+    x : Tensor or array_like of shape (N, ...)
+    training : bool
+    """
+    first = 0
+    while first < len(layers):
+        number = plan_fusion(layers[first : first + 3], x, training)
+        if number == 1:
+            x = layers[first](x, training=training)
+        else:
+            x = _run_fused(layers[first : first + number], x, training)
+        first += number
+    return x
+
+
+def plan_fusion(layers, x, training):
+    """Return how many of these layers, from the first one on, run as one kernel: 1, 2 or 3.
+
+    Nothing changes and no random number is drawn: the same question has the same answer.
 
     Parameters
     ----------
     layers : list of Layer
         Those to come, at least one.
-    x : Tensor
+    x : Tensor or array_like
         The input of the first one.
     training : bool
     """
-    if len(layers) < 2 or not pools_at_once(layers[0], layers[1], x):
-        return 1, {}
-    options = {"pool_size": layers[1].pool_size}
-    if training and len(layers) > 2 and drops_at_once(layers[0], layers[2]):
-        dropout = layers[2]
-        return 3, options | {"dropout": (dropout.rate, dropout.next_mask_seed())}
-    return 2, options
+    if len(layers) < 2 or not can_pool(layers[0], layers[1], x):
+        return 1
+    return 3 if training and len(layers) > 2 and can_drop(layers[0], layers[2]) else 2
 
 
-def drops_at_once(convolution, dropout):
-    """Whether dropout goes along with pooling: after relu, where what was dropped is known by 0."""
+def can_pool(convolution, pooling, x):
+    """Whether the convolution's output need not be stored for this pooling.
+
+    So it is without activation or with relu, for windows that neither overlap nor are padded, and
+    while nobody wants the gradient with respect to ``x``: at the beginning of a model.
+    """
     return (
-        type(dropout) is Dropout
-        and _is_plain(dropout)
+        _is_plain(convolution, Conv2D)
+        and _is_plain(pooling, MaxPooling2D)
+        and convolution.activation in (activations.linear, activations.relu)
+        and pooling.strides == pooling.pool_size
+        and pooling.padding == "valid"
+        and math.prod(pooling.pool_size) <= MOST_CELLS
+        and isinstance(x, Tensor)
+        and not (is_grad_enabled() and x.requires_grad)
+    )
+
+
+def can_drop(convolution, dropout):
+    """Whether dropout joins in: only after relu, where a value of 0 passes no gradient anyway."""
+    return (
+        _is_plain(dropout, Dropout)
         and convolution.activation is activations.relu
         and dropout.noise_shape is None
         and 0 < dropout.rate < 1
     )
 
 
-def pools_at_once(convolution, pooling, x):
-    """Whether the map between these two layers need not be stored, given the first one's input.
-
-    So it is for a convolution without activation or with relu, and maxima of windows that neither
-    overlap nor reach over the edge, unless somebody wants the gradient with respect to ``x``:
-    behind the first layers of a model. A layer of a class of your own is never touched.
-    """
+def _is_plain(layer, cls):
+    """Whether calling the layer runs nothing but what ``cls`` defines."""
     return (
-        type(convolution) is Conv2D
-        and type(pooling) is MaxPooling2D
-        and _is_plain(convolution)
-        and _is_plain(pooling)
-        and convolution.activation in (activations.linear, activations.relu)
-        and pooling.strides == pooling.pool_size
-        and pooling.padding == "valid"
-        and math.prod(pooling.pool_size) <= MOST_CELLS
-        and not (is_grad_enabled() and x.requires_grad)
+        type(layer) is cls
+        and (cls.__call__, cls.call) == CALLS[cls]
+        and vars(layer).keys().isdisjoint(("call", "operation"))
+        and layer.activity_regularizer is None
     )
 
 
-def _is_plain(layer):
-    """Whether all that the layer does is what its class says."""
-    return "call" not in vars(layer) and layer.activity_regularizer is None
+def _run_fused(layers, x, training):
+    convolution, pooling, *dropout = layers
+    try:
+        shape = x.shape
+        for layer in layers:
+            layer.fit_shape(shape)
+            shape = layer.compute_output_shape(shape)
+        options = {"rate": dropout[0].rate, "seed": dropout[0].mask_seed} if dropout else {}
+        y = convolution.convolve(conv2d_pool, x, pool_size=pooling.pool_size, **options)
+    except Exception as error:
+        fault = error
+    else:
+        for layer in dropout:
+            layer.next_mask_seed()
+        return y
+    for layer in layers:  # the layer at fault raises the error, with its name
+        x = layer(x, training=training)
+    raise fault

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import Function, as_tensor, is_grad_enabled
+from minigrad.core import Function, as_tensor
 from minigrad.ops.nn import (
     check_activation,
     check_bias,
@@ -14,6 +14,20 @@ from minigrad.ops.nn import (
     relu_backward,
     sum_rows,
 )
+
+
+def remembered(function):
+    """Keep the last results: a training loop asks for the same sizes at each step."""
+    lookup = functools.lru_cache(typed=True)(function)
+
+    @functools.wraps(function)
+    def call(*arguments):
+        try:
+            return lookup(*arguments)
+        except TypeError:  # a list, which cannot be looked up
+            return function(*arguments)
+
+    return call
 
 
 def pair(name, argument, value, least=1):
@@ -29,6 +43,7 @@ def pair(name, argument, value, least=1):
     return int(values[0]), int(values[1])
 
 
+@remembered
 def output_sizes(name, sizes, window, strides, padding, dilation=(1, 1)):
     """The output's height and width, and the padding as ((top, bottom), (left, right)).
 
@@ -118,48 +133,8 @@ class Conv2D(Function):
         return gx, gw, sum_rows(gy.reshape(-1, gy.shape[3]))  # (N, OH, OW, F) -> (N*OH*OW, F)
 
 
-class Conv2DMaxPool(Conv2D):
-    """``dropout(max_pool2d(relu(im2col(x) @ w + b)))``: the maps in between are not stored."""
-
-    def __init__(self, sizes, geometry, activation, pool_size, rate, seed):
-        super().__init__(sizes, geometry, activation)  # sizes: those of the result
-        self.pool_size = pool_size
-        self.rate = float(rate)  # np.float64 would widen float32
-        self.seed = seed
-
-    def forward(self, *inputs):
-        x, w, *bias = promote(*inputs)
-        y = kernels.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
-        self.winner = np.empty(y.shape, np.uint8)  # which cell of its window each output is
-        bias = bias[0] if bias else None
-        options = self.pool_size, self.geometry, self.rate, self.seed, kernels.get_num_threads()
-        kernels.conv2d_pool_forward(x, w, bias, self.relu, y, self.winner, *options)
-        self.kernel_shape = w.shape
-        self.save(x)
-        return y
-
-    def backward(self, gy):
-        (x,) = self.saved
-        gw = kernels.empty(self.kernel_shape, gy.dtype)
-        gb = np.empty(self.kernel_shape[3:], gy.dtype)
-        options = self.pool_size, self.geometry, kernels.get_num_threads()
-        kernels.conv2d_pool_backward_kernel(x, contiguous(gy), self.winner, gw, gb, *options)
-        if self.rate > 0:  # of gy, but gw and gb are smaller
-            gw, gb = gw / (1 - self.rate), gb / (1 - self.rate)
-        return (None, gw, gb)[: len(self.needs)]
-
-
 def conv2d(
-    x,
-    kernel,
-    bias=None,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    activation=None,
-    pool_size=None,
-    dropout=(0.0, 0),
+    x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, groups=1, activation=None
 ):
     """Slide a kernel over images (a cross-correlation: the kernel is not flipped).
 
@@ -177,10 +152,6 @@ def conv2d(
         Each of ``groups`` equal parts of the channels makes its own part of the filters.
     activation : {None, "relu"}
         Applied within the same kernel.
-    pool_size : int or two ints, optional
-        Return ``max_pool2d`` of it, from the same kernel; for an ``x`` that needs no gradient.
-    dropout : tuple (rate, seed)
-        And ``dropout`` of that, from the same kernel; after relu and pooling, at a rate below 1.
 
     Returns
     -------
@@ -189,32 +160,27 @@ def conv2d(
     Raises
     ------
     ValueError
-        If the shapes do not fit, the output would be empty, or a gradient cannot be had.
+        If the shapes do not fit, or the output would be empty.
+    """
+    options = strides, padding, dilation_rate, groups
+    inputs, sizes, geometry = check_conv2d(x, kernel, bias, activation, *options)
+    return Conv2D(sizes, geometry, activation)(*inputs)
+
+
+def check_conv2d(x, kernel, bias, activation, *options):
+    """The inputs as tensors, the output's height and width and the geometry; ValueError if unfit.
+
+    ``options`` are strides, padding, dilation_rate and groups.
     """
     x, kernel = _check_image("conv2d", x), as_tensor(kernel)
     check_activation("conv2d", activation)
-    arguments = x.shape[1:], kernel.shape, strides, padding, dilation_rate, groups, pool_size
-    try:
-        sizes, geometry, pool_size = _geometry(*arguments)
-    except TypeError:  # a list, which cannot be looked up
-        sizes, geometry, pool_size = _geometry.__wrapped__(*arguments)
-    bias = check_bias("conv2d", bias, kernel)
-    pooled_relu = pool_size is not None and activation == "relu"
-    if dropout[0] != 0 and not (pooled_relu and 0 < dropout[0] < 1):
-        raise ValueError(
-            "conv2d: expected dropout (rate from 0 to below 1, seed) with relu and a pool_size, "
-            f"got {dropout} with activation {activation!r} and pool_size {pool_size}"
-        )
-    if pool_size is None:
-        return Conv2D(sizes, geometry, activation)(x, kernel, *bias)
-    if x.requires_grad and is_grad_enabled():
-        raise ValueError("conv2d: expected no pool_size, as x needs a gradient; use max_pool2d")
-    return Conv2DMaxPool(sizes, geometry, activation, pool_size, *dropout)(x, kernel, *bias)
+    sizes, geometry = _geometry(x.shape[1:], kernel.shape, *options)
+    return (x, kernel, *check_bias("conv2d", bias, kernel)), sizes, geometry
 
 
-@functools.lru_cache(typed=True)  # a training loop asks for the same in every step
-def _geometry(image, kernel, strides, padding, dilation_rate, groups, pool_size):
-    """The sizes of the result, the geometry and the pooling window, if the arguments fit."""
+@remembered
+def _geometry(image, kernel, strides, padding, dilation_rate, groups):
+    """The height and width of the output, and the geometry, if the arguments fit."""
     groups, _ = pair("conv2d", "groups", groups)
     channels = image[2]
     if len(kernel) != 4 or kernel[2] * groups != channels or kernel[3] % groups:
@@ -226,11 +192,7 @@ def _geometry(image, kernel, strides, padding, dilation_rate, groups, pool_size)
     dilation = pair("conv2d", "dilation_rate", dilation_rate)
     window = pair("conv2d", "kernel size", kernel[:2])
     sizes, padding = output_sizes("conv2d", image[:2], window, strides, padding, dilation)
-    geometry = (*strides, padding[0][0], padding[1][0], *dilation, groups)
-    if pool_size is not None:
-        pool_size = pair("conv2d", "pool_size", pool_size)
-        sizes, _ = output_sizes("max_pool2d", sizes, pool_size, pool_size, "valid")
-    return sizes, geometry, pool_size
+    return sizes, (*strides, padding[0][0], padding[1][0], *dilation, groups)
 
 
 # --- pooling -------------------------------------------------------------------------------------

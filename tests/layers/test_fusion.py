@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from minigrad import Input, Sequential, Tensor, activations, kernels, layers, no_grad, ops
-from minigrad.layers.fusion import pools_at_once, run_at_once
+from minigrad import Input, Sequential, Tensor, activations, kernels, layers, no_grad, random
+from minigrad.layers.fusion import can_pool, plan_fusion, run_layers
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def network(dtype="float64", activation="relu"):
     )
 
 
-def one_by_one(model, x, training):
-    x = Tensor(x)
-    for layer in model.layers:
+def one_by_one(model, x, training, count=None):
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    for layer in getattr(model, "layers", model)[:count]:
         x = layer(x, training=training)
     return x
 
@@ -148,12 +148,12 @@ def wrapped(layer):
     ],
 )
 def test_what_is_fused(convolution, pooling, expected):
-    assert pools_at_once(convolution, pooling, Tensor(images())) is expected
+    assert can_pool(convolution, pooling, Tensor(images())) is expected
     if expected:
         wanted = Tensor(images(), requires_grad=True)
-        assert not pools_at_once(convolution, pooling, wanted)
+        assert not can_pool(convolution, pooling, wanted)
         with no_grad():
-            assert pools_at_once(convolution, pooling, wanted)
+            assert can_pool(convolution, pooling, wanted)
 
 
 def test_relu_is_known_by_all_its_names(fused):
@@ -194,31 +194,160 @@ def relu_and(dropout, activation="relu"):
     ],
 )
 def test_when_dropout_goes_along(sequence, training, expected):
-    number, options = run_at_once(sequence, Tensor(images()), training)
-    assert number == expected
-    assert ("dropout" in options) == (expected == 3)
+    assert plan_fusion(sequence, Tensor(images()), training) == expected
 
 
-def test_dropout_that_goes_along_draws_the_masks_that_it_would_draw_alone():
+def test_asking_for_the_plan_changes_nothing():
+    model = network()
+    x = Tensor(images())
+    before = [vars(layer).copy() for layer in model.layers]
+    state = random.next_seed()
+    random.set_random_seed(1)
+    assert [plan_fusion(model.layers, x, training=True) for _ in range(3)] == [3, 3, 3]
+    assert random.next_seed() == (random.set_random_seed(1), random.next_seed())[1] != state
+    assert [vars(layer) for layer in model.layers] == before
+
+
+def test_fused_dropout_draws_the_masks_that_it_would_draw_alone(fused):
     along, alone = network(), network()
     alone.set_weights(along.get_weights())
     x = Tensor(images())
     for _ in range(3):
-        y = x
-        for layer in alone.layers[:3]:
-            y = layer(y, training=True)
-        number, options = run_at_once(along.layers, x, training=True)
-        z = along.layers[0](x, training=True, **options)
-        assert number == 3
+        plan_fusion(along.layers, x, training=True)
+        y = one_by_one(alone, x, training=True, count=3)
+        z = run_layers(along.layers[:3], x, training=True)
         np.testing.assert_array_equal(z.numpy(), y.numpy())
+        assert along.layers[2].mask_seed == alone.layers[2].mask_seed
+    assert len(fused) == 3
     assert 0.2 < np.mean(y.numpy() == 0) < 0.9
 
 
-def test_conv2d_drops_only_what_it_has_pooled_after_relu():
-    x, kernel = images(), np.ones((2, 2, 2, 3))
-    wrong = [(0.5, "relu", None), (0.5, None, 2), (1.0, "relu", 2), (-0.5, "relu", 2)]
-    for rate, activation, pool_size in [*wrong, (np.nan, "relu", 2)]:
-        with pytest.raises(ValueError, match="conv2d: expected dropout"):
-            ops.conv2d(
-                x, kernel, None, activation=activation, pool_size=pool_size, dropout=(rate, 1)
-            )
+# --- every layer is honoured as if it ran alone --------------------------------------------------
+
+
+def three_layers():
+    return [
+        layers.Conv2D(3, 2, activation="relu", name="convolution"),
+        layers.MaxPooling2D(2, name="pool"),
+        layers.Dropout(0.5, seed=2, name="drop"),
+    ]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("how", "method"),
+    [
+        ("subclass", "__call__"),
+        ("subclass", "call"),
+        ("class", "__call__"),
+        ("class", "call"),
+        ("instance", "call"),  # Python looks __call__ up in the class
+    ],
+)
+def test_a_replaced_call_of_any_layer_is_called(place, how, method, monkeypatch):
+    sequence, calls = three_layers(), []
+    layer = sequence[place]
+    cls = type(layer)
+    original = getattr(cls, method)
+
+    def spy(self, *arguments, **options):
+        calls.append(method)
+        return original(self, *arguments, **options)
+
+    if how == "subclass":
+        name = f"Own{cls.__name__}"
+        arguments = [(3, 2, (1, 1), "valid"), (2,), (0.5,)][place]
+        own = type(name, (cls,), {method: spy})(*arguments)
+        if place == 0:
+            own.activation = activations.relu
+        sequence[place] = own
+    elif how == "class":
+        monkeypatch.setattr(cls, method, spy)
+    else:
+        layer.call = lambda *arguments, **options: spy(layer, *arguments, **options)
+    run_layers(sequence, Tensor(images()), training=True)
+    assert calls == [method]
+
+
+def test_a_replaced_call_of_all_layers_is_called(monkeypatch):
+    calls, original = [], layers.Layer.__call__
+
+    def spy(self, *arguments, **options):
+        calls.append(self.name)
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(layers.Layer, "__call__", spy)
+    run_layers(three_layers(), Tensor(images()), training=True)
+    assert calls == ["convolution", "pool", "drop"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "message", "name"),
+    [
+        ((6, 12, 11, 3), "an input of size 2 on axis -1, got", "convolution"),
+        ((6, 12, 11), "an input of 4 axes", "convolution"),
+        ((6, 1, 11, 2), "Computed output size would be zero", "convolution"),
+        ((6, 2, 11, 2), "max_pool2d: Computed output size would be zero", "pool"),
+    ],
+)
+def test_an_error_names_the_layer_as_it_does_alone(shape, message, name):
+    errors = []
+    for run in (run_layers, one_by_one):
+        sequence = three_layers()
+        run(sequence, Tensor(images()), training=True)  # built for these
+        with pytest.raises(ValueError, match=message) as caught:
+            run(sequence, Tensor(np.ones(shape)), training=True)
+        errors.append((str(caught.value), caught.value.__notes__, sequence[2].mask_seed))
+        assert caught.value.__cause__ is caught.value.__context__ is None
+    assert errors[0] == errors[1]
+    assert sum(f"in layer {name!r}" in note for note in errors[0][1]) == 1
+
+
+def test_an_error_of_a_check_names_the_layer():
+    def refuse(shape):
+        raise ValueError("no")
+
+    for place, name in enumerate(["convolution", "pool", "drop"]):
+        sequence = three_layers()
+        sequence[place]._check_input = refuse
+        with pytest.raises(ValueError, match="no") as caught:
+            run_layers(sequence, Tensor(images()), training=True)
+        assert [note.split(" (")[0] for note in caught.value.__notes__] == [f"in layer {name!r}"]
+
+
+def test_an_error_of_the_fused_kernel_alone_is_raised(monkeypatch):
+    def broken(*arguments):
+        raise ArithmeticError("broken")
+
+    monkeypatch.setattr(kernels, "conv2d_pool_forward", broken)
+    with pytest.raises(ArithmeticError, match="broken"):
+        run_layers(three_layers(), Tensor(images()), training=True)
+
+
+def test_layers_are_built_and_know_their_shapes_as_if_alone(fused):
+    along, alone = three_layers(), three_layers()
+    for sequence, run in ((along, run_layers), (alone, one_by_one)):
+        random.set_random_seed(0)
+        for count in (6, 4):
+            run(sequence, Tensor(images(count)), training=True)
+    assert len(fused) == 2
+    for one, other in zip(along, alone, strict=True):
+        assert one.built and one.input_shape == other.input_shape
+        assert one.output_shape == other.output_shape
+        assert one._fitting_shape == other._fitting_shape
+        for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_layer_that_was_built_for_other_shapes_is_checked(fused):
+    sequence = three_layers()
+    sequence[0].build((None, 12, 11, 3))
+    with pytest.raises(ValueError, match="expected an input of size 3 on axis -1"):
+        run_layers(sequence, Tensor(images()), training=True)
+    assert fused == []
+
+
+def test_arrays_are_given_to_the_first_layer_as_they_are():
+    sequence = three_layers()
+    y = run_layers(sequence, images(), training=True)
+    assert y.shape == (6, 5, 5, 3) and y.dtype == np.float32

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minigrad import Tensor, kernels, no_grad, ops
+from minigrad import Tensor, kernels, ops
 from minigrad.testing import check_gradients
 
 examples = settings(deadline=None, derandomize=True, max_examples=50)
@@ -96,46 +96,6 @@ def test_conv2d_of_any_geometry_equals_loops(case, relu, seed):
     assert_allclose(result.data, expected, rtol=1e-12, atol=1e-12)
     if np.abs(expected[expected != 0]).min(initial=1) > 1e-5:  # off relu's kink
         check_gradients(lambda *inputs: ops.conv2d(*inputs, **options), x, kernel, bias)
-
-
-@examples
-@given(
-    case=convolutions(),
-    pool_size=PAIRS,
-    activation=st.sampled_from([None, "relu"]),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_conv2d_that_pools_equals_the_two_operations(case, pool_size, activation, seed):
-    x_shape, kernel_shape, options = case
-    generator = np.random.default_rng(seed)
-    x = generator.normal(size=x_shape)
-    kernel = Tensor(generator.normal(size=kernel_shape), requires_grad=True)
-    bias = Tensor(generator.normal(size=kernel_shape[3]), requires_grad=True)
-    options["activation"] = activation
-    convolved = ops.conv2d(x, kernel, bias, **options)
-    if any(n < k for n, k in zip(convolved.shape[1:3], pool_size, strict=True)):
-        with pytest.raises(ValueError, match="max_pool2d: Computed output size would be zero"):
-            ops.conv2d(x, kernel, bias, pool_size=pool_size, **options)
-        return
-    expected = ops.max_pool2d(convolved, pool_size)
-    gy = generator.normal(size=expected.shape)
-    expected.backward(gy)
-    gradients = kernel.grad, bias.grad
-    kernel.grad = bias.grad = None
-    result = ops.conv2d(x, kernel, bias, pool_size=pool_size, **options)
-    assert_allclose(result.data, expected.data, rtol=1e-13, atol=1e-13)
-    result.backward(gy)
-    assert_allclose(kernel.grad, gradients[0], rtol=1e-12, atol=1e-12)
-    assert_allclose(bias.grad, gradients[1], rtol=1e-12, atol=1e-12)
-
-
-def test_conv2d_that_pools_has_no_gradient_of_its_images():
-    images = Tensor(np.ones((1, 5, 5, 2)), requires_grad=True)
-    kernel = np.ones((2, 2, 2, 3))
-    with pytest.raises(ValueError, match="conv2d: expected no pool_size, as x needs a gradient"):
-        ops.conv2d(images, kernel, pool_size=2)
-    with no_grad():
-        assert ops.conv2d(images, kernel, pool_size=2).shape == (1, 2, 2, 3)
 
 
 @st.composite
@@ -229,8 +189,8 @@ def test_strides_of_pooling_are_the_window_unless_given():
 
 def test_conv2d_takes_lists_as_it_takes_tuples():
     x, kernel = np.random.default_rng(3).normal(size=(2, 9, 8, 1)), np.ones((3, 2, 1, 1))
-    y = ops.conv2d(x, kernel, None, [2, 1], [[1, 0], (0, 2)], [1, 1], pool_size=[2, 3])
-    expected = ops.conv2d(x, kernel, None, (2, 1), ((1, 0), (0, 2)), pool_size=(2, 3))
+    y = ops.conv2d(x, kernel, None, [2, 1], [[1, 0], (0, 2)], [1, 1])
+    expected = ops.conv2d(x, kernel, None, (2, 1), ((1, 0), (0, 2)))
     assert_array_equal(y.data, expected.data)
     with pytest.raises(ValueError, match=r"strides .* got \[0, 1\]"):
         ops.conv2d(x, kernel, None, [0, 1])
