@@ -15,7 +15,11 @@ CHAIN_RULES = {
     "Exp": ("g · {z}", "z"),
     "Log": ("g / {0}", "0"),
     "Sqrt": ("g / (2 · {z})", "z"),
-    "Extremum": ("g where {0} is chosen; g where {1} is chosen", "0 1"),
+    "Extremum": (
+        "g where {0} is chosen, half of it where both are equal; "
+        "g where {1} is chosen, half of it where both are equal",
+        "0 1",
+    ),
     "Clip": ("g where {0} is within the limits", "0"),
     "Where": ("g where the condition holds; g where it does not", ""),
     "MatMul": ("g @ {1}ᵀ; {0}ᵀ @ g", "0 1"),
@@ -29,7 +33,7 @@ CHAIN_RULES = {
     # shapes
     "Reshape": ("g in the shape of {0}", ""),
     "Transpose": ("g with its axes back in order", ""),
-    "BroadcastTo": ("g, added up over the stretched axes", ""),
+    "BroadcastTo": ("g", ""),
     "GetItem": ("g added where it was taken from, else 0", ""),
     "GetSlice": ("g where it was taken from, else 0", ""),
     "Concatenate": ("its part of g", ""),
@@ -40,12 +44,16 @@ CHAIN_RULES = {
     "leaky_relu": ("g, times the slope where {0} < 0", "0"),
     "elu": ("g, times alpha · e^{0} where {0} ≤ 0", "0"),
     "gelu": ("g · (Φ({0}) + {0} · φ({0}))", "0"),
-    "gelu_tanh": ("g · the derivative of {0} (1 + tanh ...) / 2", "0"),
+    "gelu_tanh": (
+        "g · (σ + {0} · σ · (1 - σ) · u'), σ = sigmoid(u), "
+        "u = √(8/π) · ({0} + 0.044715 {0}³), u' = √(8/π) · (1 + 0.134145 {0}²)",
+        "0",
+    ),
     "silu": ("g · σ · (1 + {0} · (1 - σ)), σ = sigmoid({0})", "0"),
     "softplus": ("g · sigmoid({0})", "0"),
     "sigmoid": ("g · {z} · (1 - {z})", "z"),
     "tanh": ("g · (1 - {z}²)", "z"),
-    "Softmax": ("{z} · (g - Σ g · {z})", "z"),
+    "Softmax": ("{z} · (g - Σ (g · {z}))", "z"),
     "LogSoftmax": ("g - e^{z} · Σ g", "z"),
     # layers and losses
     "Dense": ("g @ {1}ᵀ; {0}ᵀ @ g; Σ g over the rows", "0 1 -"),
@@ -65,27 +73,15 @@ CHAIN_RULES = {
         "Σ (g where {z} > 0) over samples and positions",
         "0 1 z",
     ),
-    "Conv2DMaxPool": (
-        "none: no gradient of the images is wanted; "
-        "each g times its window of {0}, where the largest was, added up; "
-        "Σ g over samples and positions",
-        "0",
-    ),
-    "Conv2DMaxPool+relu": (
-        "none: no gradient of the images is wanted; "
-        "each g where {z} > 0 times its window of {0}, where the largest was, added up; "
-        "Σ (g where {z} > 0) over samples and positions",
-        "0",
-    ),
     "MaxPool2D": ("g to the largest of each window", ""),
     "AvgPool2D": ("g / count for every element of each window", ""),
     "Dropout": ("g / (1 - rate) where it was kept, else 0", ""),
     "BatchNorm": (
-        "{1} / deviation · (g - mean of g - normed · mean of g · normed); "
+        "{1} / deviation · (g - mean of g - normed · mean of (g · normed)); "
         "Σ g · normed for each channel; "
         "Σ g for each channel",
         "0 1 - -",
     ),
-    "SoftmaxCrossEntropy": ("g · (softmax({0}) - targets)", "-"),
+    "SoftmaxCrossEntropy": ("g · (softmax({0}) · Σ targets - targets)", "-"),
     "SigmoidCrossEntropy": ("g · (sigmoid({0}) - targets)", "0"),
 }

@@ -5,7 +5,6 @@ import numpy as np
 from minigrad.lab.graphs import Graph
 
 SHORT = 6  # an array of so many numbers is printed, a larger one told by its range
-ELEMENTWISE = {"Add", "Sub", "Mul", "Div", "Pow", "Extremum", "Where"}  # ops that broadcast
 
 
 def explain(tensor, print_fn=print):
@@ -56,16 +55,15 @@ def _formula(vertex):
 
 def _rules(vertex):
     """In words, one for each input, what becomes of the gradient."""
-    if vertex.rule is None:
-        return [f"as {vertex.operation}.backward computes"] * len(vertex.inputs)
-    rules = vertex.rule[0].split("; ")
-    rules += rules[-1:] * (len(vertex.inputs) - len(rules))  # of any number of inputs
     names = [origin.name for origin in vertex.inputs]
-    rules = [rule.format(*names, z=vertex.name) for rule in rules[: len(names)]]
-    for i, origin in enumerate(vertex.inputs):
-        if vertex.operation in ELEMENTWISE and origin.shape != vertex.shape:
-            rules[i] += ", added up along the axes that were broadcast"
-    return rules
+    if vertex.rule is None:
+        rules = [f"as {vertex.operation}.backward computes"] * len(names)
+    else:
+        rules = vertex.rule[0].split("; ")
+        rules += rules[-1:] * (len(names) - len(rules))  # of any number of inputs
+        rules = [rule.format(*names, z=vertex.name) for rule in rules[: len(names)]]
+    sums = zip(rules, vertex.added_up, strict=True)
+    return [rule + ", added up along the axes that were broadcast" * added for rule, added in sums]
 
 
 def _shape_and_values(array):

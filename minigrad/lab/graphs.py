@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import math
 
 import numpy as np
 
@@ -25,14 +26,16 @@ class Vertex:
     inputs : list of Vertex
         What the operation was given.
     rule : tuple or None
-        The operation's row of `CHAIN_RULES`, if it is one of minigrad's.
+        The operation's row of `CHAIN_RULES`, if it has one.
     wants_gradient : bool
     value : array or None
-        None where nothing that the graph keeps tells it.
+        None where it does not follow from what the graph keeps.
     gradient : array or None
         Of the sum of the graph's last tensor with respect to this one.
     passed : list of (array or None)
         What the operation passes on to each of its inputs.
+    added_up : list of bool
+        For which of the inputs that was summed over the axes along which broadcasting stretched it.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Vertex:
     value: np.ndarray | None = None
     gradient: np.ndarray | None = None
     passed: list = dataclasses.field(default_factory=list)
+    added_up: list = dataclasses.field(default_factory=list)
 
 
 class Graph:
@@ -51,7 +55,9 @@ class Graph:
 
     The tensor's own graph stays as it is, and no ``.grad`` changes. A graph keeps only what
     ``backward`` needs: other results are computed once more, by minigrad's own operations, from
-    values that are known; a constant's value is known where its operation has kept it.
+    values that are known; a constant's value is known where its operation has kept it. Layers that
+    ran as one kernel (see `minigrad.layers.fusion`) are shown as they were written: convolution,
+    pooling and dropout apart.
 
     Parameters
     ----------
@@ -120,12 +126,16 @@ class Graph:
                     vertices[origin] if origin is not None else self._add_constant(shape)
                     for origin, (shape, _) in zip(source.sources, source.kinds, strict=True)
                 ]
-                vertex = Vertex("", shapes[source], _operation(source), inputs, _rule(source))
-                operations.append((source, vertex))
+                for node, value in _unfused(source, inputs):
+                    shape = shapes[source] if value is None else value.shape
+                    operation = _operation(node)
+                    vertex = Vertex("", shape, operation, inputs, _rule(node), value=value)
+                    operations.append((node, self._add(vertex)))
+                    inputs = [vertex]
             else:
                 name = getattr(source, "path", None) or source.name
-                vertex = Vertex(name, source.shape, value=source.data.copy())
-            vertices[source] = self._add(vertex)
+                vertex = self._add(Vertex(name, source.shape, value=source.data.copy()))
+            vertices[source] = vertex
         return operations
 
     def _add_constant(self, shape):
@@ -159,16 +169,28 @@ def _inputs_first(root):
     return order
 
 
+def _unfused(node, inputs):
+    """Pairs (node, result or None): the node itself, or the ops that it fuses.
+
+    A fused op has the method ``unfused``, and knows the values of its ``inputs``.
+    """
+    if not hasattr(node, "unfused"):
+        return [(node, None)]
+    values, replayed = node.unfused()
+    for vertex, value in zip(inputs, values, strict=True):
+        vertex.value = value
+    return replayed
+
+
 def _operation(node):
     name = node.name if isinstance(node, Elementwise) else type(node).__name__
-    return name + "+relu" * getattr(node, "relu", False)
+    return name + "+relu" * (getattr(node, "relu", False) is True)
 
 
 def _rule(node):
     """The row of `CHAIN_RULES` for a node of minigrad's own; others may have the same name."""
-    return (
-        CHAIN_RULES[_operation(node)] if type(node).__module__.startswith("minigrad.ops.") else None
-    )
+    own = type(node).__module__.startswith("minigrad.ops.")
+    return CHAIN_RULES.get(_operation(node)) if own else None
 
 
 # --- values and gradients ------------------------------------------------------------------------
@@ -206,12 +228,14 @@ def _pass_gradient_on(node, vertex):
     passed = passed if isinstance(passed, tuple) else (passed,)
     for origin, gradient in zip(vertex.inputs, passed, strict=True):
         if gradient is not None and origin.wants_gradient:
+            vertex.added_up.append(np.size(gradient) != math.prod(origin.shape))
             gradient = _undo_broadcasting(gradient, origin.shape)
             before = origin.gradient
             origin.gradient = gradient if before is None else before + gradient
             vertex.passed.append(gradient)
         else:
             vertex.passed.append(None)
+            vertex.added_up.append(False)
 
 
 def _undo_broadcasting(gradient, shape):
