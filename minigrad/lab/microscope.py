@@ -6,6 +6,7 @@ import numpy as np
 
 from minigrad import optimizers
 from minigrad.core import Tensor
+from minigrad.lab.text import table
 
 WIDEST = 6  # a parameter of so many weights is printed weight by weight, a larger one by quantiles
 QUANTILES = {"min": 0, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "max": 1}
@@ -36,7 +37,7 @@ class Step:
     step_size : array or None
         The effective step size of each weight: by what the rule multiplies the gradient, or the
         corrected m in its place (Nadam: a mixture of both; Lion: its sign). None for a rule that
-        is not minigrad's.
+        does not define ``inside``.
     """
 
     title: str
@@ -70,14 +71,14 @@ class Step:
         rows |= {"update": self.update, "|update / weight|": self.ratio}
         if self.weight.size <= WIDEST:
             header = [str(list(index)) for index in np.ndindex(self.weight.shape)]
-            table = {name: array.reshape(-1) for name, array in rows.items()}
+            numbers = {name: array.reshape(-1) for name, array in rows.items()}
         else:
             header = list(QUANTILES)
-            table = {name: _quantiles(array) for name, array in rows.items()}
-        lines = [self.title, " " * 17 + "".join(f"{text:>13}" for text in header)]
-        for name, values in table.items():
-            lines.append(f"{name:<17}" + "".join(f"{value:>13.5g}" for value in values))
-        return "\n".join(lines)
+            numbers = {name: _quantiles(array) for name, array in rows.items()}
+        lines = [["", *(f"{text:>11}" for text in header)]]
+        for name, values in numbers.items():
+            lines.append([f"{name:<17}", *(f"{value:.5g}" for value in values)])
+        return f"{self.title}\n{table(lines, ' ')}"
 
 
 class Microscope:
@@ -149,8 +150,8 @@ class Microscope:
             state_before,
             self._state(states),
         )
-        if type(rule).update in INSIDES:
-            step.corrections, step.step_size = INSIDES[type(rule).update](rule, step)
+        step.corrections, size = rule.inside(state_before, step.state, rule.learning_rate, number)
+        step.step_size = None if size is None else np.full_like(weight, size)
         self.steps[number] = step
 
     def _is_wanted(self, gradients):
@@ -168,59 +169,3 @@ def _name(variable):
 def _quantiles(array):
     with np.errstate(invalid="ignore"):  # between infinite ratios there is no number
         return np.quantile(array, list(QUANTILES.values()))
-
-
-# --- what the rules' formulas, which stand in their docstrings, keep to themselves ---------------
-# Each function returns the corrections and the step size.
-
-
-def _inside_sgd(rule, step):
-    return {}, np.full_like(step.weight, step.learning_rate)
-
-
-def _inside_adagrad(rule, step):
-    return {}, step.learning_rate / np.sqrt(step.state["a"] + rule.epsilon)
-
-
-def _inside_rmsprop(rule, step):
-    d = step.state["v"]
-    if rule.centered:
-        d = np.maximum(d - step.state["m"] ** 2, 0)
-    return {}, step.learning_rate / np.sqrt(d + rule.epsilon)
-
-
-def _inside_adam(rule, step):
-    corrections = {"m": 1 - rule.beta_1**step.number, "v": 1 - rule.beta_2**step.number}
-    v = step.state["v_max" if rule.amsgrad else "v"]
-    size = step.learning_rate * corrections["v"] ** 0.5 / (np.sqrt(v) + rule.epsilon)
-    return corrections, size
-
-
-def _inside_nadam(rule, step):
-    momentum = rule.beta_1 * (1 - 0.5 * 0.96 ** (step.number + 1))
-    product = float(rule.shared["U"]) * momentum
-    corrections = {"m": 1 - product, "v": 1 - rule.beta_2**step.number}
-    size = step.learning_rate / (np.sqrt(step.state["v"] / corrections["v"]) + rule.epsilon)
-    return corrections, size
-
-
-def _inside_adamax(rule, step):
-    size = step.learning_rate / (step.state["u"] + rule.epsilon)
-    return {"m": 1 - rule.beta_1**step.number}, size
-
-
-def _inside_adadelta(rule, step):
-    squares = (step.state_before["d"] + rule.epsilon) / (step.state["a"] + rule.epsilon)
-    return {}, step.learning_rate * np.sqrt(squares)
-
-
-INSIDES = {
-    optimizers.SGD.update: _inside_sgd,
-    optimizers.Adagrad.update: _inside_adagrad,
-    optimizers.RMSprop.update: _inside_rmsprop,
-    optimizers.Adam.update: _inside_adam,  # AdamW's too
-    optimizers.Nadam.update: _inside_nadam,
-    optimizers.Adamax.update: _inside_adamax,
-    optimizers.Adadelta.update: _inside_adadelta,
-    optimizers.Lion.update: _inside_sgd,
-}

@@ -43,7 +43,8 @@ class Surface:
         A learning rate for rules that multiply the gradient by it, such as SGD; about the inverse
         of the largest curvature on the way.
     step_size : float
-        A learning rate for rules whose steps are about as large as it is, such as Adam.
+        A learning rate for rules whose steps are about as large as it is, such as Adam; a new rule
+        gets this one.
     steps : int
         After how many the good paths have arrived.
     noise : float
@@ -147,21 +148,36 @@ SURFACES = {
     ),
 }  # fmt: skip
 
-# The optimizers under their names in legends, each made for a surface. The first three go as far
-# as rate times gradient says, the others know only its direction, or its recent relative size.
-RULES = {
-    "SGD": lambda surface: optimizers.SGD(surface.gradient_rate),
-    "momentum": lambda surface: optimizers.SGD(surface.gradient_rate, momentum=0.9),
-    "Nesterov": lambda surface: optimizers.SGD(surface.gradient_rate, momentum=0.9, nesterov=True),
-    "Adagrad": lambda surface: optimizers.Adagrad(5 * surface.step_size),
-    "RMSprop": lambda surface: optimizers.RMSprop(0.2 * surface.step_size),
-    "Adam": lambda surface: optimizers.Adam(surface.step_size),
-    "AdamW": lambda surface: optimizers.AdamW(surface.step_size),
-    "Nadam": lambda surface: optimizers.Nadam(surface.step_size),
-    "Adamax": lambda surface: optimizers.Adamax(2 * surface.step_size),
-    "Adadelta": lambda surface: optimizers.Adadelta(100 * surface.step_size),
-    "Lion": lambda surface: optimizers.Lion(0.2 * surface.step_size),
+# Learning rates for rules whose steps are not about as large as their rate: SGD's are rate times
+# gradient, the others' depend on the gradient's direction or relative size alone.
+RATES = {
+    "SGD": lambda surface: surface.gradient_rate,
+    "Adagrad": lambda surface: 5 * surface.step_size,
+    "RMSprop": lambda surface: 0.2 * surface.step_size,
+    "Adamax": lambda surface: 2 * surface.step_size,
+    "Adadelta": lambda surface: 100 * surface.step_size,
+    "Lion": lambda surface: 0.2 * surface.step_size,
 }
+OPTIONS = {"momentum": {"momentum": 0.9}, "Nesterov": {"momentum": 0.9, "nesterov": True}}  # of SGD
+
+
+def make_rules(classes):
+    """Return {name in legends: function that makes the optimizer for a surface}, in their order."""
+    rules = {}
+    for cls in classes:
+        name = cls.__name__
+        rate = RATES.get(name, lambda surface: surface.step_size)
+        rules[name] = _rule(cls, rate, {})
+        if cls is optimizers.SGD:
+            rules |= {other: _rule(cls, rate, options) for other, options in OPTIONS.items()}
+    return rules
+
+
+def _rule(cls, rate, options):
+    return lambda surface: cls(rate(surface), **options)
+
+
+RULES = make_rules(optimizers.RULES)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Adadelta: steps in the units of the weights, from the sizes of recent gradients and steps."""
 
+import numpy as np
+
 from minigrad import kernels
 from minigrad.optimizers.base import Optimizer
 
@@ -41,3 +43,6 @@ class Adadelta(Optimizer):
     def update(self, w, g, state, lr, t, threads):
         a, d = state["a"], state["d"]
         kernels.adadelta_step(w, g, a, d, lr, self.rho, self.epsilon, threads)
+
+    def inside(self, before, state, lr, t):
+        return {}, lr * np.sqrt((before["d"] + self.epsilon) / (state["a"] + self.epsilon))

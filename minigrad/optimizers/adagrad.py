@@ -40,3 +40,6 @@ class Adagrad(Optimizer):
 
     def update(self, w, g, state, lr, t, threads):
         kernels.adagrad_step(w, g, state["a"], lr, self.epsilon, threads)
+
+    def inside(self, before, state, lr, t):
+        return {}, lr / np.sqrt(state["a"] + self.epsilon)

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from minigrad import kernels
 from minigrad.optimizers.base import Optimizer
 
@@ -50,6 +52,11 @@ class Adam(Optimizer):
         alpha = lr * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         betas = self.beta_1, self.beta_2
         kernels.adam_step(w, g, m, v, v_max, alpha, *betas, self.epsilon, threads)
+
+    def inside(self, before, state, lr, t):
+        corrections = {"m": 1 - self.beta_1**t, "v": 1 - self.beta_2**t}
+        v = state["v_max" if self.amsgrad else "v"]
+        return corrections, lr * math.sqrt(corrections["v"]) / (np.sqrt(v) + self.epsilon)
 
 
 class AdamW(Adam):

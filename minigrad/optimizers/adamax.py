@@ -40,3 +40,6 @@ class Adamax(Optimizer):
         m, u = state["m"], state["u"]
         alpha = lr / (1 - self.beta_1**t)
         kernels.adamax_step(w, g, m, u, alpha, self.beta_1, self.beta_2, self.epsilon, threads)
+
+    def inside(self, before, state, lr, t):
+        return {"m": 1 - self.beta_1**t}, lr / (state["u"] + self.epsilon)

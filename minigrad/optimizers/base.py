@@ -140,6 +140,33 @@ class Optimizer(arguments.Configured):
         """
         raise NotImplementedError(f"{type(self).__name__} must define update")
 
+    def inside(self, before, state, lr, t):
+        """Return what ``update`` computed in step t and did not keep, for `lab.Microscope`.
+
+        Nothing is known unless a rule defines this; a subclass with an ``update`` of its own does
+        not inherit it.
+
+        Parameters
+        ----------
+        before, state : dict from str to array (...)
+            The state of one variable before and after the step.
+        lr, t :
+            As for ``update``.
+
+        Returns
+        -------
+        corrections : dict from str to float
+            By what the rule divides a state to correct its bias towards 0.
+        step_size : array (...), float or None
+            By what it multiplies the gradient, or the corrected m instead; None if not known.
+        """
+        return {}, None
+
+    def __init_subclass__(cls):
+        super().__init_subclass__()
+        if "update" in vars(cls) and "inside" not in vars(cls):
+            cls.inside = Optimizer.inside
+
     # --- one step ------------------------------------------------------------------------------
 
     def build(self, variables):

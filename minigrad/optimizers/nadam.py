@@ -52,5 +52,9 @@ class Nadam(Optimizer):
         rates = alpha_m, alpha_g, 1 - self.beta_2**t, self.beta_1, self.beta_2, self.epsilon
         kernels.nadam_step(w, g, state["m"], state["v"], *rates, threads)
 
+    def inside(self, before, state, lr, t):
+        corrections = {"m": 1 - float(self.shared["U"]) * self._u(t + 1), "v": 1 - self.beta_2**t}
+        return corrections, lr / (np.sqrt(state["v"] / corrections["v"]) + self.epsilon)
+
     def _u(self, t):
         return self.beta_1 * (1 - 0.5 * 0.96**t)

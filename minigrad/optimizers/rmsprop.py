@@ -1,5 +1,7 @@
 """RMSprop: the gradient divided by a moving average of its magnitude."""
 
+import numpy as np
+
 from minigrad import kernels
 from minigrad.optimizers.base import Optimizer
 
@@ -51,3 +53,7 @@ class RMSprop(Optimizer):
         v, m, b = state["v"], state.get("m"), state.get("b")
         rates = lr, self.rho, self.momentum, self.epsilon
         kernels.rmsprop_step(w, g, v, m, b, *rates, threads)
+
+    def inside(self, before, state, lr, t):
+        d = np.maximum(state["v"] - state["m"] ** 2, 0) if self.centered else state["v"]
+        return {}, lr / np.sqrt(d + self.epsilon)

@@ -5,6 +5,7 @@ import pytest
 
 from minigrad import Tensor, lab, ops, optimizers
 from minigrad.lab import RULES, SURFACES, Surface
+from minigrad.lab.surfaces import OPTIONS, RATES, make_rules
 from minigrad.testing import check_gradients
 
 SURFACE_NAMES = list(SURFACES)
@@ -69,7 +70,7 @@ def test_first_step_of_adam_is_its_learning_rate_in_each_coordinate():
 @pytest.mark.parametrize("name", SURFACE_NAMES)
 def test_every_optimizer_makes_its_way_at_its_own_learning_rate(name):
     surface = SURFACES[name]
-    for descent in lab.race(surface, RULES):
+    for descent in lab.race(surface, [*RATES, *OPTIONS, "Adam", "AdamW", "Nadam"]):
         heights = descent.values - surface.lowest
         assert len(heights) == surface.steps + 1
         assert heights[-1] < heights[0] / 5, descent.label
@@ -77,7 +78,21 @@ def test_every_optimizer_makes_its_way_at_its_own_learning_rate(name):
 
 def test_races_hold_every_optimizer_of_minigrad():
     made = {type(rule(SURFACES["bowl"])) for rule in RULES.values()}
-    assert made == set(optimizers.OPTIMIZERS.members)
+    assert made == set(optimizers.RULES)
+    assert list(RULES)[:6] == ["SGD", "momentum", "Nesterov", "Adagrad", "RMSprop", "Adam"]
+
+
+def test_a_new_optimizer_needs_nothing_in_the_laboratory():
+    class Signs(optimizers.Optimizer):
+        def update(self, w, g, state, lr, t, threads):
+            w -= lr * np.sign(g)
+
+    surface = SURFACES["ravine"]
+    rules = make_rules([*optimizers.RULES, Signs])
+    assert list(rules) == [*RULES, "Signs"]
+    assert rules["Signs"](surface).learning_rate == surface.step_size
+    for name in RULES:
+        assert rules[name](surface).get_config() == RULES[name](surface).get_config()
 
 
 def test_race_finds_names_and_writes_learning_rates():
