@@ -1,8 +1,11 @@
 """A callback that keeps how training goes inside: gradients, sizes of updates, dead units."""
 
+import math
+
 import numpy as np
 
 from minigrad.callbacks import Callback
+from minigrad.core import Tensor
 
 SAMPLE = 500  # so many weights of a layer stand for all of them
 
@@ -39,8 +42,8 @@ class Recorder(Callback):
         the same ones each time. Infinite where the weight is 0.
     dead_units : dict from str to list of float
         For each such layer with a kernel the fraction of its units (filters) whose bias, or kernel
-        if there is none, has a gradient of 0. In front of a relu these are the units that no
-        sample of the batch activates, which learn nothing from it.
+        if there is none, has a gradient of 0; nan at a step that gives it none. In front of a relu
+        these are the units that no sample of the batch activates, which learn nothing from it.
     """
 
     def __init__(self, every=20):
@@ -82,10 +85,8 @@ class Recorder(Callback):
             with np.errstate(divide="ignore"):
                 ratios = np.divide(update, np.abs(before), update, where=update > 0)  # 0 / 0 is 0
             self.update_ratios.setdefault(layer.name, []).append(ratios)
-            if hasattr(layer, "kernel"):
-                weight = layer.kernel if layer.bias is None else layer.bias
-                moved = gradients[weight].reshape(-1, weight.shape[-1]).any(axis=0)
-                self.dead_units.setdefault(layer.name, []).append(1 - moved.mean())
+            if isinstance(getattr(layer, "kernel", None), Tensor):
+                self.dead_units.setdefault(layer.name, []).append(_dead(layer, gradients))
 
     def on_train_batch_end(self, batch, logs=None):
         if len(self.loss) < len(self.steps):
@@ -93,6 +94,15 @@ class Recorder(Callback):
 
     def _layers(self):
         return [layer for layer in self.model.layers if layer.trainable_weights]
+
+
+def _dead(layer, gradients):
+    """The fraction of a layer's units whose bias, or kernel, has a gradient of 0."""
+    bias = getattr(layer, "bias", None)
+    weight = bias if isinstance(bias, Tensor) else layer.kernel
+    if weight not in gradients:
+        return math.nan
+    return 1 - gradients[weight].reshape(-1, *weight.shape[-1:]).any(axis=0).mean()
 
 
 def _sample(layer):

@@ -6,6 +6,7 @@ import pytest
 import minigrad
 from minigrad.lab import Recorder
 from minigrad.layers import BatchNormalization, Conv2D, Dense, Flatten, Input
+from minigrad.layers.base import Layer
 from minigrad.models import Sequential
 from minigrad.optimizers import SGD
 
@@ -137,3 +138,46 @@ def test_recorder_stops_looking_when_fit_ends_even_by_an_error():
 def test_recorder_refuses_other_intervals(every):
     with pytest.raises(ValueError, match=f"Recorder: expected every .* got {every!r}"):
         Recorder(every)
+
+
+# --- layers that are not minigrad's --------------------------------------------------------------
+
+
+class WithKernel(Layer):
+    """Its kernel is a function, or a weight of an unusual shape; its bias is no weight."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+
+    def build(self, input_shape):
+        if self.kind == "function":
+            self.factor = self.add_weight((), "ones", "factor")
+            self.kernel = lambda x: x * self.factor
+        else:
+            shape = () if self.kind == "scalar" else input_shape[-1:]
+            self.kernel = self.add_weight(shape, "ones", "kernel")
+            self.bias = True
+
+    def call(self, x, training=False):
+        return self.kernel(x) if self.kind == "function" else x * self.kernel
+
+
+@pytest.mark.parametrize(
+    ("kind", "dead"), [("function", None), ("scalar", [0.0]), ("vector", [0.0])]
+)
+def test_layers_of_any_kind_are_recorded(kind, dead):
+    recorder = Recorder()
+    fit([Input((3,)), WithKernel(kind), Dense(5)], recorder)
+    assert len(recorder.gradient_norms["with_kernel"]) == 1
+    assert recorder.dead_units.get("with_kernel") == dead
+
+
+def test_a_frozen_bias_says_nothing_of_dead_units():
+    recorder = Recorder(every=1)
+    dense = Dense(5)
+    dense.build((None, 3))
+    dense.bias.requires_grad = False
+    dense._learned = [dense.kernel]
+    fit([Input((3,)), dense], recorder)
+    assert np.isnan(recorder.dead_units["dense"]).all()
