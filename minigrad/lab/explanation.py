@@ -3,8 +3,10 @@
 import numpy as np
 
 from minigrad.lab.graphs import Graph
+from minigrad.lab.text import unbroken, wrapped
 
-SHORT = 6  # an array of so many numbers is printed, a larger one told by its range
+SHORT = 6  # an array of so many numbers is printed, of a larger one the range
+WIDEST = 36  # of the column of formulas: longer ones push the rest of their line to the right
 
 
 def explain(tensor, print_fn=print):
@@ -12,7 +14,8 @@ def explain(tensor, print_fn=print):
 
     First what was computed, inputs before results; then, from the last result back, the gradient g
     that arrives at each operation, by which rule it goes on to the operation's inputs, and with
-    what result. Works before ``backward``, which can still be called: see `Graph`.
+    what result. Works before ``backward``, which can still be called: see `Graph`. Lines that are
+    wider than the terminal are wrapped.
 
     Parameters
     ----------
@@ -28,23 +31,29 @@ def explain(tensor, print_fn=print):
     """
     vertices = Graph(tensor).vertices
     last = vertices[-1].name
-    width = max(len(_formula(vertex)) for vertex in vertices)
-    print_fn("Forward, what was computed:")
+    width = min(WIDEST, max(len(_formula(vertex)) for vertex in vertices))
+
+    def show(line):
+        for part in wrapped(line, indent=8):
+            print_fn(part)
+
+    show("Forward, what was computed:")
     for vertex in vertices:
-        print_fn(f"  {_formula(vertex):<{width}}  {vertex.shape}  {_describe(vertex.value)}")
-    print_fn(f"Backward, g being the gradient of {last} with respect to the result of each line:")
+        show(f"  {_formula(vertex):<{width}}  {_values(vertex.value, shape=vertex.shape)}")
+    show(f"Backward, g being the gradient of {last} with respect to the result of each line:")
     for vertex in reversed(vertices):
         if vertex.operation and vertex.gradient is not None:
-            print_fn(f"  {_formula(vertex):<{width}}  g {_shape_and_values(vertex.gradient)}")
+            show(f"  {_formula(vertex):<{width}}  {_values(vertex.gradient, 'g ')}")
             for origin, rule, gradient in zip(
                 vertex.inputs, _rules(vertex), vertex.passed, strict=True
             ):
                 if gradient is not None:
-                    print_fn(f"    to {origin.name}: {rule}: {_shape_and_values(gradient)}")
-    print_fn(f"The gradients of {last} with respect to the leaves:")
+                    show(f"    to {origin.name}: {rule}: {_values(gradient)}")
+    show(f"The gradients of {last} with respect to the leaves:")
     for vertex in vertices:
         if vertex.wants_gradient and not vertex.operation:
-            print_fn(f"  {vertex.name}  {_shape_and_values(vertex.gradient)}")
+            arrived = vertex.gradient is not None
+            show(f"  {vertex.name}  {_values(vertex.gradient) if arrived else 'none'}")
 
 
 def _formula(vertex):
@@ -66,8 +75,9 @@ def _rules(vertex):
     return [rule + ", added up along the axes that were broadcast" * added for rule, added in sums]
 
 
-def _shape_and_values(array):
-    return f"{array.shape}  {_describe(array)}"
+def _values(array, before="", shape=None):
+    """Shape and values on one line; None is what the graph has not kept."""
+    return unbroken(f"{before}{array.shape if shape is None else shape}  {_describe(array)}")
 
 
 def _describe(array):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from minigrad import plots
+from minigrad.lab.text import table, wrapped
 from minigrad.utils.files import replacing
 
 
@@ -156,15 +157,15 @@ class Comparison(Results):
 
     def __repr__(self):
         tables = [self._epoch_table(name) for name in self.names]
-        stopped = [str(run) for run in self.runs if run.outcome != "finished"]
-        parts = [self.headline, *tables, self._last_table(), "\n".join(stopped)]
+        stopped = _lines(run for run in self.runs if run.outcome != "finished")
+        parts = [self.headline, *tables, self._last_table(), stopped]
         return "\n\n".join(filter(None, parts))
 
     def _epoch_table(self, name):
         columns = [[label, *map(number, self.means(label, name))] for label in self.labels]
         rows = itertools.zip_longest(*columns, fillvalue="-")
         lines = [[str(epoch or ""), *row] for epoch, row in enumerate(rows)]
-        return f"{name} after each epoch, mean over the seeds\n{aligned(lines)}"
+        return f"{name} after each epoch, mean over the seeds\n{table(lines)}"
 
     def _last_table(self):
         rows = [["", *self.names, f"lowest {self.loss_name}", "seconds"]]
@@ -174,7 +175,7 @@ class Comparison(Results):
             row.append(_mean_and_deviation([min(run[self.loss_name]) for run in runs]))
             row.append(_mean_and_deviation([run["seconds"][-1] for run in runs], "{:.1f}".format))
             rows.append([label, *row])
-        return f"after the last epoch, mean ± standard deviation\n{aligned(rows)}"
+        return f"after the last epoch, mean ± standard deviation\n{table(rows)}"
 
     def plot(self):
         """Return the Figure of ``minigrad.plots.draw_comparison``."""
@@ -217,10 +218,10 @@ class Sweep(Results):
         columns = [["", *(f"{rate:.3g}" for rate in self.learning_rates)]]
         for label in self.labels:
             columns.append([label, *map(number, self.final_losses(label).mean(axis=1))])
-        table = aligned(zip(*columns, strict=True))
+        numbers = table(zip(*columns, strict=True))
         title = f"{self.loss_name} after the last epoch, for each learning rate (×: diverged)"
-        stopped = [str(run) for run in self.runs if run.outcome in ("failed", "interrupted")]
-        parts = [self.headline, f"{title}\n{table}", "\n".join(stopped)]
+        stopped = _lines(run for run in self.runs if run.outcome in ("failed", "interrupted"))
+        parts = [self.headline, f"{title}\n{numbers}", stopped]
         return "\n\n".join(filter(None, parts))
 
     def plot(self):
@@ -235,13 +236,9 @@ def number(value):
     return "-" if math.isnan(value) else "×"
 
 
-def aligned(rows):
-    """Return rows of texts as lines, in columns flush right but for the first."""
-    columns = []
-    for place, texts in enumerate(zip(*rows, strict=True)):
-        width = max(map(len, texts))
-        columns.append([text.rjust(width) if place else text.ljust(width) for text in texts])
-    return "\n".join("  ".join(row) for row in zip(*columns, strict=True))
+def _lines(runs):
+    """The runs, one a line that is wrapped to the terminal."""
+    return "\n".join(part for run in runs for part in wrapped(str(run), indent=4))
 
 
 def _mean_and_deviation(values, as_text=number):

@@ -10,6 +10,11 @@ from minigrad.losses import SparseCategoricalCrossentropy
 from minigrad.models import Sequential
 
 
+@pytest.fixture(autouse=True)
+def terminal_of_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+
+
 def three_scalars():
     w, b = Parameter(2.0, name="w"), Parameter(-1.0, name="b")
     return (w * 3.0 + b) ** 2

@@ -1,6 +1,7 @@
 """The recorded graph: its values and gradients are the true ones, and it stays as it is."""
 
 import importlib
+import math
 import pkgutil
 
 import numpy as np
@@ -124,40 +125,183 @@ def test_values_and_gradients_are_those_of_the_engine(operation):
         np.testing.assert_allclose(found, leaf.grad, rtol=1e-12, atol=1e-15)
 
 
-# Which of the rules are formulas that Python understands, once it knows these.
+# --- every rule, in numbers ----------------------------------------------------------------------
+
+# What the formulas among the rules are made of.
 NAMES = {
     "log": np.log,
     "sign": np.sign,
+    "sqrt": np.sqrt,
+    "pi": np.pi,
+    "e": np.e,
     "softmax": lambda x: np.exp(x) / np.exp(x).sum(axis=1, keepdims=True),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "Φ": np.vectorize(lambda x: (1 + math.erf(x / math.sqrt(2))) / 2),
+    "φ": lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+    "Σ": lambda x: x.sum(axis=-1, keepdims=True),
 }
-SYMBOLS = {"·": "*", "²": "**2", "^": "**", "ᵀ": ".T"}
-FORMULAS = [
-    "Add", "Sub", "Mul", "Div", "Pow", "Neg", "Abs", "Exp", "Log", "Sqrt", "MatMul", "LogSumExp",
-    "softplus", "sigmoid", "tanh", "Dense", "SoftmaxCrossEntropy", "SigmoidCrossEntropy",
-]  # fmt: skip
+SYMBOLS = {
+    "·": "*", "²": "**2", "³": "**3", "^": "**", "ᵀ": ".T", "√": "sqrt", "u'": "slope",
+    "Σ g": "Σ(g)", "Σ targets": "Σ(targets)", "π": "pi",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("operation", FORMULAS)
-def test_rules_that_are_formulas_compute_the_gradient(operation):
+def compute(rule, names):
+    """Evaluate "formula, name = formula, ..." from the last definition to the first."""
+    rule = rule.format(*(f"inputs[{i}]" for i in range(3)), z="z")
+    for symbol, python in SYMBOLS.items():
+        rule = rule.replace(symbol, python)
+    formula, *definitions = rule.split(", ")
+    for definition in reversed(definitions):
+        name, right = definition.split(" = ")
+        names = names | {name: eval(right, names)}
+    return eval(formula, names)
+
+
+def windows_of(x, g):
+    """The cell (a, b) of each window of a kernel, as a view of x (N, H, W, C)."""
+    for a, b in np.ndindex(KERNEL.shape[:2]):
+        yield (a, b), x[:, a : a + g.shape[1], b : b + g.shape[2]]
+
+
+def to_windows(x, w, g):
+    gx = np.zeros_like(x)
+    for cell, window in windows_of(gx, g):
+        window += g @ w[cell].T
+    return gx
+
+
+def from_windows(x, w, g):
+    gw = np.zeros_like(w)
+    for cell, window in windows_of(x, g):
+        gw[cell] = np.einsum("nijc,nijf->cf", window, g)
+    return gw
+
+
+def enlarged(y):
+    """Each result of a 2 by 2 window, at all of its cells."""
+    return y.repeat(2, axis=1).repeat(2, axis=2)
+
+
+def scattered(g, index):
+    gx = np.zeros(SHAPE)
+    np.add.at(gx, index, g)
+    return gx
+
+
+def batch_norm(x, gamma, g):
+    deviation = np.sqrt(x.var(axis=0) + 1e-3)
+    normed = (x - x.mean(axis=0)) / deviation
+    gx = gamma / deviation * (g - g.mean(axis=0) - normed * (g * normed).mean(axis=0))
+    return gx, (g * normed).sum(axis=0)
+
+
+# The rules that are words: for each what they say, of the gradient, the inputs, the result and
+# the input's number. The shapes are those of EXAMPLES.
+WORDS = {
+    "g where {0} is chosen, half of it where both are equal": lambda g, x, z, i: (
+        g * ((x[0] > x[1]) + (x[0] == x[1]) / 2)
+    ),
+    "g where {1} is chosen, half of it where both are equal": lambda g, x, z, i: (
+        g * ((x[1] > x[0]) + (x[0] == x[1]) / 2)
+    ),
+    "g where {0} is within the limits": lambda g, x, z, i: g * ((x[0] >= 0.8) & (x[0] <= 1.2)),
+    "g where the condition holds": lambda g, x, z, i: g * MASK,
+    "g where it does not": lambda g, x, z, i: g * ~MASK,
+    "g for every element": lambda g, x, z, i: g[:, None] * np.ones(SHAPE),
+    "g / count for every element": lambda g, x, z, i: g / 3 * np.ones(SHAPE),
+    "g · 2 ({0} - mean) / count": lambda g, x, z, i: g * 2 * (x[0] - x[0].mean(axis=0)) / 3,
+    "g · ({0} - mean) / ({z} · count)": lambda g, x, z, i: (
+        g[:, None] * (x[0] - x[0].mean(axis=1, keepdims=True)) / (z[:, None] * 5)
+    ),
+    "g where {0} is {z}, shared by equals": lambda g, x, z, i: (
+        g[:, None] * (x[0] == z[:, None]) / (x[0] == z[:, None]).sum(axis=1, keepdims=True)
+    ),
+    "g in the shape of {0}": lambda g, x, z, i: g.reshape(SHAPE),
+    "g with its axes back in order": lambda g, x, z, i: g.T,
+    "g added where it was taken from, else 0": lambda g, x, z, i: scattered(g, [0, 0, 2]),
+    "g where it was taken from, else 0": lambda g, x, z, i: scattered(g, slice(1, None)),
+    "its part of g": lambda g, x, z, i: g[i] if g.ndim == 3 else g[3 * i : 3 * i + 3],
+    "g without the border": lambda g, x, z, i: g[1:-1, 1:-1],
+    "g where {z} > 0, else 0": lambda g, x, z, i: np.where(z > 0, g, 0),
+    "g, times the slope where {0} < 0": lambda g, x, z, i: np.where(x[0] < 0, 0.2 * g, g),
+    "g, times alpha · e^{0} where {0} ≤ 0": lambda g, x, z, i: g * np.exp(np.minimum(x[0], 0)),
+    "Σ g over the rows": lambda g, x, z, i: g.sum(axis=0),
+    "(g where {z} > 0) @ {1}ᵀ": lambda g, x, z, i: (g * (z > 0)) @ x[1].T,
+    "{0}ᵀ @ (g where {z} > 0)": lambda g, x, z, i: x[0].T @ (g * (z > 0)),
+    "Σ (g where {z} > 0) over the rows": lambda g, x, z, i: (g * (z > 0)).sum(axis=0),
+    "each g times {1}, added to its window": lambda g, x, z, i: to_windows(x[0], x[1], g),
+    "each g times its window of {0}, added up": lambda g, x, z, i: from_windows(x[0], x[1], g),
+    "Σ g over samples and positions": lambda g, x, z, i: g.sum(axis=(0, 1, 2)),
+    "each g where {z} > 0 times {1}, added to its window": lambda g, x, z, i: to_windows(
+        x[0], x[1], g * (z > 0)
+    ),
+    "each g where {z} > 0 times its window of {0}, added up": lambda g, x, z, i: from_windows(
+        x[0], x[1], g * (z > 0)
+    ),
+    "Σ (g where {z} > 0) over samples and positions": lambda g, x, z, i: (g * (z > 0)).sum(
+        axis=(0, 1, 2)
+    ),
+    "g to the largest of each window": lambda g, x, z, i: enlarged(g) * (x[0] == enlarged(z)),
+    "g / count for every element of each window": lambda g, x, z, i: enlarged(g) / 4,
+    "g / (1 - rate) where it was kept, else 0": lambda g, x, z, i: g / (1 - 0.3) * (z != 0),
+    "{1} / deviation · (g - mean of g - normed · mean of (g · normed))": lambda g, x, z, i: (
+        batch_norm(x[0], x[1], g)[0]
+    ),
+    "Σ g · normed for each channel": lambda g, x, z, i: batch_norm(x[0], 1, g)[1],
+    "Σ g for each channel": lambda g, x, z, i: g.sum(axis=0),
+}
+ONE_A_ROW = ("LogSumExp", "SoftmaxCrossEntropy")  # formulas whose g is a column
+
+
+def test_all_rules_in_words_are_some_ops():
+    rules = {rule for rules, _ in CHAIN_RULES.values() for rule in rules.split("; ")}
+    assert set(WORDS) <= rules
+
+
+@pytest.mark.parametrize("operation", EXAMPLES)
+def test_every_rule_computes_the_gradient_that_is_shown(operation):
     _, y = make_example(operation)
-    vertex = Graph(-y).vertices[-1].inputs[0]
-    g = np.random.default_rng(4).standard_normal(y.shape)
-    one_a_row = operation in ("LogSumExp", "SoftmaxCrossEntropy")
-    names = NAMES | {
-        "g": g[:, None] if one_a_row else g,
-        "z": vertex.value,
-        "inputs": [origin.value for origin in vertex.inputs],
-        "targets": np.eye(5)[LABELS] if one_a_row else MASK,
-    }
-    expected = y.node.backward(g)
-    expected = expected if isinstance(expected, tuple) else (expected,)
-    rules = [rule for rule in vertex.rule[0].split("; ") if "Σ" not in rule]
-    for rule, gradient in zip(rules, expected, strict=False):
-        formula = rule.format("inputs[0]", "inputs[1]", z="z")
-        for symbol, python in SYMBOLS.items():
-            formula = formula.replace(symbol, python)
-        np.testing.assert_allclose(eval(formula, names), gradient, rtol=1e-10)
+    weights = np.random.default_rng(4).standard_normal(y.shape)
+    *_, product, _ = Graph((y * weights).sum()).vertices
+    vertex = product.inputs[0]
+    assert vertex.operation == operation
+    np.testing.assert_array_equal(vertex.gradient, weights)
+    inputs = [origin.value for origin in vertex.inputs]
+    rules = vertex.rule[0].split("; ")
+    rules += rules[-1:] * (len(inputs) - len(rules))
+    targets = np.eye(5)[LABELS] if operation == "SoftmaxCrossEntropy" else MASK
+    column = weights[:, None] if operation in ONE_A_ROW else weights
+    names = NAMES | {"g": column, "z": vertex.value, "inputs": inputs, "targets": targets}
+    for i, (origin, shown) in enumerate(zip(vertex.inputs, vertex.passed, strict=True)):
+        if shown is None:
+            assert not origin.wants_gradient
+        else:
+            rule = rules[i]
+            words = WORDS.get(rule)
+            found = words(weights, inputs, vertex.value, i) if words else compute(rule, names)
+            if vertex.added_up[i]:
+                found = found.sum(axis=0)
+            np.testing.assert_allclose(shown, found, rtol=1e-10, atol=1e-14, err_msg=rule)
+
+
+@pytest.mark.parametrize("operation", EXAMPLES)
+def test_gradients_that_are_shown_are_those_of_differences(operation):
+    leaves, y = make_example(operation)
+    weights = np.random.default_rng(4).standard_normal(y.shape)
+    shown = vertices_by_name(Graph((y * weights).sum()))
+    make = EXAMPLES[operation]
+    for moved, leaf in enumerate(leaves):
+        expected = np.empty(leaf.shape)
+        for index in np.ndindex(leaf.shape):
+            ends = []
+            for step in (1e-6, -1e-6):
+                values = [-other.data for other in leaves]
+                values[moved][index] += step
+                ends.append((make(*map(Tensor, values)).data * weights).sum())
+            expected[index] = -(ends[0] - ends[1]) / 2e-6  # the op is given the leaf's negative
+        found = shown[leaf.name].gradient
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("operation", EXAMPLES)

@@ -7,6 +7,7 @@ import minigrad
 from minigrad import Parameter, layers, optimizers
 from minigrad.lab import Microscope
 from minigrad.models import Sequential
+from minigrad.optimizers import Optimizer
 
 START = np.array([[1.0, -2.0, 0.5], [3.0, 0.25, -0.75]])
 GRADIENTS = np.random.default_rng(5).standard_normal((4, 2, 3)) * [[1e-3], [1e3]]
@@ -95,9 +96,9 @@ OPTIONS = [(name, {}) for name in DIRECTIONS] + [
 ]
 
 
-def test_every_rule_has_a_direction_here():
-    rules = {rule.__name__ for rule in optimizers.OPTIMIZERS.members}
-    assert rules == set(DIRECTIONS)
+def test_every_rule_that_tells_its_step_size_has_a_direction_here():
+    known = {rule.__name__ for rule in optimizers.RULES if rule.inside is not Optimizer.inside}
+    assert known == set(DIRECTIONS)
 
 
 @pytest.mark.parametrize(("name", "options"), OPTIONS)
@@ -164,6 +165,22 @@ def test_a_rule_of_the_users_own_is_seen_without_its_inside():
     assert "step size" not in str(steps[1])
 
 
+def test_a_subclass_of_a_rule_may_tell_its_inside():
+    class Slower(optimizers.SGD):
+        def update(self, w, g, state, lr, t, threads):
+            super().update(w, g, state, lr / t, t, threads)
+
+        def inside(self, before, state, lr, t):
+            return {}, lr / t
+
+    class Renamed(Slower):
+        pass
+
+    for rule in (Slower, Renamed):
+        steps, _ = steps_of(rule(0.5))
+        assert (steps[2].step_size == 0.25).all()
+
+
 def test_fit_under_the_microscope_is_the_same():
     x = np.random.default_rng(1).standard_normal((12, 3))
     hashes = []
@@ -186,16 +203,16 @@ def test_printed_step_shows_each_weight_of_a_small_parameter():
         optimizer.apply([np.array([4.0, -1.0])], [w])
     assert str(microscope.steps[1]).splitlines() == [
         "Adam, step 1 of dense/bias (2,), learning rate 0.5",
-        "                           [0]          [1]",
-        "weight                       2            0",
-        "gradient                     4           -1",
-        "m                          0.4         -0.1",
-        "v                        0.016        0.001",
-        "m / 0.1                      4           -1",
-        "v / 0.001                   16            1",
-        "step size                0.125          0.5",
-        "update                    -0.5          0.5",
-        "|update / weight|         0.25          inf",
+        "                          [0]         [1]",
+        "weight                      2           0",
+        "gradient                    4          -1",
+        "m                         0.4        -0.1",
+        "v                       0.016       0.001",
+        "m / 0.1                     4          -1",
+        "v / 0.001                  16           1",
+        "step size               0.125         0.5",
+        "update                   -0.5         0.5",
+        "|update / weight|        0.25         inf",
     ]
 
 
@@ -207,6 +224,25 @@ def test_printed_step_shows_quantiles_of_a_large_parameter():
     lines = str(microscope.steps[1]).splitlines()
     assert lines[1].split() == ["min", "25", "%", "median", "75", "%", "max"]
     assert lines[2].split() == ["weight", "1", "26", "51", "76", "101"]
+    assert max(map(len, lines)) <= 80
+
+
+def test_printed_step_wider_than_the_terminal_goes_on_below(monkeypatch):
+    w = Parameter(np.arange(1.0, 7.0), dtype="float64", name="w")
+    optimizer = optimizers.SGD(0.5)
+    with Microscope(optimizer, w) as microscope:
+        optimizer.apply([np.ones(6)], [w])
+    _, *lines = str(microscope.steps[1]).splitlines()
+    below = lines.index("")
+    assert lines[0].split() == ["[0]", "[1]", "[2]", "[3]", "[4]"]
+    assert [line.split()[0] for line in lines[below + 1 :]] == ["[5]", *_words(lines[1:below])]
+    assert lines[below + 2].split() == ["weight", "6"]
+    monkeypatch.setenv("COLUMNS", "100")
+    assert len(str(microscope.steps[1]).splitlines()) == 1 + below
+
+
+def _words(lines):
+    return [line.split()[0] for line in lines]
 
 
 def test_microscope_refuses_what_it_cannot_look_at():

@@ -90,6 +90,24 @@ def test_tables_of_all_optimizers_fit_a_terminal_of_80_columns():
     assert max(map(len, str(comparison).splitlines())) <= 80
 
 
+def test_tables_wider_than_the_terminal_go_on_below(comparison, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    text = str(comparison)
+    assert (
+        "val_loss after each epoch, mean over the seeds\n"
+        "     Adam     SGD\n"
+        "1  0.5000  1.0000\n"
+        "2  0.3750  0.7500\n"
+        "3  0.5000  0.7000\n"
+        "\n"
+        "     SGD 9\n"
+        "1  1.2e+04\n"
+        "2        -\n"
+        "3        -\n"
+    ) in text
+    assert "SGD, lr 0.01, seed\n    1: interrupted" in text
+
+
 def test_result_without_a_whole_epoch_still_prints():
     result = Comparison("made-up data", 23, 7, 2, [run("SGD", 0, outcome="interrupted")])
     assert str(result).endswith("SGD, lr 0.01, seed 0: interrupted")
