@@ -146,9 +146,8 @@ class TensorBase:
         "_is_view",
         "_kind",
         "_version",
-        "activation",
         "grad",
-        "logits",
+        "made_by",
         "name",
         "node",
         "requires_grad",
@@ -169,7 +168,12 @@ class TensorBase:
         # A copy: no two tensors share memory by accident.
         self._data = np.array(self._fitting(value), order="C")
         self._is_view = False
-        self._version = None
+        self._version = [self.version + 1]
+
+    @property
+    def version(self):
+        """How often the values were changed since somebody first asked: see `mark_changed`."""
+        return _version_of(self)[0]
 
     @property
     def shape(self):
@@ -328,10 +332,11 @@ class Tensor(TensorBase):
     grad : ndarray or None
         The sum of the gradients of all ``backward`` calls since it was last set to None. Only
         leaves have one: tensors that the user made, not results of operations.
-    logits : Tensor or None
-        On the result of a softmax or sigmoid, its input, so that a cross-entropy can start there.
-    activation : {"softmax", "sigmoid", None}
-        Which of the two it was: each cross-entropy may start at the logits of its own alone.
+    version : int
+        Grows with every change in place that the engine can see.
+    made_by : tuple or None
+        On the result of a softmax over the last axis, or of a sigmoid: ("softmax", x, version of x,
+        version of the result), so that a cross-entropy can start at the logits x.
 
     Raises
     ------
@@ -353,7 +358,7 @@ def _fill(tensor, array):
     """Give a new tensor its array, and the other fields what they begin with."""
     tensor._data = array
     tensor._is_view = array.base is not None
-    tensor._kind = tensor._version = tensor.grad = tensor.activation = tensor.logits = None
+    tensor._kind = tensor._version = tensor.grad = tensor.made_by = None
     tensor.name = tensor.node = None
     tensor.requires_grad = False
 

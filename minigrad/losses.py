@@ -86,7 +86,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     Tensor (...)
     """
     name = "categorical_crossentropy"
-    y_pred, from_logits = _prefer_logits(y_pred, from_logits, "softmax", axis)
+    y_pred = as_tensor(y_pred)
     y_true = _as_targets(name, y_true, y_pred)
     if y_true.shape != y_pred.shape:
         hint = "; integer labels need sparse_categorical_crossentropy"
@@ -118,7 +118,7 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     Tensor (...)
     """
     name = "sparse_categorical_crossentropy"
-    y_pred, from_logits = _prefer_logits(y_pred, from_logits, "softmax", axis)
+    y_pred = as_tensor(y_pred)
     y_pred = _move_axis_last(y_pred, axis)
     labels = as_labels(name, y_true)
     if labels.ndim == y_pred.ndim and labels.shape[axis] == 1:
@@ -187,25 +187,33 @@ def crossentropy(y_true, y_pred):
     return categorical_crossentropy(y_true, y_pred)
 
 
-def _prefer_logits(y_pred, from_logits, activation, axis=-1):
-    """Return (logits, True) if they are known, else (probabilities, False).
+def _logits_of(y_pred, activation):
+    """The logits x if ``y_pred`` is ``activation(x)``, neither changed since; else None.
 
-    What comes straight from `activation` remembers its logits, and the loss starts there: the
-    logarithm of a saturated probability has the gradient 0, its logits learn on. TensorFlow does
-    so too.
+    A loss that knows the logits starts there: the logarithm of a saturated probability has the
+    gradient 0, its logits learn on. TensorFlow does so too.
     """
+    if y_pred.made_by is None:
+        return None
+    name, logits, *versions = y_pred.made_by
+    is_fresh = versions == [logits.version, y_pred.version]
+    return logits if name == activation and is_fresh else None
+
+
+def _prefer_logits(y_pred, from_logits, activation):
+    """Return (logits, True) if they are known, else (probabilities, False)."""
     y_pred = as_tensor(y_pred)
-    if from_logits:
-        return y_pred, True
-    if y_pred.activation == activation and axis in (-1, y_pred.ndim - 1):
-        return y_pred.logits, True
-    return y_pred, False
+    logits = y_pred if from_logits else _logits_of(y_pred, activation)
+    return (y_pred, False) if logits is None else (logits, True)
 
 
 def _softmax_losses(targets, y_pred, from_logits):
     """Crossentropies (...) of `y_pred` (..., K) with integer targets (...) or rows (..., K)."""
     if from_logits:
         return ops.softmax_cross_entropy(y_pred, targets)
+    logits = _logits_of(y_pred, "softmax")
+    if logits is not None:
+        return ops.softmax_cross_entropy(logits, targets, y_pred.data)
     if targets.ndim < y_pred.ndim:
         targets = np.eye(y_pred.shape[-1], dtype=y_pred.dtype)[targets]  # (...) -> (..., K)
     p = y_pred / ops.sum(y_pred, axis=-1, keepdims=True)

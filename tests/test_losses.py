@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from minigrad import activations, losses, metrics, ops
+from minigrad import activations, kernels, losses, ops
 from minigrad.core import Tensor, no_grad
 from minigrad.testing import check_gradients
 
@@ -263,6 +263,50 @@ def test_crossentropies_are_the_same_with_and_without_gradient():
     with no_grad():
         without = loss([[0, 1, 0]], activations.softmax(z)).item()
     assert without == loss([[0, 1, 0]], activations.softmax(z)).item() == 60
+
+
+def test_a_training_step_computes_the_softmax_once(monkeypatch):
+    z = Tensor(LOGITS, requires_grad=True)
+    expected = losses.CategoricalCrossentropy(from_logits=True)(ONE_HOT, z)
+    expected.backward()
+    gradient, z.grad = z.grad, None
+    p = activations.softmax(z)
+
+    def again(*arguments):
+        raise AssertionError("the softmax is there already")
+
+    for name in ("softmax", "softmax_cross_entropy_forward"):
+        monkeypatch.setattr(kernels, name, again)
+    monkeypatch.setattr(type(p.node), "backward", again)
+    for loss, y_true in (
+        (losses.CategoricalCrossentropy(), ONE_HOT),
+        (losses.SparseCategoricalCrossentropy(), ONE_HOT.argmax(axis=-1)),
+    ):
+        result = loss(y_true, p)
+        np.testing.assert_allclose(result.data, expected.data, rtol=1e-14)
+        result.backward()
+        np.testing.assert_allclose(z.grad, gradient, rtol=1e-12, atol=1e-15)
+        z.grad = None
+
+
+@pytest.mark.parametrize("changed", ["probabilities", "logits"])
+@pytest.mark.parametrize("how", ["in place", "by assignment", "assign"])
+def test_crossentropies_start_at_the_probabilities_if_anything_was_changed(changed, how):
+    for name, activation in (
+        ("categorical_crossentropy", activations.softmax),
+        ("binary_crossentropy", activations.sigmoid),
+    ):
+        z = Tensor(LOGITS.copy())
+        p = activation(z)
+        tensor = p if changed == "probabilities" else z
+        if how == "in place":
+            tensor.data *= 0.5
+        elif how == "assign":
+            tensor.assign(tensor.data * 0.5)
+        else:
+            tensor.data = tensor.data * 0.5
+        expected = losses.get(name)(ONE_HOT, Tensor(p.data.copy()))
+        np.testing.assert_array_equal(losses.get(name)(ONE_HOT, p).data, expected.data)
 
 
 def test_crossentropies_take_only_their_own_activation_for_logits():

@@ -103,10 +103,10 @@ def softplus(x):
 
 
 def sigmoid(x):
-    """``1 / (1 + e**-x)``; the result remembers ``x`` as its ``.logits``."""
+    """``1 / (1 + e**-x)``; the result remembers ``x`` in ``made_by``."""
     x = as_tensor(x)
     y = Elementwise("sigmoid")(x)
-    y.activation, y.logits = "sigmoid", x
+    y.made_by = "sigmoid", x, x.version, y.version
     return y
 
 
@@ -135,11 +135,14 @@ class Softmax(Function):
 
 
 def softmax(x, axis=-1):
-    """``e**x / sum(e**x)`` over ``axis``; the result remembers ``x`` as its ``.logits``."""
+    """``e**x / sum(e**x)`` over ``axis``; if it is the last, the result remembers ``x``.
+
+    So a cross-entropy starts at ``x``: see ``Tensor.made_by``.
+    """
     x = as_tensor(x)
     y = Softmax(axis)(x)
     if axis in (-1, x.ndim - 1):
-        y.activation, y.logits = "softmax", x
+        y.made_by = "softmax", x, x.version, y.version
     return y
 
 
@@ -362,11 +365,16 @@ def batch_norm(x, gamma, beta, epsilon, axis=-1):
 
 
 class SoftmaxCrossEntropy(Function):
-    def __init__(self, targets, labels):
+    def __init__(self, targets, labels, probabilities):
         self.targets = targets
         self.labels = labels
+        self.probabilities = probabilities
 
     def forward(self, logits):
+        if self.probabilities is not None:
+            self.save(self.probabilities)
+            losses = _losses_of(logits, self.probabilities, self.targets, self.labels)
+            return losses.astype(logits.dtype, copy=False)
         probabilities = kernels.empty(logits.shape, logits.dtype)
         losses = np.empty(logits.shape[0], logits.dtype)
         kernels.softmax_cross_entropy_forward(
@@ -386,7 +394,28 @@ class SoftmaxCrossEntropy(Function):
         return gz
 
 
-def softmax_cross_entropy(logits, targets):
+def _losses_of(z, p, targets, labels):
+    """The losses (N,) of logits (N, K) whose softmax is known, without another exponential.
+
+    ``-log p[k] = log(1 + s) + z[c] - z[k]`` for any class c, with the sum s of ``p[j] / p[c]`` over
+    all j but c. For the most probable c, s keeps the relative accuracy of p, also in a confident
+    prediction, where 1 - p[c] is 0; and a p[k] that underflowed to 0 is not needed.
+    """
+    row, c = np.arange(len(p)), p.argmax(axis=1)
+    others = p.astype(np.float64)
+    highest = others[row, c]
+    others[row, c] = 0
+    with np.errstate(invalid="ignore"):  # logits that diverged give NaN
+        log_sum, largest = np.log1p(others.sum(axis=1) / highest), z[row, c].astype(np.float64)
+        if targets is None:
+            return log_sum + (largest - z[row, labels])
+        terms = np.zeros(p.shape)
+        minus_log_p = log_sum[:, None] + (largest[:, None] - z)
+        np.multiply(targets, minus_log_p, where=targets != 0, out=terms)  # 0 * infinity is 0
+        return terms.sum(axis=1)
+
+
+def softmax_cross_entropy(logits, targets, probabilities=None):
     """``-sum(targets * log_softmax(logits))`` over the last axis.
 
     In one step it is exact where softmax followed by a logarithm underflows, and its gradient,
@@ -397,25 +426,45 @@ def softmax_cross_entropy(logits, targets):
     logits : Tensor (..., K)
     targets : array (..., K) of probabilities, or integer array (...) of labels below K
         Not differentiated.
+    probabilities : array (..., K), optional
+        ``softmax(logits)``, if it has been computed already: it is copied, not computed again.
 
     Returns
     -------
     Tensor (...)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or a label is out of range.
     """
     logits = as_tensor(logits)
     if logits.ndim < 1:
         raise ValueError("softmax_cross_entropy: expected logits (..., K), got a scalar")
-    targets = np.asarray(targets)
+    targets, labels = np.asarray(targets), None
     if targets.dtype.kind in "iu" and targets.shape == logits.shape[:-1]:
-        function = SoftmaxCrossEntropy(None, contiguous(targets.astype(np.int64)).reshape(-1))
+        targets, labels = None, contiguous(targets.astype(np.int64)).reshape(-1)
     elif targets.shape == logits.shape:
         targets = rows(contiguous(as_array(targets, logits.dtype)))
-        function = SoftmaxCrossEntropy(targets, None)
     else:
         raise ValueError(
             f"softmax_cross_entropy: expected targets of shape {logits.shape}, or integer labels "
             f"of shape {logits.shape[:-1]}, got {targets.dtype} of shape {targets.shape}"
         )
+    if probabilities is not None:
+        K = logits.shape[-1]
+        if np.shape(probabilities) != logits.shape:
+            raise ValueError(
+                f"softmax_cross_entropy: expected probabilities of shape {logits.shape}, "
+                f"got {np.shape(probabilities)}"
+            )
+        if targets is None and labels.view(np.uint64).max(initial=0) >= K:  # or negative
+            raise ValueError(
+                f"softmax_cross_entropy: expected labels from 0 to {K - 1}, "
+                f"got {labels[(labels < 0) | (labels >= K)][0]}"
+            )
+        probabilities = rows(np.array(probabilities, logits.dtype, order="C"))
+    function = SoftmaxCrossEntropy(targets, labels, probabilities)
     if logits.ndim == 2:
         return function(logits)
     return function(rows(logits)).reshape(logits.shape[:-1])

@@ -27,8 +27,8 @@ def test_activation_accepts_names_functions_and_layers():
 
 def test_softmax_layer_remembers_its_logits():
     y = layers.Softmax()(X)
-    np.testing.assert_array_equal(y.logits.numpy(), X)
-    np.testing.assert_array_equal(layers.Activation("softmax")(X).logits.numpy(), X)
+    np.testing.assert_array_equal(y.made_by[1].numpy(), X)
+    np.testing.assert_array_equal(layers.Activation("softmax")(X).made_by[1].numpy(), X)
 
 
 @pytest.mark.parametrize("option", ["max_value", "negative_slope", "threshold"])

@@ -107,15 +107,16 @@ def test_softmax_does_not_overflow_and_takes_masked_entries():
     assert_array_equal(ops.log_softmax([-1e4, 0.0]).data, [-1e4, 0])
 
 
-def test_softmax_and_sigmoid_remember_their_logits():
+def test_softmax_and_sigmoid_remember_what_made_them():
     x = leaf([[1.0, 2.0]])
     for name in ("softmax", "sigmoid"):
         y = getattr(ops, name)(x)
-        assert y.logits is x
-        assert y.activation == name
-        assert (y * 1).logits is (y * 1).activation is None
-    assert ops.softmax(x, axis=1).logits is x
-    assert ops.softmax(x, axis=0).logits is None  # a cross-entropy runs over the last axis
+        made, source, *versions = y.made_by
+        assert (made, versions) == (name, [x.version, y.version])
+        assert source is x
+        assert (y * 1).made_by is y.detach().made_by is None
+    assert ops.softmax(x, axis=1).made_by[1] is x
+    assert ops.softmax(x, axis=0).made_by is None  # a cross-entropy runs over the last axis
 
 
 # --- dense ---------------------------------------------------------------------------------------
@@ -294,6 +295,83 @@ def test_softmax_cross_entropy_of_masked_logits():
     losses.sum().backward()
     assert_allclose(losses.data, [np.log(2)], rtol=1e-15)
     assert_array_equal(z.grad, [[0.5, 0, -0.5]])
+
+
+def losses_in_float64(z, targets):
+    z = z.astype(np.longdouble)
+    largest = z.max(axis=1, keepdims=True)
+    log_p = z - largest - np.log(np.exp(z - largest).sum(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):
+        return np.where(targets != 0, -targets * log_p, 0).sum(axis=1).astype(float)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 10.0, 100.0, 1e4])
+@pytest.mark.parametrize("kind", ["labels", "targets"])
+def test_softmax_cross_entropy_of_known_probabilities_is_the_same(dtype, scale, kind):
+    generator = np.random.default_rng(6)
+    z = (scale * generator.normal(size=(200, 7))).astype(dtype)
+    z[:20] = z[:20, :1]  # ties
+    z[20:40, 3] = -np.inf
+    labels = generator.choice([0, 1, 2, 4, 5, 6], size=200)
+    targets = np.eye(7)[labels]
+    if kind == "targets":
+        targets = generator.dirichlet(np.full(7, 0.2), size=200).astype(dtype)
+        targets[20:40, 3] = 0
+        targets[40:60] *= 3
+    given = labels if kind == "labels" else targets
+    gy = generator.normal(size=200).astype(dtype)
+    results = []
+    for probabilities in (None, ops.softmax(z).data):
+        logits = Tensor(z, requires_grad=True)
+        losses = ops.softmax_cross_entropy(logits, given, probabilities)
+        losses.backward(gy)
+        results.append((losses, logits.grad))
+    (without, gradient), (losses, found) = results
+    assert losses.dtype == dtype
+    epsilon = np.finfo(dtype).eps
+    assert_allclose(losses.data, losses_in_float64(z, targets), rtol=8 * epsilon, atol=1e-15)
+    assert_allclose(losses.data, without.data, rtol=8 * epsilon, atol=1e-15)
+    assert_allclose(found, gradient, rtol=8 * epsilon, atol=epsilon)
+
+
+def test_softmax_cross_entropy_of_a_confident_prediction_keeps_its_accuracy():
+    z = np.float32([[20, 1, 0], [90, 0, -90], [0, 80, 0]])
+    p = ops.softmax(z).data
+    assert p[0, 0] == 1 and p[1, 2] == 0
+    losses = ops.softmax_cross_entropy(z, [0, 2, 0], p).data
+    assert_allclose(losses, [np.log1p(np.exp(-19.0) + np.exp(-20.0)), 180, 80], rtol=1e-6)
+
+
+def test_softmax_cross_entropy_copies_the_probabilities():
+    z = leaf([[1.0, 2.0, 0.5]])
+    p = ops.softmax(z).data.copy()
+    loss = ops.softmax_cross_entropy(z, [1], p).sum()
+    expected = p - np.eye(3)[[1]]
+    p[...] = 7
+    loss.backward()
+    assert_allclose(z.grad, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "message"),
+    [
+        ([0, 3], np.ones((2, 3)), "expected labels from 0 to 2, got 3"),
+        ([-1, 0], np.ones((2, 3)), "expected labels from 0 to 2, got -1"),
+        ([0, 1], np.ones((2, 4)), r"expected probabilities of shape \(2, 3\), got \(2, 4\)"),
+        ([0, 1], np.ones(3), r"expected probabilities of shape \(2, 3\), got \(3,\)"),
+    ],
+)
+def test_softmax_cross_entropy_refuses_wrong_probabilities(labels, probabilities, message):
+    with pytest.raises(ValueError, match=f"softmax_cross_entropy: {message}"):
+        ops.softmax_cross_entropy(np.ones((2, 3)), labels, probabilities)
+
+
+def test_softmax_cross_entropy_of_diverged_logits_is_nan_without_a_warning():
+    z = np.float32([[np.nan, 1, 2], [np.inf, 1, 2]])
+    for targets in ([0, 1], np.eye(3)[:2]):
+        losses = ops.softmax_cross_entropy(z, targets, np.full((2, 3), np.nan)).data
+        assert np.isnan(losses).all()
 
 
 @pytest.mark.parametrize(
