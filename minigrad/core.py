@@ -142,17 +142,9 @@ class TensorBase:
     """All of a ``Tensor`` but its operators, which no longer fit into a class that is compiled."""
 
     __slots__ = (
-        "_data",
-        "_is_view",
-        "_kind",
-        "_version",
-        "grad",
-        "made_by",
-        "name",
-        "node",
-        "requires_grad",
-        "__weakref__",
-    )
+        "_data", "_is_view", "_kind", "_version", "grad", "made_by", "name", "node",
+        "requires_grad", "__weakref__",
+    )  # fmt: skip
 
     __array_ufunc__ = None  # so that NumPy leaves `array * tensor` to Tensor.__rmul__
 
@@ -408,16 +400,9 @@ class Parameter(Tensor):
     __slots__ = ("constraint", "path", "regularizer")
 
     def __init__(
-        self,
-        data,
-        dtype=None,
-        name=None,
-        path=None,
-        trainable=True,
-        regularizer=None,
-        constraint=None,
-        copy=True,
-    ):
+        self, data, dtype=None, name=None, path=None, trainable=True,
+        regularizer=None, constraint=None, copy=True,
+    ):  # fmt: skip
         array = as_array(data, dtype)
         if copy or not array.flags.carray:
             array = np.array(array, order="C")

@@ -17,7 +17,7 @@ def check_padding(title, padding):
 def windowed_shape(layer, input_shape, window, channels, dilation=(1, 1)):
     """Output shape of a layer that moves a window over images; unknown sizes are None."""
     layer._check_input(input_shape)
-    sizes = [ANY_SIZE if size is None else size for size in input_shape[1:3]]
+    sizes = tuple(ANY_SIZE if size is None else size for size in input_shape[1:3])
     outputs, _ = output_sizes(layer._title, sizes, window, layer.strides, layer.padding, dilation)
     OH, OW = (None if sizes[i] == ANY_SIZE else outputs[i] for i in range(2))
     return (input_shape[0], OH, OW, channels)

@@ -4,8 +4,6 @@
 fused, so every replacement is called.
 """
 
-import math
-
 from minigrad import activations
 from minigrad.core import Tensor, is_grad_enabled
 from minigrad.layers.conv import Conv2D
@@ -28,14 +26,10 @@ def run_layers(layers, x, training):
     x : Tensor or array_like of shape (N, ...)
     training : bool
     """
-    first = 0
-    while first < len(layers):
-        number = plan_fusion(layers[first : first + 3], x, training)
-        if number == 1:
-            x = layers[first](x, training=training)
-        else:
-            x = _run_fused(layers[first : first + number], x, training)
-        first += number
+    while layers:
+        number = plan_fusion(layers, x, training)
+        group, layers = layers[:number], layers[number:]
+        x = _run_fused(group, x, training) if number > 1 else group[0](x, training=training)
     return x
 
 
@@ -69,7 +63,7 @@ def can_pool(convolution, pooling, x):
         and convolution.activation in (activations.linear, activations.relu)
         and pooling.strides == pooling.pool_size
         and pooling.padding == "valid"
-        and math.prod(pooling.pool_size) <= MOST_CELLS
+        and pooling.pool_size[0] * pooling.pool_size[1] <= MOST_CELLS
         and isinstance(x, Tensor)
         and not (is_grad_enabled() and x.requires_grad)
     )
@@ -104,12 +98,11 @@ def _run_fused(layers, x, training):
             shape = layer.compute_output_shape(shape)
         options = {"rate": dropout[0].rate, "seed": dropout[0].mask_seed} if dropout else {}
         y = convolution.convolve(conv2d_pool, x, pool_size=pooling.pool_size, **options)
-    except Exception as error:
-        fault = error
-    else:
         for layer in dropout:
             layer.next_mask_seed()
         return y
+    except Exception as error:
+        fault = error
     for layer in layers:  # the layer at fault raises the error, with its name
         x = layer(x, training=training)
     raise fault

@@ -3,8 +3,6 @@
 The results are those of the ops one after the other, but the arrays between them are not stored.
 """
 
-import math
-
 import numpy as np
 
 from minigrad import kernels
@@ -58,13 +56,11 @@ class Conv2DMaxPool(Conv2D):
             ``inputs``, each other one the result before it; the last result is this op's.
         """
         inputs = values = self.saved + self.weights
-        functions = [
-            Conv2D(self.convolved, self.geometry, "relu" if self.relu else None),
-            MaxPool2D(self.sizes, (*self.pool_size, *self.pool_size, 0, 0)),
-            Dropout(self.rate, self.seed),
-        ]
+        functions = [Conv2D(self.convolved, self.geometry, "relu" if self.relu else None)]
+        functions += [MaxPool2D(self.sizes, (*self.pool_size, *self.pool_size, 0, 0))]
+        functions += [Dropout(self.rate, self.seed)] * (self.rate > 0)
         needs, replayed = self.needs, []
-        for function in functions if self.rate > 0 else functions[:2]:
+        for function in functions:
             function.needs, function.saved = needs, ()
             replayed.append((function, function.forward(*values)))
             values, needs = (replayed[-1][1],), (True,)
@@ -106,21 +102,13 @@ def conv2d_pool(
         x, kernel, bias, activation, strides, padding, dilation_rate, groups
     )
     pool_size = pair("conv2d_pool", "pool_size", pool_size)
-    if math.prod(pool_size) > MOST_CELLS:
-        raise ValueError(
-            f"conv2d_pool: expected a pool_size of at most {MOST_CELLS} cells, got {pool_size}; "
-            "use conv2d and max_pool2d"
-        )
+    if pool_size[0] * pool_size[1] > MOST_CELLS:
+        raise ValueError(f"conv2d_pool: expected at most {MOST_CELLS} cells, got {pool_size}")
     if not (rate == 0 or (activation == "relu" and 0 < rate < 1)):
-        raise ValueError(
-            "conv2d_pool: expected a rate of 0, or below 1 with activation 'relu', "
-            f"got {rate} with activation {activation!r}; use dropout"
-        )
+        expected = "a rate of 0, or below 1 with activation 'relu'"
+        raise ValueError(f"conv2d_pool: expected {expected}, got {rate} with {activation!r}")
     if inputs[0].requires_grad and is_grad_enabled():
-        raise ValueError(
-            "conv2d_pool: expected an x without gradient, got one that requires it; "
-            "use conv2d and max_pool2d"
-        )
+        raise ValueError("conv2d_pool: expected an x without gradient; use conv2d, max_pool2d")
     sizes, _ = output_sizes("max_pool2d", convolved, pool_size, pool_size, "valid")
     options = geometry, activation, pool_size, rate, seed
     return Conv2DMaxPool(convolved, sizes, *options)(*inputs)

@@ -371,16 +371,15 @@ class SoftmaxCrossEntropy(Function):
         self.probabilities = probabilities
 
     def forward(self, logits):
-        if self.probabilities is not None:
-            self.save(self.probabilities)
-            losses = _losses_of(logits, self.probabilities, self.targets, self.labels)
-            return losses.astype(logits.dtype, copy=False)
-        probabilities = kernels.empty(logits.shape, logits.dtype)
-        losses = np.empty(logits.shape[0], logits.dtype)
-        kernels.softmax_cross_entropy_forward(
-            contiguous(logits), self.targets, self.labels, losses, probabilities,
-            kernels.get_num_threads(),
-        )  # fmt: skip
+        losses, probabilities = np.empty(len(logits), logits.dtype), self.probabilities
+        if probabilities is not None:
+            losses[...] = _losses_of(logits, probabilities, self.targets, self.labels)
+        else:
+            probabilities = kernels.empty(logits.shape, logits.dtype)
+            kernels.softmax_cross_entropy_forward(
+                contiguous(logits), self.targets, self.labels, losses, probabilities,
+                kernels.get_num_threads(),
+            )  # fmt: skip
         self.save(probabilities)
         return losses
 
@@ -452,17 +451,12 @@ def softmax_cross_entropy(logits, targets, probabilities=None):
             f"of shape {logits.shape[:-1]}, got {targets.dtype} of shape {targets.shape}"
         )
     if probabilities is not None:
-        K = logits.shape[-1]
         if np.shape(probabilities) != logits.shape:
-            raise ValueError(
-                f"softmax_cross_entropy: expected probabilities of shape {logits.shape}, "
-                f"got {np.shape(probabilities)}"
-            )
-        if targets is None and labels.view(np.uint64).max(initial=0) >= K:  # or negative
-            raise ValueError(
-                f"softmax_cross_entropy: expected labels from 0 to {K - 1}, "
-                f"got {labels[(labels < 0) | (labels >= K)][0]}"
-            )
+            expected = f"probabilities of shape {logits.shape}, got {np.shape(probabilities)}"
+            raise ValueError(f"softmax_cross_entropy: expected {expected}")
+        if targets is None and labels.view(np.uint64).max(initial=0) >= logits.shape[-1]:
+            expected = f"labels from 0 to {logits.shape[-1] - 1}, got {labels}"
+            raise ValueError(f"softmax_cross_entropy: expected {expected}")
         probabilities = rows(np.array(probabilities, logits.dtype, order="C"))
     function = SoftmaxCrossEntropy(targets, labels, probabilities)
     if logits.ndim == 2:

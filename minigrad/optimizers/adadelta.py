@@ -1,7 +1,5 @@
 """Adadelta: steps in the units of the weights, from the sizes of recent gradients and steps."""
 
-import numpy as np
-
 from minigrad import kernels
 from minigrad.optimizers.base import Optimizer
 
@@ -45,4 +43,4 @@ class Adadelta(Optimizer):
         kernels.adadelta_step(w, g, a, d, lr, self.rho, self.epsilon, threads)
 
     def inside(self, before, state, lr, t):
-        return {}, lr * np.sqrt((before["d"] + self.epsilon) / (state["a"] + self.epsilon))
+        return {}, lr * ((before["d"] + self.epsilon) / (state["a"] + self.epsilon)) ** 0.5

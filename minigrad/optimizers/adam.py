@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from minigrad import kernels
 from minigrad.optimizers.base import Optimizer
 
@@ -56,7 +54,7 @@ class Adam(Optimizer):
     def inside(self, before, state, lr, t):
         corrections = {"m": 1 - self.beta_1**t, "v": 1 - self.beta_2**t}
         v = state["v_max" if self.amsgrad else "v"]
-        return corrections, lr * math.sqrt(corrections["v"]) / (np.sqrt(v) + self.epsilon)
+        return corrections, lr * math.sqrt(corrections["v"]) / (v**0.5 + self.epsilon)
 
 
 class AdamW(Adam):

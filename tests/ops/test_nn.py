@@ -356,8 +356,8 @@ def test_softmax_cross_entropy_copies_the_probabilities():
 @pytest.mark.parametrize(
     ("labels", "probabilities", "message"),
     [
-        ([0, 3], np.ones((2, 3)), "expected labels from 0 to 2, got 3"),
-        ([-1, 0], np.ones((2, 3)), "expected labels from 0 to 2, got -1"),
+        ([0, 3], np.ones((2, 3)), r"expected labels from 0 to 2, got \[0 3\]"),
+        ([-1, 0], np.ones((2, 3)), r"expected labels from 0 to 2, got \[-1  0\]"),
         ([0, 1], np.ones((2, 4)), r"expected probabilities of shape \(2, 3\), got \(2, 4\)"),
         ([0, 1], np.ones(3), r"expected probabilities of shape \(2, 3\), got \(3,\)"),
     ],
