@@ -40,7 +40,9 @@ def run_page():
                 assert not failed, "".join(report)
         return names
 
-    return functools.cache(run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")  # what is wrapped to the terminal's width
+        yield functools.cache(run)
 
 
 @pytest.fixture(scope="session")
