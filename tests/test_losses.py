@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from minigrad import activations, kernels, losses, ops
+from minigrad import activations, kernels, losses, metrics, ops
 from minigrad.core import Tensor, no_grad
 from minigrad.testing import check_gradients
 

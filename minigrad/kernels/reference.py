@@ -324,6 +324,22 @@ def softmax_cross_entropy_forward(logits, targets, labels, losses, probabilities
     probabilities[...] = np.exp(z) / total
 
 
+def softmax_cross_entropy_losses(logits, targets, labels, losses, probabilities, threads):
+    """Compute the losses of softmax_cross_entropy_forward where the softmax p is known.
+
+    With c the most probable class and s the sum of p[j] / p[c] over all other classes j,
+    log p[k] = (z[k] - z[c]) - log(1 + s). That is exact also where p[c] rounds to 1 or p[k] to 0.
+    """
+    targets = _rows_of_targets(targets, labels, logits.shape[1])
+    row, c = np.arange(len(logits)), probabilities.argmax(axis=1)
+    others = probabilities.astype(np.float64)
+    highest = others[row, c]
+    others[row, c] = 0
+    minus_log_p = np.log1p(others.sum(axis=1) / highest)[:, None]
+    minus_log_p = minus_log_p + (logits[row, c].astype(np.float64)[:, None] - logits)
+    losses[...] = np.multiply(targets, minus_log_p, where=targets != 0, out=np.zeros_like(others)).sum(axis=1)
+
+
 def softmax_cross_entropy_backward(probabilities, targets, labels, gy, gz, threads):
     """Compute gz = gy * (p * sum over k of targets - targets)."""
     targets = _rows_of_targets(targets, labels, probabilities.shape[1])

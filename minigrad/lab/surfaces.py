@@ -177,7 +177,7 @@ def _rule(cls, rate, options):
     return lambda surface: cls(rate(surface), **options)
 
 
-RULES = make_rules(optimizers.RULES)
+RULES = make_rules(optimizers.OPTIMIZERS.members)
 
 
 @dataclass(frozen=True)

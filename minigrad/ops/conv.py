@@ -206,16 +206,16 @@ class MaxPool2D(Function):
     def forward(self, x):
         self.shape = x.shape
         y = kernels.empty((x.shape[0], *self.sizes, x.shape[3]), x.dtype)
-        self.winner = np.empty(y.shape, np.int32)  # which cell of its window each output is
+        self.argmax = np.empty(y.shape, np.int32)  # which cell of its window each output is
         kernels.max_pool2d_forward(
-            contiguous(x), y, self.winner, *self.geometry, kernels.get_num_threads()
+            contiguous(x), y, self.argmax, *self.geometry, kernels.get_num_threads()
         )
         return y
 
     def backward(self, gy):
         gx = kernels.empty(self.shape, gy.dtype)
         kernels.max_pool2d_backward(
-            contiguous(gy), self.winner, gx, *self.geometry, kernels.get_num_threads()
+            contiguous(gy), self.argmax, gx, *self.geometry, kernels.get_num_threads()
         )
         return gx
 

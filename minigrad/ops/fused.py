@@ -26,10 +26,10 @@ class Conv2DMaxPool(Conv2D):
     def forward(self, *inputs):
         x, w, *bias = promote(*inputs)
         y = kernels.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
-        self.winner = np.empty(y.shape, np.uint8)  # which cell of its window each output is
+        self.argmax = np.empty(y.shape, np.uint8)  # which cell of its window each output is
         options = self.pool_size, self.geometry, self.rate, self.seed, kernels.get_num_threads()
         kernels.conv2d_pool_forward(
-            x, w, bias[0] if bias else None, self.relu, y, self.winner, *options
+            x, w, bias[0] if bias else None, self.relu, y, self.argmax, *options
         )
         self.weights = w, *bias  # backward needs their shapes, and unfused() their values
         self.save(x)
@@ -39,7 +39,7 @@ class Conv2DMaxPool(Conv2D):
         (x,) = self.saved
         gw, gb = kernels.empty(self.weights[0].shape, gy.dtype), np.empty(gy.shape[3:], gy.dtype)
         options = self.pool_size, self.geometry, kernels.get_num_threads()
-        kernels.conv2d_pool_backward_kernel(x, contiguous(gy), self.winner, gw, gb, *options)
+        kernels.conv2d_pool_backward_kernel(x, contiguous(gy), self.argmax, gw, gb, *options)
         if self.rate > 0:  # of gy, but gw and gb are smaller
             gw, gb = gw / (1 - self.rate), gb / (1 - self.rate)
         return (None, gw, gb)[: len(self.needs)]

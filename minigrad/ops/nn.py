@@ -371,16 +371,14 @@ class SoftmaxCrossEntropy(Function):
         self.probabilities = probabilities
 
     def forward(self, logits):
-        losses, probabilities = np.empty(len(logits), logits.dtype), self.probabilities
-        if probabilities is not None:
-            losses[...] = _losses_of(logits, probabilities, self.targets, self.labels)
-        else:
-            probabilities = kernels.empty(logits.shape, logits.dtype)
-            kernels.softmax_cross_entropy_forward(
-                contiguous(logits), self.targets, self.labels, losses, probabilities,
-                kernels.get_num_threads(),
-            )  # fmt: skip
-        self.save(probabilities)
+        losses, p = np.empty(len(logits), logits.dtype), self.probabilities
+        kernel = kernels.softmax_cross_entropy_losses
+        if p is None:
+            p = kernels.empty(logits.shape, logits.dtype)
+            kernel = kernels.softmax_cross_entropy_forward
+        threads = kernels.get_num_threads()
+        kernel(contiguous(logits), self.targets, self.labels, losses, p, threads)
+        self.save(p)
         return losses
 
     def backward(self, gy):
@@ -391,27 +389,6 @@ class SoftmaxCrossEntropy(Function):
             kernels.get_num_threads(),
         )  # fmt: skip
         return gz
-
-
-def _losses_of(z, p, targets, labels):
-    """The losses (N,) of logits (N, K) whose softmax is known, without another exponential.
-
-    ``-log p[k] = log(1 + s) + z[c] - z[k]`` for any class c, with the sum s of ``p[j] / p[c]`` over
-    all j but c. For the most probable c, s keeps the relative accuracy of p, also in a confident
-    prediction, where 1 - p[c] is 0; and a p[k] that underflowed to 0 is not needed.
-    """
-    row, c = np.arange(len(p)), p.argmax(axis=1)
-    others = p.astype(np.float64)
-    highest = others[row, c]
-    others[row, c] = 0
-    with np.errstate(invalid="ignore"):  # logits that diverged give NaN
-        log_sum, largest = np.log1p(others.sum(axis=1) / highest), z[row, c].astype(np.float64)
-        if targets is None:
-            return log_sum + (largest - z[row, labels])
-        terms = np.zeros(p.shape)
-        minus_log_p = log_sum[:, None] + (largest[:, None] - z)
-        np.multiply(targets, minus_log_p, where=targets != 0, out=terms)  # 0 * infinity is 0
-        return terms.sum(axis=1)
 
 
 def softmax_cross_entropy(logits, targets, probabilities=None):
@@ -453,9 +430,6 @@ def softmax_cross_entropy(logits, targets, probabilities=None):
     if probabilities is not None:
         if np.shape(probabilities) != logits.shape:
             expected = f"probabilities of shape {logits.shape}, got {np.shape(probabilities)}"
-            raise ValueError(f"softmax_cross_entropy: expected {expected}")
-        if targets is None and labels.view(np.uint64).max(initial=0) >= logits.shape[-1]:
-            expected = f"labels from 0 to {logits.shape[-1] - 1}, got {labels}"
             raise ValueError(f"softmax_cross_entropy: expected {expected}")
         probabilities = rows(np.array(probabilities, logits.dtype, order="C"))
     function = SoftmaxCrossEntropy(targets, labels, probabilities)

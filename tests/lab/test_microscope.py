@@ -97,7 +97,7 @@ OPTIONS = [(name, {}) for name in DIRECTIONS] + [
 
 
 def test_every_rule_that_tells_its_step_size_has_a_direction_here():
-    known = {rule.__name__ for rule in optimizers.RULES if rule.inside is not Optimizer.inside}
+    known = {rule.__name__ for rule in optimizers.OPTIMIZERS.members if rule.inside is not Optimizer.inside}
     assert known == set(DIRECTIONS)
 
 

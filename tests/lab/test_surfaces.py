@@ -78,7 +78,7 @@ def test_every_optimizer_makes_its_way_at_its_own_learning_rate(name):
 
 def test_races_hold_every_optimizer_of_minigrad():
     made = {type(rule(SURFACES["bowl"])) for rule in RULES.values()}
-    assert made == set(optimizers.RULES)
+    assert made == set(optimizers.OPTIMIZERS.members)
     assert list(RULES)[:6] == ["SGD", "momentum", "Nesterov", "Adagrad", "RMSprop", "Adam"]
 
 
@@ -88,7 +88,7 @@ def test_a_new_optimizer_needs_nothing_in_the_laboratory():
             w -= lr * np.sign(g)
 
     surface = SURFACES["ravine"]
-    rules = make_rules([*optimizers.RULES, Signs])
+    rules = make_rules([*optimizers.OPTIMIZERS.members, Signs])
     assert list(rules) == [*RULES, "Signs"]
     assert rules["Signs"](surface).learning_rate == surface.step_size
     for name in RULES:

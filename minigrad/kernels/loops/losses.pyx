@@ -9,7 +9,7 @@ exact. The sums are double for float32 too: such a loss is a small difference of
 """
 
 from cython cimport floating
-from libc.math cimport log
+from libc.math cimport log, log1p
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -70,6 +70,13 @@ cdef Rows describe(
     return r
 
 
+cdef int check_losses(str kernel, floating[::1] losses, Rows* r) except -1:
+    check_length(kernel, "losses", losses.shape[0], r.N)
+    if r.K == 0:
+        raise ValueError(f"{kernel}: expected at least one class, got 0")
+    r.losses = &losses[0] if r.N > 0 else NULL
+
+
 cdef void run(Task task, Rows* r, int threads) noexcept:
     if r.N * r.K > 0:
         with nogil:
@@ -100,10 +107,7 @@ def softmax_cross_entropy_forward(
     The targets of a row need not sum to 1; a label is a target of 1, the others being 0.
     """
     cdef Rows r = describe("softmax_cross_entropy_forward", logits, targets, labels, probabilities)
-    check_length("softmax_cross_entropy_forward", "losses", losses.shape[0], r.N)
-    if r.K == 0:
-        raise ValueError("softmax_cross_entropy_forward: expected at least one class, got 0")
-    r.losses = &losses[0] if r.N > 0 else NULL
+    check_losses("softmax_cross_entropy_forward", losses, &r)
     run(forward_task, &r, threads)
 
 
@@ -121,10 +125,10 @@ cdef void forward_task(void* arguments, Py_ssize_t index, int worker) noexcept n
 cdef inline void forward_row(
     Rows* r, Py_ssize_t n, const floating* z, const floating* t, floating* p, floating* losses
 ) noexcept nogil:
-    """Compute p = softmax(z) and loss = -sum of t log p = sum of t (log total - (z - largest))."""
+    """Compute p = softmax(z), and the loss from log p = (z - largest) - log total."""
     cdef Py_ssize_t K = r.K, k
     cdef floating largest, scale
-    cdef double total, log_total, loss = 0
+    cdef double total
     z += n * K
     p += n * K
     largest = largest_of(z, K)
@@ -134,16 +138,64 @@ cdef inline void forward_row(
     scale = <floating>(1 / total)
     for k in range(K):
         p[k] *= scale
-    if losses is NULL:
-        return
-    log_total = log(total)
+    if losses is not NULL:
+        losses[n] = loss_of(r, n, z, t, largest, log(total))
+
+
+cdef inline floating loss_of(
+    Rows* r, Py_ssize_t n, const floating* z, const floating* t, double largest, double log_total
+) noexcept nogil:
+    """Return -sum over k of t log p = sum of t (log total - (z - largest)) for one row z."""
+    cdef double loss = 0
     if r.labels is not NULL:
-        loss = log_total - (<double>z[r.labels[n]] - largest)
-    else:
-        for k in range(K):
-            if t[n * K + k] != 0:  # 0 * log 0 counts as 0
-                loss += t[n * K + k] * (log_total - (<double>z[k] - largest))
-    losses[n] = <floating>loss
+        return <floating>(log_total - (z[r.labels[n]] - largest))
+    t += n * r.K
+    for k in range(r.K):
+        if t[k] != 0:  # 0 * log 0 counts as 0
+            loss += t[k] * (log_total - (z[k] - largest))
+    return <floating>loss
+
+
+def softmax_cross_entropy_losses(
+    const floating[:, ::1] logits,         # IN (N, K)
+    const floating[:, ::1] targets,        # IN (N, K), or None
+    const int64_t[::1] labels,             # IN (N,), or None
+    floating[::1] losses,                  # OUT (N,)
+    const floating[:, ::1] probabilities,  # IN (N, K), softmax of the logits
+    int threads,
+):
+    """Compute the losses of softmax_cross_entropy_forward where the softmax p is known.
+
+    With c the most probable class and s the sum of p[j] / p[c] over all other classes j,
+    log p[k] = (z[k] - z[c]) - log(1 + s). That is exact also where p[c] rounds to 1 or p[k] to 0.
+    """
+    cdef Rows r = describe("softmax_cross_entropy_losses", logits, targets, labels, probabilities)
+    check_losses("softmax_cross_entropy_losses", losses, &r)
+    run(losses_task, &r, threads)
+
+
+cdef void losses_task(void* arguments, Py_ssize_t index, int worker) noexcept nogil:
+    cdef Rows* r = <Rows*>arguments
+    for n in range(index * r.rows, min((index + 1) * r.rows, r.N)):
+        if r.is_float:
+            loss_row(r, n, <const float*>r.z, <const float*>r.t, <float*>r.p, <float*>r.losses)
+        else:
+            loss_row(r, n, <const double*>r.z, <const double*>r.t, <double*>r.p, <double*>r.losses)
+
+
+cdef inline void loss_row(
+    Rows* r, Py_ssize_t n, const floating* z, const floating* t, floating* p, floating* losses
+) noexcept nogil:
+    cdef Py_ssize_t c = 0, k
+    cdef double others = 0
+    z += n * r.K
+    p += n * r.K
+    for k in range(1, r.K):
+        c = k if p[k] > p[c] else c
+    for k in range(r.K):
+        if k != c:
+            others += p[k]
+    losses[n] = loss_of(r, n, z, t, z[c], log1p(others / p[c]))
 
 
 def softmax_cross_entropy_backward(

@@ -11,6 +11,7 @@ each row:
 from cython cimport floating
 from libc.string cimport memset
 
+from minigrad.kernels.loops.functions cimport Doubles, Floats, Row
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.threads cimport CHUNK, Task, run_tasks, team_size
 
@@ -98,31 +99,36 @@ def channel_sums(
 cdef void sums_task(void* arguments, Py_ssize_t index, int worker) noexcept nogil:
     cdef Channels* c = <Channels*>arguments
     if c.is_float:
-        add_rows(c, <const float*>c.x, <const float*>c.y, <const float*>c.lanes, <float*>c.z, index)
+        add_rows(c, <Floats>c.x, <Floats>c.y, <Floats>c.lanes, <Floats>c.z, index)
     else:
         add_rows(
-            c, <const double*>c.x, <const double*>c.y, <const double*>c.lanes, <double*>c.z, index
+            c, <Doubles>c.x, <Doubles>c.y, <Doubles>c.lanes, <Doubles>c.z, index
         )
 
 
 cdef void add_rows(
-    Channels* c, const floating* x, const floating* y, const floating* a, floating* sums,
-    Py_ssize_t index,
+    Channels* c, Row x, Row y, Row a, Row sums, Py_ssize_t index
 ) noexcept nogil:
     """Add a task's y - b and (x - a)(y - b) up; those of a channel end in its first lane."""
-    cdef const floating* b = a + c.width
+    cdef Row b = a + c.width
     cdef Py_ssize_t row = index * c.length, end = min(row + c.length, c.size), j
     sums += 2 * c.width * index
-    cdef floating* products = sums + c.width
-    memset(sums, 0, 2 * c.width * sizeof(floating))
+    cdef Row products = sums + c.width
+    memset(sums, 0, 2 * c.width * sizeof(sums[0]))
     while row < end:
-        for j in range(min(c.width, end - row)):
-            sums[j] += y[row + j] - b[j]
-            products[j] += (x[row + j] - a[j]) * (y[row + j] - b[j])
+        add_row(sums, products, x + row, y + row, a, b, min(c.width, end - row))
         row += c.width
     for j in range(c.C, c.width):
         sums[j % c.C] += sums[j]
         products[j % c.C] += products[j]
+
+
+cdef inline void add_row(
+    Row sums, Row products, Row x, Row y, Row a, Row b, Py_ssize_t width
+) noexcept nogil:
+    for j in range(width):
+        sums[j] += y[j] - b[j]
+        products[j] += (x[j] - a[j]) * (y[j] - b[j])
 
 
 def channel_affine(
@@ -144,23 +150,28 @@ cdef void affine_task(void* arguments, Py_ssize_t index, int worker) noexcept no
     cdef Channels* c = <Channels*>arguments
     if c.is_float:
         apply_affine(
-            c, <const float*>c.x, <const float*>c.y, <const float*>c.lanes, <float*>c.z, index
+            c, <Floats>c.x, <Floats>c.y, <Floats>c.lanes, <Floats>c.z, index
         )
     else:
         apply_affine(
-            c, <const double*>c.x, <const double*>c.y, <const double*>c.lanes, <double*>c.z, index
+            c, <Doubles>c.x, <Doubles>c.y, <Doubles>c.lanes, <Doubles>c.z, index
         )
 
 
 cdef void apply_affine(
-    Channels* c, const floating* x, const floating* y, const floating* a, floating* z,
-    Py_ssize_t index,
+    Channels* c, Row x, Row y, Row a, Row z, Py_ssize_t index
 ) noexcept nogil:
-    cdef const floating* scale = a + c.width
-    cdef const floating* weight = scale + c.width
-    cdef const floating* shift = weight + c.width
-    cdef Py_ssize_t row = index * c.length, end = min(row + c.length, c.size), j
+    cdef Row scale = a + c.width
+    cdef Row weight = scale + c.width
+    cdef Row shift = weight + c.width
+    cdef Py_ssize_t row = index * c.length, end = min(row + c.length, c.size)
     while row < end:
-        for j in range(min(c.width, end - row)):
-            z[row + j] = scale[j] * (x[row + j] - a[j]) + (weight[j] * y[row + j] + shift[j])
+        affine_row(z + row, x + row, y + row, a, scale, weight, shift, min(c.width, end - row))
         row += c.width
+
+
+cdef inline void affine_row(
+    Row z, Row x, Row y, Row a, Row scale, Row weight, Row shift, Py_ssize_t width
+) noexcept nogil:
+    for j in range(width):
+        z[j] = scale[j] * (x[j] - a[j]) + (weight[j] * y[j] + shift[j])

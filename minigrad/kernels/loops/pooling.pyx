@@ -6,9 +6,10 @@ never is a maximum and never counts in a mean. Forward, threads share the rows o
 backward they share the images, because overlapping windows add into the same cells.
 """
 
-from cython cimport floating
+from cython cimport floating, infer_types
 from libc.string cimport memset
 
+from minigrad.kernels.loops.functions cimport Doubles, Floats, Row
 from minigrad.kernels.runtime.threads cimport CHUNK, run_tasks, team_size
 
 ctypedef struct Pool
@@ -141,39 +142,40 @@ def max_pool2d_forward(
     """
     cdef Pool p = describe("max_pool2d_forward", x, y, pool_height, pool_width,
                            stride_height, stride_width, pad_top, pad_left, argmax)
-    run(&p, False, floating is float, max_forward[float], max_forward[double], threads)
+    run(&p, False, floating is float, max_forward[Floats], max_forward[Doubles], threads)
 
 
-cdef void max_forward(
-    Pool* p, floating* image, floating* pooled, Py_ssize_t begin, Py_ssize_t end
-) noexcept nogil:
-    cdef Py_ssize_t row, ow, i, j, c, C = p.C
+cdef void max_forward(Pool* p, Row image, Row pooled, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t row, ow, i, j
     cdef Window window
-    cdef floating* x
-    cdef floating* y
-    cdef int* argmax
-    cdef floating value, best
-    cdef int cell, old, wins
     for row in range(begin, end):
         for ow in range(p.OW):
             window = clip(p, row // p.OH, row % p.OH, ow)
-            y = pooled + window.pooled
-            argmax = p.argmax + window.pooled
             for i in range(window.rows):
                 for j in range(window.columns):
-                    x = image + window.image + (i * p.W + j) * C
-                    cell = window.cell + <int>(i * p.pool_width + j)
-                    if i + j == 0:
-                        for c in range(C):
-                            y[c] = x[c]
-                            argmax[c] = cell
-                    else:
-                        for c in range(C):
-                            value, best, old = x[c], y[c], argmax[c]
-                            # "not <=": a NaN wins; "best == best": the first NaN stays
-                            wins = (not value <= best) & (best == best)
-                            y[c] = value if wins else best
-                            argmax[c] = cell if wins else old
+                    keep_larger(
+                        pooled + window.pooled, p.argmax + window.pooled,
+                        image + window.image + (i * p.W + j) * p.C,
+                        window.cell + <int>(i * p.pool_width + j), i + j == 0, p.C,
+                    )
+
+
+@infer_types(True)
+cdef inline void keep_larger(
+    Row y, int* argmax, Row x, int cell, bint first, Py_ssize_t C
+) noexcept nogil:
+    """Replace each y by x, and its cell, where x is larger: "not <=" lets NaN win, the first one."""
+    cdef int wins
+    if first:
+        for c in range(C):
+            y[c] = x[c]
+            argmax[c] = cell
+    else:
+        for c in range(C):
+            value, best, old = x[c], y[c], argmax[c]  # read first, or the loop would branch
+            wins = (not value <= best) & (best == best)
+            y[c] = value if wins else best
+            argmax[c] = cell if wins else old
 
 
 def max_pool2d_backward(
@@ -190,31 +192,32 @@ def max_pool2d_backward(
     """
     cdef Pool p = describe("max_pool2d_backward", gx, gy, pool_height, pool_width,
                            stride_height, stride_width, pad_top, pad_left, argmax)
-    run(&p, True, floating is float, max_backward[float], max_backward[double], threads)
+    run(&p, True, floating is float, max_backward[Floats], max_backward[Doubles], threads)
 
 
 cdef void max_backward(
-    Pool* p, floating* image, floating* pooled, Py_ssize_t begin, Py_ssize_t end
+    Pool* p, Row image, Row pooled, Py_ssize_t begin, Py_ssize_t end
 ) noexcept nogil:
-    cdef Py_ssize_t row, ow, i, j, c, C = p.C
+    cdef Py_ssize_t row, ow, i, j
     cdef Window window
-    cdef floating* gx
-    cdef floating* gy
-    cdef int* argmax
-    cdef floating value
-    cdef int cell
     for row in range(begin, end):
         for ow in range(p.OW):
             window = clip(p, row // p.OH, row % p.OH, ow)
-            gy = pooled + window.pooled
-            argmax = p.argmax + window.pooled
             for i in range(window.rows):
                 for j in range(window.columns):
-                    gx = image + window.image + (i * p.W + j) * C
-                    cell = window.cell + <int>(i * p.pool_width + j)
-                    for c in range(C):
-                        value = gy[c]
-                        gx[c] += value if argmax[c] == cell else 0
+                    add_where_largest(
+                        image + window.image + (i * p.W + j) * p.C, pooled + window.pooled,
+                        p.argmax + window.pooled, window.cell + <int>(i * p.pool_width + j), p.C,
+                    )
+
+
+@infer_types(True)
+cdef inline void add_where_largest(
+    Row gx, Row gy, const int* argmax, int cell, Py_ssize_t C
+) noexcept nogil:
+    for c in range(C):
+        value = gy[c]  # read first, or the loop would branch
+        gx[c] += value if argmax[c] == cell else 0
 
 
 # --- mean --------------------------------------------------------------------------------------
@@ -263,24 +266,29 @@ def avg_pool2d_backward(
     """Share each window's gradient among its cells inside the image: gx[cell] += gy / number."""
     cdef Pool p = describe("avg_pool2d_backward", gx, gy, pool_height, pool_width,
                            stride_height, stride_width, pad_top, pad_left)
-    run(&p, True, floating is float, avg_backward[float], avg_backward[double], threads)
+    run(&p, True, floating is float, avg_backward[Floats], avg_backward[Doubles], threads)
 
 
 cdef void avg_backward(
-    Pool* p, floating* image, floating* pooled, Py_ssize_t begin, Py_ssize_t end
+    Pool* p, Row image, Row pooled, Py_ssize_t begin, Py_ssize_t end
 ) noexcept nogil:
-    cdef Py_ssize_t row, ow, i, j, c, C = p.C
+    cdef Py_ssize_t row, ow, i, j
     cdef Window window
-    cdef floating* gx
-    cdef floating* gy
-    cdef floating share
     for row in range(begin, end):
         for ow in range(p.OW):
             window = clip(p, row // p.OH, row % p.OH, ow)
-            gy = pooled + window.pooled
-            share = (<floating>1) / (window.rows * window.columns)
             for i in range(window.rows):
                 for j in range(window.columns):
-                    gx = image + window.image + (i * p.W + j) * C
-                    for c in range(C):
-                        gx[c] += gy[c] * share
+                    add_share(
+                        image + window.image + (i * p.W + j) * p.C, pooled + window.pooled,
+                        1.0 / (window.rows * window.columns), p.C,
+                    )
+
+
+cdef inline void add_share(Row gx, Row gy, double share, Py_ssize_t C) noexcept nogil:
+    if Row is Floats:
+        for c in range(C):
+            gx[c] += gy[c] * <float>share
+    else:
+        for c in range(C):
+            gx[c] += gy[c] * share
