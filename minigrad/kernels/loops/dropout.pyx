@@ -14,14 +14,11 @@ from cython cimport floating
 from libc.stdint cimport uint32_t, uint64_t
 
 from minigrad.kernels.loops.dropout cimport BLOCK, Dropout, dropout_of, mix32, mix64
-from minigrad.kernels.runtime.threads cimport chunk_begin, run_chunks
+from minigrad.kernels.runtime.threads cimport run_loop
 
 
-cdef struct Job:
-    Py_ssize_t size
+cdef struct Input:
     const void* x
-    void* y
-    bint is_float
     Dropout dropout
 
 
@@ -43,26 +40,15 @@ def dropout(
     if x.shape[0] == 0 or rate == 1:
         y[:] = 0
         return
-    cdef Job job
-    job.size, job.x, job.y = x.shape[0], &x[0], &y[0]
-    job.is_float = floating is float
-    job.dropout = dropout_of(rate, seed)
-    run_chunks(run_chunk, &job, job.size, threads)
+    cdef Input arguments = Input(&x[0], dropout_of(rate, seed))
+    run_loop(drop[float], drop[double], floating is float, &arguments, &y[0], x.shape[0], 0,
+             x.shape[0], threads)
 
 
-cdef void run_chunk(void* arguments, Py_ssize_t index, int worker) noexcept nogil:
-    cdef Job* job = <Job*>arguments
-    cdef Py_ssize_t begin = chunk_begin(job.size, index), end = chunk_begin(job.size, index + 1)
-    if job.is_float:
-        drop(&job.dropout, <const float*>job.x, <float*>job.y, begin, end)
-    else:
-        drop(&job.dropout, <const double*>job.x, <double*>job.y, begin, end)
-
-
-cdef void drop(
-    const Dropout* d, const floating* x, floating* y, Py_ssize_t begin, Py_ssize_t end
-) noexcept nogil:
+cdef void drop(void* arguments, floating* y, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """Set y[i] = scale x[i] where element i is kept, else 0, for begin <= i < end."""
+    cdef const floating* x = <const floating*>(<Input*>arguments).x
+    cdef Dropout* d = &(<Input*>arguments).dropout
     cdef floating scale = <floating>d.scale, value
     cdef uint32_t last_kept = d.last_kept, low, high
     cdef uint64_t key

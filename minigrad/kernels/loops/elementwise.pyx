@@ -6,13 +6,13 @@ The formulas, each next to its gradient, are the table of activations.c.
 from cython cimport floating
 from libc.string cimport strcmp
 
-from minigrad.kernels.runtime.threads cimport chunk_begin, run_chunks
+from minigrad.kernels.runtime.threads cimport chunk_begin, chunk_count, run_tasks, team_size
 
 cdef extern from "activations.h" nogil:
     ctypedef struct Elements:
         Py_ssize_t size
-        const void *x
-        const void *y
+        const void* x
+        const void* y
         void* z
         double alpha
 
@@ -69,4 +69,5 @@ def elementwise(
     job.elements.size, job.elements.alpha = x.shape[0], alpha
     job.elements.x, job.elements.z = &x[0], &z[0]
     job.elements.y = job.elements.x if y is None else &y[0]
-    run_chunks(run_chunk, &job, x.shape[0], threads)
+    with nogil:
+        run_tasks(run_chunk, &job, chunk_count(x.shape[0]), team_size(x.shape[0], threads))

@@ -14,14 +14,13 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from minigrad.kernels.loops.functions cimport fast_exp, largest_of, sum_of
-from minigrad.kernels.runtime.threads cimport CHUNK, Task, run_tasks, team_size
+from minigrad.kernels.runtime.threads cimport CHUNK, DoubleLoop, FloatLoop, run_loop
 
 ctypedef const void* Input
 ctypedef void* Output
 
 cdef struct Rows:
     Py_ssize_t N, K
-    Py_ssize_t rows  # of a task: about CHUNK elements
     bint is_float
     const int64_t* labels  # (N,), or NULL: targets
     Input z, t, gy  # logits (N, K), targets (N, K), upstream gradients (N,)
@@ -49,7 +48,6 @@ cdef Rows describe(
     cdef Rows r
     memset(&r, 0, sizeof(Rows))
     r.N, r.K = z.shape[0], z.shape[1]
-    r.rows = max(1, CHUNK // max(1, r.K))
     r.is_float = floating is float
     check_shape(kernel, "probabilities", p.shape, z.shape)
     if (labels is None) == (t is None):
@@ -77,10 +75,10 @@ cdef int check_losses(str kernel, floating[::1] losses, Rows* r) except -1:
     r.losses = &losses[0] if r.N > 0 else NULL
 
 
-cdef void run(Task task, Rows* r, int threads) noexcept:
+cdef void run(Rows* r, FloatLoop of_float, DoubleLoop of_double, int threads) noexcept:
     if r.N * r.K > 0:
-        with nogil:
-            run_tasks(task, r, (r.N + r.rows - 1) // r.rows, team_size(r.N * r.K, threads))
+        run_loop(of_float, of_double, r.is_float, r, r.p, r.N, max(1, CHUNK // r.K), r.N * r.K,
+                 threads)
 
 
 def softmax(
@@ -91,7 +89,7 @@ def softmax(
     """Compute y = exp(x) / sum of exp(x), row by row, as softmax_cross_entropy_forward does."""
     cdef const int64_t[::1] no_labels = None
     cdef Rows r = describe("softmax", x, y, no_labels, y)  # and no losses
-    run(forward_task, &r, threads)
+    run(&r, forward_rows[float], forward_rows[double], threads)
 
 
 def softmax_cross_entropy_forward(
@@ -108,48 +106,36 @@ def softmax_cross_entropy_forward(
     """
     cdef Rows r = describe("softmax_cross_entropy_forward", logits, targets, labels, probabilities)
     check_losses("softmax_cross_entropy_forward", losses, &r)
-    run(forward_task, &r, threads)
+    run(&r, forward_rows[float], forward_rows[double], threads)
 
 
-cdef void forward_task(void* arguments, Py_ssize_t index, int worker) noexcept nogil:
-    cdef Rows* r = <Rows*>arguments
-    for n in range(index * r.rows, min((index + 1) * r.rows, r.N)):
-        if r.is_float:
-            forward_row(r, n, <const float*>r.z, <const float*>r.t, <float*>r.p, <float*>r.losses)
-        else:
-            forward_row(
-                r, n, <const double*>r.z, <const double*>r.t, <double*>r.p, <double*>r.losses
-            )
-
-
-cdef inline void forward_row(
-    Rows* r, Py_ssize_t n, const floating* z, const floating* t, floating* p, floating* losses
-) noexcept nogil:
+cdef void forward_rows(void* rows, floating* p, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """Compute p = softmax(z), and the loss from log p = (z - largest) - log total."""
-    cdef Py_ssize_t K = r.K, k
+    cdef Rows* r = <Rows*>rows
+    cdef Py_ssize_t K = r.K, n, k
+    cdef const floating* z = <const floating*>r.z
     cdef floating largest, scale
     cdef double total
-    z += n * K
-    p += n * K
-    largest = largest_of(z, K)
-    for k in range(K):
-        p[k] = fast_exp(z[k] - largest)
-    total = sum_of(p, K)
-    scale = <floating>(1 / total)
-    for k in range(K):
-        p[k] *= scale
-    if losses is not NULL:
-        losses[n] = loss_of(r, n, z, t, largest, log(total))
+    for n in range(begin, end):
+        largest = largest_of(z + n * K, K)
+        for k in range(n * K, n * K + K):
+            p[k] = fast_exp(z[k] - largest)
+        total = sum_of(p + n * K, K)
+        scale = <floating>(1 / total)
+        for k in range(n * K, n * K + K):
+            p[k] *= scale
+        if r.losses is not NULL:
+            (<floating*>r.losses)[n] = loss_of(r, n, z + n * K, largest, log(total))
 
 
 cdef inline floating loss_of(
-    Rows* r, Py_ssize_t n, const floating* z, const floating* t, double largest, double log_total
+    Rows* r, Py_ssize_t n, const floating* z, double largest, double log_total
 ) noexcept nogil:
     """Return -sum over k of t log p = sum of t (log total - (z - largest)) for one row z."""
+    cdef const floating* t = <const floating*>r.t + n * r.K
     cdef double loss = 0
     if r.labels is not NULL:
         return <floating>(log_total - (z[r.labels[n]] - largest))
-    t += n * r.K
     for k in range(r.K):
         if t[k] != 0:  # 0 * log 0 counts as 0
             loss += t[k] * (log_total - (z[k] - largest))
@@ -171,31 +157,24 @@ def softmax_cross_entropy_losses(
     """
     cdef Rows r = describe("softmax_cross_entropy_losses", logits, targets, labels, probabilities)
     check_losses("softmax_cross_entropy_losses", losses, &r)
-    run(losses_task, &r, threads)
+    run(&r, losses_rows[float], losses_rows[double], threads)
 
 
-cdef void losses_task(void* arguments, Py_ssize_t index, int worker) noexcept nogil:
-    cdef Rows* r = <Rows*>arguments
-    for n in range(index * r.rows, min((index + 1) * r.rows, r.N)):
-        if r.is_float:
-            loss_row(r, n, <const float*>r.z, <const float*>r.t, <float*>r.p, <float*>r.losses)
-        else:
-            loss_row(r, n, <const double*>r.z, <const double*>r.t, <double*>r.p, <double*>r.losses)
-
-
-cdef inline void loss_row(
-    Rows* r, Py_ssize_t n, const floating* z, const floating* t, floating* p, floating* losses
-) noexcept nogil:
-    cdef Py_ssize_t c = 0, k
-    cdef double others = 0
-    z += n * r.K
-    p += n * r.K
-    for k in range(1, r.K):
-        c = k if p[k] > p[c] else c
-    for k in range(r.K):
-        if k != c:
-            others += p[k]
-    losses[n] = loss_of(r, n, z, t, z[c], log1p(others / p[c]))
+cdef void losses_rows(void* rows, floating* p, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Rows* r = <Rows*>rows
+    cdef const floating* z = <const floating*>r.z + begin * r.K
+    cdef Py_ssize_t n, k, c
+    cdef double others
+    p += begin * r.K
+    for n in range(begin, end):
+        c, others = 0, 0
+        for k in range(1, r.K):
+            c = k if p[k] > p[c] else c
+        for k in range(r.K):
+            others += p[k] if k != c else 0
+        (<floating*>r.losses)[n] = loss_of(r, n, z, z[c], log1p(others / p[c]))
+        z += r.K
+        p += r.K
 
 
 def softmax_cross_entropy_backward(
@@ -210,34 +189,25 @@ def softmax_cross_entropy_backward(
     cdef Rows r = describe("softmax_cross_entropy_backward", gz, targets, labels, probabilities)
     check_length("softmax_cross_entropy_backward", "gy", gy.shape[0], r.N)
     r.gy, r.gz = &gy[0] if r.N > 0 else NULL, <void*>r.z
-    run(backward_task, &r, threads)
+    run(&r, backward_rows[float], backward_rows[double], threads)
 
 
-cdef void backward_task(void* arguments, Py_ssize_t index, int worker) noexcept nogil:
-    cdef Rows* r = <Rows*>arguments
-    for n in range(index * r.rows, min((index + 1) * r.rows, r.N)):
-        if r.is_float:
-            backward_row(r, n, <const float*>r.p, <const float*>r.t, <const float*>r.gy,
-                         <float*>r.gz)
+cdef void backward_rows(void* rows, floating* p, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Rows* r = <Rows*>rows
+    cdef Py_ssize_t K = r.K, n, k, label
+    cdef const floating* t = <const floating*>r.t
+    cdef const floating* gy = <const floating*>r.gy
+    cdef floating* gz = <floating*>r.gz
+    cdef floating weight
+    for n in range(begin, end):
+        if r.labels is not NULL:
+            for k in range(n * K, n * K + K):
+                gz[k] = gy[n] * p[k]
+            label = n * K + r.labels[n]
+            gz[label] = gy[n] * (p[label] - <floating>1)
         else:
-            backward_row(r, n, <const double*>r.p, <const double*>r.t, <const double*>r.gy,
-                         <double*>r.gz)
-
-
-cdef inline void backward_row(
-    Rows* r, Py_ssize_t n, const floating* p, const floating* t, const floating* gy, floating* gz
-) noexcept nogil:
-    cdef Py_ssize_t K = r.K, k
-    cdef floating weight = 0
-    p += n * K
-    gz += n * K
-    if r.labels is not NULL:
-        for k in range(K):
-            gz[k] = gy[n] * p[k]
-        gz[r.labels[n]] = gy[n] * (p[r.labels[n]] - <floating>1)
-        return
-    t += n * K
-    for k in range(K):
-        weight += t[k]
-    for k in range(K):
-        gz[k] = gy[n] * (p[k] * weight - t[k])
+            weight = 0
+            for k in range(n * K, n * K + K):
+                weight += t[k]
+            for k in range(n * K, n * K + K):
+                gz[k] = gy[n] * (p[k] * weight - t[k])

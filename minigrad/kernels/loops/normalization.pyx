@@ -13,17 +13,16 @@ from libc.string cimport memset
 
 from minigrad.kernels.loops.functions cimport Doubles, Floats, Row
 from minigrad.kernels.runtime.memory cimport Memory
-from minigrad.kernels.runtime.threads cimport CHUNK, Task, run_tasks, team_size
+from minigrad.kernels.runtime.threads cimport CHUNK, DoubleLoop, FloatLoop, run_loop
 
 cdef struct Channels:
     Py_ssize_t size  # elements of x, y and z
     Py_ssize_t C
     Py_ssize_t width  # lanes: a multiple of C
     Py_ssize_t length  # elements of a task: a multiple of width
-    bint is_float
-    const void* x
-    const void* y
-    const void* lanes  # (2 or 4, width): the constants of each lane
+    void* x
+    void* y
+    void* lanes  # (2 or 4, width): the constants of each lane
     void* z  # result; for sums (tasks, 2, width), the partial sums of each lane
 
 
@@ -47,14 +46,16 @@ cdef Channels describe(
     check_shape(kernel, "constants", constants, expected, x.shape[1])
     if x.shape[0] * x.shape[1] > 0:
         c.size, c.C = x.shape[0] * x.shape[1], x.shape[1]
-        c.x, c.y = &x[0, 0], &y[0, 0]
+        c.x, c.y = <void*>&x[0, 0], <void*>&y[0, 0]
         c.width = c.C * max(1, 128 // c.C)
         c.length = c.width * max(16, CHUNK // c.width)
-        c.is_float = floating is float
     return c
 
 
-cdef void run(Task task, Channels* c, const floating[:, ::1] constants, int threads):
+cdef void run(
+    Channels* c, FloatLoop of_float, DoubleLoop of_double, const floating[:, ::1] constants,
+    int threads,
+):
     """Run the tasks, with the channels' constants repeated for each lane."""
     cdef Memory memory = Memory(constants.shape[0] * c.width * sizeof(floating))
     cdef floating* lane = <floating*>memory.data
@@ -63,8 +64,7 @@ cdef void run(Task task, Channels* c, const floating[:, ::1] constants, int thre
         for j in range(c.width):
             lane[k * c.width + j] = constants[k, j % c.C]
     c.lanes = lane
-    with nogil:
-        run_tasks(task, c, (c.size + c.length - 1) // c.length, team_size(c.size, threads))
+    run_loop(of_float, of_double, floating is float, c, c.z, c.size, c.length, c.size, threads)
 
 
 def channel_sums(
@@ -87,7 +87,7 @@ def channel_sums(
     cdef double total
     c.z = partial
     if tasks > 0:
-        run(sums_task, &c, centers, threads)
+        run(&c, add_rows[Floats], add_rows[Doubles], centers, threads)
     for k in range(2):
         for j in range(x.shape[1]):
             total = 0
@@ -96,28 +96,17 @@ def channel_sums(
             sums[k, j] = <floating>total
 
 
-cdef void sums_task(void* arguments, Py_ssize_t index, int worker) noexcept nogil:
-    cdef Channels* c = <Channels*>arguments
-    if c.is_float:
-        add_rows(c, <Floats>c.x, <Floats>c.y, <Floats>c.lanes, <Floats>c.z, index)
-    else:
-        add_rows(
-            c, <Doubles>c.x, <Doubles>c.y, <Doubles>c.lanes, <Doubles>c.z, index
-        )
-
-
-cdef void add_rows(
-    Channels* c, Row x, Row y, Row a, Row sums, Py_ssize_t index
-) noexcept nogil:
+cdef void add_rows(void* channels, Row sums, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """Add a task's y - b and (x - a)(y - b) up; those of a channel end in its first lane."""
-    cdef Row b = a + c.width
-    cdef Py_ssize_t row = index * c.length, end = min(row + c.length, c.size), j
-    sums += 2 * c.width * index
-    cdef Row products = sums + c.width
+    cdef Py_ssize_t j
+    cdef Channels* c = <Channels*>channels
+    cdef Row x = <Row>c.x, y = <Row>c.y, a = <Row>c.lanes, b = a + c.width, products
+    sums += 2 * c.width * (begin // c.length)
+    products = sums + c.width
     memset(sums, 0, 2 * c.width * sizeof(sums[0]))
-    while row < end:
-        add_row(sums, products, x + row, y + row, a, b, min(c.width, end - row))
-        row += c.width
+    while begin < end:
+        add_row(sums, products, x + begin, y + begin, a, b, min(c.width, end - begin))
+        begin += c.width
     for j in range(c.C, c.width):
         sums[j % c.C] += sums[j]
         products[j % c.C] += products[j]
@@ -143,31 +132,17 @@ def channel_affine(
     check_shape("channel_affine", "z", z, x.shape[0], x.shape[1])
     if c.size > 0:
         c.z = &z[0, 0]
-        run(affine_task, &c, terms, threads)
+        run(&c, affine_rows[Floats], affine_rows[Doubles], terms, threads)
 
 
-cdef void affine_task(void* arguments, Py_ssize_t index, int worker) noexcept nogil:
-    cdef Channels* c = <Channels*>arguments
-    if c.is_float:
-        apply_affine(
-            c, <Floats>c.x, <Floats>c.y, <Floats>c.lanes, <Floats>c.z, index
-        )
-    else:
-        apply_affine(
-            c, <Doubles>c.x, <Doubles>c.y, <Doubles>c.lanes, <Doubles>c.z, index
-        )
-
-
-cdef void apply_affine(
-    Channels* c, Row x, Row y, Row a, Row z, Py_ssize_t index
-) noexcept nogil:
-    cdef Row scale = a + c.width
-    cdef Row weight = scale + c.width
-    cdef Row shift = weight + c.width
-    cdef Py_ssize_t row = index * c.length, end = min(row + c.length, c.size)
-    while row < end:
-        affine_row(z + row, x + row, y + row, a, scale, weight, shift, min(c.width, end - row))
-        row += c.width
+cdef void affine_rows(void* channels, Row z, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Channels* c = <Channels*>channels
+    cdef Row x = <Row>c.x, y = <Row>c.y, a = <Row>c.lanes, scale = a + c.width
+    cdef Row weight = scale + c.width, shift = weight + c.width
+    while begin < end:
+        affine_row(z + begin, x + begin, y + begin, a, scale, weight, shift,
+                   min(c.width, end - begin))
+        begin += c.width
 
 
 cdef inline void affine_row(

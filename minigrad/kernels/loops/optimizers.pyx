@@ -1,7 +1,7 @@
 """One optimizer step in a single pass: read w and g, update the state, write w.
 
 Each rule is two functions: what Python calls, and below it the loop, one line of mathematics after
-the other. The loops are bound by memory, so each array is read and written once. All arrays have one
+the other. IN arrays are read, INOUT arrays are read and written. The loops are bound by memory, so each array is read and written once. All arrays have one
 shape, whatever it is, and one type; a state that a rule can do without is None where it is off.
 
 Threads share fixed chunks (tasks.h), so an element takes the same path through the vectorized loop,
@@ -18,7 +18,7 @@ from numpy cimport (
 )
 
 from minigrad.kernels.loops.functions cimport sqrt
-from minigrad.kernels.runtime.threads cimport chunk_begin, run_chunks
+from minigrad.kernels.runtime.threads cimport DoubleLoop, FloatLoop, run_loop
 
 import_array()
 
@@ -29,16 +29,6 @@ cdef struct Step:
     Array w, g, m, v, v_max, a, b, d, u
     double lr, alpha, alpha_m, alpha_g, correction, beta_1, beta_2, rho, momentum, epsilon
     bint nesterov
-
-ctypedef void (*FloatLoop)(Step*, float* w, float* g, Py_ssize_t, Py_ssize_t) noexcept nogil
-ctypedef void (*DoubleLoop)(Step*, double* w, double* g, Py_ssize_t, Py_ssize_t) noexcept nogil
-
-cdef struct Job:
-    Step* step
-    Py_ssize_t size  # elements of each array
-    FloatLoop loop_of_float  # NULL for arrays of double
-    DoubleLoop loop_of_double
-
 
 cdef object refuse(str kernel, w, x):
     return ValueError(
@@ -72,31 +62,16 @@ cdef Step begin_step(str kernel, ndarray w, ndarray g) except *:
     return s
 
 
-cdef void run_chunk(void* arguments, Py_ssize_t index, int worker) noexcept nogil:
-    cdef const Job* job = <const Job*>arguments
-    cdef Step* s = job.step
-    cdef Py_ssize_t begin = chunk_begin(job.size, index), end = chunk_begin(job.size, index + 1)
-    if job.loop_of_float is not NULL:
-        job.loop_of_float(s, <float*>s.w, <float*>s.g, begin, end)
-    else:
-        job.loop_of_double(s, <double*>s.w, <double*>s.g, begin, end)
-
-
 cdef void run(
-    ndarray w, Step* s, FloatLoop loop_of_float, DoubleLoop loop_of_double, int threads
+    ndarray w, Step* s, FloatLoop of_float, DoubleLoop of_double, int threads
 ) noexcept:
-    cdef Job job
-    job.step = s
-    job.size = PyArray_SIZE(w)
-    job.loop_of_float = loop_of_float if PyArray_TYPE(w) == NPY_FLOAT else NULL
-    job.loop_of_double = loop_of_double
-    run_chunks(run_chunk, &job, job.size, threads)
+    cdef Py_ssize_t size = PyArray_SIZE(w)
+    run_loop(of_float, of_double, PyArray_TYPE(w) == NPY_FLOAT, s, s.w, size, 0, size, threads)
 
 
 def sgd_step(
-    ndarray w not None,  # INOUT (...)
-    ndarray g not None,  # IN (...)
-    ndarray v,           # INOUT (...), or None: without momentum
+    ndarray w not None, ndarray g not None,  # INOUT, IN
+    ndarray v,           # INOUT, or None: without momentum
     double lr, double momentum, bint nesterov, int threads,
 ):
     """Step by SGD: v = momentum v - lr g; w += v, or w += momentum v - lr g by Nesterov."""
@@ -106,7 +81,9 @@ def sgd_step(
     run(w, &s, sgd[float], sgd[double], threads)
 
 
-cdef void sgd(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+cdef void sgd(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Step* s = <Step*>arguments
+    cdef floating* g = <floating*>s.g
     cdef floating* v = <floating*>s.v
     cdef floating lr = <floating>s.lr, momentum = <floating>s.momentum
     cdef bint nesterov = s.nesterov
@@ -124,9 +101,8 @@ cdef void sgd(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_t en
 
 
 def adagrad_step(
-    ndarray w not None,  # INOUT (...)
-    ndarray g not None,  # IN (...)
-    ndarray a not None,  # INOUT (...)
+    ndarray w not None, ndarray g not None,  # INOUT, IN
+    ndarray a not None,  # INOUT
     double lr, double epsilon, int threads,
 ):
     """Step by Adagrad: a += g²; w -= lr g / sqrt(a + epsilon)."""
@@ -136,7 +112,9 @@ def adagrad_step(
     run(w, &s, adagrad[float], adagrad[double], threads)
 
 
-cdef void adagrad(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+cdef void adagrad(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Step* s = <Step*>arguments
+    cdef floating* g = <floating*>s.g
     cdef floating* a = <floating*>s.a
     cdef floating lr = <floating>s.lr, epsilon = <floating>s.epsilon
     for i in range(begin, end):
@@ -145,11 +123,10 @@ cdef void adagrad(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_
 
 
 def rmsprop_step(
-    ndarray w not None,  # INOUT (...)
-    ndarray g not None,  # IN (...)
-    ndarray v not None,  # INOUT (...)
-    ndarray m,           # INOUT (...), or None: not centered
-    ndarray b,           # INOUT (...), or None: without momentum
+    ndarray w not None, ndarray g not None,  # INOUT, IN
+    ndarray v not None,  # INOUT
+    ndarray m,           # INOUT, or None: not centered
+    ndarray b,           # INOUT, or None: without momentum
     double lr, double rho, double momentum, double epsilon, int threads,
 ):
     """Step by RMSprop: v = rho v + (1-rho) g²; w -= lr g / sqrt(v + epsilon).
@@ -166,7 +143,9 @@ def rmsprop_step(
     run(w, &s, rmsprop[float], rmsprop[double], threads)
 
 
-cdef void rmsprop(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+cdef void rmsprop(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Step* s = <Step*>arguments
+    cdef floating* g = <floating*>s.g
     cdef floating* v = <floating*>s.v
     cdef floating* m = <floating*>s.m
     cdef floating* b = <floating*>s.b
@@ -188,11 +167,9 @@ cdef void rmsprop(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_
 
 
 def adam_step(
-    ndarray w not None,  # INOUT (...)
-    ndarray g not None,  # IN (...)
-    ndarray m not None,  # INOUT (...)
-    ndarray v not None,  # INOUT (...)
-    ndarray v_max,       # INOUT (...), or None: without AMSGrad
+    ndarray w not None, ndarray g not None,  # INOUT, IN
+    ndarray m not None, ndarray v not None,  # INOUT
+    ndarray v_max,       # INOUT, or None: without AMSGrad
     double alpha, double beta_1, double beta_2, double epsilon, int threads,
 ):
     """Step by Adam: m += (g-m)(1-beta_1); v += (g²-v)(1-beta_2); w -= alpha m / (sqrt(v)+epsilon).
@@ -208,7 +185,9 @@ def adam_step(
     run(w, &s, adam[float], adam[double], threads)
 
 
-cdef void adam(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+cdef void adam(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Step* s = <Step*>arguments
+    cdef floating* g = <floating*>s.g
     cdef floating* m = <floating*>s.m
     cdef floating* v = <floating*>s.v
     cdef floating* v_max = <floating*>s.v_max
@@ -225,10 +204,8 @@ cdef void adam(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_t e
 
 
 def nadam_step(
-    ndarray w not None,  # INOUT (...)
-    ndarray g not None,  # IN (...)
-    ndarray m not None,  # INOUT (...)
-    ndarray v not None,  # INOUT (...)
+    ndarray w not None, ndarray g not None,  # INOUT, IN
+    ndarray m not None, ndarray v not None,  # INOUT
     double alpha_m, double alpha_g, double correction,
     double beta_1, double beta_2, double epsilon, int threads,
 ):
@@ -244,7 +221,9 @@ def nadam_step(
     run(w, &s, nadam[float], nadam[double], threads)
 
 
-cdef void nadam(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+cdef void nadam(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Step* s = <Step*>arguments
+    cdef floating* g = <floating*>s.g
     cdef floating* m = <floating*>s.m
     cdef floating* v = <floating*>s.v
     cdef floating alpha_m = <floating>s.alpha_m, alpha_g = <floating>s.alpha_g
@@ -257,10 +236,8 @@ cdef void nadam(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_t 
 
 
 def adamax_step(
-    ndarray w not None,  # INOUT (...)
-    ndarray g not None,  # IN (...)
-    ndarray m not None,  # INOUT (...)
-    ndarray u not None,  # INOUT (...)
+    ndarray w not None, ndarray g not None,  # INOUT, IN
+    ndarray m not None, ndarray u not None,  # INOUT
     double alpha, double beta_1, double beta_2, double epsilon, int threads,
 ):
     """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, |g|); w -= alpha m / (u+epsilon)."""
@@ -271,7 +248,9 @@ def adamax_step(
     run(w, &s, adamax[float], adamax[double], threads)
 
 
-cdef void adamax(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+cdef void adamax(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Step* s = <Step*>arguments
+    cdef floating* g = <floating*>s.g
     cdef floating* m = <floating*>s.m
     cdef floating* u = <floating*>s.u
     cdef floating alpha = <floating>s.alpha, epsilon = <floating>s.epsilon
@@ -285,10 +264,8 @@ cdef void adamax(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_t
 
 
 def adadelta_step(
-    ndarray w not None,  # INOUT (...)
-    ndarray g not None,  # IN (...)
-    ndarray a not None,  # INOUT (...)
-    ndarray d not None,  # INOUT (...)
+    ndarray w not None, ndarray g not None,  # INOUT, IN
+    ndarray a not None, ndarray d not None,  # INOUT
     double lr, double rho, double epsilon, int threads,
 ):
     """Step by Adadelta: a = rho a + (1-rho) g²; step = sqrt(d + epsilon) g / sqrt(a + epsilon);
@@ -301,7 +278,9 @@ def adadelta_step(
     run(w, &s, adadelta[float], adadelta[double], threads)
 
 
-cdef void adadelta(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+cdef void adadelta(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Step* s = <Step*>arguments
+    cdef floating* g = <floating*>s.g
     cdef floating* a = <floating*>s.a
     cdef floating* d = <floating*>s.d
     cdef floating lr = <floating>s.lr, epsilon = <floating>s.epsilon, step
@@ -314,9 +293,8 @@ cdef void adadelta(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize
 
 
 def lion_step(
-    ndarray w not None,  # INOUT (...)
-    ndarray g not None,  # IN (...)
-    ndarray m not None,  # INOUT (...)
+    ndarray w not None, ndarray g not None,  # INOUT, IN
+    ndarray m not None,  # INOUT
     double lr, double beta_1, double beta_2, int threads,
 ):
     """Step by Lion: w -= lr sign(beta_1 m + (1-beta_1) g); m = beta_2 m + (1-beta_2) g."""
@@ -326,7 +304,9 @@ def lion_step(
     run(w, &s, lion[float], lion[double], threads)
 
 
-cdef void lion(Step* s, floating* w, floating* g, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+cdef void lion(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Step* s = <Step*>arguments
+    cdef floating* g = <floating*>s.g
     cdef floating* m = <floating*>s.m
     cdef floating lr = <floating>s.lr, c
     cdef floating beta_1 = <floating>s.beta_1, new_1 = <floating>(1 - s.beta_1)

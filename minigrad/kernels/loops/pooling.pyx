@@ -10,24 +10,14 @@ from cython cimport floating, infer_types
 from libc.string cimport memset
 
 from minigrad.kernels.loops.functions cimport Doubles, Floats, Row
-from minigrad.kernels.runtime.threads cimport CHUNK, run_tasks, team_size
+from minigrad.kernels.runtime.threads cimport CHUNK, DoubleLoop, FloatLoop, run_loop
 
-ctypedef struct Pool
-
-# A loop over the rows begin to end - 1 of the output, counted through all images.
-ctypedef void (*FloatLoop)(Pool*, float* x, float* y, Py_ssize_t, Py_ssize_t) noexcept nogil
-ctypedef void (*DoubleLoop)(Pool*, double* x, double* y, Py_ssize_t, Py_ssize_t) noexcept nogil
-
-ctypedef struct Pool:
+cdef struct Pool:
     Py_ssize_t N, H, W, C, OH, OW
     int pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
     void* image  # (N, H, W, C): x or its gradient
     void* pooled  # (N, OH, OW, C): y or its gradient
     int* argmax  # (N, OH, OW, C), or NULL for means
-    Py_ssize_t rows  # of the output, in one task
-    bint backward  # a task is an image, whose gradient is set to 0 first
-    FloatLoop loop_of_float  # NULL for arrays of double
-    DoubleLoop loop_of_double
 
 cdef struct Window:
     # One window, clipped to its image: offsets of its first cell and of what is pooled from it.
@@ -35,12 +25,14 @@ cdef struct Window:
     int cell  # the first cell's number: not 0 if cells before it are clipped off
 
 
-cdef inline Window clip(Pool* p, Py_ssize_t n, Py_ssize_t oh, Py_ssize_t ow) noexcept nogil:
+cdef inline Window clip(Pool* p, Py_ssize_t row, Py_ssize_t ow) noexcept nogil:
+    """Describe window `ow` of a row of the output, counted through all images."""
+    cdef Py_ssize_t n = row // p.OH, oh = row % p.OH
     cdef Py_ssize_t top = oh * p.stride_height - p.pad_top, h = max(top, 0)
     cdef Py_ssize_t left = ow * p.stride_width - p.pad_left, w = max(left, 0)
     cdef Window window
     window.image = ((n * p.H + h) * p.W + w) * p.C
-    window.pooled = ((n * p.OH + oh) * p.OW + ow) * p.C
+    window.pooled = (row * p.OW + ow) * p.C
     window.rows = min(top + p.pool_height, p.H) - h
     window.columns = min(left + p.pool_width, p.W) - w
     window.cell = <int>((h - top) * p.pool_width + w - left)
@@ -95,33 +87,27 @@ cdef Pool describe(
     return p
 
 
-cdef void run_rows(void* arguments, Py_ssize_t index, int worker) noexcept nogil:
-    cdef Pool* p = <Pool*>arguments
-    cdef Py_ssize_t begin = index * p.rows, end = min(begin + p.rows, p.N * p.OH)
-    cdef Py_ssize_t size = p.H * p.W * p.C
-    if p.loop_of_float is not NULL:
-        if p.backward:
-            memset(<float*>p.image + index * size, 0, size * sizeof(float))
-        p.loop_of_float(p, <float*>p.image, <float*>p.pooled, begin, end)
-    else:
-        if p.backward:
-            memset(<double*>p.image + index * size, 0, size * sizeof(double))
-        p.loop_of_double(p, <double*>p.image, <double*>p.pooled, begin, end)
-
-
-cdef void run(
-    Pool* p, bint backward, bint is_float, FloatLoop loop_of_float, DoubleLoop loop_of_double,
-    int threads,
+cdef void run_forward(
+    Pool* p, bint is_float, FloatLoop of_float, DoubleLoop of_double, int threads
 ) noexcept:
-    """Run a loop on every image, or forward on every few rows, of about CHUNK cells."""
+    """Run a loop on every few rows of the output, of about CHUNK cells."""
     cdef Py_ssize_t cells = p.OW * p.C * p.pool_height * p.pool_width
-    p.loop_of_float = loop_of_float if is_float else NULL
-    p.loop_of_double = loop_of_double
-    p.backward = backward and p.image is not NULL
-    p.rows = p.OH if backward else max(1, CHUNK // max(1, cells))
-    cdef Py_ssize_t tasks = p.N if backward else (p.N * p.OH + p.rows - 1) // p.rows
-    with nogil:
-        run_tasks(run_rows, p, tasks, team_size(p.N * p.OH * cells, threads))
+    run_loop(of_float, of_double, is_float, p, p.pooled, p.N * p.OH,
+             max(1, CHUNK // max(1, cells)), p.N * p.OH * cells, threads)
+
+
+cdef void run_backward(
+    Pool* p, bint is_float, FloatLoop of_float, DoubleLoop of_double, int threads
+) noexcept:
+    """Run a loop on every image."""
+    if p.image is not NULL:
+        run_loop(of_float, of_double, is_float, p, p.image, p.N, 1,
+                 p.N * p.OH * p.OW * p.C * p.pool_height * p.pool_width, threads)
+
+
+cdef inline void clear_images(Pool* p, Row gx, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t size = p.H * p.W * p.C
+    memset(gx + begin * size, 0, (end - begin) * size * sizeof(gx[0]))
 
 
 # --- maximum -----------------------------------------------------------------------------------
@@ -142,22 +128,21 @@ def max_pool2d_forward(
     """
     cdef Pool p = describe("max_pool2d_forward", x, y, pool_height, pool_width,
                            stride_height, stride_width, pad_top, pad_left, argmax)
-    run(&p, False, floating is float, max_forward[Floats], max_forward[Doubles], threads)
+    run_forward(&p, floating is float, max_forward[Floats], max_forward[Doubles], threads)
 
 
-cdef void max_forward(Pool* p, Row image, Row pooled, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+cdef void max_forward(void* pool, Row y, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Pool* p = <Pool*>pool
+    cdef Row x = <Row>p.image
     cdef Py_ssize_t row, ow, i, j
-    cdef Window window
+    cdef Window w
     for row in range(begin, end):
         for ow in range(p.OW):
-            window = clip(p, row // p.OH, row % p.OH, ow)
-            for i in range(window.rows):
-                for j in range(window.columns):
-                    keep_larger(
-                        pooled + window.pooled, p.argmax + window.pooled,
-                        image + window.image + (i * p.W + j) * p.C,
-                        window.cell + <int>(i * p.pool_width + j), i + j == 0, p.C,
-                    )
+            w = clip(p, row, ow)
+            for i in range(w.rows):
+                for j in range(w.columns):
+                    keep_larger(y + w.pooled, p.argmax + w.pooled, x + w.image + (i * p.W + j) * p.C,
+                                w.cell + <int>(i * p.pool_width + j), i + j == 0, p.C)
 
 
 @infer_types(True)
@@ -192,27 +177,26 @@ def max_pool2d_backward(
     """
     cdef Pool p = describe("max_pool2d_backward", gx, gy, pool_height, pool_width,
                            stride_height, stride_width, pad_top, pad_left, argmax)
-    run(&p, True, floating is float, max_backward[Floats], max_backward[Doubles], threads)
+    run_backward(&p, floating is float, max_backward[Floats], max_backward[Doubles], threads)
 
 
-cdef void max_backward(
-    Pool* p, Row image, Row pooled, Py_ssize_t begin, Py_ssize_t end
-) noexcept nogil:
+cdef void max_backward(void* pool, Row gx, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Pool* p = <Pool*>pool
+    cdef Row gy = <Row>p.pooled
     cdef Py_ssize_t row, ow, i, j
-    cdef Window window
-    for row in range(begin, end):
+    cdef Window w
+    clear_images(p, gx, begin, end)
+    for row in range(begin * p.OH, end * p.OH):
         for ow in range(p.OW):
-            window = clip(p, row // p.OH, row % p.OH, ow)
-            for i in range(window.rows):
-                for j in range(window.columns):
-                    add_where_largest(
-                        image + window.image + (i * p.W + j) * p.C, pooled + window.pooled,
-                        p.argmax + window.pooled, window.cell + <int>(i * p.pool_width + j), p.C,
-                    )
+            w = clip(p, row, ow)
+            for i in range(w.rows):
+                for j in range(w.columns):
+                    add_at_argmax(gx + w.image + (i * p.W + j) * p.C, gy + w.pooled,
+                                  p.argmax + w.pooled, w.cell + <int>(i * p.pool_width + j), p.C)
 
 
 @infer_types(True)
-cdef inline void add_where_largest(
+cdef inline void add_at_argmax(
     Row gx, Row gy, const int* argmax, int cell, Py_ssize_t C
 ) noexcept nogil:
     for c in range(C):
@@ -232,29 +216,32 @@ def avg_pool2d_forward(
     """Take the mean of each window: y = sum of its cells inside the image / their number."""
     cdef Pool p = describe("avg_pool2d_forward", x, y, pool_height, pool_width,
                            stride_height, stride_width, pad_top, pad_left)
-    run(&p, False, floating is float, avg_forward[float], avg_forward[double], threads)
+    run_forward(&p, floating is float, avg_forward[Floats], avg_forward[Doubles], threads)
 
 
-cdef void avg_forward(
-    Pool* p, floating* image, floating* pooled, Py_ssize_t begin, Py_ssize_t end
-) noexcept nogil:
-    cdef Py_ssize_t row, ow, i, j, c, C = p.C
-    cdef Window window
-    cdef floating* x
-    cdef floating* y
-    cdef floating share
+cdef void avg_forward(void* pool, Row y, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Pool* p = <Pool*>pool
+    cdef Row x = <Row>p.image
+    cdef Py_ssize_t row, ow, i, j
+    cdef Window w
     for row in range(begin, end):
         for ow in range(p.OW):
-            window = clip(p, row // p.OH, row % p.OH, ow)
-            y = pooled + window.pooled
-            share = (<floating>1) / (window.rows * window.columns)  # dividing each would be slow
-            for i in range(window.rows):
-                for j in range(window.columns):
-                    x = image + window.image + (i * p.W + j) * C
-                    for c in range(C):
-                        y[c] = x[c] if i + j == 0 else y[c] + x[c]
-            for c in range(C):
-                y[c] *= share
+            w = clip(p, row, ow)
+            memset(y + w.pooled, 0, p.C * sizeof(y[0]))
+            for i in range(w.rows):
+                for j in range(w.columns):
+                    add_row(y + w.pooled, x + w.image + (i * p.W + j) * p.C, p.C)
+            scale_row(y + w.pooled, 1.0 / (w.rows * w.columns), p.C)
+
+
+cdef inline void add_row(Row y, Row x, Py_ssize_t C) noexcept nogil:
+    for c in range(C):
+        y[c] += x[c]
+
+
+cdef inline void scale_row(Row y, double share, Py_ssize_t C) noexcept nogil:
+    for c in range(C):
+        y[c] *= <float>share if Row is Floats else share
 
 
 def avg_pool2d_backward(
@@ -266,23 +253,22 @@ def avg_pool2d_backward(
     """Share each window's gradient among its cells inside the image: gx[cell] += gy / number."""
     cdef Pool p = describe("avg_pool2d_backward", gx, gy, pool_height, pool_width,
                            stride_height, stride_width, pad_top, pad_left)
-    run(&p, True, floating is float, avg_backward[Floats], avg_backward[Doubles], threads)
+    run_backward(&p, floating is float, avg_backward[Floats], avg_backward[Doubles], threads)
 
 
-cdef void avg_backward(
-    Pool* p, Row image, Row pooled, Py_ssize_t begin, Py_ssize_t end
-) noexcept nogil:
+cdef void avg_backward(void* pool, Row gx, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Pool* p = <Pool*>pool
+    cdef Row gy = <Row>p.pooled
     cdef Py_ssize_t row, ow, i, j
-    cdef Window window
-    for row in range(begin, end):
+    cdef Window w
+    clear_images(p, gx, begin, end)
+    for row in range(begin * p.OH, end * p.OH):
         for ow in range(p.OW):
-            window = clip(p, row // p.OH, row % p.OH, ow)
-            for i in range(window.rows):
-                for j in range(window.columns):
-                    add_share(
-                        image + window.image + (i * p.W + j) * p.C, pooled + window.pooled,
-                        1.0 / (window.rows * window.columns), p.C,
-                    )
+            w = clip(p, row, ow)
+            for i in range(w.rows):
+                for j in range(w.columns):
+                    add_share(gx + w.image + (i * p.W + j) * p.C, gy + w.pooled,
+                              1.0 / (w.rows * w.columns), p.C)
 
 
 cdef inline void add_share(Row gx, Row gy, double share, Py_ssize_t C) noexcept nogil:

@@ -16,6 +16,18 @@ cdef void run_tasks(Task task, void* arguments, Py_ssize_t count, int threads) n
     pool_run(task, arguments, count, threads)
 
 
+cdef void run_part(void* loop, Py_ssize_t index, int worker) noexcept nogil:
+    """Run one task of a Loop."""
+    cdef Loop* l = <Loop*>loop
+    cdef Py_ssize_t begin = index * l.step, end = min(begin + l.step, l.size)
+    if l.step == 0:
+        begin, end = chunk_begin(l.size, index), chunk_begin(l.size, index + 1)
+    if l.is_float:
+        l.of_float(l.arguments, <float*>l.data, begin, end)
+    else:
+        l.of_double(l.arguments, <double*>l.data, begin, end)
+
+
 def best_instruction_set():
     """Return "avx512", "avx2" or "baseline": the best that this processor has."""
     return c_best_instruction_set().decode()
