@@ -1,20 +1,28 @@
-"""The NumPy twin of every compiled kernel: same name, same signature, same result.
+"""Every kernel in NumPy: the specification, in the fewest words.
 
-Read these to learn what a kernel computes; the tests hold the compiled kernels to them, and
-``MINIGRAD_KERNELS=reference`` runs the whole of minigrad on them, for study. ``threads`` is
-accepted and ignored. Every function writes into the arrays marked OUT or INOUT and returns None.
+Read a function here to learn what a kernel computes. The compiled kernels have the same names,
+signatures and results. The tests compare them with these functions, run in float64. These functions
+also run themselves, where nothing was compiled and with ``MINIGRAD_KERNELS=reference``: all of
+minigrad is then plain Python, for a debugger to step through.
+
+Every function writes into the arrays that its docstring assigns to, and returns None. ``threads``
+is accepted and ignored. Sizes: images (N, H, W, C), kernels (KH, KW, C, F), outputs (N, OH, OW, F).
 """
 
 import math
 
 import numpy as np
 
-# --- matmul and convolution ------------------------------------------------------------------
+# --- matrix product and convolution ------------------------------------------------------------
 
 
 def matmul(a, b, bias, relu, y, threads):
     """Compute y = a @ b (+ bias), with its negative elements set to 0 if relu is true."""
     np.matmul(a, b, out=y)
+    _add_bias(y, bias, relu)
+
+
+def _add_bias(y, bias, relu):
     if bias is not None:
         y += bias
     if relu:
@@ -24,20 +32,19 @@ def matmul(a, b, bias, relu, y, threads):
 def conv2d_forward(x, w, bias, relu, y, geometry, threads):
     """Compute y = im2col(x) @ w (+ bias), with its negative elements set to 0 if relu is true.
 
-    geometry holds the strides, the padding at the top and on the left, the dilation (each for
-    height and width) and the number of groups.
+    geometry holds strides, padding (at the top, on the left), dilation, each for height and width,
+    and the number of groups: each group of filters sees its own group of channels.
     """
     for xg, wg, yg in _by_group(geometry, x, w, y):
+        # (N, OH, OW, KH, KW, C) @ (KH, KW, C, F) -> (N, OH, OW, F)
         yg[...] = np.tensordot(_im2col(xg, wg, yg, geometry), wg, axes=3)
-    if bias is not None:
-        y += bias
-    if relu:
-        np.maximum(y, 0, out=y)
+    _add_bias(y, bias, relu)
 
 
 def conv2d_backward_input(gy, w, gx, geometry, threads):
     """Compute gx = col2im(gy @ w.T), the gradient with respect to the convolution's input."""
     for gxg, wg, gyg in _by_group(geometry, gx, w, gy):
+        # (N, OH, OW, F) @ (F, KH, KW, C) -> (N, OH, OW, KH, KW, C)
         _col2im(np.tensordot(gyg, wg, axes=(3, 3)), gxg, geometry)
 
 
@@ -45,132 +52,101 @@ def conv2d_backward_kernel(x, gy, gw, geometry, threads):
     """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel."""
     pixels = (0, 1, 2)
     for xg, gwg, gyg in _by_group(geometry, x, gw, gy):
+        # (KH, KW, C, N, OH, OW) @ (N, OH, OW, F) -> (KH, KW, C, F)
         gwg[...] = np.tensordot(_im2col(xg, gwg, gyg, geometry), gyg, axes=(pixels, pixels))
 
 
+def _by_group(geometry, x, w, y):
+    """Split the channels of x and the filters of w and y into groups, as views."""
+    return zip(*(np.split(array, geometry[6], axis=3) for array in (x, w, y)), strict=True)
+
+
 def _im2col(x, w, y, geometry):
-    """Lay out the patch under the kernel at each output pixel: (N, OH, OW, KH, KW, C)."""
+    """Return the patch under the kernel at each output pixel: (N, OH, OW, KH, KW, C)."""
     patches = np.empty((*y.shape[:3], *w.shape[:2], x.shape[3]), x.dtype)
-    for (a, b), seen in _taps(_pad(x, patches, geometry), patches, geometry):
-        patches[:, :, :, a, b] = seen
+    for (kh, kw), seen in _taps(_pad(x, patches, geometry), patches, geometry):
+        patches[:, :, :, kh, kw] = seen
     return patches
 
 
 def _col2im(patches, x, geometry):
-    """Set x to the sum of the elements of patches that _im2col takes from the same pixel."""
+    """Set each pixel of x to the sum of the elements of patches that _im2col copies from it."""
     top, left = geometry[2:4]
     padded = np.zeros_like(_pad(x, patches, geometry))
-    for (a, b), seen in _taps(padded, patches, geometry):
-        seen += patches[:, :, :, a, b]
+    for (kh, kw), seen in _taps(padded, patches, geometry):
+        seen += patches[:, :, :, kh, kw]
     x[...] = padded[:, top : top + x.shape[1], left : left + x.shape[2]]
 
 
 def _taps(padded, patches, geometry):
-    """Yield for each tap of the kernel the pixels of the padded images that it sees, as a view."""
-    strides, dilations = geometry[:2], geometry[4:6]
+    """Yield each tap (kh, kw) of the kernel, and a view of the pixels it sees: (N, OH, OW, C)."""
+    strides, dilation = geometry[:2], geometry[4:6]
     _, OH, OW, KH, KW, _ = patches.shape
     for tap in np.ndindex(KH, KW):
-        rows, columns = (slice(tap[i] * dilations[i], None, strides[i]) for i in range(2))
+        rows, columns = (slice(tap[i] * dilation[i], None, strides[i]) for i in range(2))
         yield tap, padded[:, rows, columns][:, :OH, :OW]
 
 
 def _pad(x, patches, geometry):
-    """Surround x (N, H, W, C) with the zeros that the patches (N, OH, OW, KH, KW, C) reach."""
-    strides, pads, dilations = geometry[:2], geometry[2:4], geometry[4:6]
+    """Surround x (N, H, W, C) with zeros, as many as the patches reach."""
+    strides, padding, dilation = geometry[:2], geometry[2:4], geometry[4:6]
     widths = [(0, 0)]
-    for axis in range(2):
-        reach = (patches.shape[1 + axis] - 1) * strides[axis] + 1
-        reach += (patches.shape[3 + axis] - 1) * dilations[axis]
-        widths.append((pads[axis], max(reach - pads[axis] - x.shape[1 + axis], 0)))
+    for i in range(2):
+        outputs, taps, size = patches.shape[1 + i], patches.shape[3 + i], x.shape[1 + i]
+        needed = (outputs - 1) * strides[i] + (taps - 1) * dilation[i] + 1
+        widths.append((padding[i], max(needed - padding[i] - size, 0)))
     return np.pad(x, [*widths, (0, 0)])
-
-
-def conv2d_pool_forward(x, w, bias, relu, y, winner, pool, geometry, rate, seed, threads):
-    """Compute conv2d_forward, of it the maximum of each pooling window, and of that dropout.
-
-    winner is the cell of the window that was the (first) largest, counted by rows, or 255 where
-    relu set the whole window to 0 or it was dropped.
-    """
-    N, PH, PW, F = y.shape
-    convolved = np.empty((N, PH * pool[0], PW * pool[1], F), y.dtype)
-    conv2d_forward(x, w, bias, False, convolved, geometry, threads)
-    windows = convolved.reshape(N, PH, pool[0], PW, pool[1], F)
-    windows = windows.transpose(0, 1, 3, 2, 4, 5).reshape(N, PH, PW, pool[0] * pool[1], F)
-    winner[...] = windows.argmax(axis=3)
-    y[...] = windows.max(axis=3)
-    if relu:
-        winner[y <= 0] = 255
-        np.maximum(y, 0, out=y)
-    if rate > 0:
-        dropout(y.reshape(-1), y.reshape(-1), rate, seed, threads)
-        winner[y == 0] = 255
-
-
-def conv2d_pool_backward_kernel(x, gy, winner, gw, gb, pool, geometry, threads):
-    """Compute the gradients of kernel and bias; each element of gy counts at its winner alone."""
-    N, PH, PW, F = gy.shape
-    cells = np.arange(pool[0] * pool[1])[:, None]
-    windows = np.where(winner[:, :, :, None] == cells, gy[:, :, :, None], 0)
-    windows = windows.reshape(N, PH, PW, *pool, F).transpose(0, 1, 3, 2, 4, 5)
-    unpooled = windows.reshape(N, PH * pool[0], PW * pool[1], F)
-    conv2d_backward_kernel(x, unpooled, gw, geometry, threads)
-    gb[...] = unpooled.sum(axis=(0, 1, 2))
-
-
-def _by_group(geometry, x, w, y):
-    """Cut the channels of x and the filters of w and y into groups, as views."""
-    return zip(*(np.split(array, geometry[6], axis=3) for array in (x, w, y)), strict=True)
 
 
 # --- pooling -----------------------------------------------------------------------------------
 
 
-def _windows(image, pooled, pool, stride, pad):
-    """Yield (oh, ow, top, left, rows, columns) of each output cell's window.
+def _windows(image, pooled, geometry):
+    """Yield (oh, ow), (top, left), rows, columns for the window of each output pixel.
 
-    The window's first cell (top, left) may lie outside; rows and columns are the part inside.
+    geometry: height and width of the window, strides, padding at the top and on the left. The
+    window begins at (top, left), perhaps outside the image; rows and columns are its part inside.
     """
-    for oh in range(pooled.shape[1]):
-        for ow in range(pooled.shape[2]):
-            top = oh * stride[0] - pad[0]
-            left = ow * stride[1] - pad[1]
-            rows = slice(max(top, 0), min(top + pool[0], image.shape[1]))
-            columns = slice(max(left, 0), min(left + pool[1], image.shape[2]))
-            yield oh, ow, top, left, rows, columns
+    pool_height, pool_width, stride_height, stride_width, pad_top, pad_left = geometry
+    for oh, ow in np.ndindex(pooled.shape[1:3]):
+        top, left = oh * stride_height - pad_top, ow * stride_width - pad_left
+        rows = slice(max(top, 0), min(top + pool_height, image.shape[1]))
+        columns = slice(max(left, 0), min(left + pool_width, image.shape[2]))
+        yield (oh, ow), (top, left), rows, columns
 
 
 def max_pool2d_forward(
-    x, y, winner, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
+    x, y, argmax, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
 ):
-    """Set y to each window's maximum, winner to kh * pool_width + kw of the first that has it."""
+    """Set y to each window's maximum, and argmax to kh * pool_width + kw, its (first) place."""
+    geometry = pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
     N, _, _, C = x.shape
-    geometry = (pool_height, pool_width), (stride_height, stride_width), (pad_top, pad_left)
-    for oh, ow, top, left, rows, columns in _windows(x, y, *geometry):
+    for (oh, ow), (top, left), rows, columns in _windows(x, y, geometry):
         height, width = rows.stop - rows.start, columns.stop - columns.start
         cells = x[:, rows, columns].reshape(N, height * width, C)
         y[:, oh, ow] = cells.max(axis=1)
         h, w = np.divmod(cells.argmax(axis=1), width)
-        winner[:, oh, ow] = (rows.start - top + h) * pool_width + columns.start - left + w
+        argmax[:, oh, ow] = (rows.start - top + h) * pool_width + columns.start - left + w
 
 
 def max_pool2d_backward(
-    gy, winner, gx, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
+    gy, argmax, gx, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
 ):
-    """Compute gx[winner of the window] += gy, from zero."""
+    """Compute gx[argmax of the window] += gy, from zero."""
+    geometry = pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
     gx[...] = 0
     n, c = np.ogrid[: gx.shape[0], : gx.shape[3]]
-    geometry = (pool_height, pool_width), (stride_height, stride_width), (pad_top, pad_left)
-    for oh, ow, top, left, _, _ in _windows(gx, gy, *geometry):
-        h, w = np.divmod(winner[:, oh, ow], pool_width)
+    for (oh, ow), (top, left), _, _ in _windows(gx, gy, geometry):
+        h, w = np.divmod(argmax[:, oh, ow], pool_width)
         gx[n, top + h, left + w, c] += gy[:, oh, ow]
 
 
 def avg_pool2d_forward(
     x, y, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
 ):
-    """Compute y = mean of the window's cells inside the image."""
-    geometry = (pool_height, pool_width), (stride_height, stride_width), (pad_top, pad_left)
-    for oh, ow, _, _, rows, columns in _windows(x, y, *geometry):
+    """Set y to the mean of each window's cells inside the image."""
+    geometry = pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
+    for (oh, ow), _, rows, columns in _windows(x, y, geometry):
         y[:, oh, ow] = x[:, rows, columns].mean(axis=(1, 2))
 
 
@@ -178,20 +154,51 @@ def avg_pool2d_backward(
     gy, gx, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
 ):
     """Compute gx[cells of the window inside the image] += gy / their number, from zero."""
+    geometry = pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
     gx[...] = 0
-    geometry = (pool_height, pool_width), (stride_height, stride_width), (pad_top, pad_left)
-    for oh, ow, _, _, rows, columns in _windows(gx, gy, *geometry):
+    for (oh, ow), _, rows, columns in _windows(gx, gy, geometry):
         cells = (rows.stop - rows.start) * (columns.stop - columns.start)
         gx[:, rows, columns] += gy[:, None, None, oh, ow] / cells  # (N, 1, 1, C)
 
 
-# --- dropout, activations, cross-entropy -------------------------------------------------------
+# --- convolution, max pooling and dropout, fused -----------------------------------------------
+
+NO_ARGMAX = 255  # relu or dropout set the output to 0, so its gradient goes nowhere
+
+
+def conv2d_pool_forward(x, w, bias, relu, y, argmax, pool, geometry, rate, seed, threads):
+    """Compute conv2d_forward, then max_pool2d_forward over windows side by side, then dropout.
+
+    argmax (uint8) is the place of the (first) maximum in its window, or NO_ARGMAX.
+    """
+    N, PH, PW, F = y.shape
+    convolved = np.empty((N, PH * pool[0], PW * pool[1], F), y.dtype)
+    conv2d_forward(x, w, bias, relu, convolved, geometry, threads)
+    max_pool2d_forward(convolved, y, argmax, *pool, *pool, 0, 0, threads)
+    if rate > 0:
+        dropout(y.reshape(-1), y.reshape(-1), rate, seed, threads)
+    if relu or rate > 0:
+        argmax[y == 0] = NO_ARGMAX
+
+
+def conv2d_pool_backward_kernel(x, gy, argmax, gw, gb, pool, geometry, threads):
+    """Compute max_pool2d_backward, then conv2d_backward_kernel, and the gradient of the bias."""
+    N, PH, PW, F = gy.shape
+    unpooled = np.empty((N, PH * pool[0], PW * pool[1], F), gy.dtype)
+    lost = argmax == NO_ARGMAX
+    gy, argmax = np.where(lost, 0, gy), np.where(lost, 0, argmax)
+    max_pool2d_backward(gy, argmax, unpooled, *pool, *pool, 0, 0, threads)
+    conv2d_backward_kernel(x, unpooled, gw, geometry, threads)
+    gb[...] = unpooled.sum(axis=(0, 1, 2))
+
+
+# --- dropout -----------------------------------------------------------------------------------
 
 DROPOUT_BLOCK = 4096  # elements that share a key
 
 
 def _mix64(key):
-    """SplitMix64's step over uint64 arrays, which wrap around."""
+    """Hash an array of uint64, which wraps around: a step of SplitMix64."""
     key = key + 0x9E3779B97F4A7C15
     key = (key ^ (key >> 30)) * 0xBF58476D1CE4E5B9
     key = (key ^ (key >> 27)) * 0x94D049BB133111EB
@@ -199,14 +206,14 @@ def _mix64(key):
 
 
 def _mix32(bits, key):
-    """lowbias32 over uint32 arrays, which wrap around; half-way a key comes in."""
+    """Hash an array of uint32, which wraps around: lowbias32, with a key added half-way."""
     bits = (bits ^ (bits >> 16)) * 0x7FEB352D
     bits = (bits ^ key ^ (bits >> 15)) * 0x846CA68B
     return bits ^ (bits >> 16)
 
 
 def _random_bits(seed, size):
-    """Return dropout's 32 random bits for each of the elements 0 .. size - 1, as uint32."""
+    """Return 32 random bits for each of the elements 0 .. size - 1, as uint32."""
     block, position = np.divmod(np.arange(size, dtype=np.uint64), DROPOUT_BLOCK)
     key = _mix64(_mix64(np.array([seed], dtype=np.uint64)) + block)
     low, high = key.astype(np.uint32), (key >> 32).astype(np.uint32)
@@ -217,6 +224,9 @@ def dropout(x, y, rate, seed, threads):
     """Compute y = x / (1 - rate) where random bits < round((1 - rate) * 2**32), else 0."""
     kept = _random_bits(seed, x.size) < int((1 - rate) * 2**32 + 0.5)
     y[...] = np.where(kept, x, 0) * (1 / (1 - rate) if rate < 1 else 0.0)
+
+
+# --- functions of single elements --------------------------------------------------------------
 
 
 def _sigmoid(x):
@@ -230,7 +240,7 @@ def _normal(x):
 
 
 def _cubic(x):
-    """Return what makes _sigmoid(_cubic(x)) an approximation of _normal(x)."""
+    """Return a polynomial for which _sigmoid(_cubic(x)) is nearly _normal(x)."""
     return (8 / math.pi) ** 0.5 * (x + 0.044715 * x**3)
 
 
@@ -238,6 +248,8 @@ def _cubic_slope(x):
     return (8 / math.pi) ** 0.5 * (1 + 3 * 0.044715 * x**2)
 
 
+# Of x, or x and y, and a constant. The derivatives multiply an upstream gradient gy, and take x or,
+# where that is cheaper, the function's value y.
 FUNCTIONS = {
     "add": lambda x, y, alpha: x + y,
     "sub": lambda x, y, alpha: x - y,
@@ -275,30 +287,15 @@ FUNCTIONS = {
 
 
 def elementwise(function, x, y, z, alpha, threads):
-    """Compute z = function(x) or z = function(x, y), one of the FUNCTIONS.
-
-    Some have a constant, alpha.
-    """
+    """Compute z = function(x, alpha) or z = function(x, y, alpha), one of the FUNCTIONS."""
     z[...] = FUNCTIONS[function](x, y, alpha)
 
 
-def empty(shape, dtype):
-    """Return a new array with anything in it."""
-    return np.empty(shape, dtype)
-
-
-def aligned(array):
-    """Return a copy of the array."""
-    return array.copy()
-
-
-def small_arithmetic(function, x, y):
-    """Return function(x, y) in a new array."""
-    return np.asarray(FUNCTIONS[function](x, y, None))
+# --- softmax, cross-entropy, normalization -----------------------------------------------------
 
 
 def _rows_of_targets(targets, labels, classes):
-    """Return the targets themselves, or rows with a 1 at each label."""
+    """Return the targets, or one-hot rows made from the labels."""
     if labels is None:
         return targets
     wrong = labels[(labels < 0) | (labels >= classes)]
@@ -347,20 +344,20 @@ def softmax_cross_entropy_backward(probabilities, targets, labels, gy, gz, threa
 
 
 def channel_sums(x, y, centers, sums, threads):
-    """Add up y - b, and (x - a) (y - b), in each of C channels."""
+    """Compute the sums of y - b and of (x - a) (y - b) over the rows, for each of C channels."""
     a, b = centers
     sums[0] = (y - b).sum(axis=0)
     sums[1] = ((x - a) * (y - b)).sum(axis=0)
 
 
 def channel_affine(x, y, terms, z, threads):
-    """Compute z = scale (x - a) + weight y + shift in each of C channels."""
+    """Compute z = scale (x - a) + weight y + shift, for each of C channels."""
     a, scale, weight, shift = terms
     z[...] = scale * (x - a) + (weight * y + shift)
 
 
 # --- optimizer steps ---------------------------------------------------------------------------
-# All arrays are of one shape; an optional state is None where a rule does without it.
+# All arrays have one shape. An optional state is None where the rule is used without it.
 
 
 def _check_shapes(kernel, w, *arrays):
@@ -389,8 +386,8 @@ def adagrad_step(w, g, a, lr, epsilon, threads):
 def rmsprop_step(w, g, v, m, b, lr, rho, momentum, epsilon, threads):
     """Step by RMSprop: v = rho v + (1-rho) g²; w -= lr g / sqrt(v + epsilon).
 
-    Centered, v - m² stands for v, with m = rho m + (1-rho) g. With momentum, w -= b instead, where
-    b = momentum b + the step above. A variance v - m² that rounding made negative counts as 0.
+    If centered, v - m² replaces v in the step, with m = rho m + (1-rho) g; rounding can make v - m²
+    negative, and it is then 0. With momentum, b = momentum b + the step above, and w -= b.
     """
     _check_shapes("rmsprop_step", w, g, v, m, b)
     v[...] = rho * v + (1 - rho) * g * g
@@ -408,7 +405,7 @@ def rmsprop_step(w, g, v, m, b, lr, rho, momentum, epsilon, threads):
 def adam_step(w, g, m, v, v_max, alpha, beta_1, beta_2, epsilon, threads):
     """Step by Adam: m += (g-m)(1-beta_1); v += (g²-v)(1-beta_2); w -= alpha m / (sqrt(v)+epsilon).
 
-    By AMSGrad, v_max = max(v_max, v) stands for v in the last. alpha holds the bias correction.
+    With AMSGrad, v_max = max(v_max, v) replaces v in the step. alpha includes the bias correction.
     """
     _check_shapes("adam_step", w, g, m, v, v_max)
     m += (g - m) * (1 - beta_1)
@@ -423,7 +420,7 @@ def adam_step(w, g, m, v, v_max, alpha, beta_1, beta_2, epsilon, threads):
 def nadam_step(w, g, m, v, alpha_m, alpha_g, correction, beta_1, beta_2, epsilon, threads):
     """Step by Nadam: m, v as in Adam; w -= (alpha_m m + alpha_g g) / (sqrt(v/correction)+epsilon).
 
-    correction is 1 - beta_2 to the power t; the two alphas hold lr and the momentum schedule.
+    correction is 1 - beta_2 to the power t; the two alphas include lr and the momentum schedule.
     """
     _check_shapes("nadam_step", w, g, m, v)
     m += (g - m) * (1 - beta_1)
@@ -455,3 +452,21 @@ def lion_step(w, g, m, lr, beta_1, beta_2, threads):
     _check_shapes("lion_step", w, g, m)
     w -= lr * np.sign(beta_1 * m + (1 - beta_1) * g)
     m[...] = beta_2 * m + (1 - beta_2) * g
+
+
+# --- arrays ------------------------------------------------------------------------------------
+
+
+def empty(shape, dtype):
+    """Return a new array, not initialized."""
+    return np.empty(shape, dtype)
+
+
+def aligned(array):
+    """Return a copy of the array."""
+    return array.copy()
+
+
+def small_arithmetic(function, x, y):
+    """Return function(x, y) in a new array."""
+    return np.asarray(FUNCTIONS[function](x, y, None))
