@@ -85,15 +85,35 @@ def test_import_loads_nothing_beside_numpy(tmp_path):
     assert not loaded & HEAVY_MODULES
 
 
-def test_missing_kernels_say_how_to_build_them(source_tree):
-    run = run_python("import minigrad", source_tree)
-    assert run.returncode != 0
-    assert "ImportError" in run.stderr
-    assert "pip install -e ." in run.stderr
+IMPORT = """
+import warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    from minigrad import kernels, ops
+print(ops.matmul([[2.0]], [[3.0]]).item(), kernels.matmul.__module__, len(caught))
+print(*(f"{warning.category.__name__}: {warning.message}" for warning in caught))
+"""
 
 
-def test_reference_kernels_need_no_build(source_tree):
-    code = "from minigrad import ops; print(ops.matmul([[2.0]], [[3.0]]).item())"
-    run = run_python(code, source_tree, MINIGRAD_KERNELS="reference")
+def test_without_a_build_the_reference_runs_and_one_warning_says_how_to_build(source_tree):
+    run = run_python(IMPORT, source_tree, MINIGRAD_KERNELS="")
     assert run.returncode == 0, run.stderr
-    assert run.stdout == "6.0\n"
+    result, warning = run.stdout.splitlines()
+    assert result == "6.0 minigrad.kernels.reference 1"
+    assert warning.startswith("RuntimeWarning: minigrad: ")
+    assert "pip install -e ." in warning
+
+
+def test_reference_kernels_need_neither_a_build_nor_a_warning(source_tree):
+    run = run_python(IMPORT, source_tree, MINIGRAD_KERNELS="reference")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "6.0 minigrad.kernels.reference 0"
+
+
+@pytest.mark.parametrize("wanted", ["plain", "fast"])
+def test_compiled_kernels_that_are_missing_say_how_to_build_them(source_tree, wanted):
+    run = run_python("import minigrad", source_tree, MINIGRAD_KERNELS=wanted)
+    assert run.returncode != 0
+    last = run.stderr.splitlines()[-1]
+    assert last.startswith("ImportError: minigrad: ")
+    assert "pip install -e ." in last

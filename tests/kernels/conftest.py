@@ -1,12 +1,12 @@
-"""The kernels, their NumPy twins, and what each of them is called with.
+"""The kernels in every implementation, and what each of them is called with.
 
-test_parity.py finds a new kernel by itself and fails until it has a twin and an ``add_cases`` here.
-Only step kernels (``<rule>_step``) need none: their cases follow from their signature.
+test_parity.py finds a new kernel by itself and fails until it has a twin in reference.py and an
+``add_cases`` here. Only step kernels (``<rule>_step``) need none: their cases follow from their
+signature.
 """
 
-import importlib
+import functools
 import inspect
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -17,19 +17,45 @@ import pytest
 from minigrad import kernels as package
 from minigrad.kernels import reference
 
-
-def public_functions(module):
-    found = {name: value for name, value in vars(module).items() if not name.startswith("_")}
-    return {name: value for name, value in found.items() if inspect.isroutine(value)}
-
-
-COMPILED = {}
-for found in pkgutil.iter_modules(package.__path__):
-    if found.name.startswith("_"):
-        COMPILED |= public_functions(importlib.import_module(f"minigrad.kernels.{found.name}"))
-TWINS = public_functions(reference)
+LEVELS = package.levels()  # instruction sets, the smallest first
+COMPILED = {f"fast-{level}": package.load("fast", level) for level in LEVELS}
+COMPILED["plain"] = package.load("plain", LEVELS[0])
+TWINS = package.load("reference", None)
+SIGNATURES = {name: inspect.signature(twin) for name, twin in TWINS.items()}
 RETURNING = {"aligned", "empty", "small_arithmetic"}  # all that return something: test_arrays.py
 CASES = []
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One implementation of a kernel."""
+
+    name: str
+    implementation: str
+    function: Callable
+
+    def __str__(self):
+        return f"{self.implementation}-{self.name}"
+
+    def __call__(self, *args, **kwargs):
+        return self.function(*args, **kwargs)
+
+
+def distinct_kernels():
+    """Return each compiled function once: implementations share those that are built once."""
+    found = {}
+    for implementation, functions in COMPILED.items():
+        for name, function in functions.items():
+            if name not in RETURNING:
+                found.setdefault(id(function), Kernel(name, implementation, function))
+    return list(found.values())
+
+
+KERNELS = distinct_kernels()
+# What a kernel refuses is decided before its loops begin, by one text for all instruction sets.
+REFUSING = [
+    kernel for kernel in KERNELS if kernel.implementation in (f"fast-{LEVELS[-1]}", "plain")
+]
 
 
 @dataclass(frozen=True)
@@ -54,7 +80,7 @@ class Case:
     def arguments(self, dtype):
         """Return all arguments but threads by name: new arrays, but the same values each time."""
         values = self.build(np.random.default_rng(7), np.dtype(dtype), *self.sizes)
-        names = inspect.signature(COMPILED[self.kernel]).parameters
+        names = SIGNATURES[self.kernel].parameters
         arguments = {name: values[name] for name in names if name != "threads"}
         for name, value in arguments.items():
             if name in self.out:
@@ -62,6 +88,19 @@ class Case:
             elif name not in self.inout and isinstance(value, np.ndarray):
                 value.flags.writeable = False
         return arguments
+
+    def expected(self, dtype):
+        """Return what the kernel writes, by name: computed in float64 by the kernel's twin.
+
+        Its inputs are those of this dtype, to the last bit.
+        """
+        arguments = self.arguments(dtype)
+        for name, value in arguments.items():
+            if isinstance(value, np.ndarray) and value.dtype == np.float32:
+                arguments[name] = value.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # some cases have infinities
+            TWINS[self.kernel](**arguments, threads=1)
+        return {name: arguments[name] for name in self.writes}
 
 
 def add_cases(kernels, build, rows, **demands):
@@ -211,7 +250,7 @@ def pooled_convolution(generator, dtype, *row):
         "pool": window,
         "rate": 0.0,
         "seed": 5,
-        "winner": generator.choice([*range(window[0] * window[1]), 255], shape).astype(np.uint8),
+        "argmax": generator.choice([*range(window[0] * window[1]), 255], shape).astype(np.uint8),
         "gb": np.empty_like(values["bias"]),
     }
 
@@ -230,8 +269,8 @@ def pooled_convolution_gradient(*row):
 
 
 POOLED = POOLED_CONVOLUTIONS
-FREE = (*FREE, ("winner", 1), ("winner", 2))
-demands = {"out": ("y", "winner"), "free": FREE}
+FREE = (*FREE, ("argmax", 1), ("argmax", 2))
+demands = {"out": ("y", "argmax"), "free": FREE}
 add_cases("conv2d_pool_forward", pooled_convolution, POOLED, **demands)
 add_cases("conv2d_pool_forward", plain_pooled_convolution, POOLED[:4], **demands)
 add_cases("conv2d_pool_forward", dropped_convolution, POOLED, **demands)
@@ -277,7 +316,7 @@ def with_margins(build):
 MAPS = [(*row[:7], (row[7][0] * row[8][0], row[7][1] * row[8][1]), row[9]) for row in WITH_MARGINS]
 add_cases("conv2d_forward", with_margins(convolution), MAPS, out=("y",), free=FREE)
 add_cases("conv2d_backward_kernel", with_margins(convolution), MAPS, out=("gw",), free=FREE)
-demands = {"out": ("y", "winner"), "free": FREE}
+demands = {"out": ("y", "argmax"), "free": FREE}
 add_cases("conv2d_pool_forward", with_margins(pooled_convolution), WITH_MARGINS, **demands)
 add_cases("conv2d_pool_forward", with_margins(dropped_convolution), WITH_MARGINS, **demands)
 demands = {"out": ("gw", "gb"), "free": FREE}
@@ -308,15 +347,15 @@ def pooling(generator, dtype, image, window, strides, pad, output):
         **dict(zip(("pad_top", "pad_left"), pad, strict=True)),
     }
     x = np.round(normal(generator, dtype, *image))  # rounded, so that there are ties
-    y, winner = np.empty(pooled, dtype), np.empty(pooled, np.int32)
-    reference.max_pool2d_forward(x, y, winner, **geometry, threads=1)
+    y, argmax = np.empty(pooled, dtype), np.empty(pooled, np.int32)
+    reference.max_pool2d_forward(x, y, argmax, **geometry, threads=1)
     gy = normal(generator, dtype, *pooled)
-    return {"x": x, "y": y, "winner": winner, "gy": gy, "gx": np.empty_like(x), **geometry}
+    return {"x": x, "y": y, "argmax": argmax, "gy": gy, "gx": np.empty_like(x), **geometry}
 
 
 # Images may be larger than their windows cover, outputs smaller than would fit.
 FREE = tuple((name, axis) for name in ("x", "gx") for axis in (1, 2))
-add_cases("max_pool2d_forward", pooling, POOLINGS, out=("y", "winner"), free=FREE)
+add_cases("max_pool2d_forward", pooling, POOLINGS, out=("y", "argmax"), free=FREE)
 add_cases("max_pool2d_backward", pooling, POOLINGS, out=("gx",), free=FREE)
 FREE = tuple((name, axis) for name in ("x", "y", "gx", "gy") for axis in (1, 2))
 add_cases("avg_pool2d_forward", pooling, POOLINGS, out=("y",), free=FREE)
@@ -438,14 +477,14 @@ def step_builder(states):
 
 def is_accepted(case):
     try:
-        COMPILED[case.kernel](**case.arguments(np.float64), threads=1)
+        COMPILED["plain"][case.kernel](**case.arguments(np.float64), threads=1)
     except (TypeError, ValueError):
         return False
     return True
 
 
-for kernel in [name for name in COMPILED if name.endswith("_step")]:
-    names = inspect.signature(COMPILED[kernel]).parameters.keys()
+for kernel in [name for name in COMPILED["plain"] if name.endswith("_step") and name in TWINS]:
+    names = SIGNATURES[kernel].parameters.keys()
     states = sorted(names - SCALARS.keys() - {"w", "g", "threads"})
     build = step_builder(states)
     demands = {"build": build, "inout": ("w", *states)}
@@ -463,17 +502,33 @@ for kernel in [name for name in COMPILED if name.endswith("_step")]:
 
 
 def pytest_generate_tests(metafunc):
-    if "kernel" in metafunc.fixturenames:
-        metafunc.parametrize("kernel", sorted(COMPILED.keys() - RETURNING))
-    if "case" in metafunc.fixturenames:
-        metafunc.parametrize("case", CASES, ids=str)
-    if "first_case" in metafunc.fixturenames:
+    names = metafunc.fixturenames
+    if "kernel" in names and "case" in names:
+        pairs = [
+            (kernel, case) for case in CASES for kernel in KERNELS if kernel.name == case.kernel
+        ]
+        ids = [f"{kernel.implementation}-{case}" for kernel, case in pairs]
+        metafunc.parametrize(("kernel", "case"), pairs, ids=ids)
+    elif "kernel" in names and "first_case" in names:
         firsts = {case.kernel: case for case in reversed(CASES)}
-        metafunc.parametrize("first_case", firsts.values(), ids=firsts.keys())
+        pairs = [(kernel, firsts[kernel.name]) for kernel in REFUSING if kernel.name in firsts]
+        metafunc.parametrize(
+            ("kernel", "first_case"), pairs, ids=[str(kernel) for kernel, _ in pairs]
+        )
+    elif "kernel" in names:
+        metafunc.parametrize("kernel", KERNELS, ids=str)
+    elif "case" in names:
+        metafunc.parametrize("case", CASES, ids=str)
 
 
 @pytest.fixture(scope="session")
-def compiled():
+def oracle():
+    """``oracle(case, dtype)`` is ``case.expected(dtype)``, computed once for all kernels."""
+    return functools.cache(Case.expected)
+
+
+@pytest.fixture(scope="session")
+def implementations():
     return COMPILED
 
 
@@ -487,7 +542,16 @@ def cases():
     return CASES
 
 
-@pytest.fixture(scope="session", params=["compiled", "reference"])
+FAST = [name for name in COMPILED if name != "plain"]  # plain has the same loops
+
+
+@pytest.fixture(scope="session", params=FAST)
+def compiled(request):
+    """The kernels at each instruction set in turn, for tests of the loops."""
+    return SimpleNamespace(**COMPILED[request.param])
+
+
+@pytest.fixture(scope="session", params=["reference", *FAST])
 def kernels(request):
-    """Both implementations in turn, for tests of what a kernel means."""
-    return SimpleNamespace(**(COMPILED if request.param == "compiled" else TWINS))
+    """The same, and their twins, for tests of what a kernel means."""
+    return SimpleNamespace(**COMPILED.get(request.param, TWINS))

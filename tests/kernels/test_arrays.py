@@ -43,9 +43,9 @@ def test_small_arithmetic_leaves_other_arrays_to_numpy(compiled):
         (np.ones(512), np.ones(512)),
     ]
     for one, other in pairs:
-        assert compiled["small_arithmetic"]("mul", one, other) is None
-        assert compiled["small_arithmetic"]("mul", other, one) is None
-    assert compiled["small_arithmetic"]("div", x, x) is None  # NumPy warns of a division by zero
+        assert compiled.small_arithmetic("mul", one, other) is None
+        assert compiled.small_arithmetic("mul", other, one) is None
+    assert compiled.small_arithmetic("div", x, x) is None  # NumPy warns of a division by zero
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
@@ -60,12 +60,12 @@ def test_empty_is_an_ordinary_array(shape, dtype, kernels):
 
 
 def test_empty_begins_large_arrays_at_a_cache_line(compiled):
-    arrays = [compiled["empty"]((size,), np.dtype("float32")) for size in range(2048, 9000, 331)]
+    arrays = [compiled.empty((size,), np.dtype("float32")) for size in range(2048, 9000, 331)]
     assert {array.ctypes.data % 64 for array in arrays} == {0}
 
 
 def test_empty_begins_arrays_of_whole_pages_at_different_places_of_a_page(compiled):
-    arrays = [compiled["empty"]((8192,), np.dtype("float32")) for _ in range(64)]
+    arrays = [compiled.empty((8192,), np.dtype("float32")) for _ in range(64)]
     assert {array.ctypes.data % 4096 for array in arrays} == set(range(0, 4096, 64))
 
 
@@ -78,17 +78,17 @@ def test_aligned_copies(shape, kernels):
 
 def test_empty_leaves_other_arrays_to_numpy(compiled):
     before = np._core.multiarray.get_handler_name()
-    x = compiled["empty"]((9999,), np.dtype("float64"))
+    x = compiled.empty((9999,), np.dtype("float64"))
     assert np._core.multiarray.get_handler_name(x) != before
     assert np._core.multiarray.get_handler_name() == before
     with pytest.raises(ValueError, match="negative"):
-        compiled["empty"]((-5, -9999), np.dtype("float64"))
+        compiled.empty((-5, -9999), np.dtype("float64"))
     assert np._core.multiarray.get_handler_name() == before
 
 
 def test_empty_keeps_its_values_when_numpy_moves_it(compiled):
     for size in range(3000, 60_000, 1717):
-        x = compiled["empty"]((size,), np.dtype("float32"))
+        x = compiled.empty((size,), np.dtype("float32"))
         x[...] = np.arange(size)
         x.resize(3 * size, refcheck=False)
         assert_array_equal(x[:size], np.arange(size))

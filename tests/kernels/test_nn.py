@@ -109,14 +109,14 @@ def test_dropout_keeps_all_at_rate_0_and_nothing_at_rate_1(kernels):
 def test_dropout_refuses_a_rate_that_is_no_probability(compiled, rate):
     y = np.ones(3)
     with pytest.raises(ValueError, match="dropout: expected a rate from 0 to 1, got"):
-        compiled["dropout"](y, y, rate, 1, 1)
+        compiled.dropout(y, y, rate, 1, 1)
     np.testing.assert_array_equal(y, 1)
 
 
 def test_elementwise_refuses_a_function_that_it_does_not_know(compiled):
     z = np.ones(3)
     with pytest.raises(ValueError, match=r"elementwise: expected one of the FUNCTIONS .* 'sinh'"):
-        compiled["elementwise"]("sinh", z, None, z, 0.0, 1)
+        compiled.elementwise("sinh", z, None, z, 0.0, 1)
 
 
 def test_gelu_agrees_with_a_table_of_the_normal_distribution(kernels):
@@ -230,10 +230,10 @@ def test_function_may_overwrite_its_operands(kernels, name):
 def test_function_gives_an_element_the_same_bits_wherever_it_stands(compiled, name):
     x, y = np.random.default_rng(0).normal(size=(2, 101)).astype(np.float32)
     z = np.empty_like(x)
-    compiled["elementwise"](name, x, y, z, 0.7, 1)
+    compiled.elementwise(name, x, y, z, 0.7, 1)
     for first in range(1, 100, 7):
         part = np.empty_like(x[first:])
-        compiled["elementwise"](name, x[first:], y[first:], part, 0.7, 1)
+        compiled.elementwise(name, x[first:], y[first:], part, 0.7, 1)
         assert part.tobytes() == z[first:].tobytes()
 
 
@@ -243,7 +243,7 @@ def test_arithmetic_gives_the_bits_of_numpy(compiled, name):
     y = np.random.default_rng(0).permutation(x)
     with np.errstate(all="ignore"):
         expected = reference.FUNCTIONS[name](x, y, 0.0)
-    compiled["elementwise"](name, x, y, z := np.empty_like(x), 0.0, 1)
+    compiled.elementwise(name, x, y, z := np.empty_like(x), 0.0, 1)
     number = ~np.isnan(expected)
     np.testing.assert_array_equal(np.isnan(z), ~number)
     assert z[number].tobytes() == expected[number].tobytes()

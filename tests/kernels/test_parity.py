@@ -1,11 +1,19 @@
-"""Every compiled kernel against its NumPy twin, and what all kernels promise."""
+"""Every implementation of every kernel against its NumPy twin, and what all kernels promise.
+
+An implementation is the compiled kernel at one instruction set, or plain Cython; the twin computes
+in float64, with arithmetic of its own.
+"""
 
 import inspect
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from minigrad import kernels
+
+LEVELS = kernels.levels()
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
@@ -22,61 +30,78 @@ def assert_same_bits(actual, expected):
         assert actual[name].tobytes() == array.tobytes(), name
 
 
-def test_kernel_has_a_twin_of_the_same_signature(kernel, compiled, twins):
-    assert kernel in twins, f"write {kernel} in kernels/reference.py"
-    signatures = inspect.signature(compiled[kernel]), inspect.signature(twins[kernel])
-    names = [list(signature.parameters) for signature in signatures]
-    assert names[0] == names[1]
-    assert names[0][-1] == "threads"
+def test_kernel_has_a_twin_of_the_same_signature(kernel, twins):
+    assert kernel.name in twins, f"write {kernel.name} in kernels/reference.py"
+    names = list(inspect.signature(kernel.function).parameters)
+    assert names == list(inspect.signature(twins[kernel.name]).parameters)
+    assert names[-1] == "threads"
 
 
 def test_kernel_has_a_case(kernel, cases):
-    assert any(case.kernel == kernel for case in cases), f"add cases for {kernel} to conftest.py"
+    assert any(case.kernel == kernel.name for case in cases), f"add cases of {kernel.name}"
 
 
-def test_twins_all_have_a_kernel(compiled, twins):
-    assert twins.keys() == compiled.keys()
+def test_twins_all_have_a_kernel(twins, implementations):
+    assert twins.keys() == set().union(*implementations.values())
 
 
-@DTYPES
-def test_kernel_computes_what_its_twin_does(case, dtype, compiled, twins):
-    actual, expected = case.arguments(dtype), case.arguments(dtype)
-    assert compiled[case.kernel](**actual, threads=1) is None
-    with np.errstate(invalid="ignore"):  # of infinities, which some cases have
-        twins[case.kernel](**expected, threads=1)
-    for name in case.writes:
-        if actual[name].dtype != dtype:
-            np.testing.assert_array_equal(actual[name], expected[name], err_msg=name)
+def test_every_source_file_is_loaded(implementations):
+    loaded = {
+        function.__module__
+        for functions in implementations.values()
+        for function in functions.values()
+    }
+    for folder in ("loops", "products"):
+        for path in Path(kernels.__file__).parent.joinpath(folder).glob("*.pyx"):
+            name = f"minigrad.kernels.{folder}.{path.stem}"
+            assert any(module in (name, f"{name}_{level}") for module in loaded for level in LEVELS)
+
+
+def assert_close(actual, expected, dtype):
+    """Compare what a kernel wrote with the oracle, within 32 roundings of the largest number."""
+    tolerance = 32 * np.finfo(dtype).eps
+    for name, exact in expected.items():
+        if exact.dtype.kind != "f":
+            np.testing.assert_array_equal(actual[name], exact, err_msg=name)
             continue
-        finite = expected[name][np.isfinite(expected[name])]
-        tolerance = 32 * np.finfo(dtype).eps
+        largest = np.abs(exact[np.isfinite(exact)]).max(initial=0)
         np.testing.assert_allclose(
-            actual[name],
-            expected[name],
-            rtol=tolerance,
-            atol=tolerance * np.abs(finite).max(initial=0),
-            err_msg=name,
+            actual[name], exact, rtol=tolerance, atol=tolerance * largest, err_msg=name
         )
 
 
 @DTYPES
-def test_kernel_leaves_its_inputs_alone(case, dtype, compiled):
+def test_kernel_agrees_with_its_twin_in_float64(kernel, case, dtype, oracle):
+    arguments = case.arguments(dtype)
+    assert kernel(**arguments, threads=1) is None
+    assert_close(arguments, oracle(case, dtype), dtype)
+
+
+def test_twin_in_float32_agrees_with_itself_in_float64(case, twins, oracle):
+    arguments = case.arguments("float32")
+    with np.errstate(invalid="ignore"):  # some cases have infinities
+        assert twins[case.kernel](**arguments, threads=1) is None
+    assert_close(arguments, oracle(case, "float32"), "float32")
+
+
+@DTYPES
+def test_kernel_leaves_its_inputs_alone(kernel, case, dtype):
     arguments = case.arguments(dtype)
     before = copies_of(arguments)
     for array in arrays_of(arguments).values():
         array.flags.writeable = True  # so that nothing but the kernel's own discipline protects it
-    compiled[case.kernel](**arguments, threads=1)
+    kernel(**arguments, threads=1)
     read = {name: array for name, array in before.items() if name not in case.writes}
     assert_same_bits(arguments, read)
 
 
 @DTYPES
-def test_kernel_gives_the_same_bits_on_any_number_of_threads(case, dtype, compiled):
+def test_kernel_gives_the_same_bits_on_any_number_of_threads(kernel, case, dtype):
     serial = case.arguments(dtype)
-    compiled[case.kernel](**serial, threads=1)
+    kernel(**serial, threads=1)
     for threads in (2, 3):
         arguments = case.arguments(dtype)
-        compiled[case.kernel](**arguments, threads=threads)
+        kernel(**arguments, threads=threads)
         assert_same_bits(arguments, {name: serial[name] for name in case.writes})
 
 
@@ -87,50 +112,50 @@ def assert_refused(kernel, arguments, writes, error=ValueError):
     assert_same_bits(arguments, {name: before[name] for name in writes})
 
 
-def test_kernel_refuses_arrays_that_are_not_contiguous(first_case, compiled):
+def test_kernel_refuses_arrays_that_are_not_contiguous(kernel, first_case):
     for name, array in arrays_of(first_case.arguments("float32")).items():
         if name not in first_case.strided:
             arguments = first_case.arguments("float32")
             arguments[name] = np.repeat(array, 2, axis=-1)[..., ::2]
-            assert_refused(compiled[first_case.kernel], arguments, first_case.writes)
+            assert_refused(kernel, arguments, first_case.writes)
 
 
-def test_kernel_refuses_lengths_that_do_not_fit(first_case, compiled):
+def test_kernel_refuses_lengths_that_do_not_fit(kernel, first_case):
     for name, array in arrays_of(first_case.arguments("float32")).items():
         axes = [axis for axis in range(array.ndim) if (name, axis) not in first_case.free]
         for axis, change in itertools.product(axes, (-1, 1)):
             arguments = first_case.arguments("float32")
             length = array.shape[axis] + change
             arguments[name] = np.take(array, range(length), axis=axis, mode="wrap")
-            assert_refused(compiled[first_case.kernel], arguments, first_case.writes)
+            assert_refused(kernel, arguments, first_case.writes)
 
 
-def test_kernel_refuses_another_number_of_axes(first_case, compiled):
+def test_kernel_refuses_another_number_of_axes(kernel, first_case):
     for name, array in arrays_of(first_case.arguments("float32")).items():
         for other in (array[np.newaxis], array[..., 0]):
             arguments = first_case.arguments("float32") | {name: other}
             error = (TypeError, ValueError)
-            assert_refused(compiled[first_case.kernel], arguments, first_case.writes, error)
+            assert_refused(kernel, arguments, first_case.writes, error)
 
 
-def test_kernel_refuses_integers(first_case, compiled):
+def test_kernel_refuses_integers(kernel, first_case):
     arguments = first_case.arguments("float32")
     floats = {name: a for name, a in arrays_of(arguments).items() if a.dtype == np.float32}
     arguments |= {name: np.ones(array.shape, np.int32) for name, array in floats.items()}
     error = (TypeError, ValueError)
-    assert_refused(compiled[first_case.kernel], arguments, first_case.writes, error)
+    assert_refused(kernel, arguments, first_case.writes, error)
 
 
-def test_kernel_refuses_mixed_types(first_case, compiled):
+def test_kernel_refuses_mixed_types(kernel, first_case):
     for name, array in arrays_of(first_case.arguments("float32")).items():
         arguments = first_case.arguments("float32")
         arguments[name] = array.astype(np.float64)
         error = (TypeError, ValueError)
-        assert_refused(compiled[first_case.kernel], arguments, first_case.writes, error)
+        assert_refused(kernel, arguments, first_case.writes, error)
 
 
-def test_kernel_refuses_to_write_into_locked_arrays(first_case, compiled):
+def test_kernel_refuses_to_write_into_locked_arrays(kernel, first_case):
     for name in first_case.writes:
         arguments = first_case.arguments("float32")
         arguments[name].flags.writeable = False
-        assert_refused(compiled[first_case.kernel], arguments, first_case.writes)
+        assert_refused(kernel, arguments, first_case.writes)

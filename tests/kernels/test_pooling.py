@@ -7,51 +7,51 @@ from hypothesis import strategies as st
 
 
 def max_pool(kernels, x, window, strides=None, pad=(0, 0), output=None):
-    """Run max_pool2d_forward on one channel of one image; return (OH, OW) arrays y and winner."""
+    """Run max_pool2d_forward on one channel of one image; return (OH, OW) arrays y and argmax."""
     strides = strides or window
     output = output or tuple(np.subtract(x.shape, window) // strides + 1)
-    y, winner = np.empty((1, *output, 1)), np.empty((1, *output, 1), np.int32)
+    y, argmax = np.empty((1, *output, 1)), np.empty((1, *output, 1), np.int32)
     image = np.ascontiguousarray(x, np.float64)[None, :, :, None]
-    kernels.max_pool2d_forward(image, y, winner, *window, *strides, *pad, 1)
-    return y[0, :, :, 0], winner[0, :, :, 0]
+    kernels.max_pool2d_forward(image, y, argmax, *window, *strides, *pad, 1)
+    return y[0, :, :, 0], argmax[0, :, :, 0]
 
 
 def test_max_pool_first_maximum_wins(kernels):
     x = [[1, 2, 5, 4], [2, 0, 5, 5], [7, 7, -1, -2], [7, 7, -1, -1]]
-    y, winner = max_pool(kernels, np.array(x), (2, 2))
+    y, argmax = max_pool(kernels, np.array(x), (2, 2))
     np.testing.assert_array_equal(y, [[2, 5], [7, -1]])
-    np.testing.assert_array_equal(winner, [[1, 0], [0, 0]])
+    np.testing.assert_array_equal(argmax, [[1, 0], [0, 0]])
 
 
 def test_max_pool_nan_wins_over_everything(kernels):
     x = [[1, np.nan, np.inf, np.nan], [np.nan, 9, 3, np.nan]]
-    y, winner = max_pool(kernels, np.array(x), (2, 2))
+    y, argmax = max_pool(kernels, np.array(x), (2, 2))
     np.testing.assert_array_equal(y, [[np.nan, np.nan]])
-    np.testing.assert_array_equal(winner, [[1, 1]])
+    np.testing.assert_array_equal(argmax, [[1, 1]])
 
 
 def test_max_pool_padding_never_wins(kernels):
     x = np.full((3, 2), -np.inf)
-    y, winner = max_pool(kernels, x, (2, 2), pad=(1, 1), output=(2, 2))
+    y, argmax = max_pool(kernels, x, (2, 2), pad=(1, 1), output=(2, 2))
     np.testing.assert_array_equal(y, np.full((2, 2), -np.inf))
-    np.testing.assert_array_equal(winner, [[3, 2], [1, 0]])  # the first cell that is inside
+    np.testing.assert_array_equal(argmax, [[3, 2], [1, 0]])  # the first cell that is inside
 
 
 def test_max_pool_backward_adds_where_windows_overlap(kernels):
     x = np.array([[0.0, 3.0, 1.0, 2.0, 5.0]])
-    _, winner = max_pool(kernels, x, (1, 3), strides=(1, 1))
+    _, argmax = max_pool(kernels, x, (1, 3), strides=(1, 1))
     gy, gx = np.array([10.0, 20.0, 30.0]).reshape(1, 1, 3, 1), np.full((1, 1, 5, 1), np.nan)
-    winner = winner.reshape(gy.shape)
-    kernels.max_pool2d_backward(gy, winner, gx, 1, 3, 1, 1, 0, 0, 1)
+    argmax = argmax.reshape(gy.shape)
+    kernels.max_pool2d_backward(gy, argmax, gx, 1, 3, 1, 1, 0, 0, 1)
     np.testing.assert_array_equal(gx.ravel(), [0, 30, 0, 0, 30])
 
 
 def test_max_pool_backward_stays_inside_whatever_the_winner(compiled):
-    """A winner that no window has is nobody's: it cannot make the kernel write elsewhere."""
+    """A argmax that no window has is nobody's: it cannot make the kernel write elsewhere."""
     gy = np.ones((1, 2, 2, 3))
-    winner = np.array([-1, 4, 10**9, -(2**31)], np.int32).repeat(3).reshape(gy.shape)
+    argmax = np.array([-1, 4, 10**9, -(2**31)], np.int32).repeat(3).reshape(gy.shape)
     gx = np.full((1, 4, 4, 3), np.nan)
-    compiled["max_pool2d_backward"](gy, winner, gx, 2, 2, 2, 2, 0, 0, 1)
+    compiled.max_pool2d_backward(gy, argmax, gx, 2, 2, 2, 2, 0, 0, 1)
     np.testing.assert_array_equal(gx, 0)
 
 
@@ -89,14 +89,14 @@ def test_pooling_agrees_with_padded_windows(kernels, vertical, horizontal, image
     geometry = [pair[i] for i in (1, 2, 3) for pair in (vertical, horizontal)]
     y = np.empty((images, vertical[4], horizontal[4], channels))
     gy, gx = generator.normal(size=y.shape), np.empty(shape)
-    winner = np.empty(y.shape, np.int32)
+    argmax = np.empty(y.shape, np.int32)
 
     windows = padded_windows(x, vertical, horizontal, -np.inf)
-    kernels.max_pool2d_forward(x, y, winner, *geometry, 1)
+    kernels.max_pool2d_forward(x, y, argmax, *geometry, 1)
     np.testing.assert_array_equal(y, windows.max(axis=-1))
-    np.testing.assert_array_equal(winner, windows.argmax(axis=-1))
+    np.testing.assert_array_equal(argmax, windows.argmax(axis=-1))
     # Both poolings are homogeneous: scaling x scales y, so the sums of gx * x and gy * y agree.
-    kernels.max_pool2d_backward(gy, winner, gx, *geometry, 1)
+    kernels.max_pool2d_backward(gy, argmax, gx, *geometry, 1)
     np.testing.assert_allclose((gx * x).sum(), (gy * y).sum(), rtol=1e-9, atol=1e-9)
 
     kernels.avg_pool2d_forward(x, y, *geometry, 1)
@@ -125,8 +125,8 @@ def test_pooling_refuses_windows_off_the_image(compiled, change):
     arguments = {"x": np.zeros((1, 5, 6, 1)), "y": np.full((1, 2, 3, 1), 7.0)}
     geometry = ("pool_height", "pool_width", "stride_height", "stride_width", "pad_top", "pad_left")
     arguments |= dict(zip(geometry, (2, 2, 3, 2, 0, 0), strict=True)) | {"threads": 1}
-    compiled["avg_pool2d_forward"](**arguments)
+    compiled.avg_pool2d_forward(**arguments)
     arguments["y"][...] = 7
     with pytest.raises(ValueError, match="avg_pool2d_forward: expected"):
-        compiled["avg_pool2d_forward"](**arguments | change)
+        compiled.avg_pool2d_forward(**arguments | change)
     np.testing.assert_array_equal((arguments | change)["y"], 7)
