@@ -105,9 +105,9 @@ def test_kernel_gives_the_same_bits_on_any_number_of_threads(kernel, case, dtype
         assert_same_bits(arguments, {name: serial[name] for name in case.writes})
 
 
-def assert_refused(kernel, arguments, writes, error=ValueError):
+def assert_refused(kernel, arguments, writes, error=ValueError, match=None):
     before = copies_of(arguments)
-    with pytest.raises(error):
+    with pytest.raises(error, match=match):
         kernel(**arguments, threads=1)
     assert_same_bits(arguments, {name: before[name] for name in writes})
 
@@ -127,7 +127,7 @@ def test_kernel_refuses_lengths_that_do_not_fit(kernel, first_case):
             arguments = first_case.arguments("float32")
             length = array.shape[axis] + change
             arguments[name] = np.take(array, range(length), axis=axis, mode="wrap")
-            assert_refused(kernel, arguments, first_case.writes)
+            assert_refused(kernel, arguments, first_case.writes, match="expected")
 
 
 def test_kernel_refuses_another_number_of_axes(kernel, first_case):
@@ -159,3 +159,31 @@ def test_kernel_refuses_to_write_into_locked_arrays(kernel, first_case):
         arguments = first_case.arguments("float32")
         arguments[name].flags.writeable = False
         assert_refused(kernel, arguments, first_case.writes)
+
+
+def test_convolution_refuses_geometry_out_of_range(kernel, first_case):
+    geometry = first_case.arguments("float32").get("geometry", ())
+    for place in range(len(geometry)):
+        arguments = first_case.arguments("float32")
+        smallest = 0 if place in (2, 3) else 1  # padding, or strides, dilation and groups
+        wrong = (*geometry[:place], smallest - 1, *geometry[place + 1 :])
+        arguments["geometry"] = wrong
+        assert_refused(kernel, arguments, first_case.writes, match=f"{kernel.name}: expected")
+
+
+def test_convolution_refuses_filters_that_do_not_fill_the_groups(kernel, first_case):
+    arguments = first_case.arguments("float32")
+    if "geometry" in arguments:
+        x = "gx" if "gx" in arguments else "x"
+        arguments[x] = np.repeat(arguments[x], 2, axis=3)  # two groups of 3 channels, 5 filters
+        arguments["geometry"] = (*arguments["geometry"][:-1], 2)
+        assert_refused(kernel, arguments, first_case.writes, match=f"{kernel.name}: expected")
+
+
+@pytest.mark.parametrize("pool", [(0, 2), (2, 0), (-1, -2), (5, 51), (2**32, 2**32)])
+def test_fused_pooling_refuses_windows_without_a_place_in_a_byte(kernel, first_case, pool):
+    arguments = first_case.arguments("float32")
+    if "pool" in arguments:
+        arguments["pool"] = pool
+        match = f"{kernel.name}: expected a pooling window"
+        assert_refused(kernel, arguments, first_case.writes, match=match)

@@ -10,8 +10,8 @@ from minigrad import kernels
 from minigrad.kernels import reference
 
 MODULES = {  # what is refused does not depend on the instruction set
-    "fast": kernels.load("fast", kernels.levels()[-1]),
-    "reference": kernels.load("reference", None),
+    "plain": kernels.load("plain", kernels.levels()[-1]),
+    "reference": kernels.load("reference"),
 }
 STEPS = sorted(name for name in vars(reference) if name.endswith("_step"))
 ARRAYS = {"w", "g", "v", "m", "b", "a", "d", "u", "v_max"}
@@ -40,7 +40,7 @@ def test_none_is_refused_but_for_optional_states(name):
         arguments = [np.ones(5) if argument in ARRAYS else 1 for argument in names]
         arguments[names.index(odd)] = None
         if (name, odd) in OPTIONAL:
-            MODULES["fast"][name](*arguments)
+            MODULES["plain"][name](*arguments)
         else:
             with pytest.raises(TypeError, match=f"'{odd}'"):
-                MODULES["fast"][name](*arguments)
+                MODULES["plain"][name](*arguments)
