@@ -1,4 +1,4 @@
-"""The chain rule of a graph, told step by step."""
+"""The chain rule of a graph, printed step by step."""
 
 import numpy as np
 

@@ -131,7 +131,7 @@ def test_a_new_activation_of_the_kernels_is_explained_by_its_backward(monkeypatc
     assert "    to w: as tanh.backward computes: ()  1." in lines
 
 
-def test_broadcasting_of_any_op_is_told():
+def test_broadcasting_of_any_op_is_printed():
     w = Parameter(np.ones((2, 1)), name="w")
 
     class Own(Function):
@@ -143,18 +143,18 @@ def test_broadcasting_of_any_op_is_told():
 
     v = Parameter(np.ones((4, 5, 3)), name="v")
     u = Parameter(np.ones((3, 2)), name="u")
-    told = "added up along the axes that were broadcast"
+    summed = "added up along the axes that were broadcast"
     for y, name in (
         (Own()(w, np.ones((2, 3))), "w"),
         (v @ u, "u"),
         (ops.broadcast_to(w, (2, 4)), "w"),
     ):
-        lines = [line for line in " ".join(explanation(y)).split("    to ") if told in line]
+        lines = [line for line in " ".join(explanation(y)).split("    to ") if summed in line]
         assert [line.split(":")[0] for line in lines] == [name]
-    assert told not in " ".join(explanation(Parameter(np.ones(3)) @ u))
+    assert summed not in " ".join(explanation(Parameter(np.ones(3)) @ u))
 
 
-def test_a_leaf_without_gradient_is_told():
+def test_a_leaf_without_gradient_is_printed():
     class Constant(Function):
         def forward(self, x, y):
             return x + y

@@ -96,8 +96,9 @@ OPTIONS = [(name, {}) for name in DIRECTIONS] + [
 ]
 
 
-def test_every_rule_that_tells_its_step_size_has_a_direction_here():
-    known = {rule.__name__ for rule in optimizers.OPTIMIZERS.members if rule.inside is not Optimizer.inside}
+def test_every_rule_with_a_step_size_has_a_direction_here():
+    rules = optimizers.OPTIMIZERS.members
+    known = {rule.__name__ for rule in rules if rule.inside is not Optimizer.inside}
     assert known == set(DIRECTIONS)
 
 
@@ -165,7 +166,7 @@ def test_a_rule_of_the_users_own_is_seen_without_its_inside():
     assert "step size" not in str(steps[1])
 
 
-def test_a_subclass_of_a_rule_may_tell_its_inside():
+def test_a_subclass_of_a_rule_may_define_its_inside():
     class Slower(optimizers.SGD):
         def update(self, w, g, state, lr, t, threads):
             super().update(w, g, state, lr / t, t, threads)
