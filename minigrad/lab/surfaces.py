@@ -148,12 +148,15 @@ SURFACES = {
     ),
 }  # fmt: skip
 
-# Learning rates for rules whose steps are not about as large as their rate: SGD's are rate times
-# gradient, the others' depend on the gradient's direction or relative size alone.
+# Learning rates, in the order of legends. Only SGD's step is rate times gradient: the size of the
+# others' depends on the gradient's direction or relative size alone.
 RATES = {
     "SGD": lambda surface: surface.gradient_rate,
     "Adagrad": lambda surface: 5 * surface.step_size,
     "RMSprop": lambda surface: 0.2 * surface.step_size,
+    "Adam": lambda surface: surface.step_size,
+    "AdamW": lambda surface: surface.step_size,
+    "Nadam": lambda surface: surface.step_size,
     "Adamax": lambda surface: 2 * surface.step_size,
     "Adadelta": lambda surface: 100 * surface.step_size,
     "Lion": lambda surface: 0.2 * surface.step_size,
@@ -162,14 +165,16 @@ OPTIONS = {"momentum": {"momentum": 0.9}, "Nesterov": {"momentum": 0.9, "nestero
 
 
 def make_rules(classes):
-    """Return {name in legends: function that makes the optimizer for a surface}, in their order."""
-    rules = {}
-    for cls in classes:
-        name = cls.__name__
-        rate = RATES.get(name, lambda surface: surface.step_size)
-        rules[name] = _rule(cls, rate, {})
+    """Return {name in legends: function that makes the optimizer for a surface}.
+
+    A rule without a row in `RATES` follows behind the others, with the rate of Adam.
+    """
+    rules, order = {}, [*RATES, *(cls.__name__ for cls in classes)]
+    for cls in sorted(classes, key=lambda cls: order.index(cls.__name__)):
+        rate = RATES.get(cls.__name__, RATES["Adam"])
+        rules[cls.__name__] = _rule(cls, rate, {})
         if cls is optimizers.SGD:
-            rules |= {other: _rule(cls, rate, options) for other, options in OPTIONS.items()}
+            rules |= {name: _rule(cls, rate, options) for name, options in OPTIONS.items()}
     return rules
 
 

@@ -70,7 +70,7 @@ def test_first_step_of_adam_is_its_learning_rate_in_each_coordinate():
 @pytest.mark.parametrize("name", SURFACE_NAMES)
 def test_every_optimizer_makes_its_way_at_its_own_learning_rate(name):
     surface = SURFACES[name]
-    for descent in lab.race(surface, [*RATES, *OPTIONS, "Adam", "AdamW", "Nadam"]):
+    for descent in lab.race(surface, [*RATES, *OPTIONS]):
         heights = descent.values - surface.lowest
         assert len(heights) == surface.steps + 1
         assert heights[-1] < heights[0] / 5, descent.label
@@ -88,7 +88,7 @@ def test_a_new_optimizer_needs_nothing_in_the_laboratory():
             w -= lr * np.sign(g)
 
     surface = SURFACES["ravine"]
-    rules = make_rules([*optimizers.OPTIMIZERS.members, Signs])
+    rules = make_rules([Signs, *optimizers.OPTIMIZERS.members])
     assert list(rules) == [*RULES, "Signs"]
     assert rules["Signs"](surface).learning_rate == surface.step_size
     for name in RULES:
