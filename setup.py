@@ -76,6 +76,7 @@ def optimization_flags(msvc, level):
         "-fopenmp-simd",  # `omp simd reduction`: several partial sums; no threads, no library
         "-ffp-contract=fast",  # a*b + c is one instruction where the processor has it
         "-fno-asynchronous-unwind-tables",  # C++ and debuggers read them; C needs none
+        "-Wno-unused-function",  # Cython writes conversions of structs that nobody calls
         "-g0",  # Python's own flags ask for debug information, which makes files 6 times as large
     ]
 

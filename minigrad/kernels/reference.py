@@ -115,46 +115,34 @@ def _windows(image, pooled, geometry):
         yield (oh, ow), (top, left), rows, columns
 
 
-def max_pool2d_forward(
-    x, y, argmax, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
-):
+def max_pool2d_forward(x, y, argmax, geometry, threads):
     """Set y to each window's maximum, and argmax to kh * pool_width + kw, its (first) place."""
-    geometry = pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
     N, _, _, C = x.shape
     for (oh, ow), (top, left), rows, columns in _windows(x, y, geometry):
         height, width = rows.stop - rows.start, columns.stop - columns.start
         cells = x[:, rows, columns].reshape(N, height * width, C)
         y[:, oh, ow] = cells.max(axis=1)
         h, w = np.divmod(cells.argmax(axis=1), width)
-        argmax[:, oh, ow] = (rows.start - top + h) * pool_width + columns.start - left + w
+        argmax[:, oh, ow] = (rows.start - top + h) * geometry[1] + columns.start - left + w
 
 
-def max_pool2d_backward(
-    gy, argmax, gx, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
-):
+def max_pool2d_backward(gy, argmax, gx, geometry, threads):
     """Compute gx[argmax of the window] += gy, from zero."""
-    geometry = pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
     gx[...] = 0
     n, c = np.ogrid[: gx.shape[0], : gx.shape[3]]
     for (oh, ow), (top, left), _, _ in _windows(gx, gy, geometry):
-        h, w = np.divmod(argmax[:, oh, ow], pool_width)
+        h, w = np.divmod(argmax[:, oh, ow], geometry[1])
         gx[n, top + h, left + w, c] += gy[:, oh, ow]
 
 
-def avg_pool2d_forward(
-    x, y, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
-):
+def avg_pool2d_forward(x, y, geometry, threads):
     """Set y to the mean of each window's cells inside the image."""
-    geometry = pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
     for (oh, ow), _, rows, columns in _windows(x, y, geometry):
         y[:, oh, ow] = x[:, rows, columns].mean(axis=(1, 2))
 
 
-def avg_pool2d_backward(
-    gy, gx, pool_height, pool_width, stride_height, stride_width, pad_top, pad_left, threads
-):
+def avg_pool2d_backward(gy, gx, geometry, threads):
     """Compute gx[cells of the window inside the image] += gy / their number, from zero."""
-    geometry = pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
     gx[...] = 0
     for (oh, ow), _, rows, columns in _windows(gx, gy, geometry):
         cells = (rows.stop - rows.start) * (columns.stop - columns.start)
@@ -174,7 +162,7 @@ def conv2d_pool_forward(x, w, bias, relu, y, argmax, pool, geometry, rate, seed,
     N, PH, PW, F = y.shape
     convolved = np.empty((N, PH * pool[0], PW * pool[1], F), y.dtype)
     conv2d_forward(x, w, bias, relu, convolved, geometry, threads)
-    max_pool2d_forward(convolved, y, argmax, *pool, *pool, 0, 0, threads)
+    max_pool2d_forward(convolved, y, argmax, (*pool, *pool, 0, 0), threads)
     if rate > 0:
         dropout(y.reshape(-1), y.reshape(-1), rate, seed, threads)
     if relu or rate > 0:
@@ -187,7 +175,7 @@ def conv2d_pool_backward_kernel(x, gy, argmax, gw, gb, pool, geometry, threads):
     unpooled = np.empty((N, PH * pool[0], PW * pool[1], F), gy.dtype)
     lost = argmax == NO_ARGMAX
     gy, argmax = np.where(lost, 0, gy), np.where(lost, 0, argmax)
-    max_pool2d_backward(gy, argmax, unpooled, *pool, *pool, 0, 0, threads)
+    max_pool2d_backward(gy, argmax, unpooled, (*pool, *pool, 0, 0), threads)
     conv2d_backward_kernel(x, unpooled, gw, geometry, threads)
     gb[...] = unpooled.sum(axis=(0, 1, 2))
 

@@ -207,16 +207,14 @@ class MaxPool2D(Function):
         self.shape = x.shape
         y = kernels.empty((x.shape[0], *self.sizes, x.shape[3]), x.dtype)
         self.argmax = np.empty(y.shape, np.int32)  # which cell of its window each output is
-        kernels.max_pool2d_forward(
-            contiguous(x), y, self.argmax, *self.geometry, kernels.get_num_threads()
-        )
+        threads = kernels.get_num_threads()
+        kernels.max_pool2d_forward(contiguous(x), y, self.argmax, self.geometry, threads)
         return y
 
     def backward(self, gy):
         gx = kernels.empty(self.shape, gy.dtype)
-        kernels.max_pool2d_backward(
-            contiguous(gy), self.argmax, gx, *self.geometry, kernels.get_num_threads()
-        )
+        threads = kernels.get_num_threads()
+        kernels.max_pool2d_backward(contiguous(gy), self.argmax, gx, self.geometry, threads)
         return gx
 
 
@@ -224,12 +222,12 @@ class AvgPool2D(MaxPool2D):
     def forward(self, x):
         self.shape = x.shape
         y = kernels.empty((x.shape[0], *self.sizes, x.shape[3]), x.dtype)
-        kernels.avg_pool2d_forward(contiguous(x), y, *self.geometry, kernels.get_num_threads())
+        kernels.avg_pool2d_forward(contiguous(x), y, self.geometry, kernels.get_num_threads())
         return y
 
     def backward(self, gy):
         gx = kernels.empty(self.shape, gy.dtype)
-        kernels.avg_pool2d_backward(contiguous(gy), gx, *self.geometry, kernels.get_num_threads())
+        kernels.avg_pool2d_backward(contiguous(gy), gx, self.geometry, kernels.get_num_threads())
         return gx
 
 

@@ -58,28 +58,24 @@
 
 /* Both operands are read in any case, since a conditional read would not vectorize; the compiler
    leaves out the one that is not used. */
-#define VALUE_LOOP(name, value)                                                                    \
-    static void name##_loop(const Elements *e, ptrdiff_t begin, ptrdiff_t end)                     \
-    {                                                                                              \
-        const FLOAT *xs = e->x, *ys = e->y, alpha = (FLOAT)e->alpha;                               \
-        FLOAT *zs = e->z;                                                                          \
+#define LOOP(name, first, second, third, value)                                                    \
+    static void name##_loop(const void *first_operand, const void *second_operand, void *result,   \
+                            double constant, ptrdiff_t begin, ptrdiff_t end) {                     \
+        const FLOAT *xs = first_operand, *ys = second_operand, alpha = (FLOAT)constant;            \
+        FLOAT *zs = result;                                                                        \
         INDEPENDENT for (ptrdiff_t i = begin; i < end; i++) {                                      \
-            const FLOAT x = xs[i], y = ys[i];                                                      \
+            const FLOAT first = xs[i], second = ys[i], third = xs[i];                              \
             zs[i] = value;                                                                         \
         }                                                                                          \
     }
-#define GRADIENT_LOOP(name, value)                                                                 \
-    static void name##_backward_loop(const Elements *e, ptrdiff_t begin, ptrdiff_t end)            \
-    {                                                                                              \
-        const FLOAT *saved = e->x, *gys = e->y, alpha = (FLOAT)e->alpha;                           \
-        FLOAT *gxs = e->z;                                                                         \
-        INDEPENDENT for (ptrdiff_t i = begin; i < end; i++) {                                      \
-            const FLOAT x = saved[i], y = saved[i], gy = gys[i];                                   \
-            gxs[i] = value;                                                                        \
-        }                                                                                          \
-    }
+#define VALUE_LOOP(name, value) LOOP(name, x, y, none, value)
+#define GRADIENT_LOOP(name, value) LOOP(name##_backward, x, gy, y, value)
 TABLE(VALUE_LOOP, GRADIENT_LOOP)
 
-#define VALUE_ROW(name, value) {#name, name##_loop},
-#define GRADIENT_ROW(name, value) {#name "_backward", name##_backward_loop},
-const NamedLoop EXPORTED[] = {TABLE(VALUE_ROW, GRADIENT_ROW){NULL, NULL}};
+ElementLoop EXPORTED(const char *name) {
+#define RETURN_VALUE(function, value) if (strcmp(name, #function) == 0) return function##_loop;
+#define RETURN_GRADIENT(function, value)                                                           \
+    if (strcmp(name, #function "_backward") == 0) return function##_backward_loop;
+    TABLE(RETURN_VALUE, RETURN_GRADIENT)
+    return NULL;
+}

@@ -12,42 +12,45 @@ One half is not enough: blocks whose keys share the upper bits would repeat each
 
 from cython cimport floating
 from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memset
+from numpy cimport NPY_FLOAT, PyArray_DATA, PyArray_NBYTES, PyArray_SIZE, import_array, ndarray
 
 from minigrad.kernels.loops.dropout cimport BLOCK, Dropout, dropout_of, mix32, mix64
+from minigrad.kernels.runtime.arrays cimport check_array, float_kind
 from minigrad.kernels.runtime.threads cimport run_loop
 
+import_array()
 
 cdef struct Input:
-    const void* x
+    void* x
     Dropout dropout
 
 
 def dropout(
-    const floating[::1] x,  # IN (size,)
-    floating[::1] y,        # OUT (size,), may be x
-    double rate,
-    unsigned long long seed,
-    int threads,
+    ndarray x not None, ndarray y not None, double rate, unsigned long long seed, int threads
 ):
     """Drop each element with probability ``rate``: y = x / (1 - rate) where kept, 0 elsewhere.
 
-    Element i is kept where its 32 random bits are below round((1 - rate) * 2**32).
+    IN x (size,); OUT y (size,), may be x. Element i is kept where its 32 random bits are below
+    round((1 - rate) * 2**32).
     """
-    if y.shape[0] != x.shape[0]:
-        raise ValueError(f"dropout: expected y of length {x.shape[0]}, got {y.shape[0]}")
+    cdef int kind = float_kind("dropout", x)
+    cdef Py_ssize_t size = PyArray_SIZE(x)
+    check_array("dropout", "x", x, kind, (size,), False)
+    check_array("dropout", "y", y, kind, (size,), True)
     if not 0 <= rate <= 1:
         raise ValueError(f"dropout: expected a rate from 0 to 1, got {rate}")
-    if x.shape[0] == 0 or rate == 1:
-        y[:] = 0
+    if rate == 1:
+        memset(PyArray_DATA(y), 0, PyArray_NBYTES(y))
         return
-    cdef Input arguments = Input(&x[0], dropout_of(rate, seed))
-    run_loop(drop[float], drop[double], floating is float, &arguments, &y[0], x.shape[0], 0,
-             x.shape[0], threads)
+    cdef Input arguments = Input(PyArray_DATA(x), dropout_of(rate, seed))
+    run_loop(drop[float], drop[double], kind == NPY_FLOAT, &arguments, PyArray_DATA(y), size, 0,
+             size, threads)
 
 
 cdef void drop(void* arguments, floating* y, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """Set y[i] = scale x[i] where element i is kept, else 0, for begin <= i < end."""
-    cdef const floating* x = <const floating*>(<Input*>arguments).x
+    cdef floating* x = <floating*>(<Input*>arguments).x
     cdef Dropout* d = &(<Input*>arguments).dropout
     cdef floating scale = <floating>d.scale, value
     cdef uint32_t last_kept = d.last_kept, low, high

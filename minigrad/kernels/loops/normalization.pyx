@@ -8,92 +8,79 @@ each row:
     lanes    a0 a1 a2 a0 a1 a2
 """
 
-from cython cimport floating
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
+from numpy cimport (
+    NPY_FLOAT, PyArray_DATA, PyArray_DIM, PyArray_ITEMSIZE, PyArray_NDIM, import_array, ndarray
+)
 
 from minigrad.kernels.loops.functions cimport Doubles, Floats, Row
+from minigrad.kernels.runtime.arrays cimport check_array, float_kind
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.threads cimport CHUNK, DoubleLoop, FloatLoop, run_loop
+
+import_array()
 
 cdef struct Channels:
     Py_ssize_t size  # elements of x, y and z
     Py_ssize_t C
     Py_ssize_t width  # lanes: a multiple of C
     Py_ssize_t length  # elements of a task: a multiple of width
+    int kind
     void* x
     void* y
     void* lanes  # (2 or 4, width): the constants of each lane
-    void* z  # result; for sums (tasks, 2, width), the partial sums of each lane
-
-
-cdef int check_shape(
-    str kernel, str name, const floating[:, ::1] x, Py_ssize_t rows, Py_ssize_t columns
-) except -1:
-    if x.shape[0] != rows or x.shape[1] != columns:
-        raise ValueError(
-            f"{kernel}: expected {name} of shape {(rows, columns)}, got {(x.shape[0], x.shape[1])}"
-        )
 
 
 cdef Channels describe(
-    str kernel, const floating[:, ::1] x, const floating[:, ::1] y,
-    const floating[:, ::1] constants, Py_ssize_t expected,
+    str kernel, ndarray x, ndarray y, ndarray constants, Py_ssize_t expected
 ) except *:
-    """Cut rows of channels into lanes and tasks; ValueError unless the shapes fit."""
-    cdef Channels c
-    memset(&c, 0, sizeof(Channels))
-    check_shape(kernel, "y", y, x.shape[0], x.shape[1])
-    check_shape(kernel, "constants", constants, expected, x.shape[1])
-    if x.shape[0] * x.shape[1] > 0:
-        c.size, c.C = x.shape[0] * x.shape[1], x.shape[1]
-        c.x, c.y = <void*>&x[0, 0], <void*>&y[0, 0]
-        c.width = c.C * max(1, 128 // c.C)
-        c.length = c.width * max(16, CHUNK // c.width)
-    return c
+    """Cut rows of channels into lanes and tasks; ValueError unless the arrays fit."""
+    cdef int kind = float_kind(kernel, x)
+    cdef Py_ssize_t N = 0, C = 0, width
+    if PyArray_NDIM(x) == 2:
+        N, C = PyArray_DIM(x, 0), PyArray_DIM(x, 1)
+    check_array(kernel, "x", x, kind, (N, C), False)
+    check_array(kernel, "y", y, kind, (N, C), False)
+    check_array(kernel, "constants", constants, kind, (expected, C), False)
+    width = C * max(1, 128 // max(1, C))
+    return Channels(N * C, C, width, width * max(16, CHUNK // max(1, width)), kind,
+                    PyArray_DATA(x), PyArray_DATA(y), NULL)
 
 
-cdef void run(
-    Channels* c, FloatLoop of_float, DoubleLoop of_double, const floating[:, ::1] constants,
+cdef int run(
+    Channels* c, void* data, FloatLoop of_float, DoubleLoop of_double, ndarray constants,
     int threads,
-):
-    """Run the tasks, with the channels' constants repeated for each lane."""
-    cdef Memory memory = Memory(constants.shape[0] * c.width * sizeof(floating))
-    cdef floating* lane = <floating*>memory.data
-    cdef Py_ssize_t k, j
-    for k in range(constants.shape[0]):
-        for j in range(c.width):
-            lane[k * c.width + j] = constants[k, j % c.C]
-    c.lanes = lane
-    run_loop(of_float, of_double, floating is float, c, c.z, c.size, c.length, c.size, threads)
+) except -1:
+    """Run a loop, with the channels' constants repeated for each lane."""
+    cdef Py_ssize_t item = PyArray_ITEMSIZE(constants), row = c.C * item, count = c.width // c.C
+    cdef Memory memory = Memory(PyArray_DIM(constants, 0) * c.width * item)
+    cdef Py_ssize_t i
+    for i in range(PyArray_DIM(constants, 0) * count):
+        memcpy(<char*>memory.data + i * row, <char*>PyArray_DATA(constants) + i // count * row, row)
+    c.lanes = memory.data
+    run_loop(of_float, of_double, c.kind == NPY_FLOAT, c, data, c.size, c.length, c.size, threads)
+    return 0
 
 
 def channel_sums(
-    const floating[:, ::1] x,        # IN (N, C)
-    const floating[:, ::1] y,        # IN (N, C)
-    const floating[:, ::1] centers,  # IN (2, C): a, b
-    floating[:, ::1] sums,           # OUT (2, C)
+    ndarray x not None, ndarray y not None, ndarray centers not None, ndarray sums not None,
     int threads,
 ):
     """Add up y - b, and (x - a) (y - b), in each of C channels.
 
-    Every task adds its rows up, and then the tasks' sums are added in their order.
+    IN x (N, C), y (N, C), centers (2, C): a, b; OUT sums (2, C). Every task adds its rows up, and
+    then the tasks' sums are added in their order.
     """
     cdef Channels c = describe("channel_sums", x, y, centers, 2)
-    check_shape("channel_sums", "sums", sums, 2, x.shape[1])
+    check_array("channel_sums", "sums", sums, c.kind, (2, c.C), True)
     cdef Py_ssize_t tasks = (c.size + c.length - 1) // c.length if c.size > 0 else 0
-    cdef Memory memory = Memory(tasks * 2 * c.width * sizeof(floating))
-    cdef floating* partial = <floating*>memory.data
-    cdef Py_ssize_t k, j, task
-    cdef double total
-    c.z = partial
+    cdef Memory partial = Memory(tasks * 2 * c.width * PyArray_ITEMSIZE(x))
     if tasks > 0:
-        run(&c, add_rows[Floats], add_rows[Doubles], centers, threads)
-    for k in range(2):
-        for j in range(x.shape[1]):
-            total = 0
-            for task in range(tasks):
-                total += partial[(2 * task + k) * c.width + j]
-            sums[k, j] = <floating>total
+        run(&c, partial.data, add_rows[Floats], add_rows[Doubles], centers, threads)
+    if c.kind == NPY_FLOAT:
+        add_partial_sums(&c, tasks, <Floats>partial.data, <Floats>PyArray_DATA(sums))
+    else:
+        add_partial_sums(&c, tasks, <Doubles>partial.data, <Doubles>PyArray_DATA(sums))
 
 
 cdef void add_rows(void* channels, Row sums, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
@@ -120,19 +107,28 @@ cdef inline void add_row(
         products[j] += (x[j] - a[j]) * (y[j] - b[j])
 
 
+cdef void add_partial_sums(Channels* c, Py_ssize_t tasks, Row partial, Row sums) noexcept nogil:
+    cdef Py_ssize_t k, j, task
+    cdef double total
+    for k in range(2):
+        for j in range(c.C):
+            total = 0
+            for task in range(tasks):
+                total += partial[(2 * task + k) * c.width + j]
+            sums[k * c.C + j] = total
+
+
 def channel_affine(
-    const floating[:, ::1] x,      # IN (N, C)
-    const floating[:, ::1] y,      # IN (N, C)
-    const floating[:, ::1] terms,  # IN (4, C): a, scale, weight, shift
-    floating[:, ::1] z,            # OUT (N, C)
-    int threads,
+    ndarray x not None, ndarray y not None, ndarray terms not None, ndarray z not None, int threads
 ):
-    """Compute z = scale (x - a) + weight y + shift in each of C channels."""
+    """Compute z = scale (x - a) + weight y + shift in each of C channels.
+
+    IN x (N, C), y (N, C), terms (4, C): a, scale, weight, shift; OUT z (N, C)
+    """
     cdef Channels c = describe("channel_affine", x, y, terms, 4)
-    check_shape("channel_affine", "z", z, x.shape[0], x.shape[1])
+    check_array("channel_affine", "z", z, c.kind, (c.size // max(1, c.C), c.C), True)
     if c.size > 0:
-        c.z = &z[0, 0]
-        run(&c, affine_rows[Floats], affine_rows[Doubles], terms, threads)
+        run(&c, PyArray_DATA(z), affine_rows[Floats], affine_rows[Doubles], terms, threads)
 
 
 cdef void affine_rows(void* channels, Row z, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:

@@ -6,21 +6,30 @@ never is a maximum and never counts in a mean. Forward, threads share the rows o
 backward they share the images, because overlapping windows add into the same cells.
 """
 
-from cython cimport floating, infer_types
+from cython cimport infer_types
 from libc.string cimport memset
+from numpy cimport (
+    NPY_FLOAT, NPY_INT, PyArray_DATA, PyArray_DIM, PyArray_NDIM, import_array, ndarray
+)
 
 from minigrad.kernels.loops.functions cimport Doubles, Floats, Row
+from minigrad.kernels.runtime.arrays cimport check_array, float_kind
 from minigrad.kernels.runtime.threads cimport CHUNK, DoubleLoop, FloatLoop, run_loop
+
+import_array()
 
 cdef struct Pool:
     Py_ssize_t N, H, W, C, OH, OW
     int pool_height, pool_width, stride_height, stride_width, pad_top, pad_left
+    int kind
+    Py_ssize_t work  # elements that are read
     void* image  # (N, H, W, C): x or its gradient
     void* pooled  # (N, OH, OW, C): y or its gradient
     int* argmax  # (N, OH, OW, C), or NULL for means
 
+# One window, clipped to its image: offsets of its first cell and of what is pooled from it, and
+# how many rows and columns of cells are left.
 cdef struct Window:
-    # One window, clipped to its image: offsets of its first cell and of what is pooled from it.
     Py_ssize_t image, pooled, rows, columns
     int cell  # the first cell's number: not 0 if cells before it are clipped off
 
@@ -54,55 +63,42 @@ cdef int check_axis(
 
 
 cdef Pool describe(
-    str kernel, const floating[:, :, :, ::1] x, const floating[:, :, :, ::1] y,
-    int pool_height, int pool_width, int stride_height, int stride_width, int pad_top,
-    int pad_left, const int[:, :, :, ::1] argmax=None,
+    str kernel, ndarray x, ndarray y, ndarray argmax, bint backward, tuple geometry
 ) except *:
-    """Collect images, what is pooled from them and the windows; ValueError unless they fit."""
-    if x.shape[0] != y.shape[0] or x.shape[3] != y.shape[3]:
-        raise ValueError(
-            f"{kernel}: expected {x.shape[0]} images of {x.shape[3]} channels among the pooled, "
-            f"got {y.shape[0]} of {y.shape[3]}"
-        )
-    check_axis(kernel, "height", x.shape[1], y.shape[1], pool_height, stride_height, pad_top)
-    check_axis(kernel, "width", x.shape[2], y.shape[2], pool_width, stride_width, pad_left)
+    """Collect images, what is pooled from them and the windows; ValueError unless they fit.
+
+    geometry holds the windows' height and width, the strides, and the padding at the top and on
+    the left.
+    """
     cdef Pool p
     memset(&p, 0, sizeof(Pool))
-    p.N, p.H, p.W, p.C = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
-    p.OH, p.OW = y.shape[1], y.shape[2]
-    p.pool_height, p.pool_width = pool_height, pool_width
-    p.stride_height, p.stride_width = stride_height, stride_width
-    p.pad_top, p.pad_left = pad_top, pad_left
-    if x.size > 0:
-        p.image = <void*>&x[0, 0, 0, 0]
-    for axis in range(4 if argmax is not None else 0):
-        if argmax.shape[axis] != y.shape[axis]:
-            raise ValueError(
-                f"{kernel}: expected argmax of length {y.shape[axis]} on axis {axis}, got "
-                f"{argmax.shape[axis]}"
-            )
-    if y.size > 0:
-        p.pooled = <void*>&y[0, 0, 0, 0]
-        p.argmax = NULL if argmax is None else <int*>&argmax[0, 0, 0, 0]
+    p.kind = float_kind(kernel, x)
+    p.pool_height, p.pool_width, p.stride_height, p.stride_width, p.pad_top, p.pad_left = geometry
+    if PyArray_NDIM(x) == 4 and PyArray_NDIM(y) == 4:
+        p.N, p.H, p.W, p.C = [PyArray_DIM(x, axis) for axis in range(4)]
+        p.OH, p.OW = PyArray_DIM(y, 1), PyArray_DIM(y, 2)
+    check_array(kernel, "x", x, p.kind, (p.N, p.H, p.W, p.C), backward)
+    check_array(kernel, "y", y, p.kind, (p.N, p.OH, p.OW, p.C), not backward)
+    check_axis(kernel, "height", p.H, p.OH, p.pool_height, p.stride_height, p.pad_top)
+    check_axis(kernel, "width", p.W, p.OW, p.pool_width, p.stride_width, p.pad_left)
+    p.image, p.pooled = PyArray_DATA(x), PyArray_DATA(y)
+    p.work = p.N * p.OH * p.OW * p.C * p.pool_height * p.pool_width
+    if argmax is not None:
+        check_array(kernel, "argmax", argmax, NPY_INT, (p.N, p.OH, p.OW, p.C), not backward)
+        p.argmax = <int*>PyArray_DATA(argmax)
     return p
 
 
-cdef void run_forward(
-    Pool* p, bint is_float, FloatLoop of_float, DoubleLoop of_double, int threads
-) noexcept:
+cdef void run_forward(Pool* p, FloatLoop of_float, DoubleLoop of_double, int threads) noexcept:
     """Run a loop on every few rows of the output, of about CHUNK cells."""
-    cdef Py_ssize_t cells = p.OW * p.C * p.pool_height * p.pool_width
-    run_loop(of_float, of_double, is_float, p, p.pooled, p.N * p.OH,
-             max(1, CHUNK // max(1, cells)), p.N * p.OH * cells, threads)
+    cdef Py_ssize_t cells = p.work // max(1, p.N * p.OH)  # of a row
+    run_loop(of_float, of_double, p.kind == NPY_FLOAT, p, p.pooled, p.N * p.OH,
+             max(1, CHUNK // max(1, cells)), p.work, threads)
 
 
-cdef void run_backward(
-    Pool* p, bint is_float, FloatLoop of_float, DoubleLoop of_double, int threads
-) noexcept:
+cdef void run_backward(Pool* p, FloatLoop of_float, DoubleLoop of_double, int threads) noexcept:
     """Run a loop on every image."""
-    if p.image is not NULL:
-        run_loop(of_float, of_double, is_float, p, p.image, p.N, 1,
-                 p.N * p.OH * p.OW * p.C * p.pool_height * p.pool_width, threads)
+    run_loop(of_float, of_double, p.kind == NPY_FLOAT, p, p.image, p.N, 1, p.work, threads)
 
 
 cdef inline void clear_images(Pool* p, Row gx, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
@@ -114,21 +110,18 @@ cdef inline void clear_images(Pool* p, Row gx, Py_ssize_t begin, Py_ssize_t end)
 
 
 def max_pool2d_forward(
-    const floating[:, :, :, ::1] x,  # IN (N, H, W, C)
-    floating[:, :, :, ::1] y,        # OUT (N, OH, OW, C)
-    int[:, :, :, ::1] argmax,        # OUT (N, OH, OW, C)
-    int pool_height, int pool_width, int stride_height, int stride_width,
-    int pad_top, int pad_left, int threads,
+    ndarray x not None, ndarray y not None, ndarray argmax not None, tuple geometry, int threads
 ):
     """Take the maximum of each window: y = max over (kh, kw) of x[window (kh, kw)].
+
+    IN x (N, H, W, C); OUT y (N, OH, OW, C), argmax (N, OH, OW, C) of int32
 
     ``argmax`` is kh * pool_width + kw of the maximum: of the first one in that order among equals,
     or of the first NaN. It is as wide as a float32, so that choosing the value and choosing the
     cell are the same vector operation.
     """
-    cdef Pool p = describe("max_pool2d_forward", x, y, pool_height, pool_width,
-                           stride_height, stride_width, pad_top, pad_left, argmax)
-    run_forward(&p, floating is float, max_forward[Floats], max_forward[Doubles], threads)
+    cdef Pool p = describe("max_pool2d_forward", x, y, argmax, False, geometry)
+    run_forward(&p, max_forward[Floats], max_forward[Doubles], threads)
 
 
 cdef void max_forward(void* pool, Row y, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
@@ -141,7 +134,8 @@ cdef void max_forward(void* pool, Row y, Py_ssize_t begin, Py_ssize_t end) noexc
             w = clip(p, row, ow)
             for i in range(w.rows):
                 for j in range(w.columns):
-                    keep_larger(y + w.pooled, p.argmax + w.pooled, x + w.image + (i * p.W + j) * p.C,
+                    keep_larger(y + w.pooled, p.argmax + w.pooled,
+                                x + w.image + (i * p.W + j) * p.C,
                                 w.cell + <int>(i * p.pool_width + j), i + j == 0, p.C)
 
 
@@ -149,7 +143,7 @@ cdef void max_forward(void* pool, Row y, Py_ssize_t begin, Py_ssize_t end) noexc
 cdef inline void keep_larger(
     Row y, int* argmax, Row x, int cell, bint first, Py_ssize_t C
 ) noexcept nogil:
-    """Replace each y by x, and its cell, where x is larger: "not <=" lets NaN win, the first one."""
+    """Replace y by x, and the cell, where x is larger: "not <=" lets NaN win, the first one."""
     cdef int wins
     if first:
         for c in range(C):
@@ -164,20 +158,17 @@ cdef inline void keep_larger(
 
 
 def max_pool2d_backward(
-    const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, C)
-    const int[:, :, :, ::1] argmax,   # IN (N, OH, OW, C)
-    floating[:, :, :, ::1] gx,        # OUT (N, H, W, C)
-    int pool_height, int pool_width, int stride_height, int stride_width,
-    int pad_top, int pad_left, int threads,
+    ndarray gy not None, ndarray argmax not None, ndarray gx not None, tuple geometry, int threads
 ):
     """Send each window's gradient to its maximum: gx[argmax of the window] += gy.
+
+    IN gy (N, OH, OW, C), argmax (N, OH, OW, C) of int32; OUT gx (N, H, W, C)
 
     Every cell of the window is compared with argmax. That reads more than a jump to the maximum
     would, but it vectorizes over the channels, and no value of ``argmax`` can lead outside gx.
     """
-    cdef Pool p = describe("max_pool2d_backward", gx, gy, pool_height, pool_width,
-                           stride_height, stride_width, pad_top, pad_left, argmax)
-    run_backward(&p, floating is float, max_backward[Floats], max_backward[Doubles], threads)
+    cdef Pool p = describe("max_pool2d_backward", gx, gy, argmax, True, geometry)
+    run_backward(&p, max_backward[Floats], max_backward[Doubles], threads)
 
 
 cdef void max_backward(void* pool, Row gx, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
@@ -207,16 +198,13 @@ cdef inline void add_at_argmax(
 # --- mean --------------------------------------------------------------------------------------
 
 
-def avg_pool2d_forward(
-    const floating[:, :, :, ::1] x,  # IN (N, H, W, C)
-    floating[:, :, :, ::1] y,        # OUT (N, OH, OW, C)
-    int pool_height, int pool_width, int stride_height, int stride_width,
-    int pad_top, int pad_left, int threads,
-):
-    """Take the mean of each window: y = sum of its cells inside the image / their number."""
-    cdef Pool p = describe("avg_pool2d_forward", x, y, pool_height, pool_width,
-                           stride_height, stride_width, pad_top, pad_left)
-    run_forward(&p, floating is float, avg_forward[Floats], avg_forward[Doubles], threads)
+def avg_pool2d_forward(ndarray x not None, ndarray y not None, tuple geometry, int threads):
+    """Take the mean of each window: y = sum of its cells inside the image / their number.
+
+    IN x (N, H, W, C); OUT y (N, OH, OW, C)
+    """
+    cdef Pool p = describe("avg_pool2d_forward", x, y, None, False, geometry)
+    run_forward(&p, avg_forward[Floats], avg_forward[Doubles], threads)
 
 
 cdef void avg_forward(void* pool, Row y, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
@@ -244,16 +232,13 @@ cdef inline void scale_row(Row y, double share, Py_ssize_t C) noexcept nogil:
         y[c] *= <float>share if Row is Floats else share
 
 
-def avg_pool2d_backward(
-    const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, C)
-    floating[:, :, :, ::1] gx,        # OUT (N, H, W, C)
-    int pool_height, int pool_width, int stride_height, int stride_width,
-    int pad_top, int pad_left, int threads,
-):
-    """Share each window's gradient among its cells inside the image: gx[cell] += gy / number."""
-    cdef Pool p = describe("avg_pool2d_backward", gx, gy, pool_height, pool_width,
-                           stride_height, stride_width, pad_top, pad_left)
-    run_backward(&p, floating is float, avg_backward[Floats], avg_backward[Doubles], threads)
+def avg_pool2d_backward(ndarray gy not None, ndarray gx not None, tuple geometry, int threads):
+    """Share each window's gradient among its cells inside the image: gx[cell] += gy / number.
+
+    IN gy (N, OH, OW, C); OUT gx (N, H, W, C)
+    """
+    cdef Pool p = describe("avg_pool2d_backward", gx, gy, None, True, geometry)
+    run_backward(&p, avg_backward[Floats], avg_backward[Doubles], threads)
 
 
 cdef void avg_backward(void* pool, Row gx, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
