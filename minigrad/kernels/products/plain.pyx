@@ -25,9 +25,9 @@ with the group's channels of x and the group's filters of w.
 and gx = col2im(gcolumns). im2col is a linear map: each element of `columns` is a copy of one
 element of x. Hence its gradient is the transposed map: each element of x receives the sum of the
 gradients of all its copies. In the drawing, gx at f is the sum of four elements of gcolumns, those
-in the places where `columns` has f. So col2im is im2col with the assignment turned round:
+in the places where `columns` has f. So col2im is im2col with the assignment reversed:
 
-      im2col:   columns[pixel, tap]  = x[where that tap sees]
+      im2col:   columns[pixel, tap]     = x[where that tap sees]
       col2im:   x[where that tap sees] += columns[pixel, tap]
 
 **The product** adds up y[i, j] = sum over k of a[i, k] * b[k, j] in the order i, k, j. In the
@@ -39,7 +39,8 @@ would walk down a column of b, a cache line for every element.
 `columns`, which are KH*KW times as large as x, but looks elements up in x through two tables of
 offsets; it keeps a block of y in registers for the whole sum over k, where this loop loads and
 stores y for each k; it skips zeros; and its threads share the blocks. A training step of the MNIST
-example takes about six times as long with this file.
+example takes about six times as long with this file. The fused convolution and max pooling
+(fused_pool.h) has no plain version: the layers run one after the other instead.
 
 One thread does all the work: `threads` is accepted and ignored, so results cannot depend on it.
 """
@@ -83,11 +84,12 @@ cdef void add_bias(floating[:, ::1] y, const floating[::1] bias, bint relu) noex
     """Add the bias, if there is one, to each row of y; then apply relu, if it is true."""
     cdef Py_ssize_t i, j
     for i in range(y.shape[0]):
-        for j in range(y.shape[1]):
-            if bias is not None:
+        if bias is not None:
+            for j in range(y.shape[1]):
                 y[i, j] += bias[j]
-            if relu and y[i, j] < 0:
-                y[i, j] = 0
+        if relu:
+            for j in range(y.shape[1]):
+                y[i, j] = 0 if y[i, j] < 0 else y[i, j]  # always a store: that is vectorized
 
 
 def matmul(
