@@ -300,13 +300,8 @@ def softmax(x, y, threads):
 
 def softmax_cross_entropy_forward(logits, targets, labels, losses, probabilities, threads):
     """Compute p = softmax(logits), losses = -sum over k of targets * log p; 0 * log 0 = 0."""
-    targets = _rows_of_targets(targets, labels, logits.shape[1])
-    z = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    total = np.exp(z).sum(axis=1, keepdims=True)
-    terms = np.zeros_like(z)
-    np.multiply(targets, np.log(total) - z, where=targets != 0, out=terms)
-    losses[...] = terms.sum(axis=1)
-    probabilities[...] = np.exp(z) / total
+    softmax(logits, probabilities, threads)
+    softmax_cross_entropy_losses(logits, targets, labels, losses, probabilities, threads)
 
 
 def softmax_cross_entropy_losses(logits, targets, labels, losses, probabilities, threads):
@@ -316,13 +311,12 @@ def softmax_cross_entropy_losses(logits, targets, labels, losses, probabilities,
     log p[k] = (z[k] - z[c]) - log(1 + s). That is exact also where p[c] rounds to 1 or p[k] to 0.
     """
     targets = _rows_of_targets(targets, labels, logits.shape[1])
-    row, c = np.arange(len(logits)), probabilities.argmax(axis=1)
-    others = probabilities.astype(np.float64)
-    highest = others[row, c]
-    others[row, c] = 0
-    minus_log_p = np.log1p(others.sum(axis=1) / highest)[:, None]
-    minus_log_p = minus_log_p + (logits[row, c].astype(np.float64)[:, None] - logits)
-    losses[...] = np.multiply(targets, minus_log_p, where=targets != 0, out=np.zeros_like(others)).sum(axis=1)
+    z, p = logits.astype(np.float64), probabilities.astype(np.float64)
+    c = p.argmax(axis=1, keepdims=True)
+    z_c, p_c = np.take_along_axis(z, c, axis=1), np.take_along_axis(p, c, axis=1)
+    np.put_along_axis(p, c, 0, axis=1)
+    minus_log_p = z_c - z + np.log1p(p.sum(axis=1, keepdims=True) / p_c)
+    losses[...] = (targets * np.where(targets == 0, 0, minus_log_p)).sum(axis=1)
 
 
 def softmax_cross_entropy_backward(probabilities, targets, labels, gy, gz, threads):
@@ -379,11 +373,10 @@ def rmsprop_step(w, g, v, m, b, lr, rho, momentum, epsilon, threads):
     """
     _check_shapes("rmsprop_step", w, g, v, m, b)
     v[...] = rho * v + (1 - rho) * g * g
-    variance = v
     if m is not None:
         m[...] = rho * m + (1 - rho) * g
-        variance = np.maximum(v - m * m, 0)
-    step = lr * g / np.sqrt(variance + epsilon)
+        v = np.maximum(v - m * m, 0)
+    step = lr * g / np.sqrt(v + epsilon)
     if b is not None:
         b[...] = momentum * b + step
         step = b
@@ -398,11 +391,9 @@ def adam_step(w, g, m, v, v_max, alpha, beta_1, beta_2, epsilon, threads):
     _check_shapes("adam_step", w, g, m, v, v_max)
     m += (g - m) * (1 - beta_1)
     v += (g * g - v) * (1 - beta_2)
-    second = v
     if v_max is not None:
-        np.maximum(v_max, v, out=v_max)
-        second = v_max
-    w -= alpha * m / (np.sqrt(second) + epsilon)
+        v = np.maximum(v_max, v, out=v_max)
+    w -= alpha * m / (np.sqrt(v) + epsilon)
 
 
 def nadam_step(w, g, m, v, alpha_m, alpha_g, correction, beta_1, beta_2, epsilon, threads):
