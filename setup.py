@@ -29,7 +29,9 @@ KERNELS = PACKAGE / "kernels"
 INCLUDE = [KERNELS / folder for folder in ("runtime", "loops", "products", ".")]
 PYTHON = sorted(path.with_suffix(".py") for path in PACKAGE.rglob("*.pxd"))
 PYTHON = [path for path in PYTHON if path.exists()]
-SHARED = KERNELS / "runtime" / "_cython_shared.c"  # what Cython writes for memoryviews, once for all
+SHARED = (
+    KERNELS / "runtime" / "_cython_shared.c"
+)  # what Cython writes for memoryviews, once for all
 PLAIN = KERNELS / "products" / "plain.pyx"
 IN_C = {  # module -> C file
     "elementwise": KERNELS / "loops" / "activations.c",

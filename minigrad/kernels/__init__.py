@@ -79,7 +79,9 @@ def _choose():
     ):
         if value and value not in known:
             expected = ", ".join(map(repr, known))
-            raise ImportError(f"minigrad: expected {variable} to be one of {expected}, got {value!r}")
+            raise ImportError(
+                f"minigrad: expected {variable} to be one of {expected}, got {value!r}"
+            )
     if kind == "reference":
         return kind, load(kind)
     try:

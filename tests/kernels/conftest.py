@@ -344,16 +344,14 @@ POOLINGS = [
 
 def pooling(generator, dtype, image, window, strides, pad, output):
     pooled = (image[0], *output, image[3])
-    geometry = {
-        **dict(zip(("pool_height", "pool_width"), window, strict=True)),
-        **dict(zip(("stride_height", "stride_width"), strides, strict=True)),
-        **dict(zip(("pad_top", "pad_left"), pad, strict=True)),
-    }
+    geometry = (*window, *strides, *pad)
     x = np.round(normal(generator, dtype, *image))  # rounded, so that there are ties
     y, argmax = np.empty(pooled, dtype), np.empty(pooled, np.int32)
-    reference.max_pool2d_forward(x, y, argmax, **geometry, threads=1)
+    reference.max_pool2d_forward(x, y, argmax, geometry, threads=1)
     gy = normal(generator, dtype, *pooled)
-    return {"x": x, "y": y, "argmax": argmax, "gy": gy, "gx": np.empty_like(x), **geometry}
+    return {
+        "x": x, "y": y, "argmax": argmax, "gy": gy, "gx": np.empty_like(x), "geometry": geometry
+    }  # fmt: skip
 
 
 # Images may be larger than their windows cover, outputs smaller than would fit.

@@ -92,39 +92,41 @@ def test_pooling_agrees_with_padded_windows(kernels, vertical, horizontal, image
     argmax = np.empty(y.shape, np.int32)
 
     windows = padded_windows(x, vertical, horizontal, -np.inf)
-    kernels.max_pool2d_forward(x, y, argmax, *geometry, 1)
+    kernels.max_pool2d_forward(x, y, argmax, geometry, 1)
     np.testing.assert_array_equal(y, windows.max(axis=-1))
     np.testing.assert_array_equal(argmax, windows.argmax(axis=-1))
     # Both poolings are homogeneous: scaling x scales y, so the sums of gx * x and gy * y agree.
-    kernels.max_pool2d_backward(gy, argmax, gx, *geometry, 1)
+    kernels.max_pool2d_backward(gy, argmax, gx, geometry, 1)
     np.testing.assert_allclose((gx * x).sum(), (gy * y).sum(), rtol=1e-9, atol=1e-9)
 
-    kernels.avg_pool2d_forward(x, y, *geometry, 1)
+    kernels.avg_pool2d_forward(x, y, geometry, 1)
     mean = np.nanmean(padded_windows(x, vertical, horizontal, np.nan), axis=-1)
     np.testing.assert_allclose(y, mean, rtol=1e-12, atol=1e-12)
-    kernels.avg_pool2d_backward(gy, gx, *geometry, 1)
+    kernels.avg_pool2d_backward(gy, gx, geometry, 1)
     np.testing.assert_allclose((gx * x).sum(), (gy * y).sum(), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"pool_height": 0},
-        {"pool_width": -2},
-        {"stride_height": 0},
-        {"stride_width": -1},
-        {"pad_top": -1},
-        {"pad_left": 2},  # a window that lies in the padding alone
-        {"x": np.zeros((1, 3, 6, 1))},  # the lower windows begin below the image
-        {"x": np.zeros((1, 5, 4, 1))},
-        {"x": np.zeros((1, 5, 0, 1)), "y": np.full((1, 2, 1, 1), 7.0), "pad_left": 1},
-    ],
-    ids=lambda change: next(iter(change)),
-)
+WRONG = [  # a geometry, or arrays, for images (1, 5, 6, 1) of which (1, 2, 3, 1) is pooled
+    {"geometry": (0, 2, 3, 2, 0, 0)},
+    {"geometry": (2, -2, 3, 2, 0, 0)},
+    {"geometry": (2, 2, 0, 2, 0, 0)},
+    {"geometry": (2, 2, 3, -1, 0, 0)},
+    {"geometry": (2, 2, 3, 2, -1, 0)},
+    {"geometry": (2, 2, 3, 2, 0, 2)},  # a window that lies in the padding alone
+    {"x": np.zeros((1, 3, 6, 1))},  # the lower windows begin below the image
+    {"x": np.zeros((1, 5, 4, 1))},
+    {
+        "x": np.zeros((1, 5, 0, 1)),
+        "y": np.full((1, 2, 1, 1), 7.0),
+        "geometry": (2, 2, 3, 2, 0, 1),
+    },
+]
+
+
+@pytest.mark.parametrize("change", WRONG, ids=str)
 def test_pooling_refuses_windows_off_the_image(compiled, change):
     arguments = {"x": np.zeros((1, 5, 6, 1)), "y": np.full((1, 2, 3, 1), 7.0)}
-    geometry = ("pool_height", "pool_width", "stride_height", "stride_width", "pad_top", "pad_left")
-    arguments |= dict(zip(geometry, (2, 2, 3, 2, 0, 0), strict=True)) | {"threads": 1}
+    arguments |= {"geometry": (2, 2, 3, 2, 0, 0), "threads": 1}
     compiled.avg_pool2d_forward(**arguments)
     arguments["y"][...] = 7
     with pytest.raises(ValueError, match="avg_pool2d_forward: expected"):
