@@ -35,8 +35,8 @@ SHARED = (
 PLAIN = KERNELS / "products" / "plain.pyx"
 IN_C = {  # module -> C file
     "elementwise": KERNELS / "loops" / "activations.c",
-    "gemm": KERNELS / "products" / "products.c",
-    "conv": KERNELS / "products" / "products.c",
+    "gemm": KERNELS / "products" / "fast_gemm.c",
+    "conv": KERNELS / "products" / "fast_conv.c",
 }
 
 CHECKED = os.environ.get("MINIGRAD_BOUNDSCHECK") == "1"

@@ -1,0 +1,190 @@
+"""The matrix product y = relu(a @ b + bias): checks, blocking and threads around gemm.h.
+
+The product is cut into tasks, which the pool of threads shares:
+
+    dense tasks       a panel of b (NR columns) and a block of rows of a        micro-kernel
+    skipping tasks    a column block (4 panels), rows, a piece of the depth     zero_skip.h
+
+Where a third of a is 0 or more, as behind relu and dropout, zeros are skipped in as many columns
+as fill whole column blocks; the panels that remain are dense.
+
+minigrad calls no BLAS: its threads and ours would keep each other waiting (in a prototype, a
+training step took four times as long), and its results change with its number of threads. And this
+file asks NumPy's C interface what the arrays are: four memoryviews take longer than a small
+product.
+"""
+
+from libc.stdint cimport uint64_t
+from libc.string cimport memset
+from numpy cimport (
+    NPY_DOUBLE, NPY_FLOAT, PyArray_DATA, PyArray_DIM, PyArray_ISBEHAVED_RO, PyArray_ISCARRAY,
+    PyArray_ISCARRAY_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDE, PyArray_TYPE,
+    import_array, ndarray
+)
+
+from minigrad.kernels.products.problem cimport (
+    BLOCK_PANELS, KC, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums, fast_gemm_double,
+    fast_gemm_float,
+)
+from minigrad.kernels.runtime.memory cimport Memory
+from minigrad.kernels.runtime.threads cimport chunk_count, run_tasks, team_size
+
+import_array()
+
+cdef enum:
+    TASKS = 24  # at least, where there are so many tiles: enough for threads that come and go
+    TILES_IN_BLOCK = 4  # a block's rows of y are written whole while its panel stays in L2
+    PACK_FROM = 256  # rows, to repay the copy, and depth: a shorter panel stays in L1 as it is
+    SKIP_FROM = 1 << 18  # multiply-adds: then the sample of a costs less than 1 %
+    SKIP_ROWS = 8  # at least: each task packs its b and looks for infinities in it
+    SAMPLE = 128  # elements of a
+    WORD = 64  # elements of a whose bits make one word of the bitmask
+    BITMASK_FROM = 8  # column blocks, each of which would look for the zeros of a again
+    SPLITS = 8  # pieces of a long sum: enough for 8 threads, little to add up
+
+
+cdef bint has_many_zeros(const MatMul* m, Py_ssize_t item) noexcept nogil:
+    """Guess from a sample of a whether about a third of it is 0 or more."""
+    cdef const Gemm* g = &m.gemm
+    cdef Py_ssize_t i, row, column, offset, zeros = 0
+    for i in range(SAMPLE):
+        row = i * g.rows // SAMPLE
+        column = i * 40503 % g.depth  # a large prime-like step: all over the row
+        offset = row * m.a_row_stride + column * m.a_column_stride
+        if item == sizeof(float):
+            zeros += (<const float*>g.a)[offset] == 0
+        else:
+            zeros += (<const double*>g.a)[offset] == 0
+    return 10 * zeros >= 3 * SAMPLE
+
+
+cdef void plan_skipping(MatMul* m, Py_ssize_t block_columns, Py_ssize_t item) noexcept nogil:
+    """Cut what skips zeros into tasks. Sums depend on the cuts, and so the cuts on sizes only."""
+    cdef const Gemm* g = &m.gemm
+    cdef Py_ssize_t words = (g.depth + WORD - 1) // WORD
+    m.depth_splits = 1
+    m.split_depth = g.depth
+    if (
+        g.rows < SKIP_ROWS or g.columns < block_columns
+        or g.rows * g.columns * g.depth < SKIP_FROM or not has_many_zeros(m, item)
+    ):
+        return
+    m.column_blocks = g.columns // block_columns
+    # Every block of rows packs all of b again: 256 rows repay that.
+    m.skip_row_blocks = max(1, min(TASKS // m.column_blocks, g.rows // 256))
+    if (
+        m.column_blocks * m.skip_row_blocks < SPLITS
+        and m.column_blocks * block_columns == g.columns
+    ):
+        m.split_depth = (words + SPLITS - 1) // SPLITS * WORD
+        m.depth_splits = (g.depth + m.split_depth - 1) // m.split_depth
+
+
+cdef bint is_matrix(ndarray x, int kind, Py_ssize_t rows, Py_ssize_t columns) noexcept:
+    return (
+        PyArray_NDIM(x) == 2 and PyArray_DIM(x, 0) == rows and PyArray_DIM(x, 1) == columns
+        and PyArray_TYPE(x) == kind and PyArray_ISBEHAVED_RO(x)
+    )
+
+
+cdef object refuse(a, b, y, bias):
+    found = ", ".join(f"{x.shape} of {x.dtype}" for x in (a, b, y, bias) if x is not None)
+    return ValueError(
+        "matmul: expected a (M, K), b (K, N), y (M, N) and perhaps bias (N,), all of float32 or of "
+        f"float64, y and bias contiguous, y writable; got {found}"
+    )
+
+
+def matmul(
+    ndarray a not None,  # IN (M, K)
+    ndarray b not None,  # IN (K, N)
+    ndarray bias,        # IN (N,) or None
+    bint relu,
+    ndarray y not None,  # OUT (M, N)
+    int threads,
+):
+    """Compute y = a @ b (+ bias), with its negative elements set to 0 if relu is true."""
+    cdef int kind = PyArray_TYPE(y)
+    cdef Py_ssize_t rows = 0, columns = 0, depth = 0
+    if PyArray_NDIM(y) == 2 and PyArray_NDIM(a) == 2:
+        rows, columns, depth = PyArray_DIM(y, 0), PyArray_DIM(y, 1), PyArray_DIM(a, 1)
+    if not (
+        kind in (NPY_FLOAT, NPY_DOUBLE) and is_matrix(a, kind, rows, depth)
+        and is_matrix(b, kind, depth, columns) and PyArray_NDIM(y) == 2 and PyArray_ISCARRAY(y)
+        and (bias is None or PyArray_NDIM(bias) == 1 and PyArray_DIM(bias, 0) == columns
+             and PyArray_TYPE(bias) == kind and PyArray_ISCARRAY_RO(bias))
+    ):
+        raise refuse(a, b, y, bias)
+    if rows == 0 or columns == 0:
+        return
+    # the problem
+    cdef Py_ssize_t item = PyArray_ITEMSIZE(y)
+    cdef const Products* products = &fast_gemm_float if kind == NPY_FLOAT else &fast_gemm_double
+    cdef Py_ssize_t MR = products.tile_rows, NR = products.tile_columns
+    cdef MatMul m
+    memset(&m, 0, sizeof(m))
+    cdef Gemm* g = &m.gemm
+    g.rows = rows
+    g.columns = columns
+    g.depth = depth
+    g.a = PyArray_DATA(a)
+    g.b = PyArray_DATA(b)
+    g.b_panel_stride = NR
+    g.b_row_stride = PyArray_STRIDE(b, 0) // item
+    g.y = PyArray_DATA(y)
+    g.bias = NULL if bias is None else PyArray_DATA(bias)
+    g.relu = relu
+    m.a_row_stride = PyArray_STRIDE(a, 0) // item
+    m.a_column_stride = PyArray_STRIDE(a, 1) // item
+    m.b_column_stride = PyArray_STRIDE(b, 1) // item
+    # its tasks
+    cdef int team = team_size(rows * columns * depth // MACS_PER_ELEMENT, threads)
+    cdef Py_ssize_t panels = (columns + NR - 1) // NR
+    m.pack_b = m.b_column_stride != 1 or min(rows, depth) >= PACK_FROM
+    m.row_blocks = (TASKS + panels - 1) // panels if team > 1 else 1
+    if not m.pack_b and columns % NR == 0:  # more blocks cost nothing: none has to pack its panel
+        m.row_blocks = max(m.row_blocks, rows // (TILES_IN_BLOCK * MR))
+    m.row_blocks = min(m.row_blocks, (rows + MR - 1) // MR)
+    plan_skipping(&m, BLOCK_PANELS * NR, item)
+    cdef Py_ssize_t skipping = m.column_blocks * m.skip_row_blocks * m.depth_splits
+    cdef Py_ssize_t dense = (panels - m.column_blocks * BLOCK_PANELS) * m.row_blocks
+    # its memory
+    cdef Py_ssize_t piece = min(depth, KC)
+    m.packed_size = piece * NR
+    if m.column_blocks > 0:
+        m.packed_size = max(m.packed_size, min(depth, WORD) * BLOCK_PANELS * NR)
+    cdef Memory packed = Memory(team * m.packed_size * item)
+    cdef Memory partial_sums = Memory(
+        m.depth_splits * rows * columns * item if m.depth_splits > 1 else 0
+    )
+    cdef Py_ssize_t words = 0
+    if m.column_blocks >= BITMASK_FROM:
+        words = (depth + WORD - 1) // WORD * rows
+    cdef Memory nonzero_bits = Memory(words * sizeof(uint64_t))
+    m.packed = packed.data
+    m.partial_sums = partial_sums.data
+    m.nonzero_bits = <uint64_t*>nonzero_bits.data if words > 0 else NULL
+    cdef Sums sums = Sums(
+        x=partial_sums.data, count=m.depth_splits, stride=rows * columns, size=rows * columns,
+        y=g.y, relu=relu,
+    )
+    # its tables of offsets
+    cdef Memory offsets = Memory((2 * rows + piece) * sizeof(Py_ssize_t))
+    cdef Py_ssize_t* a_row_offset = <Py_ssize_t*>offsets.data
+    cdef Py_ssize_t* y_row_offset = a_row_offset + rows
+    cdef Py_ssize_t* a_column_offset = y_row_offset + rows
+    cdef Py_ssize_t i
+    g.a_row_offset = a_row_offset
+    g.y_row_offset = y_row_offset
+    g.a_column_offset = a_column_offset
+    with nogil:
+        for i in range(rows):
+            a_row_offset[i] = i * m.a_row_stride
+            y_row_offset[i] = i * columns
+        for i in range(piece):
+            a_column_offset[i] = i * m.a_column_stride
+        if m.nonzero_bits is not NULL:
+            products.build_bitmask(&m)
+        run_tasks(products.matmul, &m, skipping + dense, team)
+        if m.depth_splits > 1:
+            run_tasks(products.add_sums, &sums, chunk_count(sums.size), team)

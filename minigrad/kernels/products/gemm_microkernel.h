@@ -1,0 +1,165 @@
+/* The micro-kernel: the innermost loop of every matrix product and of every convolution.
+
+       y[i, j] = sum over k of a[i, k] * b[k, j]          i < MR,  j < NR
+
+   It computes one tile of y, MR rows by NR columns (two vectors), and keeps all of it in registers
+   while k runs. AVX-512, float32:
+
+                        b[k, :]    [   b0   ][   b1   ]       2 loads for each k
+       a[0, k]  -->     sum[0]     [        ][        ]
+       a[1, k]  -->     sum[1]     [        ][        ]       each a[i, k] is broadcast to a vector,
+         ...             ...                                  multiplied by b0 and b1, and added
+       a[13, k] -->     sum[13]    [        ][        ]
+
+   So each load of b serves 14 multiplications, and y is stored once, when all k are through.
+
+   Why 14 rows: 28 sums, 2 vectors of b and 1 broadcast element of a take 31 of the 32 registers
+   of AVX-512; with 15 rows some sums would go to memory and back for every k. AVX2 and SSE2 have
+   16 registers: 6 rows take 12 + 2 + 1 = 15. NEON: 12 rows take 24 + 2 + 1 = 27 of 32.
+
+   Where rows and columns of a lie is the caller's choice, in two tables of offsets (Gemm in
+   problem.h). This is why one loop serves matrix products, convolutions and their gradients.
+
+   Sums are added up in the order of k, one lane for each element of y. The bits of y depend on
+   neither the tile that an element falls into nor the number of threads. */
+#ifndef MINIGRAD_GEMM_MICROKERNEL_H
+#define MINIGRAD_GEMM_MICROKERNEL_H
+
+#include "simd.h"
+
+/* y[i, :] = relu(start + a[i, :] @ b) for i < rows, or relu(y[i, :] + start + a[i, :] @ b) if `add`.
+   Row i of y begins at y_row_offset[i]. With `add`, rows of y may overlap: they are added to one
+   after the other.
+
+   rows (1 to MR) and vectors (2, or 1 for a panel that is half empty) are constants wherever this
+   is inlined, so the compiler unrolls the loops over them and gives each sum a register. */
+INLINE void microkernel(const int rows, const int vectors, const Gemm *g, const isize *a_row_offset,
+                        const real *b, const real *start, real *y, const isize *y_row_offset,
+                        int add, int relu)
+{
+    const real *a = g->a;
+    const isize depth = g->depth, b_row_stride = g->b_row_stride, step = g->prefetch_step;
+    Vector sum[MR][2], b_vector[2];
+    isize row_offset[MR];
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = ((const Vector *)start)[v];
+        row_offset[i] = a_row_offset[i];
+    }
+    /* Into L2: first the line after the last row's; in a convolution, where rows are pixels, the
+       lines behind it, which the next tile reads (prefetch_step = LINE). */
+    isize prefetch_offset = row_offset[rows - 1] + LINE;
+    for (isize k = 0; k < depth; k++, b += b_row_stride) {
+        const real *a_column = a + g->a_column_offset[k];
+        __builtin_prefetch(a_column + prefetch_offset, 0, 2);
+        prefetch_offset += step;
+        for (int v = 0; v < vectors; v++)
+            b_vector[v] = ((const Vector *)b)[v];
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; i++)
+            for (int v = 0; v < vectors; v++)
+                sum[i][v] += a_column[row_offset[i]] * b_vector[v];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+        for (int v = 0; v < vectors; v++) {
+            Vector *out = (Vector *)(y + y_row_offset[i]) + v;
+            if (add)
+                sum[i][v] += *out;
+            *out = relu ? relu_vector(sum[i][v]) : sum[i][v];
+        }
+    }
+}
+
+/* Dispatch: the last tiles of a product have fewer rows than MR, the last panel perhaps one vector.
+   Each size is a copy of the micro-kernel of its own, in which both are constants. */
+static inline void run_microkernel(int rows, int vectors, const Gemm *g, const isize *a_row_offset,
+                                   const real *b, const real *start, real *y,
+                                   const isize *y_row_offset, int add, int relu)
+{
+    switch (2 * rows + vectors) { /* one number for both: vectors is 1 or 2 */
+#define SIZES(n)                                                                                   \
+    case 2 * n + 1:                                                                                \
+        microkernel(n, 1, g, a_row_offset, b, start, y, y_row_offset, add, relu);                  \
+        return;                                                                                    \
+    case 2 * n + 2:                                                                                \
+        microkernel(n, 2, g, a_row_offset, b, start, y, y_row_offset, add, relu);                  \
+        return;
+        SIZES(1) SIZES(2) SIZES(3) SIZES(4) SIZES(5) SIZES(6)
+#if MR >= 12
+        SIZES(7) SIZES(8) SIZES(9) SIZES(10) SIZES(11) SIZES(12)
+#endif
+#if MR >= 14
+        SIZES(13) SIZES(14)
+#endif
+#undef SIZES
+    }
+}
+
+/* Where column j of y is, and how many columns from j to end - 1 lie next to each other there. */
+INLINE isize y_column(const Gemm *g, isize j)
+{
+    return g->y_column_offset == NULL ? j : g->y_column_offset[j];
+}
+
+INLINE isize adjacent_columns(const Gemm *g, isize j, isize end)
+{
+    isize count = g->y_column_offset == NULL ? end - j : 1;
+    while (j + count < end && y_column(g, j + count) == y_column(g, j) + count)
+        count++;
+    return count;
+}
+
+/* Store `count` adjacent columns of a tile's row in y: y = relu(sums), or relu(y + sums). */
+INLINE void store_columns(const real *sums, real *y, isize count, int add, int relu)
+{
+    for (; count >= HALF_LANES; count -= HALF_LANES, sums += HALF_LANES, y += HALF_LANES) {
+        Half value = *(const Half *)sums;
+        if (add)
+            value += *(const Half *)y;
+        *(Half *)y = relu ? relu_half(value) : value;
+    }
+    for (; count > 0; count--, sums++, y++) {
+        const real value = add ? *y + *sums : *sums;
+        *y = relu ? relu_one(value) : value;
+    }
+}
+
+/* Compute the rows first to last - 1 of one panel of y, in tiles of MR rows or fewer, all about
+   equally high: 15 rows are 8 + 7, not 14 + 1, since a tile of one row uses 2 sums of 28.
+
+   A tile whose columns fill whole vectors of y is stored there. Any other is stored in `tile`, and
+   its columns are then copied to their places: the remainder of y, or pixels of an image. */
+static inline void gemm_panel(const Gemm *g, isize panel, isize first, isize last)
+{
+    real tile[MR * NR], start[NR] = {0}, *y = g->y;
+    isize tile_row_offset[MR];
+    const real *b = (const real *)g->b + panel * g->b_panel_stride;
+    const isize begin = panel * NR, end = least(begin + NR, g->columns);
+    const int vectors = end - begin > LANES ? 2 : 1;
+    const int in_place = adjacent_columns(g, begin, end) == vectors * LANES;
+    if (g->bias != NULL)
+        memcpy(start, (const real *)g->bias + begin, (end - begin) * sizeof(real));
+    for (int i = 0; i < MR; i++)
+        tile_row_offset[i] = i * NR;
+    for (isize tiles = (last - first + MR - 1) / MR; tiles > 0; tiles--) {
+        const int rows = (int)((last - first + tiles - 1) / tiles);
+        const isize *a_row_offset = g->a_row_offset + first;
+        const isize *y_row_offset = g->y_row_offset + first;
+        if (in_place)
+            run_microkernel(rows, vectors, g, a_row_offset, b, start, y + y_column(g, begin),
+                            y_row_offset, g->add, g->relu);
+        else
+            run_microkernel(rows, vectors, g, a_row_offset, b, start, tile, tile_row_offset, 0, 0);
+        for (isize j = begin, count; !in_place && j < end; j += count) {
+            count = adjacent_columns(g, j, end);
+            for (int i = 0; i < rows; i++)
+                store_columns(tile + tile_row_offset[i] + (j - begin),
+                              y + y_row_offset[i] + y_column(g, j), count, g->add, g->relu);
+        }
+        first += rows;
+    }
+}
+
+#endif

@@ -1,0 +1,236 @@
+/* Implicit GEMM: a convolution is a matrix product whose left matrix is never stored.
+
+   im2col writes the patch of x below the kernel, for each pixel of y, as a row of a matrix A; then
+   y = A @ w. A is KH * KW times as large as x, and writing it takes longer than the product. But
+   each of its elements lies somewhere in x, at an offset that is a sum of two:
+
+       A[i, k] = x[pixel_offset[i] + patch_offset[k]]
+
+   pixel_offset: where the patch of output pixel i begins; patch_offset: how far the element k of a
+   patch lies from its begin. An image of 5 * 5 pixels, one channel, and a kernel of 3 * 3:
+
+       x      0  1  2  3  4        pixel_offset   0  1  2   5  6  7   10 11 12
+              5  6  7  8  9        patch_offset   0  1  2   5  6  7   10 11 12
+             10 11 12 13 14
+             15 16 17 18 19        A[4, 5] = x[6 + 7] = x[13]
+             20 21 22 23 24
+
+   The micro-kernel reads a through two such tables anyway. So a convolution and its two gradients
+   are one call each, which differ in what the tables hold (conv.pyx writes them):
+
+                          a                    b           y                  sums run over
+       forward            A: pixels x patch    w           y                  the patch
+       kernel gradient    A.T                  gy          gw                 the pixels
+       input gradient     gy                   w.T         A, added to x      the filters
+
+   The last one is col2im: y's rows are patches of gx, which overlap; the micro-kernel adds to them.
+
+   Padding: a strip of x is copied to scratch memory with zeros around it; without padding the strip
+   is x itself. Groups: a loop around the product, each with its channels of x and filters of w. */
+#ifndef MINIGRAD_IMPLICIT_GEMM_H
+#define MINIGRAD_IMPLICIT_GEMM_H
+
+#include <math.h>
+
+#include "blank_borders.h"
+#include "fused_pool.h"
+#include "gemm.h"
+
+/* Copy the rows row to row + height - 1 and the columns column to column + width - 1 of an image
+   (H, W, C). Where they lie outside of the image, the copy is 0. */
+static inline void copy_padded(const real *image, isize H, isize W, isize C, isize row,
+                               isize column, isize height, isize width, real *copy)
+{
+    const isize left = column < 0 ? least(-column, width) : 0, over = column + width - W;
+    const isize right = over < 0 ? 0 : least(over, width - left), inside = width - left - right;
+    for (isize i = row; i < row + height; i++, copy += width * C) {
+        if (i < 0 || i >= H) {
+            memset(copy, 0, width * C * sizeof(real));
+            continue;
+        }
+        memset(copy, 0, left * C * sizeof(real));
+        memcpy(copy + left * C, image + (i * W + column + left) * C, inside * C * sizeof(real));
+        memset(copy + (left + inside) * C, 0, right * C * sizeof(real));
+    }
+}
+
+/* The input strip of the output rows first to first + rows - 1 of image n: the image itself from
+   its first row on, or a zero-padded copy. */
+static inline const real *input_strip(const Conv *c, isize n, isize first, isize rows, int worker)
+{
+    const real *image = (const real *)c->x + n * c->H * c->W * c->C;
+    const isize step = c->pool_height * c->stride_height; /* rows of x for each row of y */
+    if (!c->padded)
+        return image + first * step * c->W * c->C;
+    real *copy = (real *)c->scratch + worker * c->scratch_size;
+    copy_padded(image, c->H, c->W, c->C, first * step - c->pad_top, -c->pad_left,
+                (rows - 1) * step + c->receptive_height, c->strip_width, copy);
+    return copy;
+}
+
+/* --- forward ---------------------------------------------------------------------------------- */
+
+/* The outputs begin to end - 1 of a strip whose first output is number `start` of y. */
+static inline void convolve(const Conv *c, const real *strip, real *results, isize start,
+                            isize begin, isize end)
+{
+    const isize cells = c->pool_height * c->pool_width, y_offset = (start + begin) * c->F;
+    const int pooled = c->argmax != NULL;
+    for (isize group = 0; group < c->groups; group++) {
+        Gemm g = c->gemm;
+        g.rows = (end - begin) * cells;
+        g.a = strip + group * c->group_channels;
+        g.a_row_offset += begin * cells;
+        g.b = (const real *)g.b + group * c->b_group_stride;
+        g.bias = g.bias == NULL ? NULL : (const real *)g.bias + group * g.columns;
+        g.y = (pooled ? results : (real *)g.y + y_offset) + group * g.columns;
+        g.relu = g.relu && !pooled; /* pooling begins at 0 instead */
+        gemm(&g);
+    }
+    if (pooled)
+        pool(c, end - begin, results, (real *)c->gemm.y + y_offset, c->argmax + y_offset);
+}
+
+/* A task: a strip of output rows of one image. Of blank outputs one in each row is computed. */
+static inline void conv_forward(void *arguments, isize index, int worker)
+{
+    const Conv *c = arguments;
+    const isize n = index / c->strips, first = index % c->strips * c->strip_rows, OW = c->OW;
+    const isize rows = least(c->strip_rows, c->OH - first), start = (n * c->OH + first) * OW;
+    const real *strip = input_strip(c, n, first, rows, worker);
+    real *results = (real *)c->scratch + worker * c->scratch_size + c->input_strip_size;
+    Span computed = find_blank_borders(c, strip, rows);
+    isize blank; /* the output of a row that is computed for all the others to copy */
+    if (computed.begin > 0)
+        blank = --computed.begin;
+    else
+        blank = computed.end++;
+    if (computed.end - computed.begin >= OW) { /* at most one blank output */
+        convolve(c, strip, results, start, 0, rows * OW);
+    } else {
+        for (isize row = 0; row < rows * OW; row += OW) {
+            convolve(c, strip, results, start, row + computed.begin, row + computed.end);
+            repeat_output(c, start + row + blank, start + row, start + row + computed.begin);
+            repeat_output(c, start + row + blank, start + row + computed.end, start + row + OW);
+        }
+    }
+    if (c->dropout.scale != 0)
+        drop_outputs(c, start * c->F, (start + rows * OW) * c->F);
+}
+
+/* --- kernel gradient -------------------------------------------------------------------------- */
+
+/* sums += A.T @ gy for the pixels begin to end - 1 of a strip; gy is theirs. */
+static inline void add_pixels(const Conv *c, const real *strip, const real *gy, isize begin,
+                              isize end, int worker, real *sums)
+{
+    real *packed = (real *)c->scratch + (worker + 1) * c->scratch_size - c->packed_gy_size;
+    for (isize group = 0; group < c->groups; group++) {
+        Gemm g = c->gemm;
+        g.depth = end - begin;
+        g.a = strip + group * c->group_channels;
+        g.a_column_offset += begin;
+        g.b = gy + group * g.columns;
+        if (c->packed_gy_size > 0) {
+            pack(g.b, c->F, 1, g.depth, g.columns, packed);
+            g.b = packed;
+            g.b_panel_stride = g.depth * NR;
+        }
+        g.y = sums + group * g.columns;
+        gemm(&g);
+    }
+}
+
+/* The same for the outputs begin to end - 1 of a strip, after pooling if that is fused; gy and
+   argmax are those of the strip. */
+static inline void add_outputs(const Conv *c, const real *strip, const real *gy,
+                               const unsigned char *argmax, isize begin, isize end, int worker,
+                               real *sums, real *bias)
+{
+    const isize cells = c->pool_height * c->pool_width;
+    gy += begin * c->F;
+    if (argmax != NULL) {
+        real *results = (real *)c->scratch + worker * c->scratch_size + c->input_strip_size;
+        scatter_to_argmax(c, end - begin, gy, argmax + begin * c->F, results, bias);
+        gy = results;
+    }
+    add_pixels(c, strip, gy, begin * cells, end * cells, worker, sums);
+}
+
+/* The kernel gradient of a chunk of the images, strip by strip: a partial sum, and that of the bias
+   if pooling is fused. */
+static inline void sum_chunk(const Conv *c, isize chunk, int worker, int skip_blank, real *sums,
+                             real *bias)
+{
+    const isize F = c->F, OW = c->OW;
+    const isize begin = chunk * c->N / c->chunks, end = (chunk + 1) * c->N / c->chunks;
+    memset(sums, 0, (c->gemm.rows + (c->argmax != NULL)) * F * sizeof(real));
+    for (isize index = begin * c->strips; index < end * c->strips; index++) {
+        const isize n = index / c->strips, first = index % c->strips * c->strip_rows;
+        const isize rows = least(c->strip_rows, c->OH - first);
+        const isize start = (n * c->OH + first) * OW * F;
+        const real *strip = input_strip(c, n, first, rows, worker);
+        const real *gy = (const real *)c->gemm.b + start;
+        const unsigned char *argmax = c->argmax == NULL ? NULL : c->argmax + start;
+        const Span seen = skip_blank ? find_blank_borders(c, strip, rows) : (Span){0, OW};
+        if (seen.end - seen.begin == OW) {
+            add_outputs(c, strip, gy, argmax, 0, rows * OW, worker, sums, bias);
+            continue;
+        }
+        for (isize row = 0; row < rows * OW; row += OW) {
+            const isize left = row * F, right = (row + seen.end) * F;
+            add_outputs(c, strip, gy, argmax, row + seen.begin, row + seen.end, worker, sums,
+                        bias);
+            scatter_to_bias(c, seen.begin, gy + left, argmax + left, bias);
+            scatter_to_bias(c, OW - seen.end, gy + right, argmax + right, bias);
+        }
+    }
+}
+
+/* A task: a chunk of images. Blank outputs are skipped unless a gradient is infinite or NaN, which
+   shows in the sum for the bias: 0 times that is NaN, and must not be skipped. */
+static inline void conv_backward_kernel(void *arguments, isize chunk, int worker)
+{
+    const Conv *c = arguments;
+    const int pooled = c->argmax != NULL;
+    real *sums = (real *)c->gemm.y + chunk * (c->gemm.rows + pooled) * c->F;
+    real *bias = sums + c->gemm.rows * c->F;
+    int finite = 1;
+    sum_chunk(c, chunk, worker, pooled, sums, bias);
+    for (isize f = 0; pooled && f < c->F; f++)
+        finite = finite && isfinite(bias[f]);
+    if (!finite)
+        sum_chunk(c, chunk, worker, 0, sums, bias);
+}
+
+/* --- input gradient --------------------------------------------------------------------------- */
+
+/* A task: one image. Row i of gy @ w.T is added to the patch that pixel i saw: in gx, or, with
+   padding, in a padded copy that is then cropped. bias and relu are those of a forward pass that
+   runs as its transposed problem (conv.pyx). */
+static inline void conv_backward_input(void *arguments, isize index, int worker)
+{
+    const Conv *c = arguments;
+    const isize size = c->H * c->W * c->C, gy_size = c->OH * c->OW * c->F;
+    real *image = (real *)c->gemm.y + index * size;
+    real *strip = c->padded ? (real *)c->scratch + worker * c->scratch_size : image;
+    const real *bias = c->gemm.bias;
+    const int relu = c->gemm.relu;
+    memset(strip, 0, (c->padded ? c->input_strip_size : size) * sizeof(real));
+    for (isize group = 0; group < c->groups; group++) {
+        Gemm g = c->gemm;
+        g.a = (const real *)g.a + index * gy_size + group * g.depth;
+        g.b = (const real *)g.b + group * c->b_group_stride;
+        g.y = strip + group * c->group_channels;
+        g.bias = NULL;
+        g.relu = 0;
+        gemm(&g);
+    }
+    if (c->padded)
+        copy_padded(strip, c->input_strip_size / (c->strip_width * c->C), c->strip_width, c->C,
+                    c->pad_top, c->pad_left, c->H, c->W, image);
+    for (real *pixel = image; (bias != NULL || relu) && pixel < image + size; pixel += c->C)
+        store_columns(bias == NULL ? pixel : bias, pixel, c->C, bias != NULL, relu);
+}
+
+#endif

@@ -1,0 +1,137 @@
+/* The problems that the C loops solve, each described by one struct.
+
+   gemm.pyx and conv.pyx check the caller's arrays, fill in a struct, and run one of the tasks of
+   the table Products on the pool of threads. The C files know no Python and allocate nothing.
+
+       problem      what it computes                              solved in
+       Gemm         y = relu(a @ b + bias), on one thread         gemm_microkernel.h, gemm.h
+       MatMul       the same, cut into tasks                      gemm.h, zero_skip.h
+       Conv         a convolution or one of its gradients         implicit_gemm.h, fused_pool.h
+       Sums         y = the sum of some arrays                    gemm.h
+
+   Pointers are `void *` since the same structs serve float and double. Unless a field says
+   otherwise, sizes, strides and offsets count elements, never bytes. */
+#ifndef MINIGRAD_PROBLEM_H
+#define MINIGRAD_PROBLEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dropout.h"
+#include "tasks.h"
+
+typedef ptrdiff_t isize; /* a size, an index or an offset; Cython calls the type Py_ssize_t */
+
+enum {
+    /* The longest sum that one run of the micro-kernel adds up. A panel of b that deep takes
+       1408 * 32 * 4 bytes = 176 KB (AVX-512): it stays in L2 (256 KB and more) while all rows of
+       a go by. GEMM papers call it KC, the block size along K. */
+    KC = 1408,
+    /* Panels in a column block, which skips zeros: 4 panels are 8 vectors of sums. A multiply-add
+       takes 4 cycles and two can begin in each cycle, so 8 sums keep both units busy. */
+    BLOCK_PANELS = 4,
+    /* This many multiply-adds of a product take about as long as one element of a loop such as
+       an optimizer's, for which the threads' limits (team_size) were measured. */
+    MACS_PER_ELEMENT = 16,
+    /* In argmax: no cell of the window gets a gradient, since relu or dropout made its output 0. */
+    NO_ARGMAX = 255,
+};
+
+/* y = relu(a @ b + bias), or y = relu(y + a @ b) if `add`: GEMM, the general matrix product.
+   a is (rows, depth), b is (depth, columns), y is (rows, columns).
+
+   Rows and columns of a and y are found through tables of offsets. For a plain matrix they hold
+   multiples of a stride; for a convolution they address the image in place (implicit_gemm.h). */
+typedef struct {
+    isize rows, columns, depth;
+    const void *a;                /* a[i, k] is a[a_row_offset[i] + a_column_offset[k]] */
+    isize *a_row_offset;          /* (rows,) */
+    isize *a_column_offset;       /* (depth,), but (min(depth, KC),) for MatMul */
+    isize prefetch_step;          /* how far the prefetched address moves with each k */
+    const void *b;                /* panel j holds the columns NR * j to NR * (j + 1) - 1: */
+    isize b_panel_stride;         /* from a panel to the next */
+    isize b_row_stride;           /* from a row of a panel to the next; NR if packed */
+    void *y;                      /* y[i, j] is y[y_row_offset[i] + y_column_offset[j]] */
+    isize *y_row_offset;          /* (rows,) */
+    isize *y_column_offset;       /* (columns,), or NULL: y_column_offset[j] = j */
+    const void *bias;             /* (columns,) or NULL */
+    int relu;                     /* set negative elements to 0, after everything else */
+    int add;                      /* add to y instead of overwriting it */
+} Gemm;
+
+/* A Gemm cut into tasks. Tasks that skip zeros come first (zero_skip.h): one for each column block,
+   block of rows and piece of the depth. Dense tasks follow (matmul in gemm.h): one for each panel
+   that no column block covers and block of rows. */
+typedef struct {
+    Gemm gemm;                   /* of the whole product */
+    isize a_row_stride, a_column_stride, b_column_stride; /* b's row stride is in gemm */
+    isize row_blocks;            /* dense tasks for each panel */
+    int pack_b;                  /* copy every panel of b, not only a partial one */
+    void *packed;                /* packed_size elements for each thread */
+    isize packed_size;           /* the larger of a panel, KC deep, and a column block, 64 deep */
+    isize column_blocks;         /* of BLOCK_PANELS panels; 0: a has too few zeros to skip any */
+    isize skip_row_blocks;       /* tasks for each column block and piece of the depth */
+    isize depth_splits;          /* pieces of the depth: 1, or more if columns are few (split-K) */
+    isize split_depth;           /* of a piece: a multiple of 64, but for the last one */
+    void *partial_sums;          /* (depth_splits, rows, columns) if that is more than 1 */
+    uint64_t *nonzero_bits;      /* (depth / 64 rounded up, rows), or NULL: each task finds them */
+} MatMul;
+
+/* A convolution of images x (N, H, W, C) with kernels w (KH, KW, C / groups, F) that gives outputs
+   y (N, OH, OW, F), or one of its gradients.
+
+   If `argmax` is given, Conv2D, MaxPooling2D and Dropout run as one (fused_pool.h): an output is
+   then the maximum of a window of pool_height * pool_width results of the convolution. */
+typedef struct {
+    isize N, H, W, C, KH, KW, OH, OW, F;
+    isize stride_height, stride_width, pad_top, pad_left, dilation_height, dilation_width;
+    isize groups;
+    isize group_channels;             /* C / groups */
+    isize pool_height, pool_width;    /* 1, 1 without pooling */
+    unsigned char *argmax;            /* (N, OH, OW, F): the cell of each maximum; or NULL */
+    Dropout dropout;                  /* of the pooled outputs; scale = 0: none */
+    const void *x;                    /* forward and kernel gradient */
+    Gemm gemm;                        /* the product for one strip of one image, or one image */
+    isize b_group_stride;             /* from a group's packed panels to the next group's */
+
+    /* A task computes a strip of output rows; it reads the input strip below it. */
+    isize strips, strip_rows;         /* strips of an image; rows of y in each but the last */
+    isize receptive_height;           /* rows of the input that one row of y depends on */
+    isize strip_width;                /* pixels of a row of the input strip */
+    int padded;                       /* an input strip is a copy with its padding, not x itself */
+
+    void *scratch;                    /* scratch_size elements for each thread, in this order: */
+    isize scratch_size;
+    isize input_strip_size;           /* the input strip, if padded; */
+                                      /* results of a strip before pooling, or their gradient; */
+    isize packed_gy_size;             /* the strip's gradient, packed (kernel gradient) */
+    isize chunks;                     /* partial sums of the kernel gradient; images are split so */
+} Conv;
+
+/* y = relu(x[0] + x[1] + ... + x[count - 1]) for arrays of `size` elements, `stride` apart. */
+typedef struct {
+    const void *x;
+    isize count, stride, size;
+    void *y;
+    int relu;
+} Sums;
+
+/* The C functions for one type and one instruction set. fast_gemm.c fills in those that gemm.pyx calls,
+   fast_conv.c those that conv.pyx calls; the others are NULL there. */
+typedef struct {
+    isize tile_rows, tile_columns; /* of the micro-kernel: MR, NR */
+    Task matmul;                   /* of a MatMul; see there how many */
+    Task conv_forward;             /* of a Conv, one for each strip of each image */
+    Task conv_backward_kernel;     /* of a Conv, one for each chunk of images */
+    Task conv_backward_input;      /* of a Conv, one for each image */
+    Task add_sums;                 /* of Sums, one for each chunk of elements (tasks.h) */
+    void (*pack)(const void *b, isize b_row_stride, isize b_column_stride, isize depth,
+                 isize columns, void *packed);
+    void (*build_bitmask)(const MatMul *m);
+} Products;
+
+/* Hidden: each extension module links its own, compiled for its own instruction set. */
+extern __attribute__((visibility("hidden"))) const Products fast_gemm_float, fast_gemm_double;
+extern __attribute__((visibility("hidden"))) const Products fast_conv_float, fast_conv_double;
+
+#endif

@@ -1,0 +1,67 @@
+"""What gemm.pyx and conv.pyx use of problem.h, which says what each field means."""
+
+from libc.stdint cimport uint64_t
+
+from minigrad.kernels.loops.dropout cimport Dropout
+from minigrad.kernels.runtime.threads cimport Task
+
+
+cdef extern from "problem.h" nogil:
+    enum:
+        KC, BLOCK_PANELS, MACS_PER_ELEMENT, NO_ARGMAX
+
+    ctypedef struct Gemm:
+        Py_ssize_t rows, columns, depth
+        const void* a
+        Py_ssize_t* a_row_offset
+        Py_ssize_t* a_column_offset
+        Py_ssize_t prefetch_step
+        const void* b
+        Py_ssize_t b_panel_stride, b_row_stride
+        void* y
+        Py_ssize_t* y_row_offset
+        Py_ssize_t* y_column_offset
+        const void* bias
+        bint relu, add
+
+    ctypedef struct MatMul:
+        Gemm gemm
+        Py_ssize_t a_row_stride, a_column_stride, b_column_stride, row_blocks
+        bint pack_b
+        void* packed
+        Py_ssize_t packed_size, column_blocks, skip_row_blocks, depth_splits, split_depth
+        void* partial_sums
+        uint64_t* nonzero_bits
+
+    ctypedef struct Conv:
+        Py_ssize_t N, H, W, C, KH, KW, OH, OW, F
+        Py_ssize_t stride_height, stride_width, pad_top, pad_left, dilation_height, dilation_width
+        Py_ssize_t groups, group_channels, pool_height, pool_width
+        unsigned char* argmax
+        Dropout dropout
+        const void* x
+        Gemm gemm
+        Py_ssize_t b_group_stride, strips, strip_rows, receptive_height, strip_width
+        bint padded
+        void* scratch
+        Py_ssize_t scratch_size, input_strip_size, packed_gy_size, chunks
+
+    ctypedef struct Sums:
+        const void* x
+        Py_ssize_t count, stride, size
+        void* y
+        bint relu
+
+    ctypedef struct Products:
+        Py_ssize_t tile_rows, tile_columns
+        Task matmul, conv_forward, conv_backward_kernel, conv_backward_input, add_sums
+        void (*pack)(
+            const void* b, Py_ssize_t b_row_stride, Py_ssize_t b_column_stride, Py_ssize_t depth,
+            Py_ssize_t columns, void* packed,
+        ) noexcept nogil
+        void (*build_bitmask)(const MatMul* m) noexcept nogil
+
+    const Products fast_gemm_float
+    const Products fast_gemm_double
+    const Products fast_conv_float
+    const Products fast_conv_double
