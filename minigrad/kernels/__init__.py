@@ -57,7 +57,6 @@ def load(kind, instruction_set=None):
         modules = [f"loops.{family}_{instruction_set}" for family in LOOPS]
         modules += ["runtime.memory", "runtime.small_arrays"]
         fast = [f"products.gemm_{instruction_set}", f"products.conv_{instruction_set}"]
-        fast = ["_matmul", "_conv"]
         modules += ["products.plain"] if kind == "plain" else fast
     functions = {}
     for module in modules:
