@@ -21,15 +21,22 @@ To follow ops.conv2d down to its multiplications: conv2d_forward, forward; then 
 convolve (implicit_gemm.h), gemm (gemm.h), gemm_panel and microkernel (gemm_microkernel.h).
 """
 
-from cython cimport floating
 from libc.string cimport memset
+from numpy cimport (
+    NPY_DOUBLE, NPY_FLOAT, NPY_UINT8, PyArray_DATA, PyArray_ISCARRAY_RO,
+    PyArray_ISWRITEABLE, PyArray_NDIM, PyArray_SAMESHAPE, PyArray_SIZE, PyArray_TYPE,
+    import_array, ndarray
+)
 
 from minigrad.kernels.loops.dropout cimport dropout_of
 from minigrad.kernels.products.problem cimport (
-    MACS_PER_ELEMENT, NO_ARGMAX, Conv, Gemm, Products, Sums, fast_conv_double, fast_conv_float,
+    MACS_PER_ELEMENT, NO_ARGMAX, Conv, Gemm, Products, Sums, allocate_offsets, fast_conv_double,
+    fast_conv_float,
 )
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.threads cimport chunk_count, run_tasks, team_size
+
+import_array()
 
 cdef enum:
     STRIP_PIXELS = 64  # results of the convolution in one task, at least: a task takes long enough
@@ -40,39 +47,73 @@ cdef enum:
 # --- what is convolved -------------------------------------------------------------------------
 
 
-cdef Conv describe(
-    str kernel, Py_ssize_t* x, Py_ssize_t* w, Py_ssize_t* y, tuple geometry, tuple pool
-) except *:
-    """Collect the sizes of x (N, H, W, C), w (KH, KW, C / groups, F) and y (N, OH, OW, F).
+cdef const Products* products_of(ndarray array) noexcept:
+    """Dispatch: the C functions for the type of the array."""
+    return &fast_conv_float if PyArray_TYPE(array) == NPY_FLOAT else &fast_conv_double
 
-    geometry holds the strides, the padding at the top and on the left, the dilation (each for
-    height and width) and the number of groups; pool is the window of max pooling.
+
+cdef bint is_array(ndarray array, int kind, int axes) noexcept:
+    return (
+        PyArray_TYPE(array) == kind and PyArray_NDIM(array) == axes and PyArray_ISCARRAY_RO(array)
+    )
+
+
+cdef Conv describe(
+    str kernel, ndarray x, ndarray w, ndarray y, ndarray bias, ndarray argmax, tuple written,
+    tuple geometry, tuple pool=(1, 1),
+) except *:
+    """Check all arrays and collect their sizes.
+
+    Parameters
+    ----------
+    x, w, y : (N, H, W, C), (KH, KW, C / groups, F), (N, OH, OW, F)
+        In the backward pass one of them is a gradient of that shape.
+    bias, argmax : (F,) and (N, OH, OW, F), or None
+    written : arrays among these that must be writable
+    geometry : strides, padding at the top and on the left, dilation (each for height and width)
+        and the number of groups
+    pool : height and width of the window of max pooling
     """
+    cdef int kind = PyArray_TYPE(y)
     cdef Conv c
     memset(&c, 0, sizeof(c))
     (c.stride_height, c.stride_width, c.pad_top, c.pad_left, c.dilation_height, c.dilation_width,
      c.groups) = geometry
     c.pool_height, c.pool_width = pool
-    c.N, c.H, c.W, c.C = x[0], x[1], x[2], x[3]
-    c.KH, c.KW, c.F = w[0], w[1], w[3]
-    c.OH, c.OW = y[1], y[2]
     if (
         min(c.stride_height, c.stride_width, c.dilation_height, c.dilation_width, c.groups) < 1
         or min(c.pad_top, c.pad_left) < 0
     ):
         raise ValueError(f"{kernel}: expected padding from 0, all else from 1, got {geometry}")
-    if y[0] != c.N or w[2] * c.groups != c.C or c.F % c.groups or y[3] != c.F:
-        raise ValueError(
-            f"{kernel}: expected x (N, H, W, C), w (KH, KW, C / {c.groups}, F), y (N, OH, OW, F), "
-            f"got {(x[0], x[1], x[2], x[3])}, {(w[0], w[1], w[2], w[3])}, "
-            f"{(y[0], y[1], y[2], y[3])}"
-        )
     if min(pool) < 1 or c.pool_height * c.pool_width >= NO_ARGMAX:
         raise ValueError(
             f"{kernel}: expected a pooling window of 1 to {NO_ARGMAX - 1} cells, got {pool}"
         )
-    find_receptive_field(&c)
-    return c
+    if (
+        kind in (NPY_FLOAT, NPY_DOUBLE)
+        and is_array(x, kind, 4) and is_array(w, kind, 4) and is_array(y, kind, 4)
+        and (bias is None or is_array(bias, kind, 1))
+        and (argmax is None or is_array(argmax, NPY_UINT8, 4))
+    ):
+        c.N, c.H, c.W, c.C = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
+        c.KH, c.KW, c.F = w.shape[0], w.shape[1], w.shape[3]
+        c.OH, c.OW = y.shape[1], y.shape[2]
+        find_receptive_field(&c)
+        if (
+            y.shape[0] == c.N and y.shape[3] == c.F
+            and w.shape[2] * c.groups == c.C and c.F % c.groups == 0
+            and (bias is None or bias.shape[0] == c.F)
+            and (argmax is None or PyArray_SAMESHAPE(argmax, y))
+            and all([PyArray_ISWRITEABLE(array) for array in written])
+        ):
+            return c
+    cdef tuple arrays = (x, w, y, bias, argmax)
+    found = [f"{array.shape} of {array.dtype}" for array in arrays if array is not None]
+    raise ValueError(
+        f"{kernel}: expected x (N, H, W, C), w (KH, KW, C / {c.groups}, F), y (N, OH, OW, F), "
+        "perhaps bias (F,), all of float32 or of float64, perhaps argmax like y of uint8, all "
+        f"contiguous, outputs writable; got {', '.join(found)}"
+    )
 
 
 cdef void find_receptive_field(Conv* c) noexcept nogil:
@@ -85,42 +126,6 @@ cdef void find_receptive_field(Conv* c) noexcept nogil:
     c.receptive_height = (c.pool_height - 1) * c.stride_height + kernel_height
     c.padded = c.pad_top > 0 or c.pad_left > 0 or height > c.H or width > c.W
     c.strip_width = width if c.padded else c.W
-
-
-cdef int check_bias(str kernel, const floating[::1] bias, Py_ssize_t F) except -1:
-    if bias is not None and bias.shape[0] != F:
-        raise ValueError(f"{kernel}: expected bias ({F},), got ({bias.shape[0]},)")
-    return 0
-
-
-cdef int check_argmax(
-    str kernel, const unsigned char[:, :, :, ::1] argmax, Py_ssize_t* y
-) except -1:
-    cdef int axis
-    for axis in range(4):
-        if argmax.shape[axis] != y[axis]:
-            raise ValueError(
-                f"{kernel}: expected argmax of length {y[axis]} along axis {axis}, "
-                f"got {argmax.shape[axis]}"
-            )
-    return 0
-
-
-cdef double NOTHING = 0  # memcpy and its like must not be given NULL, even for no bytes
-
-
-cdef const floating* first(const floating[:, :, :, ::1] array) noexcept:
-    """Point to the first element, if there is one."""
-    return &array[0, 0, 0, 0] if array.size else <const floating*>&NOTHING
-
-
-cdef const floating* first_or_null(const floating[::1] array) noexcept:
-    return &array[0] if array is not None else <const floating*>NULL
-
-
-cdef const Products* products_of(const floating* array) noexcept nogil:
-    """Dispatch: the C loops for the type of the array."""
-    return &fast_conv_float if floating is float else &fast_conv_double
 
 
 # --- the transposed problem --------------------------------------------------------------------
@@ -155,17 +160,6 @@ cdef Conv transpose_problem(Conv c) noexcept nogil:
     c.pad_left = (c.KW - 1) * c.dilation_width - c.pad_left
     find_receptive_field(&c)
     return c
-
-
-cdef void flip_kernel(
-    const floating* w, Py_ssize_t taps, Py_ssize_t C, Py_ssize_t F, floating* flipped
-) noexcept nogil:
-    """Copy w (taps, C, F) to flipped (taps, F, C), the last tap first."""
-    cdef Py_ssize_t tap, i, j
-    for tap in range(taps):
-        for i in range(F):
-            for j in range(C):
-                flipped[((taps - 1 - tap) * F + i) * C + j] = w[(tap * C + j) * F + i]
 
 
 # --- strips and tables of offsets --------------------------------------------------------------
@@ -212,95 +206,95 @@ cdef void write_multiples(Py_ssize_t* offset, Py_ssize_t count, Py_ssize_t strid
         offset[i] = i * stride
 
 
+cdef Memory pack_kernel(
+    const Products* products, Conv* c, const void* w, Py_ssize_t row_stride, Py_ssize_t column_stride
+):
+    """Pack w, for each group a (depth, columns) matrix, as b of c.gemm."""
+    cdef Gemm* g = &c.gemm
+    cdef Py_ssize_t NR = products.tile_columns, item = products.item_size, group
+    g.b_panel_stride = NR * g.depth
+    g.b_row_stride = NR
+    c.b_group_stride = (g.columns + NR - 1) // NR * g.b_panel_stride
+    cdef Memory packed = Memory(c.groups * c.b_group_stride * item)
+    g.b = packed.data
+    with nogil:
+        for group in range(c.groups):
+            products.pack(
+                <const char*>w + group * (c.F // c.groups) * item, row_stride, column_stride,
+                g.depth, g.columns, <char*>packed.data + group * c.b_group_stride * item,
+            )
+    return packed
+
+
 # --- forward -----------------------------------------------------------------------------------
 
 
 cdef int forward(
-    Conv c, const floating* x, const floating* w, const floating* bias, bint relu, floating* y,
-    int threads,
+    const Products* products, Conv c, const void* x, const void* w, const void* bias, bint relu,
+    void* y, int threads,
 ) except -1:
     """Compute y, pooled if c.argmax is given."""
-    cdef const Products* products = products_of(x)
-    cdef Py_ssize_t item = sizeof(floating), NR = products.tile_columns
-    cdef Py_ssize_t depth = c.KH * c.KW * c.group_channels, filters = c.F // c.groups, i
-    cdef Py_ssize_t pixels = plan_strips(&c, STRIP_PIXELS)
-    cdef Py_ssize_t macs = c.N * c.strips * pixels * filters * depth
-    cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
-    c.b_group_stride = (filters + NR - 1) // NR * NR * depth
-    c.scratch_size = c.input_strip_size + (0 if c.argmax is NULL else pixels * c.F)
-    cdef Memory packed = Memory(c.groups * c.b_group_stride * item)
-    cdef Memory scratch = Memory(team * c.scratch_size * item)
-    cdef Memory offsets = Memory((2 * pixels + depth) * sizeof(Py_ssize_t))
-    cdef Py_ssize_t* pixel_offset = <Py_ssize_t*>offsets.data
-    cdef Py_ssize_t* y_row_offset = pixel_offset + pixels
-    cdef Py_ssize_t* patch_offset = y_row_offset + pixels
-    c.x = x
-    c.scratch = scratch.data
     cdef Gemm* g = &c.gemm
-    g.columns = filters
-    g.depth = depth
-    g.a_row_offset = pixel_offset
-    g.a_column_offset = patch_offset
+    cdef Py_ssize_t item = products.item_size, pixels = plan_strips(&c, STRIP_PIXELS)
+    g.columns = c.F // c.groups
+    g.depth = c.KH * c.KW * c.group_channels
     g.prefetch_step = LINE_BYTES // item
-    g.b = packed.data
-    g.b_panel_stride = NR * depth
-    g.b_row_stride = NR
     g.y = y
-    g.y_row_offset = y_row_offset
     g.bias = bias
     g.relu = relu
+    cdef Py_ssize_t macs = c.N * c.strips * pixels * g.columns * g.depth
+    cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
+    c.scratch_size = c.input_strip_size + (0 if c.argmax is NULL else pixels * c.F)
+    cdef Memory scratch = Memory(team * c.scratch_size * item)
+    cdef Memory packed = pack_kernel(products, &c, w, c.F, 1)
+    cdef Memory offsets = allocate_offsets(g, pixels, g.depth, 0)
+    c.x = x
+    c.scratch = scratch.data
     with nogil:
-        write_pixel_offsets(pixel_offset, &c)
-        write_multiples(y_row_offset, pixels, c.F)
-        write_patch_offsets(patch_offset, &c)
-        for i in range(c.groups):
-            products.pack(
-                w + i * filters, c.F, 1, depth, filters,
-                <floating*>packed.data + i * c.b_group_stride,
-            )
+        write_pixel_offsets(g.a_row_offset, &c)
+        write_patch_offsets(g.a_column_offset, &c)
+        write_multiples(g.y_row_offset, pixels, c.F)
         run_tasks(products.conv_forward, &c, c.N * c.strips, team)
     return 0
 
 
 def conv2d_forward(
-    const floating[:, :, :, ::1] x,  # IN (N, H, W, C)
-    const floating[:, :, :, ::1] w,  # IN (KH, KW, C / groups, F)
-    const floating[::1] bias,        # IN (F,) or None
+    ndarray x not None,  # IN (N, H, W, C)
+    ndarray w not None,  # IN (KH, KW, C / groups, F)
+    ndarray bias,        # IN (F,) or None
     bint relu,
-    floating[:, :, :, ::1] y,        # OUT (N, OH, OW, F)
-    tuple geometry,                  # see describe
+    ndarray y not None,  # OUT (N, OH, OW, F)
+    tuple geometry,      # see describe
     int threads,
 ):
     """Compute y = im2col(x) @ w (+ bias), with its negative elements set to 0 if relu is true."""
-    cdef Conv c = describe(
-        "conv2d_forward", <Py_ssize_t*>x.shape, <Py_ssize_t*>w.shape, <Py_ssize_t*>y.shape,
-        geometry, (1, 1),
-    )
-    check_bias("conv2d_forward", bias, c.F)
+    cdef const Products* products = products_of(y)
+    cdef Conv c = describe("conv2d_forward", x, w, y, bias, None, (y,), geometry)
+    cdef const void* b = NULL if bias is None else PyArray_DATA(bias)
     cdef Memory flipped
-    if y.size == 0:
+    if PyArray_SIZE(y) == 0:
         return
-    if x.size and prefer_transposed(&c, products_of(first(x)).tile_columns):
+    if PyArray_SIZE(x) and prefer_transposed(&c, products.tile_columns):
         flipped = Memory(w.nbytes)
-        flip_kernel(first(w), c.KH * c.KW, c.C, c.F, <floating*>flipped.data)
+        products.flip_kernel(PyArray_DATA(w), c.KH * c.KW, c.C, c.F, flipped.data)
+        c = transpose_problem(c)
         backward_input(
-            transpose_problem(c), first(x), <floating*>flipped.data, first_or_null(bias), relu,
-            &y[0, 0, 0, 0], threads,
+            products, c, PyArray_DATA(x), flipped.data, b, relu, PyArray_DATA(y), threads
         )
     else:
-        forward(c, first(x), first(w), first_or_null(bias), relu, &y[0, 0, 0, 0], threads)
+        forward(products, c, PyArray_DATA(x), PyArray_DATA(w), b, relu, PyArray_DATA(y), threads)
 
 
 def conv2d_pool_forward(
-    const floating[:, :, :, ::1] x,       # IN (N, H, W, C)
-    const floating[:, :, :, ::1] w,       # IN (KH, KW, C / groups, F)
-    const floating[::1] bias,             # IN (F,) or None
+    ndarray x not None,       # IN (N, H, W, C)
+    ndarray w not None,       # IN (KH, KW, C / groups, F)
+    ndarray bias,             # IN (F,) or None
     bint relu,
-    floating[:, :, :, ::1] y,             # OUT (N, PH, PW, F)
-    unsigned char[:, :, :, ::1] argmax,   # OUT (N, PH, PW, F)
-    tuple pool,                           # height and width of its window
-    tuple geometry,                       # see describe
-    double rate,                          # of dropout: 0, or with relu below 1
+    ndarray y not None,       # OUT (N, PH, PW, F)
+    ndarray argmax not None,  # OUT (N, PH, PW, F)
+    tuple pool,               # height and width of its window
+    tuple geometry,           # see describe
+    double rate,              # of dropout: 0, or with relu below 1
     unsigned long long seed,
     int threads,
 ):
@@ -310,67 +304,56 @@ def conv2d_pool_forward(
     largest, counted by rows, or 255 where relu set the whole window to 0 or it was dropped.
     """
     cdef Conv c = describe(
-        "conv2d_pool_forward", <Py_ssize_t*>x.shape, <Py_ssize_t*>w.shape, <Py_ssize_t*>y.shape,
-        geometry, pool,
+        "conv2d_pool_forward", x, w, y, bias, argmax, (y, argmax), geometry, pool
     )
-    check_bias("conv2d_pool_forward", bias, c.F)
-    check_argmax("conv2d_pool_forward", argmax, <Py_ssize_t*>y.shape)
-    if y.size:
-        c.argmax = &argmax[0, 0, 0, 0]
+    cdef const void* b = NULL if bias is None else PyArray_DATA(bias)
+    if PyArray_SIZE(y):
+        c.argmax = <unsigned char*>PyArray_DATA(argmax)
         if rate > 0:
             c.dropout = dropout_of(rate, seed)
-        forward(c, first(x), first(w), first_or_null(bias), relu, &y[0, 0, 0, 0], threads)
+        forward(
+            products_of(y), c, PyArray_DATA(x), PyArray_DATA(w), b, relu, PyArray_DATA(y), threads
+        )
 
 
 # --- kernel gradient ---------------------------------------------------------------------------
 
 
 cdef int backward_kernel(
-    Conv c, const floating* x, const floating* gy, floating* gw, floating* gb, int threads
+    const Products* products, Conv c, const void* x, const void* gy, void* gw, void* gb,
+    int threads,
 ) except -1:
     """Compute gw, and gb if pooling is fused."""
-    cdef const Products* products = products_of(x)
-    cdef Py_ssize_t item = sizeof(floating), NR = products.tile_columns
-    cdef Py_ssize_t depth = c.KH * c.KW * c.group_channels, filters = c.F // c.groups
+    cdef Gemm* g = &c.gemm
+    cdef Py_ssize_t item = products.item_size, NR = products.tile_columns
     cdef bint pooled = c.argmax is not NULL
     cdef Py_ssize_t pixels = plan_strips(&c, STRIP_PIXELS if pooled else c.OH * c.OW)
-    cdef Py_ssize_t size = (depth + pooled) * c.F  # of a partial sum: gw and, if pooled, gb
-    cdef Py_ssize_t macs = c.N * c.strips * pixels * filters * depth
-    cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
-    cdef bint pack_gy = filters % (NR // 2) != 0  # the micro-kernel reads whole vectors
-    c.packed_gy_size = (filters + NR - 1) // NR * NR * pixels if pack_gy else 0
-    c.scratch_size = c.input_strip_size + (pixels * c.F if pooled else 0) + c.packed_gy_size
-    c.chunks = min(CHUNKS, c.N)
-    cdef Memory scratch = Memory(team * c.scratch_size * item)
-    cdef Memory partial_sums = Memory(c.chunks * size * item)
-    cdef Memory offsets = Memory((2 * depth + pixels) * sizeof(Py_ssize_t))
-    cdef Py_ssize_t* patch_offset = <Py_ssize_t*>offsets.data
-    cdef Py_ssize_t* y_row_offset = patch_offset + depth
-    cdef Py_ssize_t* pixel_offset = y_row_offset + depth
-    c.x = x
-    c.scratch = scratch.data
-    cdef Gemm* g = &c.gemm
-    g.rows = depth
-    g.columns = filters
-    g.a_row_offset = patch_offset
-    g.a_column_offset = pixel_offset
+    g.rows = c.KH * c.KW * c.group_channels
+    g.columns = c.F // c.groups
+    g.add = True
     g.b = gy
     g.b_panel_stride = NR
-    g.b_row_stride = NR if pack_gy else c.F
-    g.y = partial_sums.data
-    g.y_row_offset = y_row_offset
-    g.add = True
-    cdef Sums of_w = Sums(
-        x=partial_sums.data, count=c.chunks, stride=size, size=depth * c.F, y=gw, relu=False
-    )
-    cdef Sums of_b = Sums(
-        x=<floating*>partial_sums.data + depth * c.F, count=c.chunks, stride=size, size=c.F, y=gb,
-        relu=False,
-    )
+    g.b_row_stride = c.F
+    if g.columns % (NR // 2):  # the micro-kernel reads whole vectors, one or two
+        c.packed_gy_size = (g.columns + NR - 1) // NR * NR * pixels
+        g.b_row_stride = NR
+    cdef Py_ssize_t macs = c.N * c.strips * pixels * g.columns * g.rows
+    cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
+    c.scratch_size = c.input_strip_size + (pixels * c.F if pooled else 0) + c.packed_gy_size
+    cdef Memory scratch = Memory(team * c.scratch_size * item)
+    c.chunks = min(CHUNKS, c.N)
+    cdef Py_ssize_t size = (g.rows + pooled) * c.F  # of a partial sum: gw and, if pooled, gb
+    cdef Memory sums = Memory(c.chunks * size * item)
+    cdef Sums of_w = Sums(sums.data, c.chunks, size, g.rows * c.F, gw, False)
+    cdef Sums of_b = Sums(<char*>sums.data + of_w.size * item, c.chunks, size, c.F, gb, False)
+    cdef Memory offsets = allocate_offsets(g, g.rows, pixels, 0)
+    g.y = sums.data
+    c.x = x
+    c.scratch = scratch.data
     with nogil:
-        write_patch_offsets(patch_offset, &c)
-        write_multiples(y_row_offset, depth, c.F)
-        write_pixel_offsets(pixel_offset, &c)
+        write_patch_offsets(g.a_row_offset, &c)
+        write_pixel_offsets(g.a_column_offset, &c)
+        write_multiples(g.y_row_offset, g.rows, c.F)
         run_tasks(products.conv_backward_kernel, &c, c.chunks, team)
         run_tasks(products.add_sums, &of_w, chunk_count(of_w.size), team)
         if pooled:
@@ -379,136 +362,111 @@ cdef int backward_kernel(
 
 
 def conv2d_backward_kernel(
-    const floating[:, :, :, ::1] x,   # IN (N, H, W, C)
-    const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, F)
-    floating[:, :, :, ::1] gw,        # OUT (KH, KW, C / groups, F)
-    tuple geometry,                   # see describe
+    ndarray x not None,   # IN (N, H, W, C)
+    ndarray gy not None,  # IN (N, OH, OW, F)
+    ndarray gw not None,  # OUT (KH, KW, C / groups, F)
+    tuple geometry,       # see describe
     int threads,
 ):
     """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel."""
-    cdef Conv c = describe(
-        "conv2d_backward_kernel", <Py_ssize_t*>x.shape, <Py_ssize_t*>gw.shape,
-        <Py_ssize_t*>gy.shape, geometry, (1, 1),
-    )
-    cdef floating* no_gb = NULL
+    cdef const Products* products = products_of(gw)
+    cdef Conv c = describe("conv2d_backward_kernel", x, gw, gy, None, None, (gw,), geometry)
+    cdef const void* of_x = PyArray_DATA(x)
+    cdef const void* of_y = PyArray_DATA(gy)
     cdef Memory flipped
-    if x.size == 0 or gy.size == 0 or gw.size == 0:
+    if PyArray_SIZE(x) == 0 or PyArray_SIZE(gy) == 0 or PyArray_SIZE(gw) == 0:
         gw[...] = 0
-    elif prefer_transposed(&c, products_of(first(x)).tile_columns):
+    elif prefer_transposed(&c, products.tile_columns):
         flipped = Memory(gw.nbytes)
-        backward_kernel(
-            transpose_problem(c), first(gy), first(x), <floating*>flipped.data, no_gb, threads
-        )
-        flip_kernel(<const floating*>flipped.data, c.KH * c.KW, c.F, c.C, &gw[0, 0, 0, 0])
+        backward_kernel(products, transpose_problem(c), of_y, of_x, flipped.data, NULL, threads)
+        products.flip_kernel(flipped.data, c.KH * c.KW, c.F, c.C, PyArray_DATA(gw))
     else:
-        backward_kernel(c, first(x), first(gy), &gw[0, 0, 0, 0], no_gb, threads)
+        backward_kernel(products, c, of_x, of_y, PyArray_DATA(gw), NULL, threads)
 
 
 def conv2d_pool_backward_kernel(
-    const floating[:, :, :, ::1] x,            # IN (N, H, W, C)
-    const floating[:, :, :, ::1] gy,           # IN (N, PH, PW, F)
-    const unsigned char[:, :, :, ::1] argmax,  # IN (N, PH, PW, F), from conv2d_pool_forward
-    floating[:, :, :, ::1] gw,                 # OUT (KH, KW, C / groups, F)
-    floating[::1] gb,                          # OUT (F,)
-    tuple pool,                                # height and width of its window
-    tuple geometry,                            # see describe
+    ndarray x not None,       # IN (N, H, W, C)
+    ndarray gy not None,      # IN (N, PH, PW, F)
+    ndarray argmax not None,  # IN (N, PH, PW, F), from conv2d_pool_forward
+    ndarray gw not None,      # OUT (KH, KW, C / groups, F)
+    ndarray gb not None,      # OUT (F,)
+    tuple pool,               # height and width of its window
+    tuple geometry,           # see describe
     int threads,
 ):
     """Compute the gradients of kernel and bias; each element of gy counts at its argmax alone."""
     cdef Conv c = describe(
-        "conv2d_pool_backward_kernel", <Py_ssize_t*>x.shape, <Py_ssize_t*>gw.shape,
-        <Py_ssize_t*>gy.shape, geometry, pool,
+        "conv2d_pool_backward_kernel", x, gw, gy, gb, argmax, (gw, gb), geometry, pool
     )
-    check_bias("conv2d_pool_backward_kernel", gb, c.F)
-    check_argmax("conv2d_pool_backward_kernel", argmax, <Py_ssize_t*>gy.shape)
-    if gy.size == 0:
+    if PyArray_SIZE(gy) == 0:
         gw[...] = 0
         gb[...] = 0
     else:
-        c.argmax = <unsigned char*>&argmax[0, 0, 0, 0]
-        backward_kernel(c, first(x), first(gy), <floating*>first(gw), &gb[0], threads)
+        c.argmax = <unsigned char*>PyArray_DATA(argmax)
+        backward_kernel(
+            products_of(gw), c, PyArray_DATA(x), PyArray_DATA(gy), PyArray_DATA(gw),
+            PyArray_DATA(gb), threads,
+        )
 
 
 # --- input gradient ----------------------------------------------------------------------------
 
 
 cdef int backward_input(
-    Conv c, const floating* gy, const floating* w, const floating* bias, bint relu, floating* gx,
-    int threads,
+    const Products* products, Conv c, const void* gy, const void* w, const void* bias, bint relu,
+    void* gx, int threads,
 ) except -1:
     """Compute gx; for a forward pass that runs as its transposed problem, relu(gx + bias)."""
-    cdef const Products* products = products_of(gy)
-    cdef Py_ssize_t item = sizeof(floating), NR = products.tile_columns
-    cdef Py_ssize_t columns = c.KH * c.KW * c.group_channels, filters = c.F // c.groups
-    cdef Py_ssize_t pixels = plan_strips(&c, c.OH * c.OW)
-    cdef Py_ssize_t i, j, row, column, n = 0
-    cdef Py_ssize_t macs = c.N * pixels * filters * columns
-    cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
-    c.b_group_stride = (columns + NR - 1) // NR * NR * filters
-    c.scratch_size = c.input_strip_size
-    cdef Memory scratch = Memory(team * c.scratch_size * item)
-    cdef Memory packed = Memory(c.groups * c.b_group_stride * item)
-    cdef Memory offsets = Memory((2 * pixels + filters + columns) * sizeof(Py_ssize_t))
-    cdef Py_ssize_t* gy_row_offset = <Py_ssize_t*>offsets.data
-    cdef Py_ssize_t* pixel_offset = gy_row_offset + pixels
-    cdef Py_ssize_t* gy_column_offset = pixel_offset + pixels
-    cdef Py_ssize_t* patch_offset = gy_column_offset + filters
-    # Of pixels whose patches overlap, every KW-th comes first, then the next ones: what one adds to
-    # a patch is written before the next one reads it. Wide patches give the stores time anyway.
-    cdef Py_ssize_t apart = c.KW if c.group_channels < NR else 1
-    c.scratch = scratch.data
     cdef Gemm* g = &c.gemm
-    g.rows = pixels
-    g.columns = columns
-    g.depth = filters
-    g.a = gy
-    g.a_row_offset = gy_row_offset
-    g.a_column_offset = gy_column_offset
+    cdef Py_ssize_t item = products.item_size, i, j, row, column, n = 0
+    cdef Py_ssize_t row_step = c.stride_height * c.strip_width * c.C
+    cdef Py_ssize_t column_step = c.stride_width * c.C
+    g.rows = plan_strips(&c, c.OH * c.OW)
+    g.columns = c.KH * c.KW * c.group_channels
+    g.depth = c.F // c.groups
     g.prefetch_step = LINE_BYTES // item
-    g.b = packed.data
-    g.b_panel_stride = NR * filters
-    g.b_row_stride = NR
+    g.a = gy
     g.y = gx
-    g.y_row_offset = pixel_offset
-    g.y_column_offset = patch_offset
     g.bias = bias
     g.relu = relu
     g.add = True
+    cdef Py_ssize_t macs = c.N * g.rows * g.columns * g.depth
+    cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
+    c.scratch_size = c.input_strip_size
+    cdef Memory scratch = Memory(team * c.scratch_size * item)
+    cdef Memory packed = pack_kernel(products, &c, w, 1, c.F)
+    cdef Memory offsets = allocate_offsets(g, g.rows, g.depth, g.columns)
+    c.scratch = scratch.data
+    # Neighbouring pixels add to patches that overlap, and would wait for each other's stores. So
+    # every KW-th pixel comes first, then the ones after these; wide patches give time anyway.
+    cdef Py_ssize_t apart = c.KW if c.group_channels < products.tile_columns else 1
     with nogil:
         for i in range(apart):
             for row in range(c.OH):
                 for j in range((c.OW - i + apart - 1) // apart):
                     column = i + j * apart
-                    gy_row_offset[n] = (row * c.OW + column) * c.F
-                    pixel_offset[n] = c.C * (
-                        row * c.stride_height * c.strip_width + column * c.stride_width
-                    )
+                    g.a_row_offset[n] = (row * c.OW + column) * c.F
+                    g.y_row_offset[n] = row * row_step + column * column_step
                     n += 1
-        write_multiples(gy_column_offset, filters, 1)
-        write_patch_offsets(patch_offset, &c)
-        for i in range(c.groups):
-            products.pack(
-                w + i * filters, 1, c.F, filters, columns,
-                <floating*>packed.data + i * c.b_group_stride,
-            )
+        write_multiples(g.a_column_offset, g.depth, 1)
+        write_patch_offsets(g.y_column_offset, &c)
         run_tasks(products.conv_backward_input, &c, c.N, team)
     return 0
 
 
 def conv2d_backward_input(
-    const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, F)
-    const floating[:, :, :, ::1] w,   # IN (KH, KW, C / groups, F)
-    floating[:, :, :, ::1] gx,        # OUT (N, H, W, C)
-    tuple geometry,                   # see describe
+    ndarray gy not None,  # IN (N, OH, OW, F)
+    ndarray w not None,   # IN (KH, KW, C / groups, F)
+    ndarray gx not None,  # OUT (N, H, W, C)
+    tuple geometry,       # see describe
     int threads,
 ):
     """Compute gx = col2im(gy @ w.T), the gradient with respect to the convolution's input."""
-    cdef Conv c = describe(
-        "conv2d_backward_input", <Py_ssize_t*>gx.shape, <Py_ssize_t*>w.shape,
-        <Py_ssize_t*>gy.shape, geometry, (1, 1),
-    )
-    cdef const floating* no_bias = NULL
-    if gx.size == 0 or gy.size == 0 or w.size == 0:
+    cdef Conv c = describe("conv2d_backward_input", gx, w, gy, None, None, (gx,), geometry)
+    if PyArray_SIZE(gx) == 0 or PyArray_SIZE(gy) == 0 or PyArray_SIZE(w) == 0:
         gx[...] = 0
     else:
-        backward_input(c, first(gy), first(w), no_bias, False, &gx[0, 0, 0, 0], threads)
+        backward_input(
+            products_of(gx), c, PyArray_DATA(gy), PyArray_DATA(w), NULL, False, PyArray_DATA(gx),
+            threads,
+        )

@@ -4,6 +4,7 @@
 #include "gemm.h"
 
 const Products EXPORTED = {
+    .item_size = sizeof(real),
     .tile_rows = MR,
     .tile_columns = NR,
     .matmul = matmul,

@@ -46,28 +46,20 @@ INLINE void max_of_cells(const Conv *c, const real *results, real *y, unsigned c
     }
 }
 
-/* The maxima of `outputs` windows. `cells` is a constant where the compiler is to unroll. */
-INLINE void pool_windows(const Conv *c, isize outputs, const real *results, real *y,
-                         unsigned char *argmax, const int cells)
-{
-    const isize F = c->F;
-    for (; outputs > 0; outputs--, y += F, argmax += F, results += cells * F) {
-        isize f = 0;
-        for (; f + LANES <= F; f += LANES)
-            max_of_cells(c, results + f, y + f, argmax + f, LANES, cells);
-        if (f < F)
-            max_of_cells(c, results + f, y + f, argmax + f, F - f, cells);
-    }
-}
-
+/* The maxima of `outputs` windows. Windows of 2 * 2 and whole vectors get copies of max_of_cells in
+   which these numbers are constants, so that the compiler unrolls it. */
 static inline void pool(const Conv *c, isize outputs, const real *results, real *y,
                         unsigned char *argmax)
 {
     const int cells = (int)(c->pool_height * c->pool_width);
-    if (cells == 4) /* windows of 2 * 2, unrolled */
-        pool_windows(c, outputs, results, y, argmax, 4);
-    else
-        pool_windows(c, outputs, results, y, argmax, cells);
+    for (; outputs > 0; outputs--, results += cells * c->F, y += c->F, argmax += c->F) {
+        for (isize f = 0, left = c->F; left > 0; f += LANES, left -= LANES) {
+            if (left >= LANES && cells == 4)
+                max_of_cells(c, results + f, y + f, argmax + f, LANES, 4);
+            else
+                max_of_cells(c, results + f, y + f, argmax + f, least(left, LANES), cells);
+        }
+    }
 }
 
 /* Dropout of the elements first to last - 1 of y, after relu and pooling: keep those of which the
@@ -120,27 +112,19 @@ INLINE void scatter_to_cells(const Conv *c, const real *gy, const unsigned char 
 }
 
 /* The gradients of the results (outputs, cells, F) and of the bias, from gy (outputs, F). */
-INLINE void scatter_windows(const Conv *c, isize outputs, const real *gy,
-                            const unsigned char *argmax, real *results, real *bias, const int cells)
-{
-    const isize F = c->F;
-    for (; outputs > 0; outputs--, gy += F, argmax += F, results += cells * F) {
-        isize f = 0;
-        for (; f + HALF_LANES <= F; f += HALF_LANES)
-            scatter_to_cells(c, gy + f, argmax + f, results + f, bias + f, HALF_LANES, cells);
-        if (f < F)
-            scatter_to_cells(c, gy + f, argmax + f, results + f, bias + f, F - f, cells);
-    }
-}
-
 static inline void scatter_to_argmax(const Conv *c, isize outputs, const real *gy,
                                      const unsigned char *argmax, real *results, real *bias)
 {
     const int cells = (int)(c->pool_height * c->pool_width);
-    if (cells == 4) /* windows of 2 * 2, unrolled */
-        scatter_windows(c, outputs, gy, argmax, results, bias, 4);
-    else
-        scatter_windows(c, outputs, gy, argmax, results, bias, cells);
+    for (; outputs > 0; outputs--, gy += c->F, argmax += c->F, results += cells * c->F) {
+        for (isize f = 0, left = c->F; left > 0; f += HALF_LANES, left -= HALF_LANES) {
+            if (left >= HALF_LANES && cells == 4)
+                scatter_to_cells(c, gy + f, argmax + f, results + f, bias + f, HALF_LANES, 4);
+            else
+                scatter_to_cells(c, gy + f, argmax + f, results + f, bias + f,
+                                 least(left, HALF_LANES), cells);
+        }
+    }
 }
 
 /* Of blank outputs only the bias gets a gradient. */

@@ -23,8 +23,8 @@ from numpy cimport (
 )
 
 from minigrad.kernels.products.problem cimport (
-    BLOCK_PANELS, KC, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums, fast_gemm_double,
-    fast_gemm_float,
+    BLOCK_PANELS, KC, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums, allocate_offsets,
+    fast_gemm_double, fast_gemm_float,
 )
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.threads cimport chunk_count, run_tasks, team_size
@@ -154,35 +154,24 @@ def matmul(
     if m.column_blocks > 0:
         m.packed_size = max(m.packed_size, min(depth, WORD) * BLOCK_PANELS * NR)
     cdef Memory packed = Memory(team * m.packed_size * item)
-    cdef Memory partial_sums = Memory(
-        m.depth_splits * rows * columns * item if m.depth_splits > 1 else 0
-    )
-    cdef Py_ssize_t words = 0
-    if m.column_blocks >= BITMASK_FROM:
-        words = (depth + WORD - 1) // WORD * rows
-    cdef Memory nonzero_bits = Memory(words * sizeof(uint64_t))
+    cdef Py_ssize_t sums_size = m.depth_splits * rows * columns if m.depth_splits > 1 else 0
+    cdef Memory partial_sums = Memory(sums_size * item)
+    cdef Py_ssize_t words = (depth + WORD - 1) // WORD if m.column_blocks >= BITMASK_FROM else 0
+    cdef Memory nonzero_bits = Memory(words * rows * sizeof(uint64_t))
     m.packed = packed.data
     m.partial_sums = partial_sums.data
     m.nonzero_bits = <uint64_t*>nonzero_bits.data if words > 0 else NULL
     cdef Sums sums = Sums(
-        x=partial_sums.data, count=m.depth_splits, stride=rows * columns, size=rows * columns,
-        y=g.y, relu=relu,
+        partial_sums.data, m.depth_splits, rows * columns, rows * columns, g.y, relu
     )
-    # its tables of offsets
-    cdef Memory offsets = Memory((2 * rows + piece) * sizeof(Py_ssize_t))
-    cdef Py_ssize_t* a_row_offset = <Py_ssize_t*>offsets.data
-    cdef Py_ssize_t* y_row_offset = a_row_offset + rows
-    cdef Py_ssize_t* a_column_offset = y_row_offset + rows
+    cdef Memory offsets = allocate_offsets(g, rows, piece, 0)
     cdef Py_ssize_t i
-    g.a_row_offset = a_row_offset
-    g.y_row_offset = y_row_offset
-    g.a_column_offset = a_column_offset
     with nogil:
         for i in range(rows):
-            a_row_offset[i] = i * m.a_row_stride
-            y_row_offset[i] = i * columns
+            g.a_row_offset[i] = i * m.a_row_stride
+            g.y_row_offset[i] = i * columns
         for i in range(piece):
-            a_column_offset[i] = i * m.a_column_stride
+            g.a_column_offset[i] = i * m.a_column_stride
         if m.nonzero_bits is not NULL:
             products.build_bitmask(&m)
         run_tasks(products.matmul, &m, skipping + dense, team)

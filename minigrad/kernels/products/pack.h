@@ -95,4 +95,15 @@ static inline void pack(const void *b, isize b_row_stride, isize b_column_stride
     }
 }
 
+/* flipped (taps, F, C) = w (taps, C, F) with the last tap first: the kernel of the transposed problem
+   (conv.pyx). */
+static inline void flip_kernel(const void *w, isize taps, isize C, isize F, void *flipped)
+{
+    real *to = flipped;
+    for (isize tap = taps - 1; tap >= 0; tap--)
+        for (isize f = 0; f < F; f++)
+            for (isize channel = 0; channel < C; channel++)
+                *to++ = ((const real *)w)[(tap * C + channel) * F + f];
+}
+
 #endif

@@ -119,6 +119,7 @@ typedef struct {
 /* The C functions for one type and one instruction set. fast_gemm.c fills in those that gemm.pyx calls,
    fast_conv.c those that conv.pyx calls; the others are NULL there. */
 typedef struct {
+    isize item_size;               /* bytes of an element */
     isize tile_rows, tile_columns; /* of the micro-kernel: MR, NR */
     Task matmul;                   /* of a MatMul; see there how many */
     Task conv_forward;             /* of a Conv, one for each strip of each image */
@@ -127,6 +128,7 @@ typedef struct {
     Task add_sums;                 /* of Sums, one for each chunk of elements (tasks.h) */
     void (*pack)(const void *b, isize b_row_stride, isize b_column_stride, isize depth,
                  isize columns, void *packed);
+    void (*flip_kernel)(const void *w, isize taps, isize C, isize F, void *flipped);
     void (*build_bitmask)(const MatMul *m);
 } Products;
 

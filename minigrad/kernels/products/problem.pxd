@@ -3,6 +3,7 @@
 from libc.stdint cimport uint64_t
 
 from minigrad.kernels.loops.dropout cimport Dropout
+from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.threads cimport Task
 
 
@@ -13,12 +14,11 @@ cdef extern from "problem.h" nogil:
     ctypedef struct Gemm:
         Py_ssize_t rows, columns, depth
         const void* a
+        const void* b
+        Py_ssize_t prefetch_step, b_panel_stride, b_row_stride
+        void* y
         Py_ssize_t* a_row_offset
         Py_ssize_t* a_column_offset
-        Py_ssize_t prefetch_step
-        const void* b
-        Py_ssize_t b_panel_stride, b_row_stride
-        void* y
         Py_ssize_t* y_row_offset
         Py_ssize_t* y_column_offset
         const void* bias
@@ -53,15 +53,27 @@ cdef extern from "problem.h" nogil:
         bint relu
 
     ctypedef struct Products:
-        Py_ssize_t tile_rows, tile_columns
+        Py_ssize_t item_size, tile_rows, tile_columns
         Task matmul, conv_forward, conv_backward_kernel, conv_backward_input, add_sums
         void (*pack)(
             const void* b, Py_ssize_t b_row_stride, Py_ssize_t b_column_stride, Py_ssize_t depth,
             Py_ssize_t columns, void* packed,
         ) noexcept nogil
+        void (*flip_kernel)(
+            const void* w, Py_ssize_t taps, Py_ssize_t C, Py_ssize_t F, void* flipped
+        ) noexcept nogil
         void (*build_bitmask)(const MatMul* m) noexcept nogil
 
-    const Products fast_gemm_float
-    const Products fast_gemm_double
-    const Products fast_conv_float
-    const Products fast_conv_double
+    const Products fast_gemm_float, fast_gemm_double, fast_conv_float, fast_conv_double
+
+
+cdef inline Memory allocate_offsets(
+    Gemm* g, Py_ssize_t rows, Py_ssize_t depth, Py_ssize_t columns
+):
+    """Allocate the tables of offsets of g, which end with the Memory; y_column_offset if columns."""
+    cdef Memory offsets = Memory((2 * rows + depth + columns) * sizeof(Py_ssize_t))
+    g.a_row_offset = <Py_ssize_t*>offsets.data
+    g.y_row_offset = g.a_row_offset + rows
+    g.a_column_offset = g.y_row_offset + rows
+    g.y_column_offset = g.a_column_offset + depth if columns > 0 else NULL
+    return offsets
