@@ -23,15 +23,14 @@ convolve (implicit_gemm.h), gemm (gemm.h), gemm_panel and microkernel (gemm_micr
 
 from libc.string cimport memset
 from numpy cimport (
-    NPY_DOUBLE, NPY_FLOAT, NPY_UINT8, PyArray_DATA, PyArray_ISCARRAY_RO,
-    PyArray_ISWRITEABLE, PyArray_NDIM, PyArray_SAMESHAPE, PyArray_SIZE, PyArray_TYPE,
-    import_array, ndarray
+    NPY_DOUBLE, NPY_FLOAT, NPY_UINT8, PyArray_DATA, PyArray_ISCARRAY_RO, PyArray_ISWRITEABLE,
+    PyArray_NDIM, PyArray_SAMESHAPE, PyArray_SIZE, PyArray_TYPE, import_array, ndarray
 )
 
 from minigrad.kernels.loops.dropout cimport dropout_of
 from minigrad.kernels.products.problem cimport (
     MACS_PER_ELEMENT, NO_ARGMAX, Conv, Gemm, Products, Sums, allocate_offsets, fast_conv_double,
-    fast_conv_float,
+    fast_conv_float, write_multiples,
 )
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.threads cimport chunk_count, run_tasks, team_size
@@ -130,10 +129,10 @@ cdef void find_receptive_field(Conv* c) noexcept nogil:
 
 # --- the transposed problem --------------------------------------------------------------------
 
-# A panel holds NR filters; with few of them most of it is zeros. But a convolution without strides
-# is also the input gradient of another one, which goes from y to x with the kernel flipped. There C
-# channels take the filters' place. So conv2d_forward runs as an input gradient where that is
-# faster, and conv2d_backward_kernel swaps x and gy.
+# A panel holds NR filters; if there are few, most of the micro-kernel's work is on zeros. But a
+# convolution without strides is also the input gradient of another one, which goes from y to x with
+# the kernel flipped. There the C channels of x take the filters' place. So where that is faster,
+# conv2d_forward computes such an input gradient, and conv2d_backward_kernel swaps x and gy.
 
 
 cdef bint prefer_transposed(const Conv* c, Py_ssize_t NR) noexcept nogil:
@@ -178,7 +177,10 @@ cdef Py_ssize_t plan_strips(Conv* c, Py_ssize_t least) noexcept nogil:
 
 
 cdef void write_pixel_offsets(Py_ssize_t* offset, const Conv* c) noexcept nogil:
-    """Write where the patch of each result of a strip begins, the cells of a window in order."""
+    """Write where the patch of each result of a strip begins: rows of im2col(x).
+
+    The results of a pooling window follow each other.
+    """
     cdef Py_ssize_t row = c.stride_height * c.strip_width * c.C, column = c.stride_width * c.C
     cdef Py_ssize_t i, j, cell_row, cell_column, n = 0
     for i in range(c.strip_rows):
@@ -190,7 +192,7 @@ cdef void write_pixel_offsets(Py_ssize_t* offset, const Conv* c) noexcept nogil:
 
 
 cdef void write_patch_offsets(Py_ssize_t* offset, const Conv* c) noexcept nogil:
-    """Write where the elements of a patch lie, in w's order, from its first element on."""
+    """Write how far the elements of a patch lie from its first one: columns of im2col(x)."""
     cdef Py_ssize_t row = c.dilation_height * c.strip_width * c.C, column = c.dilation_width * c.C
     cdef Py_ssize_t i, j, channel, n = 0
     for i in range(c.KH):
@@ -200,14 +202,9 @@ cdef void write_patch_offsets(Py_ssize_t* offset, const Conv* c) noexcept nogil:
                 n += 1
 
 
-cdef void write_multiples(Py_ssize_t* offset, Py_ssize_t count, Py_ssize_t stride) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(count):
-        offset[i] = i * stride
-
-
 cdef Memory pack_kernel(
-    const Products* products, Conv* c, const void* w, Py_ssize_t row_stride, Py_ssize_t column_stride
+    const Products* products, Conv* c, const void* w, Py_ssize_t row_stride,
+    Py_ssize_t column_stride,
 ):
     """Pack w, for each group a (depth, columns) matrix, as b of c.gemm."""
     cdef Gemm* g = &c.gemm
@@ -246,8 +243,8 @@ cdef int forward(
     cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
     c.scratch_size = c.input_strip_size + (0 if c.argmax is NULL else pixels * c.F)
     cdef Memory scratch = Memory(team * c.scratch_size * item)
-    cdef Memory packed = pack_kernel(products, &c, w, c.F, 1)
-    cdef Memory offsets = allocate_offsets(g, pixels, g.depth, 0)
+    cdef Memory _packed = pack_kernel(products, &c, w, c.F, 1)
+    cdef Memory _offsets = allocate_offsets(g, pixels, g.depth, 0)
     c.x = x
     c.scratch = scratch.data
     with nogil:
@@ -346,7 +343,7 @@ cdef int backward_kernel(
     cdef Memory sums = Memory(c.chunks * size * item)
     cdef Sums of_w = Sums(sums.data, c.chunks, size, g.rows * c.F, gw, False)
     cdef Sums of_b = Sums(<char*>sums.data + of_w.size * item, c.chunks, size, c.F, gb, False)
-    cdef Memory offsets = allocate_offsets(g, g.rows, pixels, 0)
+    cdef Memory _offsets = allocate_offsets(g, g.rows, pixels, 0)
     g.y = sums.data
     c.x = x
     c.scratch = scratch.data
@@ -434,8 +431,8 @@ cdef int backward_input(
     cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
     c.scratch_size = c.input_strip_size
     cdef Memory scratch = Memory(team * c.scratch_size * item)
-    cdef Memory packed = pack_kernel(products, &c, w, 1, c.F)
-    cdef Memory offsets = allocate_offsets(g, g.rows, g.depth, g.columns)
+    cdef Memory _packed = pack_kernel(products, &c, w, 1, c.F)
+    cdef Memory _offsets = allocate_offsets(g, g.rows, g.depth, g.columns)
     c.scratch = scratch.data
     # Neighbouring pixels add to patches that overlap, and would wait for each other's stores. So
     # every KW-th pixel comes first, then the ones after these; wide patches give time anyway.

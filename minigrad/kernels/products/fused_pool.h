@@ -10,8 +10,7 @@
    The results of a pooling window follow each other, (outputs, cells, F), since the offset tables
    visit pixels in this order. argmax says which cell was the (first) largest, or NO_ARGMAX. The
    backward pass needs nothing else: it scatters an output's gradient to that cell. */
-#ifndef MINIGRAD_FUSED_POOL_H
-#define MINIGRAD_FUSED_POOL_H
+#pragma once
 
 #include "simd.h"
 
@@ -135,5 +134,3 @@ static inline void scatter_to_bias(const Conv *c, isize outputs, const real *gy,
         for (isize f = 0; f < c->F; f++)
             bias[f] += argmax[f] == NO_ARGMAX ? 0 : gy[f];
 }
-
-#endif

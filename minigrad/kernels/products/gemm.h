@@ -18,8 +18,7 @@
    share, the depth is split as well (split-K): each piece gives partial sums, and add_sums adds
    them in order. All cuts that change the order of additions depend on sizes only, never on the
    number of threads; so do the bits. */
-#ifndef MINIGRAD_GEMM_H
-#define MINIGRAD_GEMM_H
+#pragma once
 
 #include "gemm_microkernel.h"
 #include "pack.h"
@@ -112,5 +111,3 @@ static inline void add_sums(void *arguments, isize index, int worker)
     for (isize j = 0; s->relu && j < size; j++)
         y[j] = relu_one(y[j]);
 }
-
-#endif

@@ -24,7 +24,7 @@ from numpy cimport (
 
 from minigrad.kernels.products.problem cimport (
     BLOCK_PANELS, KC, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums, allocate_offsets,
-    fast_gemm_double, fast_gemm_float,
+    fast_gemm_double, fast_gemm_float, write_multiples,
 )
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.threads cimport chunk_count, run_tasks, team_size
@@ -33,9 +33,9 @@ import_array()
 
 cdef enum:
     TASKS = 24  # at least, where there are so many tiles: enough for threads that come and go
-    TILES_IN_BLOCK = 4  # a block's rows of y are written whole while its panel stays in L2
+    TILES_IN_BLOCK = 4  # a block's rows of y are written whole while b stays in L2
     PACK_FROM = 256  # rows, to repay the copy, and depth: a shorter panel stays in L1 as it is
-    SKIP_FROM = 1 << 18  # multiply-adds: then the sample of a costs less than 1 %
+    SKIP_FROM = 1 << 18  # multiply-adds: so many that a sample of a costs next to nothing
     SKIP_ROWS = 8  # at least: each task packs its b and looks for infinities in it
     SAMPLE = 128  # elements of a
     WORD = 64  # elements of a whose bits make one word of the bitmask
@@ -49,7 +49,7 @@ cdef bint has_many_zeros(const MatMul* m, Py_ssize_t item) noexcept nogil:
     cdef Py_ssize_t i, row, column, offset, zeros = 0
     for i in range(SAMPLE):
         row = i * g.rows // SAMPLE
-        column = i * 40503 % g.depth  # a large prime-like step: all over the row
+        column = i * 40503 % g.depth  # 2**16 / golden ratio: evenly over the row
         offset = row * m.a_row_stride + column * m.a_column_stride
         if item == sizeof(float):
             zeros += (<const float*>g.a)[offset] == 0
@@ -164,14 +164,11 @@ def matmul(
     cdef Sums sums = Sums(
         partial_sums.data, m.depth_splits, rows * columns, rows * columns, g.y, relu
     )
-    cdef Memory offsets = allocate_offsets(g, rows, piece, 0)
-    cdef Py_ssize_t i
+    cdef Memory _offsets = allocate_offsets(g, rows, piece, 0)
     with nogil:
-        for i in range(rows):
-            g.a_row_offset[i] = i * m.a_row_stride
-            g.y_row_offset[i] = i * columns
-        for i in range(piece):
-            g.a_column_offset[i] = i * m.a_column_stride
+        write_multiples(g.a_row_offset, rows, m.a_row_stride)
+        write_multiples(g.y_row_offset, rows, columns)
+        write_multiples(g.a_column_offset, piece, m.a_column_stride)
         if m.nonzero_bits is not NULL:
             products.build_bitmask(&m)
         run_tasks(products.matmul, &m, skipping + dense, team)

@@ -22,14 +22,13 @@
 
    Sums are added up in the order of k, one lane for each element of y. The bits of y depend on
    neither the tile that an element falls into nor the number of threads. */
-#ifndef MINIGRAD_GEMM_MICROKERNEL_H
-#define MINIGRAD_GEMM_MICROKERNEL_H
+#pragma once
 
 #include "simd.h"
 
-/* y[i, :] = relu(start + a[i, :] @ b) for i < rows, or relu(y[i, :] + start + a[i, :] @ b) if `add`.
-   Row i of y begins at y_row_offset[i]. With `add`, rows of y may overlap: they are added to one
-   after the other.
+/* y[i, :] = relu(start + a[i, :] @ b) for i < rows, plus y[i, :] before relu if `add`. Row i of y
+   begins at y_row_offset[i]. With `add`, rows of y may overlap, as patches of an image do: they are
+   added to one after the other.
 
    rows (1 to MR) and vectors (2, or 1 for a panel that is half empty) are constants wherever this
    is inlined, so the compiler unrolls the loops over them and gives each sum a register. */
@@ -161,5 +160,3 @@ static inline void gemm_panel(const Gemm *g, isize panel, isize first, isize las
         first += rows;
     }
 }
-
-#endif

@@ -27,8 +27,7 @@
 
    Padding: a strip of x is copied to scratch memory with zeros around it; without padding the strip
    is x itself. Groups: a loop around the product, each with its channels of x and filters of w. */
-#ifndef MINIGRAD_IMPLICIT_GEMM_H
-#define MINIGRAD_IMPLICIT_GEMM_H
+#pragma once
 
 #include <math.h>
 
@@ -232,5 +231,3 @@ static inline void conv_backward_input(void *arguments, isize index, int worker)
     for (real *pixel = image; (bias != NULL || relu) && pixel < image + size; pixel += c->C)
         store_columns(bias == NULL ? pixel : bias, pixel, c->C, bias != NULL, relu);
 }
-
-#endif

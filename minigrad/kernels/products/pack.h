@@ -13,8 +13,7 @@
    Three kinds of b must be packed: one whose columns are not contiguous (b.T of a C-contiguous
    array), since a vector is loaded from neighbours; a partial panel, since the micro-kernel loads
    whole vectors and would read beyond the end of b; and a kernel w, once for all its images. */
-#ifndef MINIGRAD_PACK_H
-#define MINIGRAD_PACK_H
+#pragma once
 
 #include "simd.h"
 
@@ -95,7 +94,7 @@ static inline void pack(const void *b, isize b_row_stride, isize b_column_stride
     }
 }
 
-/* flipped (taps, F, C) = w (taps, C, F) with the last tap first: the kernel of the transposed problem
+/* flipped (taps, F, C) = w (taps, C, F), the last tap first: the kernel of the transposed problem
    (conv.pyx). */
 static inline void flip_kernel(const void *w, isize taps, isize C, isize F, void *flipped)
 {
@@ -105,5 +104,3 @@ static inline void flip_kernel(const void *w, isize taps, isize C, isize F, void
             for (isize channel = 0; channel < C; channel++)
                 *to++ = ((const real *)w)[(tap * C + channel) * F + f];
 }
-
-#endif

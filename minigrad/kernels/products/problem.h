@@ -11,8 +11,7 @@
 
    Pointers are `void *` since the same structs serve float and double. Unless a field says
    otherwise, sizes, strides and offsets count elements, never bytes. */
-#ifndef MINIGRAD_PROBLEM_H
-#define MINIGRAD_PROBLEM_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,14 +29,14 @@ enum {
     /* Panels in a column block, which skips zeros: 4 panels are 8 vectors of sums. A multiply-add
        takes 4 cycles and two can begin in each cycle, so 8 sums keep both units busy. */
     BLOCK_PANELS = 4,
-    /* This many multiply-adds of a product take about as long as one element of a loop such as
-       an optimizer's, for which the threads' limits (team_size) were measured. */
+    /* So many multiply-adds take about as long as one element of an optimizer's loop. team_size,
+       which decides whether threads repay their wake-up, counts in such elements. */
     MACS_PER_ELEMENT = 16,
     /* In argmax: no cell of the window gets a gradient, since relu or dropout made its output 0. */
     NO_ARGMAX = 255,
 };
 
-/* y = relu(a @ b + bias), or y = relu(y + a @ b) if `add`: GEMM, the general matrix product.
+/* GEMM, the general matrix product: y = relu(a @ b + bias), or y = relu(y + a @ b + bias) if `add`.
    a is (rows, depth), b is (depth, columns), y is (rows, columns).
 
    Rows and columns of a and y are found through tables of offsets. For a plain matrix they hold
@@ -47,7 +46,7 @@ typedef struct {
     const void *a;                /* a[i, k] is a[a_row_offset[i] + a_column_offset[k]] */
     isize *a_row_offset;          /* (rows,) */
     isize *a_column_offset;       /* (depth,), but (min(depth, KC),) for MatMul */
-    isize prefetch_step;          /* how far the prefetched address moves with each k */
+    isize prefetch_step;          /* how far ahead the next prefetch is, with each k */
     const void *b;                /* panel j holds the columns NR * j to NR * (j + 1) - 1: */
     isize b_panel_stride;         /* from a panel to the next */
     isize b_row_stride;           /* from a row of a panel to the next; NR if packed */
@@ -94,18 +93,18 @@ typedef struct {
     Gemm gemm;                        /* the product for one strip of one image, or one image */
     isize b_group_stride;             /* from a group's packed panels to the next group's */
 
-    /* A task computes a strip of output rows; it reads the input strip below it. */
+    /* A task computes a strip of output rows from an input strip: all that they depend on. */
     isize strips, strip_rows;         /* strips of an image; rows of y in each but the last */
     isize receptive_height;           /* rows of the input that one row of y depends on */
     isize strip_width;                /* pixels of a row of the input strip */
-    int padded;                       /* an input strip is a copy with its padding, not x itself */
+    int padded;                       /* 1: input strips are copied with their padding */
 
-    void *scratch;                    /* scratch_size elements for each thread, in this order: */
-    isize scratch_size;
-    isize input_strip_size;           /* the input strip, if padded; */
-                                      /* results of a strip before pooling, or their gradient; */
-    isize packed_gy_size;             /* the strip's gradient, packed (kernel gradient) */
-    isize chunks;                     /* partial sums of the kernel gradient; images are split so */
+    /* Each thread has scratch_size elements: first the padded input strip (none if x is read in
+       place), then a strip's results before pooling or their gradients (none without pooling), and
+       last, for the kernel gradient, a strip of gy packed (none if it is read in place). */
+    void *scratch;
+    isize scratch_size, input_strip_size, packed_gy_size;
+    isize chunks; /* of images: each gives a partial sum of the kernel gradient */
 } Conv;
 
 /* y = relu(x[0] + x[1] + ... + x[count - 1]) for arrays of `size` elements, `stride` apart. */
@@ -116,8 +115,8 @@ typedef struct {
     int relu;
 } Sums;
 
-/* The C functions for one type and one instruction set. fast_gemm.c fills in those that gemm.pyx calls,
-   fast_conv.c those that conv.pyx calls; the others are NULL there. */
+/* The C functions for one type and one instruction set. fast_gemm.c fills in those that gemm.pyx
+   calls, fast_conv.c those that conv.pyx calls; the others are NULL there. */
 typedef struct {
     isize item_size;               /* bytes of an element */
     isize tile_rows, tile_columns; /* of the micro-kernel: MR, NR */
@@ -135,5 +134,3 @@ typedef struct {
 /* Hidden: each extension module links its own, compiled for its own instruction set. */
 extern __attribute__((visibility("hidden"))) const Products fast_gemm_float, fast_gemm_double;
 extern __attribute__((visibility("hidden"))) const Products fast_conv_float, fast_conv_double;
-
-#endif

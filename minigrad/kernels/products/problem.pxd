@@ -70,10 +70,18 @@ cdef extern from "problem.h" nogil:
 cdef inline Memory allocate_offsets(
     Gemm* g, Py_ssize_t rows, Py_ssize_t depth, Py_ssize_t columns
 ):
-    """Allocate the tables of offsets of g, which end with the Memory; y_column_offset if columns."""
+    """Allocate g's tables of offsets, y_column_offset if columns > 0; keep the Memory as long."""
     cdef Memory offsets = Memory((2 * rows + depth + columns) * sizeof(Py_ssize_t))
     g.a_row_offset = <Py_ssize_t*>offsets.data
     g.y_row_offset = g.a_row_offset + rows
     g.a_column_offset = g.y_row_offset + rows
     g.y_column_offset = g.a_column_offset + depth if columns > 0 else NULL
     return offsets
+
+
+cdef inline void write_multiples(
+    Py_ssize_t* offset, Py_ssize_t count, Py_ssize_t stride
+) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(count):
+        offset[i] = i * stride

@@ -11,8 +11,7 @@
        NEON (aarch64)          16                 32           12 x 8
 
    MR x NR is the tile of y that the micro-kernel keeps in registers (gemm_microkernel.h). */
-#ifndef MINIGRAD_SIMD_H
-#define MINIGRAD_SIMD_H
+#pragma once
 
 #include <stdint.h>
 #include <string.h>
@@ -88,5 +87,3 @@ INLINE isize least(isize a, isize b)
 {
     return a < b ? a : b;
 }
-
-#endif
