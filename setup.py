@@ -1,7 +1,7 @@
 """Build what is compiled; everything else about the package is in pyproject.toml.
 
-- ``kernels/runtime/*.pyx``, ``kernels/products/plain.pyx`` and the Python files that have a .pxd file
-  of the same name next to them: one module each. The Python files run as they are without a build.
+- ``kernels/runtime/*.pyx``, ``kernels/products/plain.pyx``, and the Python files that have a .pxd
+  file of the same name next to them: one module each. Without a build these run as plain Python.
 - ``kernels/loops/*.pyx`` and the other ``kernels/products/*.pyx``: one module for each instruction
   set, such as ``pooling_avx2``; ``kernels/__init__.py`` imports the one that the processor has.
 - the files of ``IN_C``: linked into these modules, compiled once for float and once for double.
@@ -26,7 +26,7 @@ from setuptools.command.build_ext import build_ext
 
 PACKAGE = Path("minigrad")
 KERNELS = PACKAGE / "kernels"
-INCLUDE = [KERNELS / folder for folder in ("runtime", "loops", "products", ".")]
+INCLUDE = [KERNELS / folder for folder in ("runtime", "loops", "products")]
 PYTHON = sorted(path.with_suffix(".py") for path in PACKAGE.rglob("*.pxd"))
 PYTHON = [path for path in PYTHON if path.exists()]
 SHARED = (
@@ -110,7 +110,7 @@ def extension(source, instruction_set=None):
 
 
 def extensions():
-    once = [*KERNELS.glob("runtime/*.pyx"), *PYTHON, SHARED, *KERNELS.glob("_*.pyx")]
+    once = [*KERNELS.glob("runtime/*.pyx"), *PYTHON, SHARED]
     each = [*KERNELS.glob("loops/*.pyx")]
     if VECTORS:
         each += [path for path in KERNELS.glob("products/*.pyx") if path != PLAIN]

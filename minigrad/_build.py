@@ -39,8 +39,8 @@ def warn_if_edited():
     edited = [name for name, checksum in built.items() if checksum_of(PACKAGE / name) != checksum]
     if edited:
         warnings.warn(
-            f"minigrad: {', '.join(edited)} changed after the build, and what was built still runs; "
-            "build it again with `python setup.py -q build_ext --inplace`, or set "
+            f"minigrad: {', '.join(edited)} changed after the build, and what was built still "
+            "runs; build it again with `python setup.py -q build_ext --inplace`, or set "
             "MINIGRAD_KERNELS=reference to run plain Python",
             RuntimeWarning,
             stacklevel=3,

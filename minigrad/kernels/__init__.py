@@ -2,7 +2,7 @@
 
 ``MINIGRAD_KERNELS`` in the environment chooses one of three:
 
-- ``reference``: the NumPy twins of reference.py. The engine and the ops run as plain Python too, and
+- ``reference``: the NumPy twins of reference.py. The engine and the ops run as plain Python too:
   a debugger can step through all of it.
 - ``plain``: the loops (loops/), and the products in plain Cython (products/plain.pyx).
 - ``fast``: the loops, and the products in C micro-kernels (products/). This is the default.
