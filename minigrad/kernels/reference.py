@@ -5,8 +5,9 @@ signatures and results. The tests compare them with these functions, run in floa
 also run themselves, where nothing was compiled and with ``MINIGRAD_KERNELS=reference``: all of
 minigrad is then plain Python, for a debugger to step through.
 
-Every function writes into the arrays that its docstring assigns to, and returns None. ``threads``
-is accepted and ignored. Sizes: images (N, H, W, C), kernels (KH, KW, C, F), outputs (N, OH, OW, F).
+A function writes into the arrays that its docstring assigns to, and returns None; only the three at
+the end return an array. ``threads`` is accepted and ignored. Images are (N, H, W, C), kernels
+(KH, KW, C / groups, F), outputs (N, OH, OW, F).
 """
 
 import math
