@@ -23,15 +23,13 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.modified import newer_group
 
 PACKAGE = Path("minigrad")
 KERNELS = PACKAGE / "kernels"
 INCLUDE = [KERNELS / folder for folder in ("runtime", "loops", "products")]
 PYTHON = sorted(path.with_suffix(".py") for path in PACKAGE.rglob("*.pxd"))
 PYTHON = [path for path in PYTHON if path.exists()]
-SHARED = (
-    KERNELS / "runtime" / "_cython_shared.c"
-)  # what Cython writes for memoryviews, once for all
 PLAIN = KERNELS / "products" / "plain.pyx"
 IN_C = {  # module -> C file
     "elementwise": KERNELS / "loops" / "activations.c",
@@ -110,7 +108,7 @@ def extension(source, instruction_set=None):
 
 
 def extensions():
-    once = [*KERNELS.glob("runtime/*.pyx"), *PYTHON, SHARED]
+    once = [*KERNELS.glob("runtime/*.pyx"), *PYTHON]
     each = [*KERNELS.glob("loops/*.pyx")]
     if VECTORS:
         each += [path for path in KERNELS.glob("products/*.pyx") if path != PLAIN]
@@ -139,26 +137,27 @@ class BuildKernels(build_ext):
 
     def prepare(self, built):
         """Translate the module's source to C, and choose the flags."""
-        kind = Path(built.sources[0]).suffix  # .pyx, .py, or .c: SHARED
+        kind = Path(built.sources[0]).suffix
         msvc = self.compiler.compiler_type == "msvc"
         (in_c,) = cythonize(
             built,
             # generated C belongs there, not next to the sources, and apart for each instruction set
             build_dir=os.path.join(self.build_temp, built.instruction_set or ""),
             compiler_directives=PYTHON_DIRECTIVES if kind == ".py" else KERNEL_DIRECTIVES,
-            shared_utility_qualified_name=".".join(SHARED.with_suffix("").parts),
             force=self.force,
             quiet=not self.verbose,
         )
         built.sources = in_c.sources
-        level = {".pyx": "-O3", ".py": "-O2", ".c": "-Os"}[kind]  # loops, Python, what is shared
+        built.depends = sorted({*built.depends, *in_c.depends})  # headers of what it cimports
+        level = "-O2" if kind == ".py" else "-O3"
         built.extra_compile_args += optimization_flags(msvc, level)
         built.extra_compile_args += INSTRUCTION_SETS.get(built.instruction_set, [])
         built.extra_link_args += [] if msvc or SANITIZED else ["-s"]
 
     def build_extension(self, built):
-        """Compile the C file of the same name, if there is one, for both types, then the module."""
-        if built.in_c is not None:
+        """Compile the module's C file for both types, if it has one, and then the module."""
+        wanted = self.get_ext_fullpath(built.name)
+        if built.in_c and (self.force or newer_group(built.sources + built.depends, wanted)):
             for real in ("float", "double"):
                 macros = [("FLOAT", real), ("EXPORTED", f"{built.in_c.stem}_{real}")]
                 built.extra_objects += self.compiler.compile(

@@ -4,7 +4,7 @@
 fused, so every replacement is called.
 """
 
-from minigrad import activations
+from minigrad import activations, kernels
 from minigrad.core import Tensor, is_grad_enabled
 from minigrad.layers.conv import Conv2D
 from minigrad.layers.core import Dropout
@@ -55,10 +55,12 @@ def can_pool(convolution, pooling, x):
     """Whether the convolution's output need not be stored for this pooling.
 
     So it is without activation or with relu, for windows that neither overlap nor are padded, and
-    while nobody wants the gradient with respect to ``x``: at the beginning of a model.
+    while nobody wants the gradient with respect to ``x``: at the beginning of a model. Of the three
+    kinds of kernels only the fast ones fuse; on the others, layers run as they are written.
     """
     return (
-        _is_plain(convolution, Conv2D)
+        kernels.kind == "fast"
+        and _is_plain(convolution, Conv2D)
         and _is_plain(pooling, MaxPooling2D)
         and convolution.activation in (activations.linear, activations.relu)
         and pooling.strides == pooling.pool_size

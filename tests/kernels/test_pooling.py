@@ -12,7 +12,7 @@ def max_pool(kernels, x, window, strides=None, pad=(0, 0), output=None):
     output = output or tuple(np.subtract(x.shape, window) // strides + 1)
     y, argmax = np.empty((1, *output, 1)), np.empty((1, *output, 1), np.int32)
     image = np.ascontiguousarray(x, np.float64)[None, :, :, None]
-    kernels.max_pool2d_forward(image, y, argmax, *window, *strides, *pad, 1)
+    kernels.max_pool2d_forward(image, y, argmax, (*window, *strides, *pad), 1)
     return y[0, :, :, 0], argmax[0, :, :, 0]
 
 
@@ -42,7 +42,7 @@ def test_max_pool_backward_adds_where_windows_overlap(kernels):
     _, argmax = max_pool(kernels, x, (1, 3), strides=(1, 1))
     gy, gx = np.array([10.0, 20.0, 30.0]).reshape(1, 1, 3, 1), np.full((1, 1, 5, 1), np.nan)
     argmax = argmax.reshape(gy.shape)
-    kernels.max_pool2d_backward(gy, argmax, gx, 1, 3, 1, 1, 0, 0, 1)
+    kernels.max_pool2d_backward(gy, argmax, gx, (1, 3, 1, 1, 0, 0), 1)
     np.testing.assert_array_equal(gx.ravel(), [0, 30, 0, 0, 30])
 
 

@@ -7,6 +7,8 @@ from numpy.testing import assert_allclose
 from minigrad import Input, Sequential, Tensor, activations, kernels, layers, no_grad, random
 from minigrad.layers.fusion import can_pool, plan_fusion, run_layers
 
+pytestmark = pytest.mark.skipif(kernels.kind != "fast", reason="only the fast kernels fuse")
+
 
 @pytest.fixture
 def fused(monkeypatch):
