@@ -32,7 +32,7 @@ INLINE void max_of_cells(const Conv *c, const real *results, real *y, unsigned c
         if (cell == 0 && !c->gemm.relu)
             best = value;
         const Mask larger = ~(Mask)(value <= best) & (Mask)(best == best);
-        best = blend(larger, value, best);
+        best = BLEND(larger, value, best);
         which = (larger & cell) | (~larger & which);
     }
     const Bytes cell_number = __builtin_convertvector(which, Bytes);
@@ -45,20 +45,28 @@ INLINE void max_of_cells(const Conv *c, const real *results, real *y, unsigned c
     }
 }
 
-/* The maxima of `outputs` windows. Windows of 2 * 2 and whole vectors get copies of max_of_cells in
-   which these numbers are constants, so that the compiler unrolls it. */
+/* The maxima of `outputs` windows, in two loops: whole vectors of filters, and what remains. */
+INLINE void pool_windows(const Conv *c, isize outputs, const real *results, real *y,
+                         unsigned char *argmax, const int cells)
+{
+    const isize F = c->F;
+    for (; outputs > 0; outputs--, y += F, argmax += F, results += cells * F) {
+        isize f = 0;
+        for (; f + LANES <= F; f += LANES)
+            max_of_cells(c, results + f, y + f, argmax + f, LANES, cells);
+        if (f < F)
+            max_of_cells(c, results + f, y + f, argmax + f, F - f, cells);
+    }
+}
+
 static inline void pool(const Conv *c, isize outputs, const real *results, real *y,
                         unsigned char *argmax)
 {
     const int cells = (int)(c->pool_height * c->pool_width);
-    for (; outputs > 0; outputs--, results += cells * c->F, y += c->F, argmax += c->F) {
-        for (isize f = 0, left = c->F; left > 0; f += LANES, left -= LANES) {
-            if (left >= LANES && cells == 4)
-                max_of_cells(c, results + f, y + f, argmax + f, LANES, 4);
-            else
-                max_of_cells(c, results + f, y + f, argmax + f, least(left, LANES), cells);
-        }
-    }
+    if (cells == 4) /* windows of 2 * 2: a constant, so that the compiler unrolls the loop */
+        pool_windows(c, outputs, results, y, argmax, 4);
+    else
+        pool_windows(c, outputs, results, y, argmax, cells);
 }
 
 /* Dropout of the elements first to last - 1 of y, after relu and pooling: keep those of which the
@@ -111,19 +119,27 @@ INLINE void scatter_to_cells(const Conv *c, const real *gy, const unsigned char 
 }
 
 /* The gradients of the results (outputs, cells, F) and of the bias, from gy (outputs, F). */
+INLINE void scatter_windows(const Conv *c, isize outputs, const real *gy,
+                            const unsigned char *argmax, real *results, real *bias, const int cells)
+{
+    const isize F = c->F;
+    for (; outputs > 0; outputs--, gy += F, argmax += F, results += cells * F) {
+        isize f = 0;
+        for (; f + HALF_LANES <= F; f += HALF_LANES)
+            scatter_to_cells(c, gy + f, argmax + f, results + f, bias + f, HALF_LANES, cells);
+        if (f < F)
+            scatter_to_cells(c, gy + f, argmax + f, results + f, bias + f, F - f, cells);
+    }
+}
+
 static inline void scatter_to_argmax(const Conv *c, isize outputs, const real *gy,
                                      const unsigned char *argmax, real *results, real *bias)
 {
     const int cells = (int)(c->pool_height * c->pool_width);
-    for (; outputs > 0; outputs--, gy += c->F, argmax += c->F, results += cells * c->F) {
-        for (isize f = 0, left = c->F; left > 0; f += HALF_LANES, left -= HALF_LANES) {
-            if (left >= HALF_LANES && cells == 4)
-                scatter_to_cells(c, gy + f, argmax + f, results + f, bias + f, HALF_LANES, 4);
-            else
-                scatter_to_cells(c, gy + f, argmax + f, results + f, bias + f,
-                                 least(left, HALF_LANES), cells);
-        }
-    }
+    if (cells == 4) /* a constant, as in pool */
+        scatter_windows(c, outputs, gy, argmax, results, bias, 4);
+    else
+        scatter_windows(c, outputs, gy, argmax, results, bias, cells);
 }
 
 /* Of blank outputs only the bias gets a gradient. */

@@ -24,6 +24,8 @@
    neither the tile that an element falls into nor the number of threads. */
 #pragma once
 
+#include <math.h>
+
 #include "simd.h"
 
 /* y[i, :] = relu(start + a[i, :] @ b) for i < rows, plus y[i, :] before relu if `add`. Row i of y
@@ -110,18 +112,19 @@ INLINE isize adjacent_columns(const Gemm *g, isize j, isize end)
     return count;
 }
 
-/* Store `count` adjacent columns of a tile's row in y: y = relu(sums), or relu(y + sums). */
-INLINE void store_columns(const real *sums, real *y, isize count, int add, int relu)
+/* Store `count` adjacent columns of a tile's row: y = sums, or with `add` y + sums, but at least
+   `lowest`. That is 0 for relu, else -infinity, which changes nothing and needs no branch. */
+INLINE void store_columns(const real *sums, real *y, isize count, int add, real lowest)
 {
     for (; count >= HALF_LANES; count -= HALF_LANES, sums += HALF_LANES, y += HALF_LANES) {
         Half value = *(const Half *)sums;
         if (add)
             value += *(const Half *)y;
-        *(Half *)y = relu ? relu_half(value) : value;
+        *(Half *)y = at_least(value, lowest);
     }
     for (; count > 0; count--, sums++, y++) {
         const real value = add ? *y + *sums : *sums;
-        *y = relu ? relu_one(value) : value;
+        *y = value < lowest ? lowest : value;
     }
 }
 
@@ -132,11 +135,12 @@ INLINE void store_columns(const real *sums, real *y, isize count, int add, int r
    its columns are then copied to their places: the remainder of y, or pixels of an image. */
 static inline void gemm_panel(const Gemm *g, isize panel, isize first, isize last)
 {
-    real tile[MR * NR], start[NR] = {0}, *y = g->y;
+    real tile[MR * NR] ALIGNED, start[NR] ALIGNED = {0}, *y = g->y;
     isize tile_row_offset[MR];
     const real *b = (const real *)g->b + panel * g->b_panel_stride;
     const isize begin = panel * NR, end = least(begin + NR, g->columns);
-    const int vectors = end - begin > LANES ? 2 : 1;
+    const int vectors = end - begin > LANES ? 2 : 1, add = g->add;
+    const real lowest = g->relu ? 0 : -INFINITY;
     const int in_place = adjacent_columns(g, begin, end) == vectors * LANES;
     if (g->bias != NULL)
         memcpy(start, (const real *)g->bias + begin, (end - begin) * sizeof(real));
@@ -148,14 +152,15 @@ static inline void gemm_panel(const Gemm *g, isize panel, isize first, isize las
         const isize *y_row_offset = g->y_row_offset + first;
         if (in_place)
             run_microkernel(rows, vectors, g, a_row_offset, b, start, y + y_column(g, begin),
-                            y_row_offset, g->add, g->relu);
+                            y_row_offset, add, g->relu);
         else
             run_microkernel(rows, vectors, g, a_row_offset, b, start, tile, tile_row_offset, 0, 0);
         for (isize j = begin, count; !in_place && j < end; j += count) {
+            real *column = y + y_column(g, j);
             count = adjacent_columns(g, j, end);
             for (int i = 0; i < rows; i++)
-                store_columns(tile + tile_row_offset[i] + (j - begin),
-                              y + y_row_offset[i] + y_column(g, j), count, g->add, g->relu);
+                store_columns(tile + tile_row_offset[i] + (j - begin), column + y_row_offset[i],
+                              count, add, lowest);
         }
         first += rows;
     }

@@ -29,8 +29,6 @@
    is x itself. Groups: a loop around the product, each with its channels of x and filters of w. */
 #pragma once
 
-#include <math.h>
-
 #include "blank_borders.h"
 #include "fused_pool.h"
 #include "gemm.h"
@@ -214,7 +212,7 @@ static inline void conv_backward_input(void *arguments, isize index, int worker)
     real *image = (real *)c->gemm.y + index * size;
     real *strip = c->padded ? (real *)c->scratch + worker * c->scratch_size : image;
     const real *bias = c->gemm.bias;
-    const int relu = c->gemm.relu;
+    const real lowest = c->gemm.relu ? 0 : -INFINITY;
     memset(strip, 0, (c->padded ? c->input_strip_size : size) * sizeof(real));
     for (isize group = 0; group < c->groups; group++) {
         Gemm g = c->gemm;
@@ -228,6 +226,7 @@ static inline void conv_backward_input(void *arguments, isize index, int worker)
     if (c->padded)
         copy_padded(strip, c->input_strip_size / (c->strip_width * c->C), c->strip_width, c->C,
                     c->pad_top, c->pad_left, c->H, c->W, image);
-    for (real *pixel = image; (bias != NULL || relu) && pixel < image + size; pixel += c->C)
-        store_columns(bias == NULL ? pixel : bias, pixel, c->C, bias != NULL, relu);
+    if (bias != NULL || c->gemm.relu)
+        for (real *pixel = image; pixel < image + size; pixel += c->C)
+            store_columns(bias == NULL ? pixel : bias, pixel, c->C, bias != NULL, lowest);
 }
