@@ -51,14 +51,14 @@ def test_max_pool_backward_stays_inside_whatever_the_winner(compiled):
     gy = np.ones((1, 2, 2, 3))
     argmax = np.array([-1, 4, 10**9, -(2**31)], np.int32).repeat(3).reshape(gy.shape)
     gx = np.full((1, 4, 4, 3), np.nan)
-    compiled.max_pool2d_backward(gy, argmax, gx, 2, 2, 2, 2, 0, 0, 1)
+    compiled.max_pool2d_backward(gy, argmax, gx, (2, 2, 2, 2, 0, 0), 1)
     np.testing.assert_array_equal(gx, 0)
 
 
 def test_avg_pool_divides_by_the_cells_inside(kernels):
     x = np.arange(1.0, 7.0).reshape(1, 2, 3, 1)  # 1 2 3 / 4 5 6
     y = np.empty((1, 3, 2, 1))
-    kernels.avg_pool2d_forward(x, y, 2, 2, 1, 2, 1, 0, 1)
+    kernels.avg_pool2d_forward(x, y, (2, 2, 1, 2, 1, 0), 1)
     np.testing.assert_array_equal(y[0, :, :, 0], [[1.5, 3], [3, 4.5], [4.5, 6]])
 
 
