@@ -371,13 +371,12 @@ class SoftmaxCrossEntropy(Function):
         self.probabilities = probabilities
 
     def forward(self, logits):
-        losses, p = np.empty(len(logits), logits.dtype), self.probabilities
-        kernel = kernels.softmax_cross_entropy_losses
+        z, p, threads = contiguous(logits), self.probabilities, kernels.get_num_threads()
+        losses = np.empty(len(z), z.dtype)
         if p is None:
-            p = kernels.empty(logits.shape, logits.dtype)
-            kernel = kernels.softmax_cross_entropy_forward
-        threads = kernels.get_num_threads()
-        kernel(contiguous(logits), self.targets, self.labels, losses, p, threads)
+            p = kernels.empty(z.shape, z.dtype)
+            kernels.softmax(z, p, threads)
+        kernels.softmax_cross_entropy_forward(z, self.targets, self.labels, losses, p, threads)
         self.save(p)
         return losses
 

@@ -431,12 +431,10 @@ def with_known_softmax(build):
 
 
 add_cases("softmax", cross_entropy, [*ROWS, (3, 0)], out=("y",))
-add_cases("softmax_cross_entropy_forward", labelled, ROWS, out=("losses", "probabilities"))
 add_cases("softmax_cross_entropy_backward", labelled, ROWS, out=("gz",))
-add_cases("softmax_cross_entropy_forward", cross_entropy, ROWS, out=("losses", "probabilities"))
 add_cases("softmax_cross_entropy_backward", cross_entropy, [*ROWS, (3, 0)], out=("gz",))
 for known in (with_known_softmax(labelled), with_known_softmax(cross_entropy)):
-    add_cases("softmax_cross_entropy_losses", known, ROWS, out=("losses",))
+    add_cases("softmax_cross_entropy_forward", known, ROWS, out=("losses",))
 
 
 # --- rows of channels: N, C ----------------------------------------------------------------------

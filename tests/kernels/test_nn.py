@@ -9,9 +9,10 @@ from minigrad.kernels import reference
 
 
 def cross_entropy(kernels, logits, targets, dtype=np.float64):
-    """Run softmax_cross_entropy_forward; return losses and probabilities."""
+    """Run softmax and softmax_cross_entropy_forward; return losses and probabilities."""
     logits, targets = np.array(logits, dtype), np.array(targets, dtype)
     losses, probabilities = np.empty(len(logits), dtype), np.empty_like(logits)
+    kernels.softmax(logits, probabilities, 1)
     kernels.softmax_cross_entropy_forward(logits, targets, None, losses, probabilities, 1)
     return losses, probabilities
 

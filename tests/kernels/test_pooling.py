@@ -86,7 +86,7 @@ def test_pooling_agrees_with_padded_windows(kernels, vertical, horizontal, image
     generator = np.random.default_rng(0)
     shape = (images, vertical[0], horizontal[0], channels)
     x = generator.permutation(np.prod(shape)).reshape(shape) - 20.0  # no ties
-    geometry = [pair[i] for i in (1, 2, 3) for pair in (vertical, horizontal)]
+    geometry = tuple(pair[i] for i in (1, 2, 3) for pair in (vertical, horizontal))
     y = np.empty((images, vertical[4], horizontal[4], channels))
     gy, gx = generator.normal(size=y.shape), np.empty(shape)
     argmax = np.empty(y.shape, np.int32)

@@ -14,8 +14,7 @@ typedef struct {
 enum { BLOCK = 4096 }; /* elements under one key: many, so that it costs nothing */
 
 /* SplitMix64's step (Steele, Lea & Flood 2014): every bit of key moves every bit out. */
-static inline uint64_t mix64(uint64_t key)
-{
+static inline uint64_t mix64(uint64_t key) {
     key += 0x9E3779B97F4A7C15;
     key = (key ^ (key >> 30)) * 0xBF58476D1CE4E5B9;
     key = (key ^ (key >> 27)) * 0x94D049BB133111EB;
@@ -23,16 +22,14 @@ static inline uint64_t mix64(uint64_t key)
 }
 
 /* lowbias32 (Wellons 2018, hash-prospector): the same for 32 bits; half-way a key comes in. */
-static inline uint32_t mix32(uint32_t bits, uint32_t key)
-{
+static inline uint32_t mix32(uint32_t bits, uint32_t key) {
     bits = (bits ^ (bits >> 16)) * 0x7FEB352D;
     bits = (bits ^ key ^ (bits >> 15)) * 0x846CA68B;
     return bits ^ (bits >> 16);
 }
 
 /* For a rate below 1. */
-static inline Dropout dropout_of(double rate, uint64_t seed)
-{
+static inline Dropout dropout_of(double rate, uint64_t seed) {
     const double kept = (1 - rate) * 4294967296.0 + 0.5;
     const uint32_t last = kept < 1 ? 0 : (uint32_t)((uint64_t)kept - 1);
     return (Dropout){mix64(seed), last, 1 / (1 - rate)};

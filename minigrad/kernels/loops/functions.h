@@ -22,8 +22,7 @@
 #define BELL(x) _Generic((x), float: bell_float, double: bell_double)(x)
 
 /* 2 to the power n, for n from -126 to 127, nothing but the exponent's bits; -127: 0; 128: inf. */
-static inline float power_of_two(int32_t n)
-{
+static inline float power_of_two(int32_t n) {
     const uint32_t bits = (uint32_t)(n + 127) << 23;
     float power;
     memcpy(&power, &bits, sizeof power);
@@ -31,8 +30,7 @@ static inline float power_of_two(int32_t n)
 }
 
 /* Take exp(x) = 2^n (1 + q) apart: x = n ln 2 + r with |r| <= ln(2) / 2, and q = exp(r) - 1. */
-static inline int32_t split_exp(float x, float *q)
-{
+static inline int32_t split_exp(float x, float *q) {
     const float shift = 12582912; /* 1.5 * 2^23: floats of this size are whole numbers */
     const float shifted = x * 1.44269504f + shift, n = shifted - shift;
     const float r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts */
@@ -44,8 +42,7 @@ static inline int32_t split_exp(float x, float *q)
     return bits - 0x4B400000; /* the bits of the shift */
 }
 
-static inline float exp_float(float x)
-{
+static inline float exp_float(float x) {
     float q;
     x = x < -104 ? -104 : x; /* 0 from here on down; a NaN stays */
     x = x > 89 ? 89 : x;     /* infinite */
@@ -54,8 +51,7 @@ static inline float exp_float(float x)
 }
 
 /* exp with 0 where it is denormal, and infinite from 2^127.5 on: two thirds of the work. */
-static inline float quick_exp(float x)
-{
+static inline float quick_exp(float x) {
     float q;
     x = x < -88 ? -88 : x;
     x = x > 89 ? 89 : x;
@@ -64,32 +60,28 @@ static inline float quick_exp(float x)
 }
 
 /* exp(x) - 1 without cancellation at 0, for x up to 80; below -20 it is -1 in float32. */
-static inline float expm1_float(float x)
-{
+static inline float expm1_float(float x) {
     float q;
     const float power = power_of_two(split_exp(x < -20 ? -20 : x, &q));
     return power * q + (power - 1);
 }
 
 /* log(1 + x) for x from 0 to 1 */
-static inline float log1p_float(float x)
-{
+static inline float log1p_float(float x) {
     const float p = -0.4999965f + x * (0.33321324f + x * (-0.24857163f + x * (0.19153655f
         + x * (-0.13753802f + x * (0.07920452f + x * (-0.030065786f + x * 0.005364823f))))));
     return x + x * x * p;
 }
 
 /* tanh(x) = e / (e + 2) with e = exp(2 |x|) - 1; from |x| = 10 on it is 1 in float32. */
-static inline float tanh_float(float x)
-{
+static inline float tanh_float(float x) {
     const float e = expm1_float(fabsf(x) > 10 ? 20 : 2 * fabsf(x));
     return copysignf(e / (e + 2), x);
 }
 
 /* 1 / (1 + exp(-x)); far left, where exp is infinite, that is 0. */
 static inline float logistic_float(float x) { return 1 / (1 + quick_exp(-x)); }
-static inline double logistic_double(double x)
-{
+static inline double logistic_double(double x) {
     const double e = exp(-fabs(x)); /* by which the quotient is exact up to denormal numbers */
     return (x < 0 ? e : 1) / (1 + e);
 }
@@ -99,8 +91,7 @@ static inline float bell_float(float x) { return 0.39894228f * quick_exp(x * x *
 static inline double bell_double(double x) { return 0.39894228040143268 * exp(x * x * -0.5); }
 
 /* The normal distribution: left of 0 the density times a quotient of polynomials in |x|. */
-static inline float normal_float(float x)
-{
+static inline float normal_float(float x) {
     const float a = fabsf(x) > 20 ? 20 : fabsf(x); /* the density is 0 there */
     const float p = 1.253314f + a * (0.8815195f + a * (0.2843215f + a * 0.0389716f));
     const float q = 1 + a * (1.501230f + a * (0.9247169f + a * (0.2840498f + a * 0.0389788f)));

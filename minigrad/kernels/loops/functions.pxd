@@ -1,4 +1,4 @@
-"""The functions of functions.h under one name for float and double, as Cython's fused types need."""
+"""The functions of functions.h under one name for float and double, for Cython's fused types."""
 
 from cython cimport floating
 

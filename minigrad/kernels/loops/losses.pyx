@@ -1,12 +1,12 @@
-"""Softmax, and softmax fused with the cross-entropy, row by row.
+"""Softmax, and the cross-entropy of a softmax, row by row.
 
-The fused form starts at the logits z. With m the largest of a row,
+The cross-entropy starts at the logits z and their softmax p. With c the most probable class, and s
+the sum of p[j] / p[c] over all other classes j,
 
-    log p[k] = (z[k] - m) - log sum over j of exp(z[j] - m)
+    log p[k] = (z[k] - z[c]) - log(1 + s)
 
-so no exp overflows, and the loss of a confident prediction, where p[k] rounds to 1 or to 0, is
-still exact. The sums are double for float32 too: such a loss is a small difference of large
-numbers.
+so the loss of a confident prediction, where p[c] rounds to 1 or p[k] to 0, is still exact. Sums are
+double for float32 too: such a loss is a small difference of large numbers.
 
 Arrays of all kernels: logits, probabilities and targets (N, K); losses and gy, the upstream
 gradient, (N,); labels (N,) of int64 from 0 to K - 1. Of targets and labels one is None. A label is
@@ -14,7 +14,7 @@ a target of 1, the others being 0; the targets of a row need not sum to 1.
 """
 
 from cython cimport floating
-from libc.math cimport log, log1p
+from libc.math cimport log1p
 from libc.stdint cimport int64_t
 from numpy cimport (
     NPY_FLOAT, NPY_INT64, PyArray_DATA, PyArray_DIM, PyArray_NDIM, import_array, ndarray
@@ -52,7 +52,7 @@ cdef int add_targets(str kernel, Rows* r, ndarray targets, ndarray labels) excep
     cdef Py_ssize_t n
     if (labels is None) == (targets is None):
         raise ValueError(f"{kernel}: expected either targets or labels")
-    if r.K == 0:
+    if r.K == 0 and r.losses is not NULL:
         raise ValueError(f"{kernel}: expected at least one class, got 0")
     if labels is None:
         r.t = matrix(kernel, "targets", targets, r, False)
@@ -83,28 +83,10 @@ def softmax(ndarray x not None, ndarray y not None, int threads):
     """
     cdef Rows r = rows_of("softmax", x)
     r.z = matrix("softmax", "x", x, &r, False)
-    run(&r, matrix("softmax", "y", y, &r, True), forward_rows[float], forward_rows[double], threads)
+    run(&r, matrix("softmax", "y", y, &r, True), softmax_rows[float], softmax_rows[double], threads)
 
 
-def softmax_cross_entropy_forward(
-    ndarray logits not None, ndarray targets, ndarray labels, ndarray losses not None,
-    ndarray probabilities not None, int threads,
-):
-    """Compute p = softmax(logits) and losses = -sum over k of targets * log p, row by row.
-
-    IN logits, targets, labels; OUT losses, probabilities
-    """
-    cdef str kernel = "softmax_cross_entropy_forward"
-    cdef Rows r = rows_of(kernel, logits)
-    r.z = matrix(kernel, "logits", logits, &r, False)
-    r.p = matrix(kernel, "probabilities", probabilities, &r, True)
-    r.losses = vector(kernel, "losses", losses, &r, True)
-    add_targets(kernel, &r, targets, labels)
-    run(&r, r.p, forward_rows[float], forward_rows[double], threads)
-
-
-cdef void forward_rows(void* rows, floating* p, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    """Compute p = softmax(z), and the loss from log p = (z - largest) - log total."""
+cdef void softmax_rows(void* rows, floating* p, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Rows* r = <Rows*>rows
     cdef Py_ssize_t K = r.K, n, k
     cdef const floating* z = <const floating*>r.z
@@ -118,36 +100,17 @@ cdef void forward_rows(void* rows, floating* p, Py_ssize_t begin, Py_ssize_t end
         scale = <floating>(1 / total)
         for k in range(n * K, n * K + K):
             p[k] *= scale
-        if r.losses is not NULL:
-            (<floating*>r.losses)[n] = loss_of(r, n, z + n * K, largest, log(total))
 
 
-cdef inline floating loss_of(
-    Rows* r, Py_ssize_t n, const floating* z, double largest, double log_total
-) noexcept nogil:
-    """Return -sum over k of t log p = sum of t (log total - (z - largest)) for one row z."""
-    cdef const floating* t = <const floating*>r.t + n * r.K
-    cdef double loss = 0
-    if r.labels is not NULL:
-        return <floating>(log_total - (z[r.labels[n]] - largest))
-    for k in range(r.K):
-        if t[k] != 0:  # 0 * log 0 counts as 0
-            loss += t[k] * (log_total - (z[k] - largest))
-    return <floating>loss
-
-
-def softmax_cross_entropy_losses(
+def softmax_cross_entropy_forward(
     ndarray logits not None, ndarray targets, ndarray labels, ndarray losses not None,
     ndarray probabilities not None, int threads,
 ):
-    """Compute the losses of softmax_cross_entropy_forward where the softmax p is known.
+    """Compute losses = -sum over k of targets * log p for p = softmax(logits), which is known.
 
     IN logits, targets, labels, probabilities; OUT losses
-
-    With c the most probable class and s the sum of p[j] / p[c] over all other classes j,
-    log p[k] = (z[k] - z[c]) - log(1 + s). That is exact also where p[c] rounds to 1 or p[k] to 0.
     """
-    cdef str kernel = "softmax_cross_entropy_losses"
+    cdef str kernel = "softmax_cross_entropy_forward"
     cdef Rows r = rows_of(kernel, logits)
     r.z = matrix(kernel, "logits", logits, &r, False)
     r.p = matrix(kernel, "probabilities", probabilities, &r, False)
@@ -162,15 +125,26 @@ cdef void losses_rows(
     cdef Rows* r = <Rows*>rows
     cdef const floating* z = <const floating*>r.z + begin * r.K
     cdef const floating* p = <const floating*>r.p + begin * r.K
+    cdef const floating* t = <const floating*>r.t + begin * r.K
     cdef Py_ssize_t n, k, c
     cdef double others
+    cdef double log_sum, loss
     for n in range(begin, end):
         c, others = 0, 0
         for k in range(1, r.K):
             c = k if p[k] > p[c] else c
         for k in range(r.K):
             others += p[k] if k != c else 0
-        losses[n] = loss_of(r, n, z, z[c], log1p(others / p[c]))
+        log_sum = log1p(others / p[c])
+        if r.labels is not NULL:
+            losses[n] = <floating>(log_sum - (<double>z[r.labels[n]] - z[c]))
+        else:
+            loss = 0
+            for k in range(r.K):
+                if t[k] != 0:  # 0 * log 0 counts as 0
+                    loss += t[k] * (log_sum - (<double>z[k] - z[c]))
+            losses[n] = <floating>loss
+            t += r.K
         z += r.K
         p += r.K
 

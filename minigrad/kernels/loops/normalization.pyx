@@ -126,7 +126,7 @@ def channel_affine(
     IN x (N, C), y (N, C), terms (4, C): a, scale, weight, shift; OUT z (N, C)
     """
     cdef Channels c = describe("channel_affine", x, y, terms, 4)
-    check_array("channel_affine", "z", z, c.kind, (c.size // max(1, c.C), c.C), True)
+    check_array("channel_affine", "z", z, c.kind, (PyArray_DIM(x, 0), c.C), True)
     if c.size > 0:
         run(&c, PyArray_DATA(z), affine_rows[Floats], affine_rows[Doubles], terms, threads)
 

@@ -29,8 +29,7 @@ typedef struct {
 } Span;
 
 /* The outputs between the blank borders, the same in each of the `rows` rows of outputs. */
-static inline Span find_blank_borders(const Conv *c, const real *strip, isize rows)
-{
+static inline Span find_blank_borders(const Conv *c, const real *strip, isize rows) {
     const isize height = (rows - 1) * c->pool_height * c->stride_height + c->receptive_height;
     const isize step = c->pool_width * c->stride_width * c->C;
     const isize width = step + ((c->KW - 1) * c->dilation_width - c->stride_width + 1) * c->C;
@@ -38,31 +37,24 @@ static inline Span find_blank_borders(const Conv *c, const real *strip, isize ro
     integer any[SHORT_ROW]; /* whether any element of a column is not 0 */
     int first = 0, last = size;
     Span seen = {0, c->OW};
-    if (size == 0 || size > SHORT_ROW)
-        return seen;
-    for (int j = 0; j < size; j++)
-        any[j] = 0;
+    if (size == 0 || size > SHORT_ROW) return seen;
+    for (int j = 0; j < size; j++) any[j] = 0;
     for (isize i = 0; i < height; i++, strip += size)
-        for (int j = 0; j < size; j++)
-            any[j] |= strip[j] != 0;
+        for (int j = 0; j < size; j++) any[j] |= strip[j] != 0;
     for (; first < size && !any[first]; first++);
     for (; last > first && !any[last - 1]; last--);
-    if (first >= width)
-        seen.begin = least((first - width) / step + 1, c->OW);
+    if (first >= width) seen.begin = least((first - width) / step + 1, c->OW);
     seen.end = least((last + step - 1) / step, c->OW);
-    if (seen.end < seen.begin)
-        seen.end = seen.begin;
+    if (seen.end < seen.begin) seen.end = seen.begin;
     return seen;
 }
 
 /* Set the outputs begin to end - 1 of y, and of argmax if there is one, to what `output` is. */
-static inline void repeat_output(const Conv *c, isize output, isize begin, isize end)
-{
+static inline void repeat_output(const Conv *c, isize output, isize begin, isize end) {
     const isize F = c->F;
     real *y = c->gemm.y;
     for (isize i = begin; i < end; i++) {
         memcpy(y + i * F, y + output * F, F * sizeof(real));
-        if (c->argmax != NULL)
-            memcpy(c->argmax + i * F, c->argmax + output * F, F);
+        if (c->argmax != NULL) memcpy(c->argmax + i * F, c->argmax + output * F, F);
     }
 }

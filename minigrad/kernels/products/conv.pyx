@@ -23,8 +23,8 @@ convolve (implicit_gemm.h), gemm (gemm.h), gemm_panel and microkernel (gemm_micr
 
 from libc.string cimport memset
 from numpy cimport (
-    NPY_DOUBLE, NPY_FLOAT, NPY_UINT8, PyArray_DATA, PyArray_ISCARRAY_RO, PyArray_ISWRITEABLE,
-    PyArray_NDIM, PyArray_SAMESHAPE, PyArray_SIZE, PyArray_TYPE, import_array, ndarray
+    NPY_FLOAT, NPY_UINT8, PyArray_DATA, PyArray_NDIM, PyArray_SIZE, PyArray_TYPE, import_array,
+    ndarray
 )
 
 from minigrad.kernels.loops.dropout cimport dropout_of
@@ -32,6 +32,7 @@ from minigrad.kernels.products.problem cimport (
     MACS_PER_ELEMENT, NO_ARGMAX, Conv, Gemm, Products, Sums, allocate_offsets, fast_conv_double,
     fast_conv_float, write_multiples,
 )
+from minigrad.kernels.runtime.arrays cimport check_array, float_kind
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.threads cimport chunk_count, run_tasks, team_size
 
@@ -51,14 +52,8 @@ cdef const Products* products_of(ndarray array) noexcept:
     return &fast_conv_float if PyArray_TYPE(array) == NPY_FLOAT else &fast_conv_double
 
 
-cdef bint is_array(ndarray array, int kind, int axes) noexcept:
-    return (
-        PyArray_TYPE(array) == kind and PyArray_NDIM(array) == axes and PyArray_ISCARRAY_RO(array)
-    )
-
-
 cdef Conv describe(
-    str kernel, ndarray x, ndarray w, ndarray y, ndarray bias, ndarray argmax, tuple written,
+    str kernel, ndarray x, ndarray w, ndarray y, ndarray bias, ndarray argmax, str written,
     tuple geometry, tuple pool=(1, 1),
 ) except *:
     """Check all arrays and collect their sizes.
@@ -68,12 +63,12 @@ cdef Conv describe(
     x, w, y : (N, H, W, C), (KH, KW, C / groups, F), (N, OH, OW, F)
         In the backward pass one of them is a gradient of that shape.
     bias, argmax : (F,) and (N, OH, OW, F), or None
-    written : arrays among these that must be writable
+    written : names of those that must be writable
     geometry : strides, padding at the top and on the left, dilation (each for height and width)
         and the number of groups
     pool : height and width of the window of max pooling
     """
-    cdef int kind = PyArray_TYPE(y)
+    cdef int kind = float_kind(kernel, y)
     cdef Conv c
     memset(&c, 0, sizeof(c))
     (c.stride_height, c.stride_width, c.pad_top, c.pad_left, c.dilation_height, c.dilation_width,
@@ -84,35 +79,26 @@ cdef Conv describe(
         or min(c.pad_top, c.pad_left) < 0
     ):
         raise ValueError(f"{kernel}: expected padding from 0, all else from 1, got {geometry}")
-    if min(pool) < 1 or c.pool_height * c.pool_width >= NO_ARGMAX:
+    if min(pool) < 1 or max(pool) >= NO_ARGMAX or c.pool_height * c.pool_width >= NO_ARGMAX:
         raise ValueError(
             f"{kernel}: expected a pooling window of 1 to {NO_ARGMAX - 1} cells, got {pool}"
         )
-    if (
-        kind in (NPY_FLOAT, NPY_DOUBLE)
-        and is_array(x, kind, 4) and is_array(w, kind, 4) and is_array(y, kind, 4)
-        and (bias is None or is_array(bias, kind, 1))
-        and (argmax is None or is_array(argmax, NPY_UINT8, 4))
-    ):
+    if PyArray_NDIM(x) == PyArray_NDIM(w) == PyArray_NDIM(y) == 4:  # else they are refused below
         c.N, c.H, c.W, c.C = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
         c.KH, c.KW, c.F = w.shape[0], w.shape[1], w.shape[3]
         c.OH, c.OW = y.shape[1], y.shape[2]
-        find_receptive_field(&c)
-        if (
-            y.shape[0] == c.N and y.shape[3] == c.F
-            and w.shape[2] * c.groups == c.C and c.F % c.groups == 0
-            and (bias is None or bias.shape[0] == c.F)
-            and (argmax is None or PyArray_SAMESHAPE(argmax, y))
-            and all([PyArray_ISWRITEABLE(array) for array in written])
-        ):
-            return c
-    cdef tuple arrays = (x, w, y, bias, argmax)
-    found = [f"{array.shape} of {array.dtype}" for array in arrays if array is not None]
-    raise ValueError(
-        f"{kernel}: expected x (N, H, W, C), w (KH, KW, C / {c.groups}, F), y (N, OH, OW, F), "
-        "perhaps bias (F,), all of float32 or of float64, perhaps argmax like y of uint8, all "
-        f"contiguous, outputs writable; got {', '.join(found)}"
-    )
+    if c.C % c.groups or c.F % c.groups:
+        raise ValueError(f"{kernel}: expected channels and filters in {c.groups} groups, "
+                         f"got {c.C} and {c.F}")
+    check_array(kernel, "x", x, kind, (c.N, c.H, c.W, c.C), "x" in written)
+    check_array(kernel, "w", w, kind, (c.KH, c.KW, c.C // c.groups, c.F), "w" in written)
+    check_array(kernel, "y", y, kind, (c.N, c.OH, c.OW, c.F), "y" in written)
+    if bias is not None:
+        check_array(kernel, "bias", bias, kind, (c.F,), "bias" in written)
+    if argmax is not None:
+        check_array(kernel, "argmax", argmax, NPY_UINT8, (c.N, c.OH, c.OW, c.F), "y" in written)
+    find_receptive_field(&c)
+    return c
 
 
 cdef void find_receptive_field(Conv* c) noexcept nogil:
@@ -152,8 +138,7 @@ cdef Conv transpose_problem(Conv c) noexcept nogil:
 
     x and y, C and F are swapped; the padding becomes (K - 1) * dilation - padding.
     """
-    c.H, c.OH = c.OH, c.H
-    c.W, c.OW = c.OW, c.W
+    c.H, c.OH, c.W, c.OW = c.OH, c.H, c.OW, c.W
     c.C, c.F = c.F, c.C
     c.pad_top = (c.KH - 1) * c.dilation_height - c.pad_top
     c.pad_left = (c.KW - 1) * c.dilation_width - c.pad_left
@@ -233,20 +218,16 @@ cdef int forward(
     """Compute y, pooled if c.argmax is given."""
     cdef Gemm* g = &c.gemm
     cdef Py_ssize_t item = products.item_size, pixels = plan_strips(&c, STRIP_PIXELS)
-    g.columns = c.F // c.groups
-    g.depth = c.KH * c.KW * c.group_channels
+    g.columns, g.depth = c.F // c.groups, c.KH * c.KW * c.group_channels
     g.prefetch_step = LINE_BYTES // item
-    g.y = y
-    g.bias = bias
-    g.relu = relu
+    g.y, g.bias, g.relu = y, bias, relu
     cdef Py_ssize_t macs = c.N * c.strips * pixels * g.columns * g.depth
     cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
     c.scratch_size = c.input_strip_size + (0 if c.argmax is NULL else pixels * c.F)
     cdef Memory scratch = Memory(team * c.scratch_size * item)
     cdef Memory _packed = pack_kernel(products, &c, w, c.F, 1)
     cdef Memory _offsets = allocate_offsets(g, pixels, g.depth, 0)
-    c.x = x
-    c.scratch = scratch.data
+    c.x, c.scratch = x, scratch.data
     with nogil:
         write_pixel_offsets(g.a_row_offset, &c)
         write_patch_offsets(g.a_column_offset, &c)
@@ -256,17 +237,15 @@ cdef int forward(
 
 
 def conv2d_forward(
-    ndarray x not None,  # IN (N, H, W, C)
-    ndarray w not None,  # IN (KH, KW, C / groups, F)
-    ndarray bias,        # IN (F,) or None
-    bint relu,
-    ndarray y not None,  # OUT (N, OH, OW, F)
-    tuple geometry,      # see describe
-    int threads,
+    ndarray x not None, ndarray w not None, ndarray bias, bint relu, ndarray y not None,
+    tuple geometry, int threads,
 ):
-    """Compute y = im2col(x) @ w (+ bias), with its negative elements set to 0 if relu is true."""
+    """Compute y = im2col(x) @ w (+ bias), with its negative elements set to 0 if relu is true.
+
+    IN x (N, H, W, C), w (KH, KW, C / groups, F), bias (F,) or None; OUT y (N, OH, OW, F)
+    """
     cdef const Products* products = products_of(y)
-    cdef Conv c = describe("conv2d_forward", x, w, y, bias, None, (y,), geometry)
+    cdef Conv c = describe("conv2d_forward", x, w, y, bias, None, "y", geometry)
     cdef const void* b = NULL if bias is None else PyArray_DATA(bias)
     cdef Memory flipped
     if PyArray_SIZE(y) == 0:
@@ -283,26 +262,19 @@ def conv2d_forward(
 
 
 def conv2d_pool_forward(
-    ndarray x not None,       # IN (N, H, W, C)
-    ndarray w not None,       # IN (KH, KW, C / groups, F)
-    ndarray bias,             # IN (F,) or None
-    bint relu,
-    ndarray y not None,       # OUT (N, PH, PW, F)
-    ndarray argmax not None,  # OUT (N, PH, PW, F)
-    tuple pool,               # height and width of its window
-    tuple geometry,           # see describe
-    double rate,              # of dropout: 0, or with relu below 1
-    unsigned long long seed,
+    ndarray x not None, ndarray w not None, ndarray bias, bint relu, ndarray y not None,
+    ndarray argmax not None, tuple pool, tuple geometry, double rate, unsigned long long seed,
     int threads,
 ):
-    """Compute conv2d_forward, of it the maximum of each pooling window, and of that dropout.
+    """Compute conv2d_forward, then the maximum of each pooling window, then dropout.
+
+    IN x (N, H, W, C), w (KH, KW, C / groups, F), bias (F,) or None; OUT y (N, PH, PW, F) and argmax
+    like y, of uint8; rate of dropout: 0, or with relu below 1
 
     The maps in between are not stored. argmax is the cell of the window that was the (first)
     largest, counted by rows, or 255 where relu set the whole window to 0 or it was dropped.
     """
-    cdef Conv c = describe(
-        "conv2d_pool_forward", x, w, y, bias, argmax, (y, argmax), geometry, pool
-    )
+    cdef Conv c = describe("conv2d_pool_forward", x, w, y, bias, argmax, "y", geometry, pool)
     cdef const void* b = NULL if bias is None else PyArray_DATA(bias)
     if PyArray_SIZE(y):
         c.argmax = <unsigned char*>PyArray_DATA(argmax)
@@ -325,12 +297,9 @@ cdef int backward_kernel(
     cdef Py_ssize_t item = products.item_size, NR = products.tile_columns
     cdef bint pooled = c.argmax is not NULL
     cdef Py_ssize_t pixels = plan_strips(&c, STRIP_PIXELS if pooled else c.OH * c.OW)
-    g.rows = c.KH * c.KW * c.group_channels
-    g.columns = c.F // c.groups
-    g.add = True
-    g.b = gy
-    g.b_panel_stride = NR
-    g.b_row_stride = c.F
+    g.rows, g.columns = c.KH * c.KW * c.group_channels, c.F // c.groups
+    g.add, g.b = True, gy
+    g.b_panel_stride, g.b_row_stride = NR, c.F
     if g.columns % (NR // 2):  # the micro-kernel reads whole vectors, one or two
         c.packed_gy_size = (g.columns + NR - 1) // NR * NR * pixels
         g.b_row_stride = NR
@@ -344,9 +313,7 @@ cdef int backward_kernel(
     cdef Sums of_w = Sums(sums.data, c.chunks, size, g.rows * c.F, gw, False)
     cdef Sums of_b = Sums(<char*>sums.data + of_w.size * item, c.chunks, size, c.F, gb, False)
     cdef Memory _offsets = allocate_offsets(g, g.rows, pixels, 0)
-    g.y = sums.data
-    c.x = x
-    c.scratch = scratch.data
+    g.y, c.x, c.scratch = sums.data, x, scratch.data
     with nogil:
         write_patch_offsets(g.a_row_offset, &c)
         write_pixel_offsets(g.a_column_offset, &c)
@@ -359,15 +326,14 @@ cdef int backward_kernel(
 
 
 def conv2d_backward_kernel(
-    ndarray x not None,   # IN (N, H, W, C)
-    ndarray gy not None,  # IN (N, OH, OW, F)
-    ndarray gw not None,  # OUT (KH, KW, C / groups, F)
-    tuple geometry,       # see describe
-    int threads,
+    ndarray x not None, ndarray gy not None, ndarray gw not None, tuple geometry, int threads
 ):
-    """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel."""
+    """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel.
+
+    IN x (N, H, W, C), gy (N, OH, OW, F); OUT gw (KH, KW, C / groups, F)
+    """
     cdef const Products* products = products_of(gw)
-    cdef Conv c = describe("conv2d_backward_kernel", x, gw, gy, None, None, (gw,), geometry)
+    cdef Conv c = describe("conv2d_backward_kernel", x, gw, gy, None, None, "w", geometry)
     cdef const void* of_x = PyArray_DATA(x)
     cdef const void* of_y = PyArray_DATA(gy)
     cdef Memory flipped
@@ -382,18 +348,16 @@ def conv2d_backward_kernel(
 
 
 def conv2d_pool_backward_kernel(
-    ndarray x not None,       # IN (N, H, W, C)
-    ndarray gy not None,      # IN (N, PH, PW, F)
-    ndarray argmax not None,  # IN (N, PH, PW, F), from conv2d_pool_forward
-    ndarray gw not None,      # OUT (KH, KW, C / groups, F)
-    ndarray gb not None,      # OUT (F,)
-    tuple pool,               # height and width of its window
-    tuple geometry,           # see describe
-    int threads,
+    ndarray x not None, ndarray gy not None, ndarray argmax not None, ndarray gw not None,
+    ndarray gb not None, tuple pool, tuple geometry, int threads,
 ):
-    """Compute the gradients of kernel and bias; each element of gy counts at its argmax alone."""
+    """Compute the gradients of kernel and bias; each element of gy counts at its argmax alone.
+
+    IN x (N, H, W, C), gy (N, PH, PW, F), argmax like gy from conv2d_pool_forward;
+    OUT gw (KH, KW, C / groups, F), gb (F,)
+    """
     cdef Conv c = describe(
-        "conv2d_pool_backward_kernel", x, gw, gy, gb, argmax, (gw, gb), geometry, pool
+        "conv2d_pool_backward_kernel", x, gw, gy, gb, argmax, "w bias", geometry, pool
     )
     if PyArray_SIZE(gy) == 0:
         gw[...] = 0
@@ -422,11 +386,7 @@ cdef int backward_input(
     g.columns = c.KH * c.KW * c.group_channels
     g.depth = c.F // c.groups
     g.prefetch_step = LINE_BYTES // item
-    g.a = gy
-    g.y = gx
-    g.bias = bias
-    g.relu = relu
-    g.add = True
+    g.a, g.y, g.bias, g.relu, g.add = gy, gx, bias, relu, True
     cdef Py_ssize_t macs = c.N * g.rows * g.columns * g.depth
     cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
     c.scratch_size = c.input_strip_size
@@ -452,14 +412,13 @@ cdef int backward_input(
 
 
 def conv2d_backward_input(
-    ndarray gy not None,  # IN (N, OH, OW, F)
-    ndarray w not None,   # IN (KH, KW, C / groups, F)
-    ndarray gx not None,  # OUT (N, H, W, C)
-    tuple geometry,       # see describe
-    int threads,
+    ndarray gy not None, ndarray w not None, ndarray gx not None, tuple geometry, int threads
 ):
-    """Compute gx = col2im(gy @ w.T), the gradient with respect to the convolution's input."""
-    cdef Conv c = describe("conv2d_backward_input", gx, w, gy, None, None, (gx,), geometry)
+    """Compute gx = col2im(gy @ w.T), the gradient with respect to the convolution's input.
+
+    IN gy (N, OH, OW, F), w (KH, KW, C / groups, F); OUT gx (N, H, W, C)
+    """
+    cdef Conv c = describe("conv2d_backward_input", gx, w, gy, None, None, "x", geometry)
     if PyArray_SIZE(gx) == 0 or PyArray_SIZE(gy) == 0 or PyArray_SIZE(w) == 0:
         gx[...] = 0
     else:

@@ -1,7 +1,7 @@
 /* What gemm.pyx calls: the matrix product, for one type and one instruction set. setup.py compiles
    this file with -DFLOAT=float -DEXPORTED=fast_gemm_float, again for double, and both for each
    instruction set, and links the objects into the modules gemm_baseline, gemm_avx2, ... */
-#include "gemm.h"
+#include "matmul.h"
 
 const Products EXPORTED = {
     .item_size = sizeof(real),

@@ -1,4 +1,4 @@
-/* GEMM: matrix products made of tiles, and how they are cut into tasks.
+/* GEMM: matrix products made of tiles.
 
                                   b   | panel 0 | panel 1 | ...
                                       |         |         |
@@ -11,93 +11,23 @@
 
        registers   a tile of y, MR x NR, while k runs                      gemm_microkernel.h
        L1          4 * MR rows of a, while all panels go by                gemm
-       L2          KC rows of a panel of b, while all rows of a go by      dense_matmul
+       L2          KC rows of a panel of b, while all rows of a go by      matmul.h
 
-   A convolution calls gemm for a strip of its outputs. A matrix product is cut into tasks, matmul:
-   a panel and a block of rows each. If the result has so few columns that there is too little to
-   share, the depth is split as well (split-K): each piece gives partial sums, and add_sums adds
-   them in order. All cuts that change the order of additions depend on sizes only, never on the
-   number of threads; so do the bits. */
+   A convolution calls gemm for a strip of its outputs; matmul.h cuts a matrix product into tasks.
+*/
 #pragma once
 
 #include "gemm_microkernel.h"
-#include "pack.h"
-#include "zero_skip.h"
 
 /* All of a product. Loop order: blocks of 4 * MR rows of a outside, panels of b inside. */
-static inline void gemm(const Gemm *g)
-{
+static inline void gemm(const Gemm *g) {
     for (isize first = 0; first < g->rows; first += 4 * MR)
         for (isize panel = 0; panel * NR < g->columns; panel++)
             gemm_panel(g, panel, first, least(first + 4 * MR, g->rows));
 }
 
-/* GEMV: one row of a times the columns begin to end - 1 of b, each of which is contiguous. A dot
-   product for each, with a partial sum in each lane of a vector. */
-static inline void gemv(const Gemm *g, isize b_column_stride, isize begin, isize end)
-{
-    const real *a = g->a, *bias = g->bias;
-    for (isize j = begin; j < end; j++) {
-        const real *b = (const real *)g->b + j * b_column_stride;
-        Vector sum = {0};
-        real lanes[LANES], total = bias == NULL ? 0 : bias[j];
-        isize k = 0;
-        for (; k + LANES <= g->depth; k += LANES)
-            sum += *(const Vector *)(a + k) * *(const Vector *)(b + k);
-        memcpy(lanes, &sum, sizeof(lanes));
-        for (isize i = 0; i < LANES; i++)
-            total += lanes[i];
-        for (; k < g->depth; k++)
-            total += a[k] * b[k];
-        ((real *)g->y)[j] = g->relu ? relu_one(total) : total;
-    }
-}
-
-/* A dense task: one panel of b and one block of rows, KC of the depth at a time. */
-static inline void dense_matmul(const MatMul *m, isize index, int worker)
-{
-    Gemm g = m->gemm; /* becomes the product of KC columns of a with KC rows of b */
-    const isize depth = g.depth, skipped = m->column_blocks * BLOCK_PANELS;
-    const isize panels = (g.columns + NR - 1) / NR - skipped;
-    const isize panel = skipped + index % panels, block = index / panels;
-    const isize column = panel * NR, columns = least(NR, g.columns - column);
-    if (g.rows == 1 && g.b_row_stride == 1 && m->a_column_stride == 1) {
-        gemv(&g, m->b_column_stride, column, column + columns);
-        return;
-    }
-    for (isize k = 0; k == 0 || k < depth; k += KC) { /* once if depth is 0: y = relu(bias) */
-        g.depth = least(KC, depth - k);
-        g.a = (const real *)m->gemm.a + k * m->a_column_stride;
-        g.b = (const real *)m->gemm.b + k * m->gemm.b_row_stride;
-        if (m->pack_b || columns < NR) {
-            real *packed = (real *)m->packed + worker * m->packed_size;
-            pack((const real *)g.b + column * m->b_column_stride, m->gemm.b_row_stride,
-                 m->b_column_stride, g.depth, columns, packed);
-            g.b = packed;
-            g.b_panel_stride = 0; /* it is the only one there */
-            g.b_row_stride = NR;
-        }
-        g.add = k > 0;
-        g.bias = k > 0 ? NULL : m->gemm.bias;
-        g.relu = m->gemm.relu && k + KC >= depth;
-        gemm_panel(&g, panel, block * g.rows / m->row_blocks,
-                   (block + 1) * g.rows / m->row_blocks);
-    }
-}
-
-static inline void matmul(void *arguments, isize index, int worker)
-{
-    const MatMul *m = arguments;
-    const isize skipping_tasks = m->column_blocks * m->skip_row_blocks * m->depth_splits;
-    if (index < skipping_tasks)
-        skip_zeros(m, index, worker);
-    else
-        dense_matmul(m, index - skipping_tasks, worker);
-}
-
 /* One chunk of y: the arrays are added in order, and relu comes last. */
-static inline void add_sums(void *arguments, isize index, int worker)
-{
+static inline void add_sums(void *arguments, isize index, int worker) {
     const Sums *s = arguments;
     const isize first = chunk_begin(s->size, index);
     const isize size = chunk_begin(s->size, index + 1) - first;
@@ -105,9 +35,7 @@ static inline void add_sums(void *arguments, isize index, int worker)
     memcpy(y, (const real *)s->x + first, size * sizeof(real));
     for (isize i = 1; i < s->count; i++) {
         const real *restrict x = (const real *)s->x + i * s->stride + first;
-        for (isize j = 0; j < size; j++)
-            y[j] += x[j];
+        for (isize j = 0; j < size; j++) y[j] += x[j];
     }
-    for (isize j = 0; s->relu && j < size; j++)
-        y[j] = relu_one(y[j]);
+    for (isize j = 0; s->relu && j < size; j++) y[j] = relu_one(y[j]);
 }

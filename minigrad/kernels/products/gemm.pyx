@@ -1,4 +1,4 @@
-"""The matrix product y = relu(a @ b + bias): checks, blocking and threads around gemm.h.
+"""The matrix product y = relu(a @ b + bias): checks, blocking and threads around matmul.h.
 
 The product is cut into tasks, which the pool of threads shares:
 
@@ -96,14 +96,13 @@ cdef object refuse(a, b, y, bias):
 
 
 def matmul(
-    ndarray a not None,  # IN (M, K)
-    ndarray b not None,  # IN (K, N)
-    ndarray bias,        # IN (N,) or None
-    bint relu,
-    ndarray y not None,  # OUT (M, N)
+    ndarray a not None, ndarray b not None, ndarray bias, bint relu, ndarray y not None,
     int threads,
 ):
-    """Compute y = a @ b (+ bias), with its negative elements set to 0 if relu is true."""
+    """Compute y = a @ b (+ bias), with its negative elements set to 0 if relu is true.
+
+    IN a (M, K), b (K, N), bias (N,) or None; OUT y (M, N). a and b may have any strides.
+    """
     cdef int kind = PyArray_TYPE(y)
     cdef Py_ssize_t rows = 0, columns = 0, depth = 0
     if PyArray_NDIM(y) == 2 and PyArray_NDIM(a) == 2:
@@ -124,19 +123,12 @@ def matmul(
     cdef MatMul m
     memset(&m, 0, sizeof(m))
     cdef Gemm* g = &m.gemm
-    g.rows = rows
-    g.columns = columns
-    g.depth = depth
-    g.a = PyArray_DATA(a)
-    g.b = PyArray_DATA(b)
-    g.b_panel_stride = NR
-    g.b_row_stride = PyArray_STRIDE(b, 0) // item
-    g.y = PyArray_DATA(y)
-    g.bias = NULL if bias is None else PyArray_DATA(bias)
-    g.relu = relu
-    m.a_row_stride = PyArray_STRIDE(a, 0) // item
-    m.a_column_stride = PyArray_STRIDE(a, 1) // item
+    g.rows, g.columns, g.depth = rows, columns, depth
+    g.a, g.b, g.y = PyArray_DATA(a), PyArray_DATA(b), PyArray_DATA(y)
+    g.bias, g.relu = NULL if bias is None else PyArray_DATA(bias), relu
+    g.b_panel_stride, g.b_row_stride = NR, PyArray_STRIDE(b, 0) // item
     m.b_column_stride = PyArray_STRIDE(b, 1) // item
+    m.a_row_stride, m.a_column_stride = PyArray_STRIDE(a, 0) // item, PyArray_STRIDE(a, 1) // item
     # its tasks
     cdef int team = team_size(rows * columns * depth // MACS_PER_ELEMENT, threads)
     cdef Py_ssize_t panels = (columns + NR - 1) // NR
@@ -158,8 +150,7 @@ def matmul(
     cdef Memory partial_sums = Memory(sums_size * item)
     cdef Py_ssize_t words = (depth + WORD - 1) // WORD if m.column_blocks >= BITMASK_FROM else 0
     cdef Memory nonzero_bits = Memory(words * rows * sizeof(uint64_t))
-    m.packed = packed.data
-    m.partial_sums = partial_sums.data
+    m.packed, m.partial_sums = packed.data, partial_sums.data
     m.nonzero_bits = <uint64_t*>nonzero_bits.data if words > 0 else NULL
     cdef Sums sums = Sums(
         partial_sums.data, m.depth_splits, rows * columns, rows * columns, g.y, relu

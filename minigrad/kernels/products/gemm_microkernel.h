@@ -36,16 +36,14 @@
    is inlined, so the compiler unrolls the loops over them and gives each sum a register. */
 INLINE void microkernel(const int rows, const int vectors, const Gemm *g, const isize *a_row_offset,
                         const real *b, const real *start, real *y, const isize *y_row_offset,
-                        int add, int relu)
-{
+                        int add, int relu) {
     const real *a = g->a;
     const isize depth = g->depth, b_row_stride = g->b_row_stride, step = g->prefetch_step;
     Vector sum[MR][2], b_vector[2];
     isize row_offset[MR];
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
-        for (int v = 0; v < vectors; v++)
-            sum[i][v] = ((const Vector *)start)[v];
+        for (int v = 0; v < vectors; v++) sum[i][v] = ((const Vector *)start)[v];
         row_offset[i] = a_row_offset[i];
     }
     /* Into L2: first the line after the last row's; in a convolution, where rows are pixels, the
@@ -55,19 +53,16 @@ INLINE void microkernel(const int rows, const int vectors, const Gemm *g, const 
         const real *a_column = a + g->a_column_offset[k];
         __builtin_prefetch(a_column + prefetch_offset, 0, 2);
         prefetch_offset += step;
-        for (int v = 0; v < vectors; v++)
-            b_vector[v] = ((const Vector *)b)[v];
+        for (int v = 0; v < vectors; v++) b_vector[v] = ((const Vector *)b)[v];
 #pragma GCC unroll 16
         for (int i = 0; i < rows; i++)
-            for (int v = 0; v < vectors; v++)
-                sum[i][v] += a_column[row_offset[i]] * b_vector[v];
+            for (int v = 0; v < vectors; v++) sum[i][v] += a_column[row_offset[i]] * b_vector[v];
     }
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
         for (int v = 0; v < vectors; v++) {
             Vector *out = (Vector *)(y + y_row_offset[i]) + v;
-            if (add)
-                sum[i][v] += *out;
+            if (add) sum[i][v] += *out;
             *out = relu ? relu_vector(sum[i][v]) : sum[i][v];
         }
     }
@@ -77,8 +72,7 @@ INLINE void microkernel(const int rows, const int vectors, const Gemm *g, const 
    Each size is a copy of the micro-kernel of its own, in which both are constants. */
 static inline void run_microkernel(int rows, int vectors, const Gemm *g, const isize *a_row_offset,
                                    const real *b, const real *start, real *y,
-                                   const isize *y_row_offset, int add, int relu)
-{
+                                   const isize *y_row_offset, int add, int relu) {
     switch (2 * rows + vectors) { /* one number for both: vectors is 1 or 2 */
 #define SIZES(n)                                                                                   \
     case 2 * n + 1:                                                                                \
@@ -99,27 +93,22 @@ static inline void run_microkernel(int rows, int vectors, const Gemm *g, const i
 }
 
 /* Where column j of y is, and how many columns from j to end - 1 lie next to each other there. */
-INLINE isize y_column(const Gemm *g, isize j)
-{
+INLINE isize y_column(const Gemm *g, isize j) {
     return g->y_column_offset == NULL ? j : g->y_column_offset[j];
 }
 
-INLINE isize adjacent_columns(const Gemm *g, isize j, isize end)
-{
+INLINE isize adjacent_columns(const Gemm *g, isize j, isize end) {
     isize count = g->y_column_offset == NULL ? end - j : 1;
-    while (j + count < end && y_column(g, j + count) == y_column(g, j) + count)
-        count++;
+    while (j + count < end && y_column(g, j + count) == y_column(g, j) + count) count++;
     return count;
 }
 
 /* Store `count` adjacent columns of a tile's row: y = sums, or with `add` y + sums, but at least
    `lowest`. That is 0 for relu, else -infinity, which changes nothing and needs no branch. */
-INLINE void store_columns(const real *sums, real *y, isize count, int add, real lowest)
-{
+INLINE void store_columns(const real *sums, real *y, isize count, int add, real lowest) {
     for (; count >= HALF_LANES; count -= HALF_LANES, sums += HALF_LANES, y += HALF_LANES) {
         Half value = *(const Half *)sums;
-        if (add)
-            value += *(const Half *)y;
+        if (add) value += *(const Half *)y;
         *(Half *)y = at_least(value, lowest);
     }
     for (; count > 0; count--, sums++, y++) {
@@ -133,8 +122,7 @@ INLINE void store_columns(const real *sums, real *y, isize count, int add, real 
 
    A tile whose columns fill whole vectors of y is stored there. Any other is stored in `tile`, and
    its columns are then copied to their places: the remainder of y, or pixels of an image. */
-static inline void gemm_panel(const Gemm *g, isize panel, isize first, isize last)
-{
+static inline void gemm_panel(const Gemm *g, isize panel, isize first, isize last) {
     real tile[MR * NR] ALIGNED, start[NR] ALIGNED = {0}, *y = g->y;
     isize tile_row_offset[MR];
     const real *b = (const real *)g->b + panel * g->b_panel_stride;
@@ -142,10 +130,8 @@ static inline void gemm_panel(const Gemm *g, isize panel, isize first, isize las
     const int vectors = end - begin > LANES ? 2 : 1, add = g->add;
     const real lowest = g->relu ? 0 : -INFINITY;
     const int in_place = adjacent_columns(g, begin, end) == vectors * LANES;
-    if (g->bias != NULL)
-        memcpy(start, (const real *)g->bias + begin, (end - begin) * sizeof(real));
-    for (int i = 0; i < MR; i++)
-        tile_row_offset[i] = i * NR;
+    if (g->bias != NULL) memcpy(start, (const real *)g->bias + begin, (end - begin) * sizeof(real));
+    for (int i = 0; i < MR; i++) tile_row_offset[i] = i * NR;
     for (isize tiles = (last - first + MR - 1) / MR; tiles > 0; tiles--) {
         const int rows = (int)((last - first + tiles - 1) / tiles);
         const isize *a_row_offset = g->a_row_offset + first;
@@ -153,8 +139,7 @@ static inline void gemm_panel(const Gemm *g, isize panel, isize first, isize las
         if (in_place)
             run_microkernel(rows, vectors, g, a_row_offset, b, start, y + y_column(g, begin),
                             y_row_offset, add, g->relu);
-        else
-            run_microkernel(rows, vectors, g, a_row_offset, b, start, tile, tile_row_offset, 0, 0);
+        else run_microkernel(rows, vectors, g, a_row_offset, b, start, tile, tile_row_offset, 0, 0);
         for (isize j = begin, count; !in_place && j < end; j += count) {
             real *column = y + y_column(g, j);
             count = adjacent_columns(g, j, end);

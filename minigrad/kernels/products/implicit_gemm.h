@@ -32,12 +32,12 @@
 #include "blank_borders.h"
 #include "fused_pool.h"
 #include "gemm.h"
+#include "pack.h"
 
 /* Copy the rows row to row + height - 1 and the columns column to column + width - 1 of an image
    (H, W, C). Where they lie outside of the image, the copy is 0. */
 static inline void copy_padded(const real *image, isize H, isize W, isize C, isize row,
-                               isize column, isize height, isize width, real *copy)
-{
+                               isize column, isize height, isize width, real *copy) {
     const isize left = column < 0 ? least(-column, width) : 0, over = column + width - W;
     const isize right = over < 0 ? 0 : least(over, width - left), inside = width - left - right;
     for (isize i = row; i < row + height; i++, copy += width * C) {
@@ -53,12 +53,10 @@ static inline void copy_padded(const real *image, isize H, isize W, isize C, isi
 
 /* The input strip of the output rows first to first + rows - 1 of image n: the image itself from
    its first row on, or a zero-padded copy. */
-static inline const real *input_strip(const Conv *c, isize n, isize first, isize rows, int worker)
-{
+static inline const real *input_strip(const Conv *c, isize n, isize first, isize rows, int worker) {
     const real *image = (const real *)c->x + n * c->H * c->W * c->C;
     const isize step = c->pool_height * c->stride_height; /* rows of x for each row of y */
-    if (!c->padded)
-        return image + first * step * c->W * c->C;
+    if (!c->padded) return image + first * step * c->W * c->C;
     real *copy = (real *)c->scratch + worker * c->scratch_size;
     copy_padded(image, c->H, c->W, c->C, first * step - c->pad_top, -c->pad_left,
                 (rows - 1) * step + c->receptive_height, c->strip_width, copy);
@@ -69,8 +67,7 @@ static inline const real *input_strip(const Conv *c, isize n, isize first, isize
 
 /* The outputs begin to end - 1 of a strip whose first output is number `start` of y. */
 static inline void convolve(const Conv *c, const real *strip, real *results, isize start,
-                            isize begin, isize end)
-{
+                            isize begin, isize end) {
     const isize cells = c->pool_height * c->pool_width, y_offset = (start + begin) * c->F;
     const int pooled = c->argmax != NULL;
     for (isize group = 0; group < c->groups; group++) {
@@ -84,13 +81,11 @@ static inline void convolve(const Conv *c, const real *strip, real *results, isi
         g.relu = g.relu && !pooled; /* pooling begins at 0 instead */
         gemm(&g);
     }
-    if (pooled)
-        pool(c, end - begin, results, (real *)c->gemm.y + y_offset, c->argmax + y_offset);
+    if (pooled) pool(c, end - begin, results, (real *)c->gemm.y + y_offset, c->argmax + y_offset);
 }
 
 /* A task: a strip of output rows of one image. Of blank outputs one in each row is computed. */
-static inline void conv_forward(void *arguments, isize index, int worker)
-{
+static inline void conv_forward(void *arguments, isize index, int worker) {
     const Conv *c = arguments;
     const isize n = index / c->strips, first = index % c->strips * c->strip_rows, OW = c->OW;
     const isize rows = least(c->strip_rows, c->OH - first), start = (n * c->OH + first) * OW;
@@ -98,10 +93,8 @@ static inline void conv_forward(void *arguments, isize index, int worker)
     real *results = (real *)c->scratch + worker * c->scratch_size + c->input_strip_size;
     Span computed = find_blank_borders(c, strip, rows);
     isize blank; /* the output of a row that is computed for all the others to copy */
-    if (computed.begin > 0)
-        blank = --computed.begin;
-    else
-        blank = computed.end++;
+    if (computed.begin > 0) blank = --computed.begin;
+    else blank = computed.end++;
     if (computed.end - computed.begin >= OW) { /* at most one blank output */
         convolve(c, strip, results, start, 0, rows * OW);
     } else {
@@ -111,16 +104,14 @@ static inline void conv_forward(void *arguments, isize index, int worker)
             repeat_output(c, start + row + blank, start + row + computed.end, start + row + OW);
         }
     }
-    if (c->dropout.scale != 0)
-        drop_outputs(c, start * c->F, (start + rows * OW) * c->F);
+    if (c->dropout.scale != 0) drop_outputs(c, start * c->F, (start + rows * OW) * c->F);
 }
 
 /* --- kernel gradient -------------------------------------------------------------------------- */
 
 /* sums += A.T @ gy for the pixels begin to end - 1 of a strip; gy is theirs. */
 static inline void add_pixels(const Conv *c, const real *strip, const real *gy, isize begin,
-                              isize end, int worker, real *sums)
-{
+                              isize end, int worker, real *sums) {
     real *packed = (real *)c->scratch + (worker + 1) * c->scratch_size - c->packed_gy_size;
     for (isize group = 0; group < c->groups; group++) {
         Gemm g = c->gemm;
@@ -142,8 +133,7 @@ static inline void add_pixels(const Conv *c, const real *strip, const real *gy, 
    argmax are those of the strip. */
 static inline void add_outputs(const Conv *c, const real *strip, const real *gy,
                                const unsigned char *argmax, isize begin, isize end, int worker,
-                               real *sums, real *bias)
-{
+                               real *sums, real *bias) {
     const isize cells = c->pool_height * c->pool_width;
     gy += begin * c->F;
     if (argmax != NULL) {
@@ -157,8 +147,7 @@ static inline void add_outputs(const Conv *c, const real *strip, const real *gy,
 /* The kernel gradient of a chunk of the images, strip by strip: a partial sum, and that of the bias
    if pooling is fused. */
 static inline void sum_chunk(const Conv *c, isize chunk, int worker, int skip_blank, real *sums,
-                             real *bias)
-{
+                             real *bias) {
     const isize F = c->F, OW = c->OW;
     const isize begin = chunk * c->N / c->chunks, end = (chunk + 1) * c->N / c->chunks;
     memset(sums, 0, (c->gemm.rows + (c->argmax != NULL)) * F * sizeof(real));
@@ -186,18 +175,15 @@ static inline void sum_chunk(const Conv *c, isize chunk, int worker, int skip_bl
 
 /* A task: a chunk of images. Blank outputs are skipped unless a gradient is infinite or NaN, which
    shows in the sum for the bias: 0 times that is NaN, and must not be skipped. */
-static inline void conv_backward_kernel(void *arguments, isize chunk, int worker)
-{
+static inline void conv_backward_kernel(void *arguments, isize chunk, int worker) {
     const Conv *c = arguments;
     const int pooled = c->argmax != NULL;
     real *sums = (real *)c->gemm.y + chunk * (c->gemm.rows + pooled) * c->F;
     real *bias = sums + c->gemm.rows * c->F;
     int finite = 1;
     sum_chunk(c, chunk, worker, pooled, sums, bias);
-    for (isize f = 0; pooled && f < c->F; f++)
-        finite = finite && isfinite(bias[f]);
-    if (!finite)
-        sum_chunk(c, chunk, worker, 0, sums, bias);
+    for (isize f = 0; pooled && f < c->F; f++) finite = finite && isfinite(bias[f]);
+    if (!finite) sum_chunk(c, chunk, worker, 0, sums, bias);
 }
 
 /* --- input gradient --------------------------------------------------------------------------- */
@@ -205,8 +191,7 @@ static inline void conv_backward_kernel(void *arguments, isize chunk, int worker
 /* A task: one image. Row i of gy @ w.T is added to the patch that pixel i saw: in gx, or, with
    padding, in a padded copy that is then cropped. bias and relu are those of a forward pass that
    runs as its transposed problem (conv.pyx). */
-static inline void conv_backward_input(void *arguments, isize index, int worker)
-{
+static inline void conv_backward_input(void *arguments, isize index, int worker) {
     const Conv *c = arguments;
     const isize size = c->H * c->W * c->C, gy_size = c->OH * c->OW * c->F;
     real *image = (real *)c->gemm.y + index * size;

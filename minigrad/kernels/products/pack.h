@@ -33,27 +33,23 @@ enum { QUAD = 16 / sizeof(real) /* 4 floats, 2 doubles */, QUADS_IN_CACHE = 128 
 
 /* to[i, j] = from[j, i] for a square of QUAD * QUAD elements, in registers. Interleaving row 0 with
    row 2 and row 1 with row 3, and then the results in the same way, transposes four rows. */
-INLINE void transpose_square(const real *from, isize from_stride, real *to, isize to_stride)
-{
+INLINE void transpose_square(const real *from, isize from_stride, real *to, isize to_stride) {
     Quad row[QUAD], mixed[QUAD];
-    for (int i = 0; i < QUAD; i++)
-        row[i] = *(const Quad *)(from + i * from_stride);
+    for (int i = 0; i < QUAD; i++) row[i] = *(const Quad *)(from + i * from_stride);
     for (int round = 1; round < QUAD; round *= 2) {
         for (int i = 0; i < QUAD / 2; i++) {
             mixed[2 * i] = INTERLEAVE_LOW(row[i], row[i + QUAD / 2]);
             mixed[2 * i + 1] = INTERLEAVE_HIGH(row[i], row[i + QUAD / 2]);
         }
-        for (int i = 0; i < QUAD; i++)
-            row[i] = mixed[i];
+        for (int i = 0; i < QUAD; i++) row[i] = mixed[i];
     }
-    for (int i = 0; i < QUAD; i++)
-        *(Quad *)(to + i * to_stride) = row[i];
+    for (int i = 0; i < QUAD; i++) *(Quad *)(to + i * to_stride) = row[i];
 }
 
 /* Transpose columns of which each is contiguous into a panel, but for the last depth % QUAD rows.
    Return how many rows are done. It goes 128 rows at a time, which stay in L1 as columns. */
-static inline isize transpose_panel(const real *b, isize b_column_stride, isize depth, real *panel)
-{
+static inline isize transpose_panel(const real *b, isize b_column_stride, isize depth,
+                                    real *panel) {
     const isize done = depth / QUAD * QUAD;
     for (isize begin = 0, end; begin < done; begin = end) {
         end = least(begin + QUADS_IN_CACHE, done);
@@ -67,8 +63,8 @@ static inline isize transpose_panel(const real *b, isize b_column_stride, isize 
 
 #else
 
-static inline isize transpose_panel(const real *b, isize b_column_stride, isize depth, real *panel)
-{
+static inline isize transpose_panel(const real *b, isize b_column_stride, isize depth,
+                                    real *panel) {
     return 0; /* element by element, below */
 }
 
@@ -76,8 +72,7 @@ static inline isize transpose_panel(const real *b, isize b_column_stride, isize 
 
 /* Copy b (depth, columns) into panels of NR columns; zeros fill up the last one. */
 static inline void pack(const void *b, isize b_row_stride, isize b_column_stride, isize depth,
-                        isize columns, void *packed)
-{
+                        isize columns, void *packed) {
     real *panel = packed;
     for (isize begin = 0; begin < columns; begin += NR, panel += depth * NR) {
         const real *from = (const real *)b + begin * b_column_stride;
@@ -96,8 +91,7 @@ static inline void pack(const void *b, isize b_row_stride, isize b_column_stride
 
 /* flipped (taps, F, C) = w (taps, C, F), the last tap first: the kernel of the transposed problem
    (conv.pyx). */
-static inline void flip_kernel(const void *w, isize taps, isize C, isize F, void *flipped)
-{
+static inline void flip_kernel(const void *w, isize taps, isize C, isize F, void *flipped) {
     real *to = flipped;
     for (isize tap = taps - 1; tap >= 0; tap--)
         for (isize f = 0; f < F; f++)

@@ -5,7 +5,7 @@
 
        problem      what it computes                              solved in
        Gemm         y = relu(a @ b + bias), on one thread         gemm_microkernel.h, gemm.h
-       MatMul       the same, cut into tasks                      gemm.h, zero_skip.h
+       MatMul       the same, cut into tasks                      matmul.h, zero_skip.h
        Conv         a convolution or one of its gradients         implicit_gemm.h, fused_pool.h
        Sums         y = the sum of some arrays                    gemm.h
 
@@ -59,7 +59,7 @@ typedef struct {
 } Gemm;
 
 /* A Gemm cut into tasks. Tasks that skip zeros come first (zero_skip.h): one for each column block,
-   block of rows and piece of the depth. Dense tasks follow (matmul in gemm.h): one for each panel
+   block of rows and piece of the depth. Dense tasks follow (matmul.h): one for each panel
    that no column block covers and block of rows. */
 typedef struct {
     Gemm gemm;                   /* of the whole product */

@@ -67,25 +67,21 @@ enum {
 #define BLEND(mask, a, b) ((Vector)(((Mask)(a) & (mask)) | ((Mask)(b) & ~(mask))))
 
 /* relu(x) = x < 0 ? 0 : x, so NaN and -0 stay as they are. */
-INLINE Vector relu_vector(Vector x)
-{
+INLINE Vector relu_vector(Vector x) {
     return (Vector)((Mask)x & ~(Mask)(x < 0));
 }
 
-INLINE real relu_one(real x)
-{
+INLINE real relu_one(real x) {
     return x < 0 ? 0 : x;
 }
 
 /* x < lowest ? lowest : x, which is relu where lowest is 0. */
-INLINE Half at_least(Half x, real lowest)
-{
+INLINE Half at_least(Half x, real lowest) {
     const Half low = (Half){0} + lowest;
     const HalfMask below = (HalfMask)(x < low);
     return (Half)(((HalfMask)low & below) | ((HalfMask)x & ~below));
 }
 
-INLINE isize least(isize a, isize b)
-{
+INLINE isize least(isize a, isize b) {
     return a < b ? a : b;
 }

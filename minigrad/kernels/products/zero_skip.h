@@ -22,15 +22,13 @@ enum { WORD = 64, BLOCK_VECTORS = 2 * BLOCK_PANELS };
 
 /* bits[i] = which of a[i, 0] to a[i, depth - 1] are not 0, for up to 64 rows; depth <= 64. */
 static inline void find_nonzero(const real *a, isize a_row_stride, isize a_column_stride,
-                                isize rows, isize depth, uint64_t *bits)
-{
+                                isize rows, isize depth, uint64_t *bits) {
     uint32_t half[2][WORD] = {{0}}; /* gcc 12 vectorizes these better than words of 64 bits */
     if (a_column_stride != 1 || depth < WORD) { /* columns outside: rows fill the vectors */
         for (isize k = 0; k < depth; k++, a += a_column_stride)
             for (isize i = 0; i < rows; i++)
                 half[k / 32][i] |= -(uint32_t)(a[i * a_row_stride] != 0) & (uint32_t)1 << k % 32;
-        for (isize i = 0; i < rows; i++)
-            bits[i] = half[0][i] | (uint64_t)half[1][i] << 32;
+        for (isize i = 0; i < rows; i++) bits[i] = half[0][i] | (uint64_t)half[1][i] << 32;
         return;
     }
     for (isize i = 0; i < rows; i++, a += a_row_stride) {
@@ -45,8 +43,7 @@ static inline void find_nonzero(const real *a, isize a_row_stride, isize a_colum
 
 /* Build the bitmask of all of a once, when many column blocks of b would each build it:
    nonzero_bits[k / 64, i] says which of a[i, k] to a[i, k + 63] are not 0. */
-static inline void build_bitmask(const MatMul *m)
-{
+static inline void build_bitmask(const MatMul *m) {
     const isize rows = m->gemm.rows, depth = m->gemm.depth;
     for (isize k = 0; k < depth; k += WORD)
         for (isize i = 0; i < rows; i += WORD)
@@ -56,35 +53,29 @@ static inline void build_bitmask(const MatMul *m)
 }
 
 /* Vector v of row k of a column block. */
-INLINE Vector block_vector(const Gemm *g, isize k, int v)
-{
+INLINE Vector block_vector(const Gemm *g, isize k, int v) {
     const real *row = (const real *)g->b + k * g->b_row_stride + v / 2 * g->b_panel_stride;
     return ((const Vector *)row)[v % 2];
 }
 
 /* Whether a column block holds neither infinities nor NaN: 0 times those is NaN, and that product
    must not be skipped. */
-static inline int block_is_finite(const Gemm *g)
-{
+static inline int block_is_finite(const Gemm *g) {
     Vector zero[BLOCK_VECTORS] = {0};
     real lanes[BLOCK_VECTORS * LANES], total = 0;
     for (isize k = 0; k < g->depth; k++)
-        for (int v = 0; v < BLOCK_VECTORS; v++)
-            zero[v] += 0 * block_vector(g, k, v);
+        for (int v = 0; v < BLOCK_VECTORS; v++) zero[v] += 0 * block_vector(g, k, v);
     memcpy(lanes, zero, sizeof(lanes));
-    for (int i = 0; i < BLOCK_VECTORS * LANES; i++)
-        total += lanes[i];
+    for (int i = 0; i < BLOCK_VECTORS * LANES; i++) total += lanes[i];
     return total == 0;
 }
 
 /* The row kernel: y = relu(start + the sum of a[k] * b[k, :] over all k whose bit is set). */
 static inline void add_nonzero(const Gemm *g, const real *a, isize a_column_stride, uint64_t bits,
-                               const real *start, real *y)
-{
+                               const real *start, real *y) {
     Vector sum[BLOCK_VECTORS];
 #pragma GCC unroll 8
-    for (int v = 0; v < BLOCK_VECTORS; v++)
-        sum[v] = ((const Vector *)start)[v];
+    for (int v = 0; v < BLOCK_VECTORS; v++) sum[v] = ((const Vector *)start)[v];
     for (; bits != 0; bits &= bits - 1) { /* clears the lowest bit */
         const int k = __builtin_ctzll(bits);
 #pragma GCC unroll 8
@@ -98,16 +89,14 @@ static inline void add_nonzero(const Gemm *g, const real *a, isize a_column_stri
 
 /* Rows begin to end - 1 of a column block, for the columns k to k + 63 of a. */
 static inline void skip_in_rows(const MatMul *m, const Gemm *g, isize k, isize begin, isize end,
-                                const real *start)
-{
+                                const real *start) {
     uint64_t own_bits[WORD];
     const uint64_t *bits = own_bits; /* of 64 rows of a */
     for (isize i = begin; i < end; i++) {
         const real *a = (const real *)g->a + i * m->a_row_stride;
         real *y = (real *)g->y + g->y_row_offset[i];
         const isize row = (i - begin) % WORD;
-        if (row == 0 && m->nonzero_bits != NULL)
-            bits = m->nonzero_bits + k / WORD * g->rows + i;
+        if (row == 0 && m->nonzero_bits != NULL) bits = m->nonzero_bits + k / WORD * g->rows + i;
         else if (row == 0)
             find_nonzero(a, m->a_row_stride, m->a_column_stride, least(end - i, WORD), g->depth,
                          own_bits);
@@ -116,8 +105,7 @@ static inline void skip_in_rows(const MatMul *m, const Gemm *g, isize k, isize b
 }
 
 /* A task: one column block, block of rows and piece of the depth, 64 rows of b at a time. */
-static inline void skip_zeros(const MatMul *m, isize index, int worker)
-{
+static inline void skip_zeros(const MatMul *m, isize index, int worker) {
     const isize column = index % m->column_blocks * BLOCK_PANELS * NR;
     const isize block = index / m->column_blocks % m->skip_row_blocks;
     const isize split = index / m->column_blocks / m->skip_row_blocks;
@@ -127,8 +115,7 @@ static inline void skip_zeros(const MatMul *m, isize index, int worker)
     const isize k_begin = split * m->split_depth, k_end = least(k_begin + m->split_depth, g.depth);
     real start[BLOCK_PANELS * NR] = {0}, *packed = (real *)m->packed + worker * m->packed_size;
     real *y = m->depth_splits == 1 ? g.y : m->partial_sums;
-    if (split == 0 && g.bias != NULL)
-        memcpy(start, (const real *)g.bias + column, sizeof(start));
+    if (split == 0 && g.bias != NULL) memcpy(start, (const real *)g.bias + column, sizeof(start));
     g.y = y + split * g.rows * g.columns + column;
     g.columns = BLOCK_PANELS * NR;
     for (isize k = k_begin; k < k_end; k += WORD) {
@@ -146,10 +133,8 @@ static inline void skip_zeros(const MatMul *m, isize index, int worker)
         g.add = k > k_begin;
         g.bias = g.add ? NULL : start;
         g.relu = m->gemm.relu && m->depth_splits == 1 && k + WORD >= k_end;
-        if (block_is_finite(&g))
-            skip_in_rows(m, &g, k, begin, end, start);
+        if (block_is_finite(&g)) skip_in_rows(m, &g, k, begin, end, start);
         else
-            for (isize panel = 0; panel < BLOCK_PANELS; panel++)
-                gemm_panel(&g, panel, begin, end);
+            for (isize panel = 0; panel < BLOCK_PANELS; panel++) gemm_panel(&g, panel, begin, end);
     }
 }

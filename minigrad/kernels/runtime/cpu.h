@@ -2,12 +2,10 @@
 #ifndef MINIGRAD_CPU_H
 #define MINIGRAD_CPU_H
 
-static const char *best_instruction_set(void)
-{
+static const char *best_instruction_set(void) {
 #ifdef MINIGRAD_X86 /* set by setup.py where it builds for them */
     __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
-        return "baseline";
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return "baseline";
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
         && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
         return "avx512";
@@ -18,8 +16,7 @@ static const char *best_instruction_set(void)
 }
 
 /* Which products were built: a compiler without vector extensions gets the plain ones alone. */
-static const char *default_kind(void)
-{
+static const char *default_kind(void) {
 #ifdef MINIGRAD_PLAIN
     return "plain";
 #else

@@ -20,63 +20,52 @@
 enum { LINE_BYTES = 64, PAGE = 4096, HEAD = sizeof(size_t) };
 
 /* How far behind the start of a block the data begin; `room` to choose from is a line or a page. */
-static size_t aligned_distance(const char *start, size_t room)
-{
+static size_t aligned_distance(const char *start, size_t room) {
     static _Thread_local size_t turn; /* of 64 lines in a page: each 21 behind the one before */
     const size_t place = room == PAGE ? turn++ * 21 % 64 * LINE_BYTES : 0;
     return HEAD + (place - (uintptr_t)(start + HEAD)) % room;
 }
 
 /* The data; right before them stands how far they are from the start. */
-static void *aligned_data(char *start, size_t distance)
-{
+static void *aligned_data(char *start, size_t distance) {
     memcpy(start + distance - HEAD, &distance, HEAD);
     return start + distance;
 }
 
-static char *aligned_start(void *data)
-{
+static char *aligned_start(void *data) {
     size_t distance;
     memcpy(&distance, (char *)data - HEAD, HEAD);
     return (char *)data - distance;
 }
 
 /* The first argument of these is NumPy's, which calls them for the arrays of memory.pyx. */
-static void *aligned_malloc(void *context, size_t size)
-{
+static void *aligned_malloc(void *context, size_t size) {
     const size_t room = size < 4 * PAGE ? LINE_BYTES : PAGE;
     char *start = malloc(size + HEAD + room);
     return start == NULL ? NULL : aligned_data(start, aligned_distance(start, room));
 }
 
-static void aligned_free(void *context, void *data, size_t size)
-{
-    if (data != NULL)
-        free(aligned_start(data));
+static void aligned_free(void *context, void *data, size_t size) {
+    if (data != NULL) free(aligned_start(data));
 }
 
-static inline void *aligned_calloc(void *context, size_t count, size_t item)
-{
+static inline void *aligned_calloc(void *context, size_t count, size_t item) {
     void *data = aligned_malloc(context, count * item);
     return data == NULL ? NULL : memset(data, 0, count * item);
 }
 
-static inline void *aligned_realloc(void *context, void *data, size_t size)
-{
-    if (data == NULL)
-        return aligned_malloc(context, size);
+static inline void *aligned_realloc(void *context, void *data, size_t size) {
+    if (data == NULL) return aligned_malloc(context, size);
     const size_t before = (char *)data - aligned_start(data);
     char *start = realloc(aligned_start(data), size + HEAD + PAGE);
-    if (start == NULL)
-        return NULL;
+    if (start == NULL) return NULL;
     const size_t distance = aligned_distance(start, PAGE);
     memmove(start + distance, start + before, size);
     return aligned_data(start, distance);
 }
 
 /* Let glibc keep what is freed, up to 512 MB, instead of returning it to the system. */
-static inline void keep_freed_memory(void)
-{
+static inline void keep_freed_memory(void) {
 #ifdef __GLIBC__
     mallopt(M_MMAP_MAX, 0); /* no block apart from the heap, however large */
     mallopt(M_TRIM_THRESHOLD, 512 << 20);

@@ -1,4 +1,4 @@
-"""Memory: scratch for the time of a kernel's call, and arrays that begin at a cache line (memory.h).
+"""Memory: scratch for the time of a call, and arrays that begin at a cache line (memory.h).
 
 A training step allocates and frees tens of megabytes. glibc returns such blocks to the system and
 fetches them again, page by page, in every step: a third of the step's time. With the limits set

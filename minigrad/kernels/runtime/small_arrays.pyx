@@ -1,8 +1,8 @@
 """Sums and products of small arrays, which NumPy's operators make slow.
 
-NumPy's operators spend 0.4 us on each call, around the few nanoseconds that a small array takes, and
-three typed memoryviews would spend as much. So small_arithmetic asks NumPy's C interface what it was
-given, makes the array of the result itself, unlike all other kernels, and uses one thread.
+NumPy's operators spend 0.4 us on each call, around the few nanoseconds that a small array takes,
+and three typed memoryviews would spend as much. So small_arithmetic asks NumPy's C interface what
+it was given. Unlike all other kernels it makes the array of the result itself.
 """
 
 from cython cimport floating

@@ -12,13 +12,11 @@ typedef void (*Task)(void *arguments, ptrdiff_t index, int worker);
    L2. The number of chunks is even, so that two threads have as much to do. */
 enum { CHUNK = 16384 }; /* about, or less */
 
-static inline ptrdiff_t chunk_count(ptrdiff_t size)
-{
+static inline ptrdiff_t chunk_count(ptrdiff_t size) {
     return (size + 2 * CHUNK - 1) / (2 * CHUNK) * 2;
 }
 
-static inline ptrdiff_t chunk_begin(ptrdiff_t size, ptrdiff_t index)
-{
+static inline ptrdiff_t chunk_begin(ptrdiff_t size, ptrdiff_t index) {
     const ptrdiff_t count = chunk_count(size);
     const ptrdiff_t begin = (size / 64 + count) / count * 64 * index;
     return begin < size ? begin : size;

@@ -24,10 +24,8 @@
 #include "tasks.h"
 
 #ifdef __STDC_NO_ATOMICS__ /* a compiler without them gets no threads */
-static void pool_run(Task task, void *arguments, ptrdiff_t count, int threads)
-{
-    for (ptrdiff_t index = 0; index < count; index++)
-        task(arguments, index, 0);
+static void pool_run(Task task, void *arguments, ptrdiff_t count, int threads) {
+    for (ptrdiff_t index = 0; index < count; index++) task(arguments, index, 0);
 }
 static void pool_after_fork(void) {}
 #else
@@ -82,8 +80,7 @@ static struct {
     Share share[MOST_HELPERS + 1];
 } pool = {.taken = ATOMIC_FLAG_INIT};
 
-static void pool_work(int worker)
-{
+static void pool_work(int worker) {
     for (int i = 0; i < pool.threads; i++) {
         Share *share = &pool.share[(worker + i) % pool.threads];
         ptrdiff_t index;
@@ -92,28 +89,24 @@ static void pool_work(int worker)
     }
 }
 
-static void pool_sleep(Helper *self, long seen)
-{
+static void pool_sleep(Helper *self, long seen) {
     atomic_store(&self->asleep, 1);
     const long open = atomic_load(&pool.open);
     if (open != 0 && open != seen) { /* a job came between the last look and `asleep` */
         int asleep = 1;
-        if (atomic_compare_exchange_strong(&self->asleep, &asleep, 0))
-            return;
+        if (atomic_compare_exchange_strong(&self->asleep, &asleep, 0)) return;
     }
     PyThread_acquire_lock(self->wake, WAIT_LOCK);
 }
 
-static void pool_helper(void *argument)
-{
+static void pool_helper(void *argument) {
     const int number = (int)(intptr_t)argument; /* from 0; as a worker, one more */
     long seen = 0;
     for (int round = 0;; round++) {
         const long open = atomic_load(&pool.open);
         if (open != 0 && open != seen) {
             atomic_fetch_add(&pool.inside, 1);
-            if (atomic_load(&pool.open) == open && number + 1 < pool.threads)
-                pool_work(number + 1);
+            if (atomic_load(&pool.open) == open && number + 1 < pool.threads) pool_work(number + 1);
             atomic_fetch_sub(&pool.inside, 1);
             seen = open;
             round = 0;
@@ -126,14 +119,12 @@ static void pool_helper(void *argument)
     }
 }
 
-static void pool_start_helpers(int wanted)
-{
+static void pool_start_helpers(int wanted) {
     for (; pool.helpers < wanted; pool.helpers++) {
         Helper *helper = &pool.helper[pool.helpers];
         atomic_store(&helper->asleep, 0);
         helper->wake = PyThread_allocate_lock();
-        if (helper->wake == NULL)
-            return;
+        if (helper->wake == NULL) return;
         PyThread_acquire_lock(helper->wake, WAIT_LOCK);
         if (PyThread_start_new_thread(pool_helper, (void *)(intptr_t)pool.helpers)
             == PYTHREAD_INVALID_THREAD_ID) {
@@ -145,15 +136,11 @@ static void pool_start_helpers(int wanted)
 
 /* Call task(arguments, index, worker) for index 0 to count - 1, each once, on up to `threads`
    threads; worker (< threads) tells them apart. Returns when all are done. */
-static void pool_run(Task task, void *arguments, ptrdiff_t count, int threads)
-{
-    if (threads > count)
-        threads = (int)count;
-    if (threads > MOST_HELPERS)
-        threads = MOST_HELPERS;
+static void pool_run(Task task, void *arguments, ptrdiff_t count, int threads) {
+    if (threads > count) threads = (int)count;
+    if (threads > MOST_HELPERS) threads = MOST_HELPERS;
     if (threads <= 1 || atomic_flag_test_and_set(&pool.taken)) {
-        for (ptrdiff_t index = 0; index < count; index++)
-            task(arguments, index, 0);
+        for (ptrdiff_t index = 0; index < count; index++) task(arguments, index, 0);
         return;
     }
     pool_start_helpers(threads - 1);
@@ -173,17 +160,14 @@ static void pool_run(Task task, void *arguments, ptrdiff_t count, int threads)
     pool_work(0);
     atomic_store(&pool.open, 0);
     for (int round = 0; atomic_load(&pool.inside) != 0; round++) {
-        if (round < SPIN)
-            RELAX();
-        else
-            GIVE_WAY();
+        if (round < SPIN) RELAX();
+        else GIVE_WAY();
     }
     atomic_flag_clear(&pool.taken);
 }
 
 /* In a forked child there are no helpers and nobody's job, whatever the parent was doing. */
-static void pool_after_fork(void)
-{
+static void pool_after_fork(void) {
     pool.helpers = 0;
     atomic_store(&pool.open, 0);
     atomic_store(&pool.inside, 0);
