@@ -1,4 +1,4 @@
-/* The few functions of Python's that pool.h uses, on POSIX threads: ThreadSanitizer then sees the
+/* The few functions of Python's that thread_pool.h uses, on POSIX threads: ThreadSanitizer then sees the
    pool alone, and not an interpreter that was built without it. */
 #include <pthread.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "pool.h"
+#include "thread_pool.h"
 
 enum { JOBS = 3000, MOST_TASKS = 50, CALLERS = 3 };
 

@@ -1,7 +1,7 @@
 """What the kernels demand of their arrays: type, shape, contiguous memory, perhaps to write to.
 
-They ask NumPy's C interface. A typed memoryview costs 0.3 us each time it is made; three of them
-take longer than a loop over a few hundred elements.
+They ask NumPy's C interface: making a typed memoryview of each array would take longer than a loop
+over a few hundred elements (a small convolution's call takes 1.1 us instead of 2.5).
 """
 
 from numpy cimport (

@@ -1,4 +1,4 @@
-"""Memory: scratch for the time of a call, and arrays that begin at a cache line (memory.h).
+"""Memory: scratch for the time of a call, and arrays that begin at a cache line (aligned_memory.h).
 
 A training step allocates and frees tens of megabytes. glibc returns such blocks to the system and
 fetches them again, page by page, in every step: a third of the step's time. With the limits set
@@ -14,7 +14,7 @@ from numpy cimport import_array, ndarray
 
 cdef extern from *:
     """
-    #include "memory.h"
+    #include "aligned_memory.h"
     static PyDataMem_Handler aligned_handler = {
         "minigrad: at a cache line", 1,
         {NULL, aligned_malloc, aligned_calloc, aligned_realloc, aligned_free}
@@ -54,7 +54,7 @@ def empty(
     tuple shape,
     dtype,        # np.dtype
 ):
-    """Return np.empty(shape, dtype); if it is large, it begins at a cache line (memory.h)."""
+    """Return np.empty(shape, dtype); if it is large, it begins at a cache line (aligned_memory.h)."""
     cdef Py_ssize_t size = dtype.itemsize, n
     for n in shape:
         size *= n

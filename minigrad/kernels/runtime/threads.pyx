@@ -1,8 +1,8 @@
-"""The pool of threads (threads.h) as Cython sees it; which instruction set the processor has."""
+"""The pool of threads (thread_pool.h) as Cython sees it; which instruction set the processor has."""
 
 import os
 
-cdef extern from "threads.h" nogil:
+cdef extern from "thread_pool.h" nogil:
     void pool_run(Task task, void* arguments, Py_ssize_t count, int threads)
     void pool_after_fork()
 

@@ -18,8 +18,8 @@
    still `open`; the caller first closes the job and then waits until nobody is inside. So a helper
    that wakes late finds it closed and does not touch the caller's arguments, which may be gone.
 */
-#ifndef MINIGRAD_THREADS_H
-#define MINIGRAD_THREADS_H
+#ifndef MINIGRAD_THREAD_POOL_H
+#define MINIGRAD_THREAD_POOL_H
 
 #include "tasks.h"
 

@@ -6,8 +6,8 @@
    And large blocks that are made one after the other begin at different places of their pages of
    4096 bytes. A processor compares a read with the writes before it by the last 12 bits of their
    addresses: where w, m and v begin at one place, Adam takes 1.6 times as long ("4K aliasing"). */
-#ifndef MINIGRAD_MEMORY_H
-#define MINIGRAD_MEMORY_H
+#ifndef MINIGRAD_ALIGNED_MEMORY_H
+#define MINIGRAD_ALIGNED_MEMORY_H
 
 #include <stdint.h>
 #include <stdlib.h>
