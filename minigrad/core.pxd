@@ -1,18 +1,18 @@
-# What core.py is to C: Cython reads this file when it compiles core.py, which stays plain Python.
-# Fields of a C structure in place of attributes that are looked up by name, and functions that call
-# each other without a detour: that is all that makes the compiled engine fast.
+# The C types of core.py, which Cython reads when it compiles core.py; core.py stays plain Python.
+# Attributes become fields of a C struct, without a look-up by name, and functions call each other
+# as C functions. Nothing else makes the compiled engine fast.
 
 cimport cython
 
 
 cdef class TensorBase:
-    cdef public object _data, _kind, _version, grad, made_by, name, node
+    cdef public object _data, _signature, _version, grad, made_by, name, node
     cdef public bint _is_view, requires_grad
     cdef object __weakref__
 
 
 cdef class Function:
-    cdef public tuple needs, saved, _kind, _watched
+    cdef public tuple needs, saved, _signature, _watched
     cdef public list _origins
     cdef public object _walk, _gradient
     cdef public Py_ssize_t _uses
@@ -28,12 +28,12 @@ cdef _constant(value, dtype)
 cdef _fill(TensorBase tensor, array)
 cdef list _version_of(TensorBase tensor)
 cdef _watch(Function function, kept, bint is_view, TensorBase tensor)
-cdef tuple _kind_of(TensorBase tensor)
+cdef tuple _signature_of(TensorBase tensor)
 cdef _first_float_type(tuple inputs)
 cdef tuple _results(Function node, gy)
 cdef bint _is_private(gx, gy, tuple results, Function node)
 cdef _begin(Function node, walk)
-cdef _conform(gx, tuple kind, Function node)
+cdef _conform(gx, tuple signature, Function node)
 
 
 @cython.locals(i=Py_ssize_t, wanted=Py_ssize_t, tensor=TensorBase, output=TensorBase, cls=type)

@@ -1,13 +1,14 @@
-"""The engine: tensors, the graph that operations record, and the walk back through it.
+"""The engine: tensors, the graph that operations record, and the backward pass through it.
 
-A ``Tensor`` is a NumPy array that may want a gradient. Applying an operation (an instance of
-``Function``) to tensors computes an array and, when a gradient is wanted, leaves the instance
-behind as a node of the graph: it holds what its ``backward`` needs and points to the nodes it took
-its inputs from, never the other way round, so a graph is freed as soon as the last name of its
-result goes.
+A ``Tensor`` is a NumPy array with an optional gradient. Applying an operation (an instance of
+``Function``) to tensors computes an array. If an input requires a gradient, the instance also
+becomes a node of the graph. A node holds the arrays that its ``backward`` needs. It points to the
+nodes of its inputs and never to its outputs: a graph is freed, by reference counting alone, with
+the last reference to its result.
 
-``backward`` visits every node once, after all the nodes that used its result, and adds up the
-gradients of the leaves. It works on arrays, so there are first derivatives only.
+``backward`` visits the nodes in reverse topological order: each one once, after all nodes that use
+its result. Gradients add up in the leaves. ``backward`` works on arrays, so there are first
+derivatives only.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ NUMBERS = (float, int, np.floating, np.integer, np.bool_)
 
 
 _mode = threading.local()  # .depth: how many no_grad() this thread is in
-_pauses = []  # one item for each no_grad() of any thread: while there is none, nobody asks _mode
+_pauses = []  # one item for each no_grad() of any thread; while it is empty, _mode is not read
 
 
 def is_grad_enabled():
@@ -40,7 +41,7 @@ class no_grad(contextlib.ContextDecorator):
 
     def __new__(cls, function=None):
         self = super().__new__(cls)
-        return self if function is None else self(function)  # so that a bare @no_grad works too
+        return self if function is None else self(function)  # a bare @no_grad works too
 
     def __enter__(self):
         _mode.depth = getattr(_mode, "depth", 0) + 1
@@ -52,7 +53,7 @@ class no_grad(contextlib.ContextDecorator):
         _mode.depth -= 1
 
 
-# --- from anything to a float array --------------------------------------------------------------
+# --- conversion to float arrays ------------------------------------------------------------------
 
 
 def _check_float_type(dtype):
@@ -66,7 +67,7 @@ def _check_float_type(dtype):
 
 
 def as_array(data, dtype=None, default=np.float32):
-    """Convert anything array-like to a float32 or float64 array, without a copy where it is one.
+    """Convert array-like data to a float32 or float64 array; an array of that type is not copied.
 
     Float arrays keep their type; Python numbers and lists, integers, booleans and float16 become
     ``default``, unless ``dtype`` says otherwise.
@@ -127,7 +128,7 @@ def as_tensor(value, like=None):
 
 
 def _constant(value, dtype):
-    """The array of what is no tensor; numbers, lists and integers take the type, if it is known."""
+    """Convert an input that is no tensor; numbers, lists and integers take ``dtype`` if given."""
     if dtype is None:
         return as_array(value)
     if isinstance(value, NUMBERS):
@@ -139,14 +140,17 @@ def _constant(value, dtype):
 
 
 class TensorBase:
-    """All of a ``Tensor`` but its operators, which no longer fit into a class that is compiled."""
+    """The compiled part of ``Tensor``.
+
+    Operators are attached to the Python subclass: a compiled class cannot be extended at run time.
+    """
 
     __slots__ = (
-        "_data", "_is_view", "_kind", "_version", "grad", "made_by", "name", "node",
+        "_data", "_is_view", "_signature", "_version", "grad", "made_by", "name", "node",
         "requires_grad", "__weakref__",
     )  # fmt: skip
 
-    __array_ufunc__ = None  # so that NumPy leaves `array * tensor` to Tensor.__rmul__
+    __array_ufunc__ = None  # NumPy then leaves `array * tensor` to Tensor.__rmul__
 
     @property
     def data(self):
@@ -164,7 +168,7 @@ class TensorBase:
 
     @property
     def version(self):
-        """How often the values were changed since somebody first asked: see `mark_changed`."""
+        """The number of in-place changes counted since it was first read: see `mark_changed`."""
         return _version_of(self)[0]
 
     @property
@@ -211,7 +215,7 @@ class TensorBase:
         return array
 
     def mark_changed(self):
-        """Note that the values were changed in place, so that a graph that needs them can tell."""
+        """Count an in-place change: ``backward`` refuses a graph that needs the old values."""
         if self._version is not None:
             self._version[0] += 1
 
@@ -223,14 +227,14 @@ class TensorBase:
         Parameters
         ----------
         grad : array_like, optional
-            The gradient of some scalar with respect to this tensor, of this tensor's shape.
-            A tensor of one element needs none: it is taken to be that scalar.
+            The upstream gradient: that of some scalar with respect to this tensor, in its shape.
+            A tensor of one element is that scalar itself by default, with the gradient 1.
 
         Raises
         ------
         RuntimeError
-            If nothing here needs a gradient, the graph was freed by an earlier ``backward``, or
-            values that it needs were changed in place since. No ``.grad`` has changed then.
+            If the tensor requires no gradient, the graph was freed by an earlier ``backward``, or
+            values that it needs were changed in place. No ``.grad`` changes in these cases.
         ValueError
             If ``grad`` is missing or has another shape.
         """
@@ -273,7 +277,7 @@ class TensorBase:
         )
 
     def __format__(self, spec):
-        return format(self.item() if spec else str(self), spec)  # f"{loss:.4f}" is a number's
+        return format(self.item() if spec else str(self), spec)  # f"{loss:.4f}" formats a number
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self._data, dtype=dtype, copy=copy)
@@ -303,7 +307,7 @@ class TensorBase:
 
 
 class Tensor(TensorBase):
-    """An array of float32 or float64, with a gradient if it asks for one.
+    """An array of float32 or float64, with an optional gradient.
 
     Parameters
     ----------
@@ -313,7 +317,7 @@ class Tensor(TensorBase):
     dtype : {"float32", "float64"}, optional
         Convert to this type.
     requires_grad : bool
-        Whether ``backward`` shall leave the gradient of this tensor in ``.grad``.
+        Whether ``backward`` stores the gradient of this tensor in ``.grad``.
     name : str, optional
         Shown in ``repr`` and in errors.
 
@@ -325,10 +329,10 @@ class Tensor(TensorBase):
         The sum of the gradients of all ``backward`` calls since it was last set to None. Only
         leaves have one: tensors that the user made, not results of operations.
     version : int
-        Grows with every change in place that the engine can see.
+        Grows with every in-place change that the engine can see.
     made_by : tuple or None
         On the result of a softmax over the last axis, or of a sigmoid: ("softmax", x, version of x,
-        version of the result), so that a cross-entropy can start at the logits x.
+        version of the result). A cross-entropy starts at these logits x.
 
     Raises
     ------
@@ -347,26 +351,23 @@ class Tensor(TensorBase):
 
 
 def _fill(tensor, array):
-    """Give a new tensor its array, and the other fields what they begin with."""
+    """Initialize a new tensor: its array, and all other fields empty."""
     tensor._data = array
     tensor._is_view = array.base is not None
-    tensor._kind = tensor._version = tensor.grad = tensor.made_by = None
+    tensor._signature = tensor._version = tensor.grad = tensor.made_by = None
     tensor.name = tensor.node = None
     tensor.requires_grad = False
 
 
-def _kind_of(tensor):
-    """Shape and type, looked up once."""
-    if tensor._kind is None:
-        tensor._kind = tensor._data.shape, tensor._data.dtype
-    return tensor._kind
+def _signature_of(tensor):
+    """The tensor's shape and dtype, read from the array once."""
+    if tensor._signature is None:
+        tensor._signature = tensor._data.shape, tensor._data.dtype
+    return tensor._signature
 
 
 def _version_of(tensor):
-    """A list of one number: how often the memory was changed in place since somebody asked.
-
-    Tensors that share the memory share the list.
-    """
+    """The count of in-place changes, in a list: tensors that share the memory share the list."""
     if tensor._version is None:
         tensor._version = [0]
     return tensor._version
@@ -386,7 +387,7 @@ class Parameter(Tensor):
     dtype, name :
         As for ``Tensor``; the name is that within its layer, such as ``"kernel"``.
     path : str, optional
-        The name within the model, such as ``"conv2d/kernel"``; an optimizer's state goes by it.
+        The name within the model, such as ``"conv2d/kernel"``; optimizers save their state by it.
     trainable : bool
         False for values that are kept with the weights but not trained (moving averages).
     regularizer : callable, optional
@@ -412,9 +413,9 @@ class Parameter(Tensor):
         self.constraint = constraint
 
 
-# --- operations, which are the nodes -------------------------------------------------------------
+# --- operations: the nodes of the graph ----------------------------------------------------------
 
-# Function.needs of up to three inputs: the same tuples for all nodes, of which there are many.
+# Function.needs for up to three inputs: all nodes share these tuples.
 _NEEDS = [list(itertools.product((False, True), repeat=number)) for number in range(4)]
 
 
@@ -435,19 +436,20 @@ class Function:
             return Exp()(x)
 
     Options of the operation (axes, strides) go to its ``__init__``. Calling the instance with
-    tensors, arrays or numbers gives a Tensor. ``backward`` returns the gradient with respect to
-    each input (a tuple if there are several), or None where there is none; it may return ``gy``
-    itself but must not change it. The engine undoes broadcasting. ``self.needs[i]`` says whether
-    anybody wants the gradient with respect to input i, so that a costly one can be left out.
+    tensors, arrays or numbers gives a Tensor. ``backward`` gets the upstream gradient ``gy`` and
+    returns the gradient with respect to each input (a tuple if there are several), or None where
+    there is none. It may return ``gy`` itself but must not change it. The engine sums over
+    broadcast axes. ``self.needs[i]`` is False if the gradient with respect to input i is not
+    needed: ``backward`` may skip a costly one.
     """
 
     __slots__ = (
         "needs",
         "saved",  # the arrays that backward needs; None once they are freed
-        "_origins",  # of each input its node or leaf; where no gradient is wanted its kind
-        "_kind",  # shape and type of the result
-        "_watched",  # what must not change before backward, see _watch
-        "_walk",  # which walk back the next three belong to
+        "_origins",  # for each input its node or leaf, or its signature if it needs no gradient
+        "_signature",  # shape and dtype of the result
+        "_watched",  # versions that must not change before backward, see _watch
+        "_walk",  # the backward pass that the next three belong to
         "_uses",
         "_gradient",
         "_owned",
@@ -475,23 +477,23 @@ class Function:
 
     @property
     def sources(self):
-        """Of each input its node or leaf, None if no gradient is wanted; None after backward."""
+        """For each input its node or leaf, None if it needs no gradient; None after backward."""
         return self._origins and [None if type(x) is tuple else x for x in self._origins]
 
     @property
-    def kinds(self):
-        """Of each input its shape and type; None after backward."""
-        return self._origins and [getattr(x, "_kind", x) for x in self._origins]
+    def signatures(self):
+        """For each input its shape and dtype; None after backward."""
+        return self._origins and [getattr(x, "_signature", x) for x in self._origins]
 
 
 def _apply(function, inputs):
-    """Call ``forward``, and leave ``function`` behind as a node if a gradient is wanted."""
+    """Call ``forward``; if an input requires a gradient, record ``function`` as a node."""
     number, recording, wanted = len(inputs), is_grad_enabled(), 0
     arrays, origins = [None] * number, [None] * number
     for i, x in enumerate(inputs):
         wanted *= 2
         if isinstance(x, TensorBase):
-            tensor = x  # the same, of a type that core.pxd knows
+            tensor = x  # core.pxd declares its type: attributes become C fields
             arrays[i] = tensor._data
             if recording and tensor.requires_grad:
                 origins[i] = tensor if tensor.node is None else tensor.node
@@ -502,9 +504,9 @@ def _apply(function, inputs):
     function.needs = _NEEDS[number][wanted] if few else tuple([x is not None for x in origins])
     function.saved, function._origins = (), None
     try:
-        # Most have two: spelled out, that is a call without a tuple and without a bound method.
+        # Most ops have two inputs: spelled out, the call makes no tuple and no bound method.
         y = function.forward(arrays[0], arrays[1]) if number == 2 else function.forward(*arrays)
-    except (IndexError, TypeError, ValueError) as error:  # often NumPy's, which name no op
+    except (IndexError, TypeError, ValueError) as error:  # often NumPy's, which do not name the op
         shapes = ", ".join([str(x.shape) for x in arrays])
         error.add_note(f"in {type(function).__name__}, given shapes {shapes}")
         raise
@@ -526,11 +528,12 @@ def _record(function, inputs, arrays, origins, output):
     """Make ``function`` the node of ``output``."""
     output.requires_grad = True
     output.node = function
-    function._origins, function._kind, function._walk = origins, _kind_of(output), None
+    function._origins, function._signature, function._walk = origins, _signature_of(output), None
     for i, x in enumerate(inputs):
-        kind = _kind_of(x) if isinstance(x, TensorBase) else (arrays[i].shape, arrays[i].dtype)
+        is_tensor = isinstance(x, TensorBase)  # a leaf's signature is needed by `_count_uses`
+        signature = _signature_of(x) if is_tensor else (arrays[i].shape, arrays[i].dtype)
         if origins[i] is None:
-            origins[i] = kind
+            origins[i] = signature
     function._watched = ()
     for kept in function.saved:
         if type(kept) is ndarray:
@@ -542,29 +545,29 @@ def _record(function, inputs, arrays, origins, output):
 
 
 def _watch(function, kept, is_view, tensor):
-    """Note how often the tensor was changed so far, if a kept array shares its memory."""
+    """Remember the tensor's version if the saved array ``kept`` shares its memory."""
     near = is_view or tensor._is_view
     if kept is tensor._data or (near and may_share_memory(kept, tensor._data)):
         version = _version_of(tensor)
-        function._watched += ((version, version[0], tensor.name, _kind_of(tensor)),)
+        function._watched += ((version, version[0], tensor.name, _signature_of(tensor)),)
 
 
 def _first_float_type(inputs):
-    """The type of the first float tensor or array, which numbers beside it take; None if none."""
+    """The dtype of the first float tensor or array, which plain numbers take; None if none."""
     for x in inputs:
         if isinstance(x, TensorBase):
-            return _kind_of(x)[1]
+            return _signature_of(x)[1]
         if isinstance(x, ndarray) and x.dtype in FLOAT_TYPES:
             return x.dtype
     return None
 
 
-# --- the walk back -------------------------------------------------------------------------------
+# --- the backward pass ---------------------------------------------------------------------------
 
 
 def _backpropagate(root, gy):
-    """Visit the nodes below ``root`` once each, after all nodes that use their result."""
-    leaves = {}  # leaf -> a bare Function, in which its gradient is added up
+    """Visit the nodes from ``root`` on in reverse topological order; add to the leaves' grads."""
+    leaves = {}  # leaf -> a bare Function that accumulates its gradient
     _count_uses(root, leaves)
     root._gradient = gy
     ready = [root]
@@ -578,15 +581,15 @@ def _backpropagate(root, gy):
             if isinstance(origin, Function):
                 below = origin
                 below._uses -= 1
-                passed_on = below._uses == 0  # and not added to any more
+                passed_on = below._uses == 0  # its gradient is complete
                 if passed_on:
                     ready.append(below)
             else:
                 below, passed_on = leaves[origin], False
             if results[i] is not None:
                 gx = results[i]
-                if gx is not gy or below._kind != node._kind:
-                    gx = _conform(gx, below._kind, node)
+                if gx is not gy or below._signature != node._signature:
+                    gx = _conform(gx, below._signature, node)
                 if below._gradient is None:
                     below._gradient = gx
                     below._owned = not passed_on and _is_private(results[i], gy, results, node)
@@ -614,7 +617,7 @@ def _results(node, gy):
 
 
 def _is_private(gx, gy, results, node):
-    """Whether nobody else sees the array, so that we may keep it and add to it in place."""
+    """Whether nothing else refers to the array: it may then be kept and added to in place."""
     if gx is gy or type(gx) is not ndarray or gx.base is not None:
         return False
     visible = [gy, *results, *node.saved, *getattr(node, "__dict__", {}).values()]
@@ -624,7 +627,7 @@ def _is_private(gx, gy, results, node):
 
 
 def _count_uses(root, leaves):
-    """Note how many inputs of how many nodes each node feeds; refuse a broken graph."""
+    """Count the uses of each node's result; refuse a graph that was freed or whose data changed."""
     walk = object()
     _begin(root, walk)
     stack = [root]
@@ -639,9 +642,10 @@ def _count_uses(root, leaves):
         for version, seen, name, (shape, _) in node._watched:
             if version[0] != seen:
                 raise RuntimeError(
-                    f"backward: {type(node).__name__} needs {_title(name, shape)} as it was, but "
-                    "it was changed in place; call backward() before the change (before "
-                    "optimizer.step()), or make a new tensor: write t = t + 1, not t.data += 1"
+                    f"backward: {type(node).__name__} needs the old values of "
+                    f"{_title(name, shape)}, which was changed in place; call backward() before "
+                    "the change (before optimizer.step()), or make a new tensor: write t = t + 1, "
+                    "not t.data += 1"
                 )
         for origin in node._origins:
             if isinstance(origin, Function):
@@ -652,20 +656,20 @@ def _count_uses(root, leaves):
                 below._uses += 1
             elif isinstance(origin, TensorBase) and origin not in leaves:
                 leaves[origin] = below = Function()
-                below._kind = origin._kind
+                below._signature = origin._signature
                 _begin(below, walk)
 
 
 def _begin(node, walk):
-    """Forget what a walk that failed has left in the node."""
+    """Reset the node's state for this pass: an earlier one may have failed halfway."""
     node._walk, node._uses, node._gradient, node._owned = walk, 0, None, False
 
 
-def _conform(gx, kind, node):
-    """Return ``gx`` in the type and shape of the input, summed over what broadcasting added."""
+def _conform(gx, signature, node):
+    """Return ``gx`` in the shape and dtype of the input, summed over the broadcast axes."""
     if type(gx) is not ndarray:
         gx = asarray(gx)
-    shape, dtype = kind
+    shape, dtype = signature
     if gx.shape == shape and gx.dtype is dtype:
         return gx
     added = gx.ndim - len(shape)

@@ -1,4 +1,4 @@
-"""The engine: what a tensor is made of, the graph, backward, memory, and changes in place."""
+"""The engine: tensors from data, the graph, backward, memory, and changes in place."""
 
 import copy
 import gc
@@ -24,14 +24,14 @@ def leaf(*values, dtype="float64", name=None):
 
 @pytest.fixture
 def without_collector():
-    """Whatever is freed in the test is freed by reference counting alone."""
+    """Memory freed in the test is freed by reference counting alone."""
     gc.collect()
     gc.disable()
     yield
     gc.enable()
 
 
-# --- what a tensor is made of --------------------------------------------------------------------
+# --- tensors from data ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -559,7 +559,7 @@ def test_an_error_half_way_leaves_every_grad_alone():
         with pytest.raises(ZeroDivisionError):
             y.backward()
         assert x.grad is w.grad is None
-    (hidden * w).backward()  # what the failed ones left in the graph does not count
+    (hidden * w).backward()  # the failed passes left nothing in the graph
     assert_array_equal(x.grad, [6])
 
 
@@ -649,7 +649,7 @@ def test_a_node_waits_for_all_its_users():
         assert Counting.calls == 1
 
 
-# --- whose array is it? --------------------------------------------------------------------------
+# --- which arrays may be changed -----------------------------------------------------------------
 
 
 class Awkward(Function):
@@ -815,11 +815,11 @@ def test_nothing_is_held_without_a_gradient(without_collector):
     assert y.node is None
 
 
-# --- gradients that nobody needs -----------------------------------------------------------------
+# --- gradients that are not needed ---------------------------------------------------------------
 
 
 class NeedsTold(Function):
-    """x * y * z, which remembers the needs that it was told and computes no other gradient."""
+    """x * y * z, which records its needs and computes no other gradient."""
 
     def forward(self, *xs):
         self.save(*xs)
@@ -924,7 +924,7 @@ def test_a_change_of_values_that_backward_needs_is_noticed(change):
     w, x = leaf(1.0, 2.0, name="w"), leaf(3.0, 4.0)
     loss = (w * x).sum()
     change(w)
-    with pytest.raises(RuntimeError, match=r"Mul needs tensor 'w' as it was.*optimizer.step\(\)"):
+    with pytest.raises(RuntimeError, match=r"Mul needs .* of tensor 'w',.*optimizer.step\(\)"):
         loss.backward()
     assert w.grad is x.grad is None
 
@@ -934,7 +934,7 @@ def test_a_change_of_a_result_that_backward_needs_is_noticed(change):
     y = leaf(1.0, 2.0).exp()
     loss = y.sum()
     change(y)
-    with pytest.raises(RuntimeError, match=r"Exp needs a tensor of shape \(2,\) as it was"):
+    with pytest.raises(RuntimeError, match=r"Exp needs the old values of a tensor of shape \(2,\)"):
         loss.backward()
 
 
@@ -1111,13 +1111,13 @@ def test_a_node_tells_what_it_was_given():
     hidden = x + 1.0
     node = ops.stack([hidden, x]).node
     assert node.sources == [hidden.node, x]
-    assert node.kinds == [((2,), np.float64)] * 2
-    for other, kind in ((constant, ((1,), np.float32)), (array, ((4, 1), np.float32))):
+    assert node.signatures == [((2,), np.float64)] * 2
+    for other, signature in ((constant, ((1,), np.float32)), (array, ((4, 1), np.float32))):
         node = (other * x).node
         assert (node.sources, node.needs) == ([None, x], (False, True))
-        assert node.kinds == [kind, ((2,), np.float64)]
+        assert node.signatures == [signature, ((2,), np.float64)]
     hidden.sum().backward()
-    assert hidden.node.sources is hidden.node.kinds is None
+    assert hidden.node.sources is hidden.node.signatures is None
 
 
 def returning(*gradients):

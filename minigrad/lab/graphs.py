@@ -15,27 +15,27 @@ from minigrad.utils.files import replacing
 
 @dataclasses.dataclass(eq=False)
 class Vertex:
-    """One tensor of a graph: a leaf that wants a gradient, a constant, or an operation's result.
+    """One tensor of a graph: a leaf that requires a gradient, a constant, or an op's result.
 
     Attributes
     ----------
     name : str
     shape : tuple of int
     operation : str
-        What made it; "" for leaves and constants.
+        The operation that computed it; "" for leaves and constants.
     inputs : list of Vertex
-        What the operation was given.
+        The operation's inputs.
     rule : tuple or None
         The operation's row of `CHAIN_RULES`, if it has one.
     wants_gradient : bool
     value : array or None
-        None where it does not follow from what the graph keeps.
+        None if it cannot be computed from what the graph keeps.
     gradient : array or None
         Of the sum of the graph's last tensor with respect to this one.
     passed : list of (array or None)
-        What the operation passes on to each of its inputs.
+        The gradient that the operation passes on to each of its inputs.
     added_up : list of bool
-        For which of the inputs that was summed over the axes along which broadcasting stretched it.
+        For each input, whether that gradient was summed over broadcast axes.
     """
 
     name: str
@@ -51,11 +51,11 @@ class Vertex:
 
 
 class Graph:
-    """What a tensor was computed from. Last in a notebook's cell it draws itself.
+    """The graph that computed a tensor. It is drawn if it is the last value of a notebook's cell.
 
-    The tensor's own graph stays as it is, and no ``.grad`` changes. A graph keeps only what
-    ``backward`` needs: other results are computed once more, by minigrad's own operations, from
-    values that are known; a constant's value is known where its operation has kept it. Layers that
+    The tensor's own graph stays unchanged, and so does every ``.grad``. A graph keeps only what
+    ``backward`` needs: other results are computed again, by minigrad's own operations, from known
+    values. A constant's value is known only if its operation has kept it. Layers that
     ran as one kernel (see `minigrad.layers.fusion`) are shown as they were written: convolution,
     pooling and dropout apart.
 
@@ -74,7 +74,7 @@ class Graph:
     TypeError
         If `tensor` is no Tensor.
     ValueError
-        If it is a leaf, or was computed from no tensor that wants a gradient.
+        If it is a leaf, or was computed from no tensor that requires a gradient.
     RuntimeError
         If an earlier ``backward`` has freed the graph.
     """
@@ -117,14 +117,14 @@ class Graph:
         shapes = {tensor.node: tensor.shape}
         for node in order:
             if isinstance(node, Function):
-                for source, (shape, _) in zip(node.sources, node.kinds, strict=True):
+                for source, (shape, _) in zip(node.sources, node.signatures, strict=True):
                     shapes[source] = shape
         vertices, operations = {}, []
         for source in order:
             if isinstance(source, Function):
                 inputs = [
                     vertices[origin] if origin is not None else self._add_constant(shape)
-                    for origin, (shape, _) in zip(source.sources, source.kinds, strict=True)
+                    for origin, (shape, _) in zip(source.sources, source.signatures, strict=True)
                 ]
                 for node, value in _unfused(source, inputs):
                     shape = shapes[source] if value is None else value.shape
@@ -152,7 +152,7 @@ class Graph:
 
 
 def _inputs_first(root):
-    """The nodes and leaves that ``root`` was computed from, and itself, inputs before results."""
+    """The nodes and leaves below ``root``, and itself, in topological order: inputs first."""
     order, seen = [], set()
     stack = [(root, False)]
     while stack:
@@ -188,7 +188,7 @@ def _operation(node):
 
 
 def _rule(node):
-    """The row of `CHAIN_RULES` for a node of minigrad's own; others may have the same name."""
+    """The row of `CHAIN_RULES` for one of minigrad's ops; a user's op may have the same name."""
     own = type(node).__module__.startswith("minigrad.ops.")
     return CHAIN_RULES.get(_operation(node)) if own else None
 
@@ -197,7 +197,7 @@ def _rule(node):
 
 
 def _take_kept_values(node, vertex):
-    """Give the values that a node has saved to the vertices they belong to."""
+    """Assign the arrays that a node has saved to the vertices they belong to."""
     if vertex.rule is None:
         return
     _, slots = vertex.rule
@@ -211,17 +211,17 @@ def _take_kept_values(node, vertex):
 
 
 def _compute_value(node, vertex):
-    """Compute a result again if it is not known, but its inputs are."""
+    """Compute a result again if it is unknown and its inputs are known."""
     values = [origin.value for origin in vertex.inputs]
     known = all(value is not None for value in values)
     if vertex.value is None and known and vertex.rule is not None:
         saved = node.saved
         vertex.value = node.forward(*values)
-        node.save(*saved)  # the very arrays whose changes the engine watches
+        node.save(*saved)  # the same arrays, whose changes the engine watches
 
 
 def _pass_gradient_on(node, vertex):
-    """Do what ``backward`` does at one node, for arrays of this graph alone."""
+    """Run the backward pass of one node, on arrays of this graph alone."""
     if vertex.gradient is None:
         return
     passed = node.backward(vertex.gradient)

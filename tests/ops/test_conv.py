@@ -17,7 +17,7 @@ PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
 def axis_geometry(size, window, stride, padding, dilation=1):
-    """Output size and padding before, along one axis, from the definitions of the words."""
+    """Output size and padding before, along one axis, from the definitions of the modes."""
     extent = (window - 1) * dilation + 1
     if padding == "same":
         output = math.ceil(size / stride)
@@ -224,7 +224,7 @@ def test_conv2d_of_mixed_types_computes_in_the_wider_one():
     assert (x.grad.dtype, kernel.grad.dtype) == (np.float32, np.float64)
 
 
-# --- what is not computed, and what is not kept --------------------------------------------------
+# --- gradients not computed, arrays not kept -----------------------------------------------------
 
 
 @pytest.mark.parametrize("wanted", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)])
@@ -257,7 +257,7 @@ def test_a_frozen_convolution_notices_only_the_changes_that_matter():
     assert x.grad is not None
     loss = ops.conv2d(x, kernel).sum()
     kernel.data += 1
-    with pytest.raises(RuntimeError, match="Conv2D needs a tensor of shape"):
+    with pytest.raises(RuntimeError, match="Conv2D needs the old values of a tensor of shape"):
         loss.backward()
 
 
