@@ -1,4 +1,4 @@
-"""Operations on tensors, by family, and the one table that makes operators and methods of them."""
+"""Operations on tensors, by family, and the table that binds them as operators and methods."""
 
 # ruff: noqa: F401, I001 (what is imported is exported; the names are packed, not one a line)
 import operator
@@ -18,7 +18,7 @@ from minigrad.ops.shape import (
     broadcast_to, concatenate, expand_dims, getitem, pad, reshape, squeeze, stack, transpose,
 )  # fmt: skip
 
-# An op is exported by importing it above; what is not one has another name.
+# Every function imported above under a name in lower case is an op and is exported.
 __all__ = sorted(name for name, value in vars().items() if callable(value) and name[0].islower())
 
 METHODS = (

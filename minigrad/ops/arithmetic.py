@@ -7,13 +7,13 @@ from minigrad.core import Function, as_array
 from minigrad.kernels import small_arithmetic  # looked up for every operation
 from minigrad.ops.nn import elementwise
 
-LARGE = 32768  # elements from which on threads pay
+LARGE = 32768  # elements; from this size on, threads are faster
 
 
 def combine(function, x, y):
-    """``function(x, y)`` by a kernel, if there are no shapes or types to reconcile.
+    """Compute ``function(x, y)`` by a kernel if there are no types to convert or axes to stretch.
 
-    Else by NumPy, which gives the same bits, and also warns of an overflow or a division by zero.
+    Otherwise by NumPy: the bits are the same, and it also warns of overflow and division by zero.
     """
     z = small_arithmetic(function, x, y)
     if z is not None:
@@ -276,7 +276,7 @@ class MatMul(Function):
 
 
 def _matmul(x, y):
-    """Two matrices go to our kernel, which gives the same bits for any number of threads."""
+    """Multiply matrices by our kernel, whose bits do not depend on the number of threads."""
     if x.ndim == y.ndim == 2:
         z = kernels.empty((x.shape[0], y.shape[1]), np.result_type(x, y))
         x, y = x.astype(z.dtype, copy=False), y.astype(z.dtype, copy=False)
@@ -299,7 +299,7 @@ def matmul(x, y):
 
 
 def compare(operation):
-    """A comparison as an operator: on values alone, giving a NumPy array of booleans."""
+    """Make a comparison operator: it compares values and returns a NumPy array of booleans."""
 
     def operator(x, y):
         try:

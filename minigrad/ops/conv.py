@@ -17,14 +17,14 @@ from minigrad.ops.nn import (
 
 
 def remembered(function):
-    """Keep the last results: a training loop asks for the same sizes at each step."""
+    """Cache the last results: a training loop repeats the same sizes at each step."""
     lookup = functools.lru_cache(typed=True)(function)
 
     @functools.wraps(function)
     def call(*arguments):
         try:
             return lookup(*arguments)
-        except TypeError:  # a list, which cannot be looked up
+        except TypeError:  # a list, which cannot be hashed
             return function(*arguments)
 
     return call
@@ -48,7 +48,7 @@ def output_sizes(name, sizes, window, strides, padding, dilation=(1, 1)):
     """The output's height and width, and the padding as ((top, bottom), (left, right)).
 
     ``padding`` is "valid" (none), "same" (output = ceil(input / stride), the odd cell at the end)
-    or the four widths themselves.
+    or ((top, bottom), (left, right)).
 
     Raises
     ------
@@ -58,7 +58,7 @@ def output_sizes(name, sizes, window, strides, padding, dilation=(1, 1)):
     outputs, widths = [], []
     for axis in range(2):
         size, stride = sizes[axis], strides[axis]
-        extent = (window[axis] - 1) * dilation[axis] + 1  # of the window with its holes
+        extent = (window[axis] - 1) * dilation[axis] + 1  # of the dilated window
         if padding == "valid":
             before = after = 0
         elif padding == "same":
@@ -149,7 +149,8 @@ def conv2d(
     strides, dilation_rate : int or two ints
     padding : {"valid", "same"} or ((top, bottom), (left, right))
     groups : int
-        Each of ``groups`` equal parts of the channels makes its own part of the filters.
+        Channels and filters are split into this many equal groups; each group of filters sees its
+        own group of channels.
     activation : {None, "relu"}
         Applied within the same kernel.
 
@@ -168,9 +169,9 @@ def conv2d(
 
 
 def check_conv2d(x, kernel, bias, activation, *options):
-    """The inputs as tensors, the output's height and width and the geometry; ValueError if unfit.
+    """Return the inputs as tensors, the output's height and width, and the geometry.
 
-    ``options`` are strides, padding, dilation_rate and groups.
+    ``options`` are strides, padding, dilation_rate and groups. Raises ValueError on a misfit.
     """
     x, kernel = _check_image("conv2d", x), as_tensor(kernel)
     check_activation("conv2d", activation)
@@ -180,7 +181,7 @@ def check_conv2d(x, kernel, bias, activation, *options):
 
 @remembered
 def _geometry(image, kernel, strides, padding, dilation_rate, groups):
-    """The height and width of the output, and the geometry, if the arguments fit."""
+    """Check the arguments; return the output's height and width, and the geometry."""
     groups, _ = pair("conv2d", "groups", groups)
     channels = image[2]
     if len(kernel) != 4 or kernel[2] * groups != channels or kernel[3] % groups:
@@ -206,7 +207,7 @@ class MaxPool2D(Function):
     def forward(self, x):
         self.shape = x.shape
         y = kernels.empty((x.shape[0], *self.sizes, x.shape[3]), x.dtype)
-        self.argmax = np.empty(y.shape, np.int32)  # which cell of its window each output is
+        self.argmax = np.empty(y.shape, np.int32)  # the cell of its window that each output is
         threads = kernels.get_num_threads()
         kernels.max_pool2d_forward(contiguous(x), y, self.argmax, self.geometry, threads)
         return y

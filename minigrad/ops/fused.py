@@ -10,7 +10,7 @@ from minigrad.core import is_grad_enabled
 from minigrad.ops.conv import Conv2D, MaxPool2D, check_conv2d, output_sizes, pair
 from minigrad.ops.nn import Dropout, contiguous, promote
 
-MOST_CELLS = 254  # of a pooling window: the kernel keeps the position of the largest in one byte
+MOST_CELLS = 254  # of a pooling window: the kernel stores the argmax in one byte
 
 
 class Conv2DMaxPool(Conv2D):
@@ -26,7 +26,7 @@ class Conv2DMaxPool(Conv2D):
     def forward(self, *inputs):
         x, w, *bias = promote(*inputs)
         y = kernels.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
-        self.argmax = np.empty(y.shape, np.uint8)  # which cell of its window each output is
+        self.argmax = np.empty(y.shape, np.uint8)  # the cell of its window that each output is
         options = self.pool_size, self.geometry, self.rate, self.seed, kernels.get_num_threads()
         kernels.conv2d_pool_forward(
             x, w, bias[0] if bias else None, self.relu, y, self.argmax, *options
@@ -40,17 +40,17 @@ class Conv2DMaxPool(Conv2D):
         gw, gb = kernels.empty(self.weights[0].shape, gy.dtype), np.empty(gy.shape[3:], gy.dtype)
         options = self.pool_size, self.geometry, kernels.get_num_threads()
         kernels.conv2d_pool_backward_kernel(x, contiguous(gy), self.argmax, gw, gb, *options)
-        if self.rate > 0:  # of gy, but gw and gb are smaller
+        if self.rate > 0:  # the factor belongs to gy, but gw and gb are smaller
             gw, gb = gw / (1 - self.rate), gb / (1 - self.rate)
         return (None, gw, gb)[: len(self.needs)]
 
     def unfused(self):
-        """Replay the ops that this one fuses, for whoever looks at the graph.
+        """Replay the ops that this one fuses, for `lab.Graph`.
 
         Returns
         -------
         inputs : tuple of array
-            What this op was given.
+            The inputs of this op.
         replayed : list of (Function, array)
             Each op as a node that can run ``backward``, and its result. The first one has
             ``inputs``, each other one the result before it; the last result is this op's.
@@ -83,10 +83,10 @@ def conv2d_pool(
         Height and width of the pooling windows, which neither overlap nor are padded; at most 254
         cells.
     rate : float
-        Of dropout, in [0, 1); 0 for none. Only with activation "relu": ``backward`` recognizes a
-        dropped element by its value 0.
+        The dropout rate, in [0, 1); 0 for no dropout. Only with activation "relu": ``backward``
+        recognizes a dropped element by its value 0.
     seed : int
-        Of dropout, 64 bits.
+        The dropout seed, 64 bits.
 
     Returns
     -------

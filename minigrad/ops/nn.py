@@ -10,7 +10,7 @@ from minigrad.ops.shape import transpose
 
 
 def contiguous(x):
-    """``x`` itself, or a C-contiguous copy: kernels take nothing else."""
+    """``x`` itself, or a C-contiguous copy, as kernels require."""
     return np.asarray(x, order="C")
 
 
@@ -26,7 +26,7 @@ def rows(x):
 
 
 def elementwise(function, x, y=None, alpha=0.0):
-    """A new array, one of the kernel's functions of ``x``, or of ``x`` and ``y``."""
+    """Apply a function of the elementwise kernel to ``x`` (and ``y``); return a new array."""
     z = kernels.empty(x.shape, x.dtype)
     x, y = contiguous(x).reshape(-1), None if y is None else contiguous(y).reshape(-1)
     kernels.elementwise(function, x, y, z.reshape(-1), alpha, kernels.get_num_threads())
@@ -49,7 +49,7 @@ def sum_rows(x):
 
 
 class Elementwise(Function):
-    """One of the kernel's functions; the gradient is that of the name with ``_backward``."""
+    """A function of the elementwise kernel; its gradient is the function ``<name>_backward``."""
 
     from_result = ("relu", "sigmoid", "tanh")  # the gradients of these take y instead of x
 
@@ -135,9 +135,9 @@ class Softmax(Function):
 
 
 def softmax(x, axis=-1):
-    """``e**x / sum(e**x)`` over ``axis``; if it is the last, the result remembers ``x``.
+    """``e**x / sum(e**x)`` over ``axis``.
 
-    So a cross-entropy starts at ``x``: see ``Tensor.made_by``.
+    Over the last axis the result remembers ``x`` in ``made_by``: a cross-entropy starts there.
     """
     x = as_tensor(x)
     y = Softmax(axis)(x)
@@ -237,7 +237,10 @@ def check_activation(name, activation):
 
 
 def check_bias(name, bias, kernel):
-    """``bias`` as a tuple of no or one Tensor, of as many values as ``kernel`` has outputs."""
+    """Return () without a bias, else (bias,), a Tensor of one value for each output of ``kernel``.
+
+    Raises ValueError for another shape.
+    """
     if bias is None:
         return ()
     bias = as_tensor(bias, kernel)
@@ -306,7 +309,7 @@ class BatchNorm(Function):
     def forward(self, *inputs):
         x, gamma, beta = promote(*inputs)
         self.count = count = max(x.size // max(gamma.size, 1), 1)  # elements of a channel
-        # Mean and variance in one pass: squares of distances from almost the mean do not cancel.
+        # One pass over x: shifted by the mean of a sample, the sum of squares does not cancel.
         sample = rows(x)[:: count // 512 + 1]
         near = sample.sum(axis=0) / max(len(sample), 1)
         first, second = channel_sums(x, x, near, near) / count
@@ -319,7 +322,7 @@ class BatchNorm(Function):
         x, gamma, mean, inverse = self.saved
         gy, scale = contiguous(gy), gamma * inverse
         gbeta, products = channel_sums(x, gy, mean, np.zeros_like(mean))
-        ggamma = products * inverse  # and gx = scale * (gy - mean of gy - normed * mean of that)
+        ggamma = products * inverse  # gx = scale * (gy - mean(gy) - normed * mean(gy * normed))
         slope, shift = scale * inverse * ggamma / self.count, scale * gbeta / self.count
         return channel_affine(x, gy, mean, -slope, scale, -shift), ggamma, gbeta
 
@@ -358,7 +361,7 @@ def batch_norm(x, gamma, beta, epsilon, axis=-1):
         return transpose(y, swapped), *statistics
     function = BatchNorm(epsilon)
     y = function(x, gamma, beta)
-    return y, function.mean.copy(), function.variance  # backward needs the mean as it is
+    return y, function.mean.copy(), function.variance  # backward needs the mean unchanged
 
 
 # --- cross-entropies -----------------------------------------------------------------------------

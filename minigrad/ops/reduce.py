@@ -6,14 +6,14 @@ from minigrad.core import Function, as_tensor
 
 
 class Reduction(Function):
-    """What reductions share: their axes, and the way back over them."""
+    """Base of the reductions: their axes, and how results broadcast back over them."""
 
     def __init__(self, axis, keepdims):
         self.axis = tuple(axis) if isinstance(axis, list) else axis
         self.keepdims = keepdims
 
     def restore(self, y, shape):
-        """Give the reduced ``y`` its lost axes again: it broadcasts to the input's ``shape``."""
+        """Insert the reduced axes with size 1: ``y`` then broadcasts to the input's ``shape``."""
         if not shape or self.keepdims or self.axis is None:
             return y
         return np.expand_dims(y, self.axis)
@@ -44,7 +44,7 @@ class Mean(Sum):
     def forward(self, x):
         total = super().forward(x)
         self.count = _count(x, total)
-        return np.asarray(total / self.count)  # as all losses end here: the engine's check is slow
+        return np.asarray(total / self.count)  # as_array is slow for NumPy's scalars
 
     def backward(self, gy):
         return super().backward(gy / self.count)

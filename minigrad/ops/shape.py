@@ -1,4 +1,4 @@
-"""Operations that move values about without changing them."""
+"""Operations that rearrange values without changing them."""
 
 import numpy as np
 
@@ -93,7 +93,7 @@ class GetItem(Function):
 
 
 class GetSlice(GetItem):
-    """Indexing by ints, slices, None and ... takes nothing twice, so plain assignment will do."""
+    """Indexing by ints, slices, None and ...: no element is taken twice, assignment is enough."""
 
     def backward(self, gy):
         gx = np.zeros(self.shape, gy.dtype)
@@ -170,7 +170,7 @@ class Pad(Function):
 def pad(x, pad_width, value=0.0):
     """Surround ``x`` with ``value``; ``pad_width`` is ((before, after), ...), a pair for each axis.
 
-    One pair, or one int, stands for all axes.
+    One pair, or one int, applies to all axes.
     """
     width = np.asarray(pad_width)
     shapes = ((), (2,), (1, 2), (np.ndim(x), 2))

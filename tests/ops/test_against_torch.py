@@ -1,4 +1,4 @@
-"""Values and gradients of PyTorch, where it is installed: a second opinion on the conventions."""
+"""Values and gradients of PyTorch, where it is installed: an independent check of conventions."""
 
 import numpy as np
 import pytest

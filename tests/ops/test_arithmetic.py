@@ -213,7 +213,7 @@ def test_matmul_computes_no_gradient_that_nobody_needs(wanted, monkeypatch):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["add", "sub", "mul", "div"])
 def test_large_arrays_give_the_bits_that_numpy_gives(name, dtype):
-    """Whoever computes them: shapes, layouts and types decide."""
+    """By a kernel or by NumPy: shapes, layouts and types decide which one computes them."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 181, 187)).astype(dtype)
     numpy_name = {"sub": "subtract", "mul": "multiply", "div": "divide"}.get(name, name)

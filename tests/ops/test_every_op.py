@@ -1,4 +1,4 @@
-"""What holds for every operation: one row an operation, with its formula in plain NumPy.
+"""Tests of every operation: one row an operation, with its formula in plain NumPy.
 
 A new operation in ``minigrad.ops.__all__`` fails the first test until it has a row here.
 """
@@ -509,7 +509,7 @@ def for_rows_of(name, check):
 
 
 def record(row, arrays):
-    """Apply the operation to tensors that want gradients; return them and the result."""
+    """Apply the operation to tensors that require gradients; return them and the result."""
     inputs = [Tensor(array, requires_grad=True) for array in arrays]
     return inputs, row.apply(*inputs)
 
@@ -560,7 +560,7 @@ def unusual_layouts(array):
     with_gaps = np.stack([array, array], axis=-1)[..., 0]
     backwards = np.flip(np.flip(array).copy())
     for layout in (np.array(array, order="F"), with_gaps, backwards):
-        layout = np.asarray(layout)  # of a 0-d array NumPy makes a scalar
+        layout = np.asarray(layout)  # NumPy turns a 0-d array into a scalar
         layout.flags.writeable = False
         yield layout
 

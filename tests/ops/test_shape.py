@@ -1,4 +1,4 @@
-"""Operations that move values: NumPy's indexing and shape rules, and errors that name shapes."""
+"""Operations that rearrange values: NumPy's rules of indexing and shapes, errors with shapes."""
 
 import math
 
