@@ -1,5 +1,5 @@
 # ruff: noqa: F401 (what is imported here is what the package offers)
-"""Layers: what a model is made of. Below the imports stand Keras's other names."""
+"""Layers: what a model is made of. Keras's other names follow the imports."""
 
 from minigrad.layers.activation import ELU, LeakyReLU, ReLU, Softmax
 from minigrad.layers.base import Layer

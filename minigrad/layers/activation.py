@@ -1,4 +1,4 @@
-"""Activations as layers of their own, for those that take options."""
+"""Layers for activations that take options."""
 
 import functools
 
@@ -7,12 +7,12 @@ from minigrad.layers.core import Activation
 
 
 class ReLU(Activation):
-    """``max_value`` where x ≥ max_value, x where x > threshold, else the line below it.
+    """``max_value`` where x ≥ max_value, x where x > threshold, else a line through the threshold.
 
     Parameters
     ----------
     max_value : float, optional
-        Ceiling of the output. Default: none.
+        Upper limit of the output. Default: none.
     negative_slope : float
         The output is ``negative_slope · (x − threshold)`` up to the threshold.
     threshold : float

@@ -1,4 +1,4 @@
-"""What every layer is: weights made on first use, a computation, and arithmetic on shapes."""
+"""The base of all layers: weights made on first use, a computation, and shape inference."""
 
 import functools
 
@@ -10,10 +10,9 @@ from minigrad.utils.registry import to_snake_case
 
 
 def _complete_build(build):
-    """Wrap a class's ``build``, so that whoever writes one only has to make the weights.
+    """Wrap a class's ``build``, which then only has to make the weights.
 
-    The input's shape is checked before and remembered after it, and a layer that has its weights
-    keeps them.
+    The wrapper checks the input's shape and remembers it. A layer that has weights keeps them.
     """
 
     @functools.wraps(build)
@@ -21,7 +20,7 @@ def _complete_build(build):
         self._check_input(input_shape)
         self._fitting_shape = input_shape
         if not self.built:
-            input_shape = (None, *input_shape[1:])  # any number of samples will do
+            input_shape = (None, *input_shape[1:])  # any batch size
             build(self, input_shape)
             self.input_shape = input_shape
             self.built = True
@@ -30,7 +29,7 @@ def _complete_build(build):
 
 
 def recipe(name, initializer, regularizer=None, constraint=None):
-    """What ``Layer.add_weight`` makes a weight from, looked up: unknown names raise here."""
+    """Return the arguments for ``Layer.add_weight``, looked up: unknown names raise here."""
     return {
         "name": name,
         "initializer": initializers.get(initializer),
@@ -90,12 +89,12 @@ class Layer:
     input_shape : tuple or None
         Shape of the input, None on the batch axis, as far as it is known.
     has_automatic_name : bool
-        Whether the name was left to the layer, so that a model may number it.
+        Whether no name was given; a model may then number it.
     """
 
-    rank = None  # the one number of axes, batch axis included, that an input may have; None: any
+    rank = None  # the number of axes that an input must have, batch axis included; None: any
     min_rank = 1
-    fixed_axes = ()  # axes of the input on whose sizes the weights depend
+    fixed_axes = ()  # axes of the input whose sizes the weights depend on
 
     def __init_subclass__(cls):
         super().__init_subclass__()
@@ -107,9 +106,9 @@ class Layer:
         activity_regularizer=None, input_shape=None, input_dim=None,
     ):  # fmt: skip
         self.built = False
-        self._fitting_shape = None  # of the last input that was checked: it need not be again
+        self._fitting_shape = None  # of the last input that was checked
         self._learned = []  # weights that are trained unless the layer is frozen
-        self._fixed = []  # weights that never are, such as moving averages
+        self._fixed = []  # weights that are never trained, such as moving averages
         self._activity_penalty = None
         self.has_automatic_name = name is None
         self.name = to_snake_case(type(self).__name__) if name is None else name
@@ -135,7 +134,7 @@ class Layer:
     def compute_output_shape(self, input_shape):
         """Return the output's shape for an input of this shape; unknown sizes are None.
 
-        Unless a subclass does the arithmetic, ``call`` is tried on one sample of zeros.
+        A subclass may compute it; by default ``call`` runs on one sample of zeros.
         """
         self.build(input_shape)
         if None in input_shape[1:]:
@@ -154,7 +153,7 @@ class Layer:
         name : str, optional
             Unique within the layer. Default: ``weight_0``, ``weight_1``, ...
         trainable : bool
-            False for values that training does not touch, such as moving averages.
+            False for values that gradients do not change, such as moving averages.
         **options
             regularizer and constraint : str or callable, optional
 
@@ -183,14 +182,14 @@ class Layer:
         ----------
         x : Tensor or array_like of shape (N, ...)
         training : bool
-            Whether layers that differ in training (dropout, batch normalization) shall train.
+            Whether dropout and batch normalization work as in training.
         **options
-            Given on to ``call``.
+            Passed on to ``call``.
 
         Raises
         ------
         Exception
-            Whatever goes wrong inside has a note with the layer's name and the input's shape.
+            Every error raised inside gets a note with the layer's name and the input's shape.
         """
         try:
             if not isinstance(x, Tensor):
@@ -356,7 +355,7 @@ class KernelLayer(Layer):
         self.bias = self.add_weight(kernel_shape[-1:], **self._bias) if self.use_bias else None
 
     def run(self, operation, x, **options):
-        """Run ``ops.dense`` or ``ops.conv2d`` and the activation: relu within the operation."""
+        """Run ``ops.dense`` or ``ops.conv2d`` and the activation; relu is fused with the op."""
         if self.activation is activations.relu:
             return operation(x, self.kernel, self.bias, activation="relu", **options)
         return self.activation(operation(x, self.kernel, self.bias, **options))

@@ -4,7 +4,7 @@ from minigrad import ops
 from minigrad.layers.base import KernelLayer
 from minigrad.ops.conv import output_sizes, pair
 
-ANY_SIZE = 2**30  # stands for a size that is not known: no window is larger
+ANY_SIZE = 2**30  # replaces an unknown size: larger than any window
 
 
 def check_padding(title, padding):
@@ -15,7 +15,7 @@ def check_padding(title, padding):
 
 
 def windowed_shape(layer, input_shape, window, channels, dilation=(1, 1)):
-    """Output shape of a layer that moves a window over images; unknown sizes are None."""
+    """Output shape of a layer that slides a window over images; unknown sizes are None."""
     layer._check_input(input_shape)
     sizes = tuple(ANY_SIZE if size is None else size for size in input_shape[1:3])
     outputs, _ = output_sizes(layer._title, sizes, window, layer.strides, layer.padding, dilation)
@@ -39,15 +39,16 @@ class Conv2D(KernelLayer):
     kernel_size : int or (int, int)
         Height and width of the window.
     strides : int or (int, int)
-        Steps from window to window. No more than 1 where dilation_rate is more than 1.
+        Steps from window to window. Must be 1 if dilation_rate is more than 1.
     padding : {"valid", "same"}
-        "same" puts zeros around the image, so that OH = ceil(H / stride); where their number is
-        odd, the extra ones are below and to the right.
+        "same" pads with zeros until OH = ceil(H / stride); an odd row or column goes to the bottom
+        or the right.
     data_format : {"channels_last"}, optional
     dilation_rate : int or (int, int)
         Steps from cell to cell within the window.
     groups : int
-        Input and output channels are split into as many groups, each of which sees only its own.
+        Input and output channels are split into this many equal groups. Each output group sees
+        only its own input group.
     **kwargs
         activation, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
         kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint, and those of
@@ -89,7 +90,7 @@ class Conv2D(KernelLayer):
         return self.convolve(ops.conv2d, x)
 
     def convolve(self, operation, x, **options):
-        """Run ``ops.conv2d``, or an operation that fuses it with others, as this layer is set."""
+        """Run ``ops.conv2d``, or an op that fuses it with others, with this layer's settings."""
         return self.run(
             operation, x, strides=self.strides, padding=self.padding,
             dilation_rate=self.dilation_rate, groups=self.groups, **options,

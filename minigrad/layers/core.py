@@ -7,13 +7,13 @@ import numpy as np
 from minigrad import activations, ops, random
 from minigrad.layers.base import ElementwiseLayer, KernelLayer, Layer
 
-# SplitMix64's increment (Steele and others 2014), 2**64 divided by the golden ratio: seeds that
-# follow each other give sequences of mask seeds without a common member.
+# SplitMix64's increment (Steele and others 2014), 2**64 divided by the golden ratio: consecutive
+# seeds give sequences of mask seeds without a common member.
 MASK_SEED_STEP = 0x9E3779B97F4A7C15
 
 
 class InputLayer(ElementwiseLayer):
-    """Declare the input's shape, so that a model makes its weights at once; compute nothing.
+    """Declare the input's shape: a model then makes its weights at once. Computes nothing.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Activation(ElementwiseLayer):
 
 
 class Reshape(Layer):
-    """Give each sample the shape ``target_shape``, in which one -1 stands for what is left."""
+    """Reshape each sample to ``target_shape``, where one size may be -1: it is inferred."""
 
     def __init__(self, target_shape, **kwargs):
         super().__init__(**kwargs)
@@ -118,15 +118,15 @@ class Flatten(Reshape):
 class Dropout(ElementwiseLayer):
     """In training, set a random part of the input to 0 and scale the rest by 1 / (1 − rate).
 
-    The expected output thus equals the input, which is what inference returns (Srivastava and
-    others 2014, JMLR 15).
+    The expected output then equals the input. Inference returns the input (Srivastava and others
+    2014, JMLR 15).
 
     Parameters
     ----------
     rate : float
         The probability of 0, from 0 to 1.
     noise_shape : tuple, optional
-        Shape of the mask, which is broadcast over the input; None stands for the input's size.
+        Shape of the mask, which is broadcast over the input; None is the input's size.
         ``(None, 1, 1, None)`` drops whole channels of an image.
     seed : int, optional
         Default: drawn from minigrad's generator. A layer of the same seed drops the same elements
@@ -162,6 +162,6 @@ class Dropout(ElementwiseLayer):
         return x * ops.dropout(np.ones(shape, x.dtype), self.rate, seed)
 
     def next_mask_seed(self):
-        """Return ``mask_seed`` and go on to the next, as every call in training does once."""
+        """Return ``mask_seed`` and advance it; every call in training does so once."""
         seed, self.mask_seed = self.mask_seed, (self.mask_seed + MASK_SEED_STEP) % 2**64
         return seed

@@ -1,7 +1,7 @@
 """Operator fusion: Conv2D + MaxPooling2D (+ Dropout) as one kernel, with the same results.
 
-`plan_fusion` decides, `run_layers` executes. A layer whose call somebody has replaced is never
-fused, so every replacement is called.
+`plan_fusion` decides, `run_layers` executes. A layer whose call was replaced is never fused: every
+replacement runs.
 """
 
 from minigrad import activations, kernels
@@ -11,7 +11,7 @@ from minigrad.layers.core import Dropout
 from minigrad.layers.pooling import MaxPooling2D
 from minigrad.ops.fused import MOST_CELLS, conv2d_pool
 
-# What runs when these layers are called; a wrapper around one of them ends the fusion.
+# The methods of the classes; a layer where one of them was wrapped or replaced is not fused.
 CALLS = {cls: (cls.__call__, cls.call) for cls in (Conv2D, MaxPooling2D, Dropout)}
 
 
@@ -36,12 +36,12 @@ def run_layers(layers, x, training):
 def plan_fusion(layers, x, training):
     """Return how many of these layers, from the first one on, run as one kernel: 1, 2 or 3.
 
-    Nothing changes and no random number is drawn: the same question has the same answer.
+    A pure function: it changes nothing and draws no random number.
 
     Parameters
     ----------
     layers : list of Layer
-        Those to come, at least one.
+        The layers still to run, at least one.
     x : Tensor or array_like
         The input of the first one.
     training : bool
@@ -52,11 +52,11 @@ def plan_fusion(layers, x, training):
 
 
 def can_pool(convolution, pooling, x):
-    """Whether the convolution's output need not be stored for this pooling.
+    """Whether convolution and pooling can be fused.
 
-    So it is without activation or with relu, for windows that neither overlap nor are padded, and
-    while nobody wants the gradient with respect to ``x``: at the beginning of a model. Of the three
-    kinds of kernels only the fast ones fuse; on the others, layers run as they are written.
+    They can if the kernels are the fast ones, the activation is relu or none, the windows neither
+    overlap nor are padded, and the gradient with respect to ``x`` is not needed: at the beginning
+    of a model. On other kernels, layers run as they are written.
     """
     return (
         kernels.kind == "fast"
@@ -72,7 +72,7 @@ def can_pool(convolution, pooling, x):
 
 
 def can_drop(convolution, dropout):
-    """Whether dropout joins in: only after relu, where a value of 0 passes no gradient anyway."""
+    """Whether dropout can be fused too: only after relu, where an output of 0 has gradient 0."""
     return (
         _is_plain(dropout, Dropout)
         and convolution.activation is activations.relu
@@ -82,7 +82,7 @@ def can_drop(convolution, dropout):
 
 
 def _is_plain(layer, cls):
-    """Whether calling the layer runs nothing but what ``cls`` defines."""
+    """Whether calling the layer runs the methods of ``cls`` and nothing else."""
     return (
         type(layer) is cls
         and (cls.__call__, cls.call) == CALLS[cls]

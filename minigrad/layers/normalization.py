@@ -15,15 +15,15 @@ class BatchNormalization(ElementwiseLayer):
         y = γ (x − μ) / sqrt(σ² + epsilon) + β
         moving_mean ← momentum · moving_mean + (1 − momentum) · μ        likewise σ²
 
-    In inference, and wherever the layer is frozen (``trainable = False``), the moving statistics
-    stand for μ and σ² and do not change.
+    In inference, and while the layer is frozen (``trainable = False``), the moving statistics
+    replace μ and σ² and do not change.
 
     Parameters
     ----------
     axis : int
         The axis of the channels.
     momentum : float
-        From 0 to 1. The larger, the slower the moving statistics follow.
+        From 0 to 1. The larger it is, the slower the moving statistics change.
     epsilon : float
         Positive; added to the variance.
     center, scale : bool

@@ -1,4 +1,4 @@
-"""Pooling: windows of an image, or the whole of it, brought down to one number per channel."""
+"""Pooling: each window of an image, or all of it, reduced to one number per channel."""
 
 from minigrad import ops
 from minigrad.layers.base import Layer
@@ -14,9 +14,9 @@ class Pooling2D(Layer):
     pool_size : int or (int, int)
         Height and width of the window.
     strides : int or (int, int), optional
-        Steps from window to window. Default: ``pool_size``, so that windows do not overlap.
+        Steps from window to window. Default: ``pool_size``, where windows do not overlap.
     padding : {"valid", "same"}
-        "same" lets windows reach over the edge, so that OH = ceil(H / stride).
+        "same" pads the image until OH = ceil(H / stride).
     data_format : {"channels_last"}, optional
     **kwargs
         As for ``Layer``.
@@ -40,7 +40,7 @@ class Pooling2D(Layer):
 
 
 class MaxPooling2D(Pooling2D):
-    """The greatest value of each window; padding never wins. Arguments: see ``Pooling2D``."""
+    """The largest value of each window, padding excluded. Arguments: see ``Pooling2D``."""
 
     operation = staticmethod(ops.max_pool2d)
 
@@ -49,7 +49,7 @@ class MaxPooling2D(Pooling2D):
 
 
 class AveragePooling2D(Pooling2D):
-    """The mean of each window; padding is not counted. Arguments: see ``Pooling2D``."""
+    """The mean of each window, padding excluded. Arguments: see ``Pooling2D``."""
 
     operation = staticmethod(ops.avg_pool2d)
 
@@ -88,6 +88,6 @@ class GlobalAveragePooling2D(GlobalPooling2D):
 
 
 class GlobalMaxPooling2D(GlobalPooling2D):
-    """The greatest value of each channel over the image. Arguments: see ``GlobalPooling2D``."""
+    """The largest value of each channel over the image. Arguments: see ``GlobalPooling2D``."""
 
     operation = staticmethod(ops.global_max_pool2d)

@@ -1,4 +1,4 @@
-"""What every layer inherits: building, names, weights, penalties, errors, and writing one's own."""
+"""The base of all layers: building, names, weights, penalties, errors, and user-defined layers."""
 
 import gc
 import weakref
@@ -20,7 +20,7 @@ class Scale(Layer):
         return x * self.factor
 
 
-# --- a layer of one's own ----------------------------------------------------------------------
+# --- user-defined layers -----------------------------------------------------------------------
 
 
 def test_own_layer_needs_only_build_and_call():

@@ -1,4 +1,4 @@
-"""What holds for every layer: one row a layer, checked against a formula in plain NumPy."""
+"""Tests of every layer: one row a layer, checked against a formula in plain NumPy."""
 
 import dataclasses
 import itertools
@@ -10,7 +10,7 @@ import pytest
 from minigrad import Tensor, layers
 from minigrad.testing import check_gradients
 
-# --- the formulas, as slow and plain as they can be ------------------------------------------
+# --- the formulas, slow and plain ------------------------------------------------------------
 
 
 def padding_before(size, window, stride, padding, dilation=1):

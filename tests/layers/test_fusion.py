@@ -25,7 +25,7 @@ def fused(monkeypatch):
 
 
 def network(dtype="float64", activation="relu"):
-    """Two stages, of which the second one's input needs a gradient; pooling drops a row."""
+    """Two stages; the input of the second one needs a gradient; pooling drops a row."""
     return Sequential(
         [
             Input((12, 11, 2), dtype=dtype),
@@ -90,7 +90,7 @@ def test_a_frozen_convolution_is_fused_and_stays(fused):
     model.train_on_batch(images(), np.ones((6, 4)))
     changed = [not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
     assert changed == [False, False, True, True, True, True]
-    assert len(fused) == 2  # the second stage too: nobody wants the gradient of its input
+    assert len(fused) == 2  # the second stage too: the gradient of its input is not needed
 
 
 def test_fused_training_gives_the_same_bits_with_any_number_of_threads(num_threads, fused):
@@ -224,7 +224,7 @@ def test_fused_dropout_draws_the_masks_that_it_would_draw_alone(fused):
     assert 0.2 < np.mean(y.numpy() == 0) < 0.9
 
 
-# --- every layer is honoured as if it ran alone --------------------------------------------------
+# --- every layer behaves as if it ran alone ------------------------------------------------------
 
 
 def three_layers():

@@ -1,4 +1,4 @@
-"""Batch normalization: what moves its statistics, and which of them it uses."""
+"""Batch normalization: what updates its moving statistics, and when they are used."""
 
 import numpy as np
 import pytest
