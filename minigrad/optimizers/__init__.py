@@ -1,5 +1,5 @@
 # ruff: noqa: F401 (what is imported here is what the package offers)
-"""Optimizers under Keras's names: each makes weights follow their gradients in its own way."""
+"""Optimizers under Keras's names, one rule a file, and learning rate schedules."""
 
 from minigrad.optimizers import schedules
 from minigrad.optimizers.adadelta import Adadelta

@@ -14,7 +14,7 @@ class Adadelta(Optimizer):
         d ← ρ d + (1-ρ) Δ²
         w ← w - lr Δ
 
-    ε stands inside both roots. The paper has lr = 1, as PyTorch has (with ρ = 0.9, ε = 1e-6);
+    ε is inside both roots. The paper has lr = 1, as PyTorch has (with ρ = 0.9, ε = 1e-6);
     with 0.001 the weights hardly move.
 
     Reference: Zeiler, "ADADELTA: an adaptive learning rate method", 2012,

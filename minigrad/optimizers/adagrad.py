@@ -14,7 +14,7 @@ class Adagrad(Optimizer):
         a ← a + g²
         w ← w - lr g / √(a + ε)
 
-    ε stands inside the root. PyTorch starts from a = 0 with lr = 0.01, and divides by √a + 1e-10.
+    ε is inside the root. PyTorch starts from a = 0 with lr = 0.01, and divides by √a + 1e-10.
 
     Reference: Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and
     stochastic optimization", 2011, https://jmlr.org/papers/v12/duchi11a.html.

@@ -1,4 +1,4 @@
-"""Adam, AMSGrad and AdamW: steps of a size that the gradient's scale does not change."""
+"""Adam, AMSGrad and AdamW: step sizes that do not depend on the gradient's scale."""
 
 import math
 
@@ -16,9 +16,9 @@ class Adam(Optimizer):
         α = lr √(1-β₂ᵗ) / (1-β₁ᵗ)
         w ← w - α m / (√v + ε)
 
-    With amsgrad, v̂ ← max(v̂, v) stands for v in the last line. ε is added to the root of v before
-    the correction of its bias (the paper's "ε hat", in the lines before its section 2.1); PyTorch
-    adds it to the corrected root, with ε = 1e-8.
+    With amsgrad, v̂ ← max(v̂, v) replaces v in the last line. ε is added to the root of v before the
+    correction of its bias (the paper's "ε hat", in the lines before its section 2.1); PyTorch adds
+    it to the corrected root, with ε = 1e-8.
 
     References: Kingma and Ba, "Adam: a method for stochastic optimization", 2015,
     https://arxiv.org/abs/1412.6980; Reddi, Kale and Kumar, "On the convergence of Adam and

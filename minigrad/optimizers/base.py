@@ -38,41 +38,41 @@ class Optimizer(arguments.Configured):
     Parameters
     ----------
     learning_rate : float, LearningRateSchedule or callable without arguments
-        A schedule is asked for the number of ``apply`` calls made before.
+        A schedule is called with the number of ``apply`` calls made so far.
     weight_decay : float, optional
     clipnorm : float, optional
         Scale each gradient down to this Euclidean norm. Only one of the three clippings at a time.
     clipvalue : float, optional
         Clip each element of each gradient to [-clipvalue, clipvalue].
     global_clipnorm : float, optional
-        Scale all gradients by one factor, so that their norm taken together is at most this.
+        Scale all gradients by one factor that limits their joint norm to this.
     use_ema : bool
         Keep an exponential moving average of each weight, a ← m a + (1-m) w after every call, with
         m = ema_momentum, and a = w after the first. ``finalize_variable_values`` copies it into
         the weights; ``fit`` calls that at its end.
     ema_momentum : float
     ema_overwrite_frequency : int, optional
-        Copy the averages into the weights at every so many steps, too.
+        Also copy the averages into the weights after every this many steps.
     loss_scale_factor : float, optional
-        What the loss was multiplied by, as ``scale_loss`` does.
+        The factor by which ``scale_loss`` has multiplied the loss.
     gradient_accumulation_steps : int, optional
         At least 2.
     name : str, optional
     parameters : list of Tensor, optional
-        What ``step`` trains; ``build`` or the first ``apply`` can tell it as well.
+        What ``step`` trains. It may be given to ``build`` or to the first ``apply`` instead.
 
     Attributes
     ----------
     state_names : sequence of str
-        What the rule keeps for each weight, in arrays of zeros before the first step; a rule that
-        begins otherwise defines ``init_state``. One with options sets it before it calls
+        Names of the state arrays of each variable. They start as zeros unless the rule defines
+        ``init_state``. A rule whose names depend on its options sets them before it calls
         ``super().__init__``, which makes the state of ``parameters``.
     built : bool
         Whether the variables are known and have their state.
     observers : list
-        Objects that look on: their ``on_step_begin(gradients, states)`` is called before 5 and
-        ``on_step_end(gradients, states)`` after 6, with the gradient of each variable, an array
-        (n), and its state, as ``update`` has it: dicts from the variables to these.
+        Objects whose ``on_step_begin(gradients, states)`` is called before 5, and
+        ``on_step_end(gradients, states)`` after 6. Both arguments are dicts from variable: to its
+        gradient, an array of its shape, and to its state, as ``update`` gets it.
     """
 
     def __init__(
@@ -85,9 +85,12 @@ class Optimizer(arguments.Configured):
         if unknown:
             raise arguments.unknown_argument(type(self), next(iter(unknown)))
         if isinstance(learning_rate, (list, tuple, Tensor)):
-            raise TypeError(f"{title}: write {title}(learning_rate=..., parameters=[w, b])")
+            got = f"got a {type(learning_rate).__name__} as learning rate"
+            write = f"{title}(learning_rate=..., parameters=[w, b])"
+            raise TypeError(f"{title}: expected a number or schedule, {got}; write {write}")
         if [clipnorm, clipvalue, global_clipnorm].count(None) < 2:
-            raise ValueError(f"{title}: expected one of the three clippings at most")
+            expected = "at most one of clipnorm, clipvalue and global_clipnorm"
+            raise ValueError(f"{title}: expected {expected}, got several")
         self._keep("[0, inf)", optional=True, weight_decay=weight_decay)
         self._keep("(0, inf)", optional=True, clipnorm=clipnorm, clipvalue=clipvalue)
         self._keep("(0, inf)", optional=True, global_clipnorm=global_clipnorm)
@@ -101,7 +104,7 @@ class Optimizer(arguments.Configured):
         self.learning_rate = learning_rate
         self.built = False
         self.observers = []
-        self.shared = {}  # what a rule keeps besides the variables' state: name -> 0-d array
+        self.shared = {}  # state that all variables share: name -> 0-d array
         self._calls = np.zeros((), np.int64)  # of apply, so far
         self._paths = {}  # variable -> the name that its state is saved under
         self._state = {}  # variable -> {name: array of its shape}, in the order of build
@@ -118,7 +121,7 @@ class Optimizer(arguments.Configured):
         return {name: np.zeros_like(w) for name in self.state_names}
 
     def begin_step(self, t):
-        """Prepare what all variables share in step t = 1, 2, ..."""
+        """Update the state that all variables share, for step t = 1, 2, ..."""
 
     def update(self, w, g, state, lr, t, threads):
         """Make one step: change w and the arrays in ``state`` in place.
@@ -141,10 +144,9 @@ class Optimizer(arguments.Configured):
         raise NotImplementedError(f"{type(self).__name__} must define update")
 
     def inside(self, before, state, lr, t):
-        """Return what ``update`` computed in step t and did not keep, for `lab.Microscope`.
+        """Return what ``update`` computed in step t but did not keep, for `lab.Microscope`.
 
-        Nothing is known unless a rule defines this; a subclass with an ``update`` of its own does
-        not inherit it.
+        By default nothing is known. A subclass with its own ``update`` does not inherit this.
 
         Parameters
         ----------
@@ -156,9 +158,9 @@ class Optimizer(arguments.Configured):
         Returns
         -------
         corrections : dict from str to float
-            By what the rule divides a state to correct its bias towards 0.
+            For each state with bias correction: its divisor.
         step_size : array (...), float or None
-            By what it multiplies the gradient, or the corrected m instead; None if not known.
+            The factor of the gradient, or of the corrected m; None if not known.
         """
         return {}, None
 
@@ -178,7 +180,7 @@ class Optimizer(arguments.Configured):
             If one is not a Tensor.
         ValueError
             If one does not take gradients (``requires_grad`` is off, or it is the result of an
-            operation), comes twice, cannot be changed in place, or was not there at the first call.
+            operation), comes twice, cannot be changed in place, or is not one of the first call's.
         """
         variables = list(variables)
         if self.built:
@@ -201,7 +203,7 @@ class Optimizer(arguments.Configured):
                 fault = "writable, C-contiguous values (minigrad.Parameter makes a copy)"
                 raise ValueError(f"{self.name}: expected {fault}, got {variable!r}")
             path = getattr(variable, "path", None) or variable.name or f"parameter_{index}"
-            while path in paths.values():  # layers outside a model may bear one name
+            while path in paths.values():  # layers outside a model may share a name
                 path += f"_{index}"
             paths[variable] = path
             w = variable.data
@@ -213,14 +215,14 @@ class Optimizer(arguments.Configured):
         self._paths, self._state, self.built = paths, states, True
 
     def apply(self, grads, trainable_variables=None):
-        """Make one step, as told at the top of this class.
+        """Make one step, by the list at the top of this class.
 
         Parameters
         ----------
         grads : list of array, Tensor or None
             One for each variable, of its shape.
         trainable_variables : list of Tensor, optional
-            By default those of ``build``. The first call builds.
+            Default: those of ``build``. The first call builds.
 
         Raises
         ------
@@ -279,11 +281,11 @@ class Optimizer(arguments.Configured):
         """The list of tensors that ``step`` trains; ValueError if they are not known yet."""
         if not self.built:
             write = f"{type(self).__name__}(learning_rate=..., parameters=[...])"
-            raise ValueError(f"{self.name}: expected to know what to train; write {write}")
+            raise ValueError(f"{self.name}: expected parameters to train, got none; write {write}")
         return list(self._state)
 
     def _fitting(self, variable, gradient):
-        """Return the gradient as a contiguous array of the variable's type, not copied if it is."""
+        """Return the gradient as a contiguous array of the variable's type, uncopied if it is."""
         w, g = variable.data, gradient.data if isinstance(gradient, Tensor) else gradient
         g = np.asarray(g, w.dtype, order="C")
         if g.shape != w.shape:
@@ -366,7 +368,7 @@ class Optimizer(arguments.Configured):
 
     @property
     def iterations(self):
-        """How many steps were made: where gradients are accumulated, fewer than calls."""
+        """The number of steps made: with gradient accumulation, fewer than ``apply`` calls."""
         return int(self._calls) // (self.gradient_accumulation_steps or 1)
 
     @property
@@ -408,7 +410,7 @@ class Optimizer(arguments.Configured):
         return {name: array.copy() for name, array in self._arrays().items()}
 
     def set_state(self, state):
-        """Go on from what ``get_state`` returned; the variables must be known.
+        """Restore what ``get_state`` returned; the variables must be known.
 
         Raises
         ------
@@ -430,7 +432,7 @@ class Optimizer(arguments.Configured):
     def get_config(self):
         """Return the constructor's arguments without ``parameters``, for ``from_config``.
 
-        Of a learning rate that a callable tells, it has the number of now.
+        For a learning rate that is a callable, it holds the present value.
         """
         config = super().get_config()
         if isinstance(self._learning_rate, LearningRateSchedule):
@@ -441,7 +443,7 @@ class Optimizer(arguments.Configured):
 def _scale_down(arrays, limit):
     """Return the factor that brings the norm of all arrays together down to ``limit``.
 
-    The squares are added in float64, and in an order that no number of threads changes.
+    The squares are added in float64, in an order that does not depend on the number of threads.
     """
     norm = sum(np.square(array, dtype=np.float64).sum() for array in arrays) ** 0.5
     return float(limit / max(norm, limit))

@@ -1,4 +1,4 @@
-"""Lion: steps of one size, in the direction of a momentum's sign."""
+"""Lion: every weight moves by the same amount, in the direction of a momentum's sign."""
 
 from minigrad import kernels
 from minigrad.optimizers.base import Optimizer

@@ -18,7 +18,7 @@ class Nadam(Optimizer):
         w ← w - lr m̂ / (√(v / (1-β₂ᵗ)) + ε)
 
     ε is added to the root after the correction of the bias. PyTorch raises 0.96 to the power
-    0.004 t, so that its momentum warms up far more slowly.
+    0.004 t: its momentum warms up far more slowly.
 
     Reference: Dozat, "Incorporating Nesterov momentum into Adam", 2016,
     https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.

@@ -18,8 +18,8 @@ class RMSprop(Optimizer):
         w ← w - Δ                                or, with momentum:
         b ← μ b + Δ,         w ← w - b
 
-    ε stands inside the root; PyTorch adds it to the root (with ε = 1e-8 and ρ = 0.99). Keras does
-    not cut d off at 0, where rounding can take it to NaN.
+    ε is inside the root; PyTorch adds it to the root (with ε = 1e-8 and ρ = 0.99). Keras does not
+    clip d at 0, where rounding can lead to NaN.
 
     Reference: Tieleman and Hinton, "Lecture 6.5: rmsprop", Coursera, 2012,
     https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf; centered: Graves,

@@ -13,8 +13,7 @@ from minigrad.utils.registry import Registry
 class LearningRateSchedule(Configured):
     """Base of the schedules: a subclass defines ``__call__(step)``.
 
-    It keeps every constructor argument in an attribute of the same name: its config is made of
-    them.
+    It keeps every constructor argument in an attribute of the same name; they form its config.
     """
 
     def __call__(self, step):
@@ -32,7 +31,7 @@ class ExponentialDecay(LearningRateSchedule):
         Positive.
     decay_rate : float
     staircase : bool
-        Round s / decay_steps down, so that the rate falls in jumps.
+        Round s / decay_steps down: the rate falls in jumps.
     """
 
     def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False):
@@ -58,7 +57,7 @@ class InverseTimeDecay(ExponentialDecay):
         Positive.
     decay_rate : float
     staircase : bool
-        Round s / decay_steps down, so that the rate falls in jumps.
+        Round s / decay_steps down: the rate falls in jumps.
     """
 
     def __call__(self, step):
@@ -98,8 +97,8 @@ class PolynomialDecay(LearningRateSchedule):
         Positive.
     end_learning_rate, power : float
     cycle : bool
-        Do not stay at the end beyond decay_steps: for D take the first of its multiples that is
-        not below s, so that the rate jumps up and falls again.
+        Restart beyond decay_steps instead of staying at the end: D grows to its first multiple
+        that is not below s. The rate jumps up and falls again.
     """
 
     def __init__(
@@ -120,9 +119,9 @@ class PolynomialDecay(LearningRateSchedule):
 class CosineDecay(LearningRateSchedule):
     """Fall along half a cosine within D = decay_steps: lr₀ ((1-α) ½ (1 + cos(π s/D)) + α).
 
-    Then the rate stays at α lr₀. With a warmup_target, the rate first rises in a straight line from
-    lr₀ to the target within warmup_steps W, and falls from the target then, with s - W in place of
-    s. Source: Loshchilov and Hutter, 2017, https://arxiv.org/abs/1608.03983, without the restarts.
+    Then the rate stays at α lr₀. With a warmup_target, the rate first rises linearly from lr₀ to
+    the target within W = warmup_steps, and then falls from the target, with s - W in place of s.
+    Source: Loshchilov and Hutter, 2017, https://arxiv.org/abs/1608.03983, without the restarts.
 
     Parameters
     ----------
@@ -154,9 +153,9 @@ class CosineDecay(LearningRateSchedule):
 
 
 class CosineDecayRestarts(LearningRateSchedule):
-    """Cosine decay that starts anew, each time over t_mul times the steps at m_mul times the rate.
+    """Cosine decay that restarts, each time over t_mul times the steps at m_mul times the rate.
 
-    In period i = 0, 1, ... of which the part f in [0, 1) is over, the rate is
+    In period i = 0, 1, ..., after the fraction f in [0, 1) of its steps, the rate is
     lr₀ ((1-α) ½ m_mulⁱ (1 + cos(π f)) + α).
     Source: Loshchilov and Hutter, 2017, https://arxiv.org/abs/1608.03983.
 
@@ -177,7 +176,7 @@ class CosineDecayRestarts(LearningRateSchedule):
 
     def __call__(self, step):
         period, length = 0, self.first_decay_steps
-        while step >= length:  # not by a logarithm, which rounding puts on the wrong side
+        while step >= length:  # a logarithm could round to the wrong period
             step = step - length
             length *= self.t_mul
             period += 1

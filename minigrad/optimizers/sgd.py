@@ -14,7 +14,7 @@ class SGD(Optimizer):
         v ← μ v - lr g,   w ← w + v         with momentum
         v ← μ v - lr g,   w ← w + μ v - lr g   with nesterov
 
-    PyTorch leaves lr out of the velocity (v ← μ v + g, w ← w - lr v): the two part when the
+    PyTorch leaves lr out of the velocity (v ← μ v + g, w ← w - lr v): the two differ when the
     learning rate changes during training.
 
     Reference: Sutskever et al., "On the importance of initialization and momentum in deep
@@ -26,7 +26,7 @@ class SGD(Optimizer):
     momentum : float
         μ in [0, 1].
     nesterov : bool
-        Step as if the gradient had been taken where the velocity leads; no effect for momentum 0.
+        Look ahead: use the gradient as if taken after the momentum's move; no effect for μ = 0.
     name : str
     **common :
         As for `Optimizer`.

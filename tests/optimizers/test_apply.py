@@ -304,7 +304,7 @@ def test_a_scheduled_learning_rate_cannot_be_set():
     optimizer = SGD(schedules.ExponentialDecay(0.1, 2, 0.5))
     with pytest.raises(TypeError, match="schedule"):
         optimizer.learning_rate = 0.1
-    optimizer.learning_rate = schedules.ExponentialDecay(0.4, 2, 0.5)  # as Keras, another one may
+    optimizer.learning_rate = schedules.ExponentialDecay(0.4, 2, 0.5)  # as in Keras
     assert optimizer.learning_rate == pytest.approx(0.4)
 
 

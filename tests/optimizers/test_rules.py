@@ -1,4 +1,4 @@
-"""Every update rule against its formula, written down again here in float64 NumPy.
+"""Every update rule against its formula, repeated here in float64 NumPy.
 
 A rule is found by introspection and fails until its transcription is here.
 """
@@ -58,7 +58,7 @@ def adam(w, gradients, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e
 
 
 def adamw(w, gradients, learning_rate=0.001, weight_decay=0.004, **others):
-    # One weight's step does not look at the weight, so what decay adds can be told apart.
+    # A rule's step does not depend on the weight: the part of the decay can be separated.
     moved = [adam(0.0, gradients[: t + 1], learning_rate, **others) for t in range(len(gradients))]
     for step in np.diff(np.array(moved), axis=0, prepend=0.0):
         w = w - learning_rate * weight_decay * w + step
@@ -107,7 +107,7 @@ def lion(w, gradients, learning_rate=0.001, beta_1=0.9, beta_2=0.99):
     return w
 
 
-# A rule's transcription has its name in small letters.
+# A rule's transcription has its name in lower case.
 TRANSCRIPTIONS = {name: globals()[name.lower()] for name in RULES if name.lower() in globals()}
 
 
@@ -118,7 +118,7 @@ def own_arguments(rule):
 
 
 def nudged(value):
-    """A value that the tests must be able to tell from this default."""
+    """A value that the tests must be able to distinguish from this default."""
     if isinstance(value, bool):
         return not value
     if value == 0:
@@ -134,7 +134,7 @@ CHANGES = [
 ]
 CHANGES.append(("AdamW", "weight_decay", 0.0041))
 
-# Every argument is moved off its default; a large epsilon shows where it stands.
+# Every argument is moved off its default; a large epsilon shows where it is added.
 CASES = [
     *[(name, {}) for name in RULES],
     *[(name, {a: nudged(v) for a, v in own_arguments(RULES[name]).items()}) for name in RULES],
@@ -159,7 +159,7 @@ CASES = [
 
 
 def make_gradients(steps, size):
-    """Gradients that differ in scale by 1e5 and fade, so that every part of a rule counts."""
+    """Gradients that differ in scale by 1e5 and fade: every part of a rule has an effect."""
     generator = np.random.default_rng(20)
     scales = np.logspace(-4, 1, size)
     fading = 0.93 ** np.arange(steps)[:, None]
@@ -176,7 +176,7 @@ def train(rule, w, gradients, dtype, **arguments):
 
 
 def relative_error(found, expected, start):
-    """The largest deviation, measured by how far that weight has moved."""
+    """The largest deviation, relative to the distance that the weight has moved."""
     return np.max(np.abs(found - expected) / np.abs(expected - start))
 
 
@@ -198,7 +198,7 @@ def test_rule_equals_its_formula_in_float64(name, arguments, steps, size):
 
 @pytest.mark.parametrize(("name", "arguments"), CASES)
 def test_rule_equals_its_formula_in_float32(name, arguments):
-    w = np.zeros(37)  # so that the step's rounding is not lost in the weight's
+    w = np.zeros(37)  # the weight's rounding must not hide the step's
     gradients = make_gradients(60, 37).astype(np.float32).astype(np.float64)
     expected = TRANSCRIPTIONS[name](w, gradients, **arguments)
     found = train(RULES[name], w, gradients, "float32", **arguments)
@@ -212,7 +212,7 @@ def test_inputs_tell_a_changed_argument(name, argument, value):
     gradients = make_gradients(60, 37)
     usual = TRANSCRIPTIONS[name](w, gradients)
     changed = train(RULES[name], w, gradients, "float64", **{argument: value})
-    assert relative_error(changed, usual, w) > 1e-7  # a hundred times what the rules are held to
+    assert relative_error(changed, usual, w) > 1e-7  # a hundred times the tolerance of the rules
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: their landmarks, arguments and configs; Keras's numbers: test_golden."""
+"""Learning-rate schedules: known values, arguments, configs; Keras's numbers are in test_golden."""
 
 import math
 

@@ -180,7 +180,7 @@ def test_get_takes_names_classes_and_instances():
         (SGD, {"learning_rate": -0.1}, "learning_rate"),
         (SGD, {"learning_rate": float("inf")}, "learning_rate"),
         (SGD, {"clipnorm": 0.0}, "clipnorm"),
-        (SGD, {"clipnorm": 1.0, "clipvalue": 1.0}, "one of the three clippings"),
+        (SGD, {"clipnorm": 1.0, "clipvalue": 1.0}, "at most one of clipnorm"),
         (SGD, {"ema_momentum": 1.01}, "ema_momentum"),
         (SGD, {"ema_overwrite_frequency": 0}, "ema_overwrite_frequency"),
         (SGD, {"gradient_accumulation_steps": 1}, "gradient_accumulation_steps"),
