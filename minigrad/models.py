@@ -1,4 +1,4 @@
-"""Sequential: layers one after the other, and Keras's way to train, evaluate and ask them."""
+"""Sequential: a stack of layers, with Keras's methods to train, evaluate and predict."""
 
 import itertools
 import os
@@ -19,10 +19,10 @@ from minigrad.utils.summary import summary_lines
 
 
 class Sequential(Layer):
-    """A model whose layers stand one after the other.
+    """A model that applies its layers one after the other.
 
     ``model(x, training=False)`` applies it like any layer. Its weights are made at once if the
-    first layer tells its ``input_shape`` (or is an ``Input``), else from the first data::
+    first layer has an ``input_shape`` (or is an ``Input``), else with the first data::
 
         model = Sequential([Input((28, 28, 1)), Flatten(), Dense(10, activation="softmax")])
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -31,7 +31,7 @@ class Sequential(Layer):
     Parameters
     ----------
     layers : list of Layer, optional
-        What ``add`` is called with.
+        Added by ``add``, one after the other.
     trainable : bool
         False freezes all layers.
     name : str, optional
@@ -41,7 +41,7 @@ class Sequential(Layer):
     optimizer : Optimizer or None
         Set by ``compile``.
     history : History or None
-        Of the last ``fit``, with all epochs that were finished, even if it was interrupted.
+        Of the last ``fit``: all its finished epochs, even if it was interrupted.
     stop_training : bool
         A callback sets it to end ``fit`` after the batch or epoch.
     """
@@ -171,7 +171,7 @@ class Sequential(Layer):
         serialization.save_weights(self.layers, filepath)
 
     def load_weights(self, filepath, skip_mismatch=False):
-        """Read the weights from such a file: all of them, or none and an error that tells why.
+        """Read the weights from such a file: all of them, or raise an error and change none.
 
         Parameters
         ----------
@@ -204,23 +204,23 @@ class Sequential(Layer):
         Parameters
         ----------
         line_length : int, optional
-            Width in characters. Default: 88, or what the terminal has less 4.
+            Width in characters. Default: 88, or the terminal's width less 4.
         positions : list of float, optional
             Where each column ends, as a fraction of the width.
         print_fn : callable, optional
-            Is given each line. Default: ``print``.
+            Called with each line. Default: ``print``.
         expand_nested : bool
-            Taken for Keras's sake; there are no nested models.
+            Accepted as in Keras, but without effect: there are no nested models.
         show_trainable : bool
-            Add a column that tells whether a layer is trained.
+            Add a column that shows whether a layer is trained.
         layer_range : (str, str), optional
             Names (or regular expressions) of the first and last layer to show.
         show_operations : bool
-            Add a table (Keras has none) of what one sample costs in each layer: floating-point
-            operations forward, a multiplication and an addition for each use of a kernel's weight
-            (biases, activations and layers without a kernel count as 0), and the bytes of output
-            and weights. Below it are the totals forward, and with the gradients of kernels and of
-            what they were applied to.
+            Add a table (Keras has none) of the cost of one sample in each layer: the floating-point
+            operations of the forward pass, and the bytes of output and weights. Each use of a
+            kernel's weight counts as 2 (multiply, add); biases, activations and layers without a
+            kernel count as 0. Below it are the totals of the forward pass, and of both passes,
+            with the gradients of kernels and of their inputs.
         """
         options = show_trainable, layer_range, show_operations
         for line in summary_lines(self, line_length, positions, *options):
@@ -243,11 +243,11 @@ class Sequential(Layer):
         loss_weights : float, optional
             A factor of the loss.
         metrics : list of str, Metric or callable, optional
-            Measured on all samples alike.
+            Measured without weights.
         weighted_metrics : list, optional
             Measured with the weights of classes or samples.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
-            Taken for Keras's sake: nothing here is compiled, so they change nothing.
+            Accepted as in Keras, but without effect: models are not compiled here.
         """
         self.optimizer = get_optimizer(optimizer)
         self.loss = get_loss(loss)
@@ -261,7 +261,7 @@ class Sequential(Layer):
 
     @property
     def metrics(self):
-        """The metrics that ``compile`` was given, those with weights last."""
+        """The metrics given to ``compile``, those with weights last."""
         return [*self._metrics, *self._weighted_metrics]
 
     def fit(
@@ -272,10 +272,10 @@ class Sequential(Layer):
     ):  # fmt: skip
         """Train.
 
-        The logs hold running means over the epoch: of the loss, penalties included, and of the
-        metrics, as each batch showed them before its update. Ctrl-C ends training after a whole
-        step: KeyboardInterrupt leaves ``fit``, ``history`` and the weights stay, and the next
-        ``fit`` goes on from there.
+        The logs hold running means over the epoch, of the loss (penalties included) and of the
+        metrics; each batch is measured before its update. Ctrl-C ends training after the current
+        step with KeyboardInterrupt: ``history`` and the weights stay, and the next ``fit``
+        continues from there.
 
         Parameters
         ----------
@@ -287,16 +287,16 @@ class Sequential(Layer):
         batch_size : int, optional
             Default: 32. The last batch of an epoch may be smaller.
         epochs : int
-            Where to end, counted from 0 and not from ``initial_epoch``. The environment variables
-            KERAS_MAX_EPOCHS and KERAS_MAX_STEPS_PER_EPOCH shorten trial runs.
+            The epoch at which to end, counted from 0 and not from ``initial_epoch``. The
+            environment variables KERAS_MAX_EPOCHS and KERAS_MAX_STEPS_PER_EPOCH shorten trial runs.
         verbose : {"auto", 0, 1, 2}
-            Nothing, a progress bar (1, "auto") or one line an epoch. Where the output goes to a
-            file there is no bar, but the line.
+            0: print nothing. 1, "auto": a progress bar, or one line an epoch if the output goes to
+            a file. 2: one line an epoch.
         callbacks : list of Callback, optional
         validation_split : float
-            This fraction of the samples, the last ones, is not trained on but evaluated.
+            The fraction of the samples, the last ones, kept for validation and not trained on.
         validation_data : tuple (x, y) or (x, y, sample_weight), or iterable of batches, optional
-            Evaluated after each epoch; goes before ``validation_split``.
+            Evaluated after each epoch; takes precedence over ``validation_split``.
         shuffle : bool
             Whether to draw a new order of the samples for each epoch.
         class_weight : dict from int to float, optional
@@ -501,7 +501,7 @@ class Sequential(Layer):
         """Loss and metrics in the order of their names."""
         return dict(sorted(self._results(return_dict=True).items()))
 
-    # --- checks and odds and ends ----------------------------------------------------------------
+    # --- checks ----------------------------------------------------------------------------------
 
     def _check_compiled(self):
         if self.optimizer is None:
