@@ -1,4 +1,4 @@
-"""minigrad: a small framework to understand training with, on NumPy and compiled kernels.
+"""minigrad: a small framework for understanding training, on NumPy and compiled kernels.
 
 ``minigrad.models.Sequential``, ``minigrad.layers``, ``minigrad.optimizers`` and so on have Keras's
 names; ``minigrad.Tensor`` and ``minigrad.ops`` are the engine below them.
@@ -13,7 +13,7 @@ if kernels.kind == "reference":
 else:
     _build.warn_if_edited()
 
-# ruff: noqa: E402 (the two lines above decide what the imports below find)
+# The lines above decide which modules the imports below find.
 from minigrad import ops
 from minigrad.core import Function, Parameter, Tensor, is_grad_enabled, no_grad
 from minigrad.kernels import get_num_threads, set_num_threads
@@ -57,7 +57,7 @@ __all__ = [
 
 
 def __getattr__(name):
-    """Import a part of minigrad when it is first asked for, so that the import stays quick."""
+    """Import a part of minigrad on first use: ``import minigrad`` stays quick."""
     if name in _SUBMODULES:
         return importlib.import_module(f"minigrad.{name}")
     if name in _NAMES:

@@ -1,7 +1,7 @@
-"""What is compiled of the Python files, and whether it is what the files say.
+"""Compiled Python files: run them as plain Python, or warn if a build is out of date.
 
-``core.py`` and ``ops/arithmetic.py`` are compiled as they are (their .pxd files name C types), and
-Python prefers the compiled module to the file next to it.
+``core.py`` and ``ops/arithmetic.py`` are compiled unchanged (their .pxd files name C types). Python
+prefers the compiled module to the file next to it.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ SOURCES = (".pyx", ".pxd", ".h", ".c")
 
 
 class PlainPython:
-    """A finder of modules that takes the .py file where a compiled module is next to it."""
+    """A module finder that takes the .py file where a compiled module is next to it."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
@@ -32,15 +32,15 @@ def run_plain_python():
 
 
 def warn_if_edited():
-    """In a checkout, warn if a source of what is compiled is not what was built."""
+    """In a checkout, warn if a source file has changed since the build."""
     if not RECORD.exists() or not (PACKAGE.parent / "setup.py").exists():
         return
     built = dict(line.split() for line in RECORD.read_text().splitlines())
     edited = [name for name, checksum in built.items() if checksum_of(PACKAGE / name) != checksum]
     if edited:
         warnings.warn(
-            f"minigrad: {', '.join(edited)} changed after the build, and what was built still "
-            "runs; build it again with `python setup.py -q build_ext --inplace`, or set "
+            f"minigrad: {', '.join(edited)} changed after the build, and the old build still runs; "
+            "build again with `python setup.py -q build_ext --inplace`, or set "
             "MINIGRAD_KERNELS=reference to run plain Python",
             RuntimeWarning,
             stacklevel=3,
@@ -52,7 +52,7 @@ def checksum_of(path):
 
 
 def record_sources():
-    """Note what the compiled modules next to their sources were built from; setup.py calls this."""
+    """Write down the checksums of the sources that were built; setup.py calls this."""
     sources = {path for path in PACKAGE.rglob("*.*") if path.suffix in SOURCES}
     plain = {path.with_suffix(".py") for path in sources if path.suffix == ".pxd"}
     sources |= {path for path in plain if path.exists()}

@@ -2,7 +2,7 @@
 
 The random ones take `seed`. With a seed, every call gives the same array; without one, every call
 gives new values from the default generator (`minigrad.random`). Values are drawn in float64 and
-then rounded, so that float32 and float64 weights of one seed agree.
+then rounded: float32 and float64 weights of one seed agree.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Losses: functions of one value per sample, and classes that reduce those to a scalar.
 
-Throughout, `y_true` is an array of labels or targets, into which no gradient flows, and `y_pred` a
-Tensor. Shapes (N,) and (N, 1) are made to agree.
+Throughout, `y_true` is an array of labels or targets, without gradient, and `y_pred` a Tensor.
+Shapes (N,) and (N, 1) are made to agree.
 """
 
 import math
@@ -190,8 +190,8 @@ def crossentropy(y_true, y_pred):
 def _logits_of(y_pred, activation):
     """The logits x if ``y_pred`` is ``activation(x)``, neither changed since; else None.
 
-    A loss that knows the logits starts there: the logarithm of a saturated probability has the
-    gradient 0, its logits learn on. TensorFlow does so too.
+    A loss starts at the logits if they are known. The gradient through a saturated probability,
+    which is clipped, would be 0; with respect to the logits it is not. TensorFlow does the same.
     """
     if y_pred.made_by is None:
         return None
@@ -330,13 +330,13 @@ class Loss:
         ValueError
             If shapes do not fit, or labels are out of range or not finite.
         TypeError
-            If `call` returns something else than a Tensor.
+            If `call` returns anything but a Tensor.
         """
         losses = self.call(y_true, y_pred)
         if not isinstance(losses, Tensor):
             raise TypeError(
                 f"{self.name}: expected a loss function that returns a Tensor, got "
-                f"{type(losses).__name__}; compute it with minigrad.ops, so that it has a gradient"
+                f"{type(losses).__name__}; compute it with minigrad.ops, which record its gradient"
             )
         if self.dtype is not None:
             losses = Cast(self.dtype)(losses)
@@ -385,7 +385,7 @@ class LossFunctionWrapper(FromFunction, Loss):
     reduction, name, dtype
         As for `Loss`; the name is by default the function's.
     **options
-        Given on to the function.
+        Passed on to the function.
     """
 
     def __init__(self, function, reduction="sum_over_batch_size", name=None, dtype=None, **options):

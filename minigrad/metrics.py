@@ -38,16 +38,16 @@ def accuracy(y_true, y_pred):
 
 
 def binary_accuracy(y_true, y_pred, threshold=0.5):
-    """The share of the last axis where `y_pred > threshold` is what `y_true` (0 or 1) says."""
+    """The fraction of the last axis where `y_pred > threshold` agrees with `y_true` (0 or 1)."""
     y_true, y_pred = match_ranks(np.asarray(y_true), np.asarray(y_pred))
     _check_same_shape("binary_accuracy", y_true, y_pred)
     return np.mean((y_pred > threshold) == y_true, axis=-1)
 
 
 def categorical_accuracy(y_true, y_pred):
-    """Whether the largest of `y_pred` (..., K) stands where that of the one-hot `y_true` does.
+    """Whether `y_pred` (..., K) and the one-hot `y_true` have their maximum at the same class.
 
-    Of several largest ones the first counts.
+    Among equal maxima the first counts.
     """
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     _check_same_shape("categorical_accuracy", y_true, y_pred)
@@ -119,7 +119,7 @@ class Metric:
     Attributes
     ----------
     direction : {"up", "down", None}
-        Which way is better. Callbacks with mode="auto" ask for it; None means unknown.
+        Which way is better. Callbacks with mode="auto" read it; None means unknown.
     """
 
     direction = None
@@ -128,7 +128,7 @@ class Metric:
         self.name = name or to_snake_case(type(self).__name__)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Take in one batch."""
+        """Add one batch."""
         raise NotImplementedError(f"{type(self).__name__} must define update_state")
 
     def result(self):
@@ -157,7 +157,7 @@ class Mean(Metric):
         self.reset_state()
 
     def update_state(self, values, sample_weight=None):
-        """Take in an array of values, or one, with a weight for each sample (default 1)."""
+        """Add an array of values, or one value, with a weight for each sample (default 1)."""
         values = np.asarray(values)
         if sample_weight is None:
             self.total += float(values.sum())
@@ -188,7 +188,7 @@ class MeanMetricWrapper(FromFunction, Mean):
     direction : {"up", "down", None}
         Which way is better; by default that of the class.
     **options
-        Given on to the function.
+        Passed on to the function.
     """
 
     def __init_subclass__(cls, of=None, direction="up", **others):

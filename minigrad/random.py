@@ -1,7 +1,7 @@
 """The one default generator from which initializers, dropout and shuffling take their seeds.
 
-Whoever needs random numbers takes a seed (`next_seed`) or a generator of his own (`generator`).
-After `set_random_seed` every one of them gets the same seed again, in the same order.
+Code that needs random numbers takes a seed (`next_seed`) or its own generator (`generator`). After
+`set_random_seed` the same calls, in the same order, get the same seeds.
 """
 
 import random as python_random
@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 
-# The seeds of NumPy's legacy generator, which `set_random_seed` sets too, end here.
+# The limit of NumPy's legacy generator, which `set_random_seed` seeds too.
 SEED_LIMIT = 2**32
 
 _lock = threading.Lock()
@@ -49,7 +49,7 @@ def next_seed():
 
 
 def generator(seed=None):
-    """Return a `numpy.random.Generator` of its own, from `seed` or from the next seed."""
+    """Return a new `numpy.random.Generator`, from `seed` or from the next seed."""
     if seed is None:
         seed = next_seed()
     return np.random.default_rng(check_seed("generator", seed))

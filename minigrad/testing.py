@@ -1,4 +1,4 @@
-"""Gradient checks for whoever writes an operation or a layer."""
+"""Gradient checks for new operations and layers."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ __all__ = ["check_gradients"]
 def check_gradients(function, *arrays, step=1e-6, rtol=1e-6, atol=1e-8, seed=0):
     """Compare the gradients of ``function`` with central differences, in float64.
 
-    The output is reduced to a scalar with random weights. Then every input is moved one element at
-    a time where it has at most 64, and along two random directions.
+    The output is reduced to a scalar with random weights. Then each input is perturbed along two
+    random directions, and element by element if it has at most 64.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ def check_gradients(function, *arrays, step=1e-6, rtol=1e-6, atol=1e-8, seed=0):
     Raises
     ------
     AssertionError
-        If a gradient is missing, of another shape, not finite, or wrong; it says which input and
-        where.
+        If a gradient is missing, of another shape, not finite, or wrong; the message names the
+        input and the element.
     """
     rng = np.random.default_rng(seed)
     arrays = [np.array(a, dtype=np.float64) for a in arrays]
