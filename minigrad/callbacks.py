@@ -1,7 +1,7 @@
-"""What may happen around training: look on, print, write files, change the pace, stop.
+"""Callbacks: code that runs around training, to record, print, save, adapt the learning rate, stop.
 
-`fit`, `evaluate` and `predict` call the hooks of each callback; a callback of your own is a class
-with those hooks that it needs.
+`fit`, `evaluate` and `predict` call the hooks of each callback. Your own callback is a class that
+defines the hooks it needs.
 """
 
 import csv
@@ -43,7 +43,7 @@ class Callback:
         """Do something before `fit` begins."""
 
     def on_train_end(self, logs=None):
-        """Do something when `fit` ends, be it by an error or Ctrl-C."""
+        """Do something when `fit` ends, also after an error or Ctrl-C."""
 
     def on_epoch_begin(self, epoch, logs=None):
         """Do something before an epoch of `fit`."""
@@ -95,9 +95,9 @@ OLDER_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "
 
 
 class CallbackList:
-    """The callbacks of one call of `fit`, `evaluate` or `predict`, asked one after the other.
+    """The callbacks of one call of `fit`, `evaluate` or `predict`, called one after the other.
 
-    Only hooks that a callback defines are called, so that a step costs nothing for the others.
+    Only the hooks that a callback defines are called: the others cost nothing.
     """
 
     def __init__(self, callbacks, model, params):
@@ -114,7 +114,7 @@ class CallbackList:
             method(*arguments)
 
     def need(self, hook):
-        """Whether anybody listens."""
+        """Whether a callback defines this hook."""
         return bool(self.hooks[hook])
 
 
@@ -145,7 +145,7 @@ class History(Callback):
 
 
 class ProgbarLogger(Callback):
-    """Prints how far `fit`, `evaluate` and `predict` are; `verbose` adds it by itself."""
+    """Prints the progress of `fit`, `evaluate` and `predict`; added by `verbose`."""
 
     def __init__(self):
         self.in_fit = False
@@ -191,16 +191,16 @@ class ProgbarLogger(Callback):
         self.progress.finish({})
 
     def _begin(self):
-        # An epoch of unknown length tells how long the next one will be.
+        # Where the length is not given, the first epoch's is the target of the next.
         target = self.params["steps"] or (self.progress and self.progress.target)
         self.progress = Progress(target, self.params["verbose"] == 1 and can_redraw())
 
 
 class _Monitor(Callback):
-    """What callbacks that watch one number of the logs have in common.
+    """Base of the callbacks that watch one number of the logs.
 
-    Better means less or greater than the reference by more than `min_delta`, as `mode` says
-    ("min", "max", or "auto": as is better for the metric).
+    Better means less (mode "min") or greater ("max") than the reference by more than `min_delta`;
+    "auto" takes the direction of the metric.
     """
 
     def __init__(self, monitor, mode, min_delta=0.0, verbose=0):
@@ -237,7 +237,7 @@ class _Monitor(Callback):
         mode = {**known, "loss": "min"}.get(self.monitor.removeprefix("val_"))
         if mode is None:
             raise self._error(
-                f"mode='max' or mode='min', as nobody knows if more of {self.monitor} is better"
+                f"mode='max' or mode='min', got 'auto' for {self.monitor} of unknown direction"
             )
         return mode
 
@@ -259,17 +259,17 @@ class EarlyStopping(_Monitor):
     min_delta : float
         The least change that counts as an improvement.
     patience : int
-        After how many epochs without improvement to stop.
+        The number of epochs without improvement after which to stop.
     verbose : {0, 1}
-        Whether to say so.
+        Whether to print it.
     mode : {"auto", "min", "max"}
         Whether smaller or larger is better; "auto" asks the metric.
     baseline : float, optional
-        Only an improvement that also beats this makes the wait begin anew.
+        Only an improvement that also beats this restarts the count.
     restore_best_weights : bool
-        At the end of training go back to the weights of the best epoch.
+        Restore the weights of the best epoch at the end of training.
     start_from_epoch : int
-        Epochs before this one are not looked at.
+        Epochs before this one are ignored.
     """
 
     def __init__(
@@ -328,7 +328,7 @@ class ModelCheckpoint(_Monitor):
     verbose : {0, 1}
         Whether to print each saving.
     save_best_only : bool
-        Save only when the monitored number is better than ever.
+        Save only when the monitored number is the best so far.
     save_weights_only : bool
         Must be True: only weights can be saved.
     mode : {"auto", "min", "max"}
@@ -406,15 +406,15 @@ class ReduceLROnPlateau(_Monitor):
     factor : float
         New rate over old rate, below 1.
     patience : int
-        After how many epochs without improvement to lower it.
+        The number of epochs without improvement after which to lower it.
     verbose : {0, 1}
-        Whether to say so.
+        Whether to print it.
     mode : {"auto", "min", "max"}
         Whether smaller or larger is better; "auto" asks the metric.
     min_delta : float
         The least change that counts as an improvement.
     cooldown : int
-        How many epochs to wait after a reduction before counting again.
+        The number of epochs to wait after a reduction before counting again.
     min_lr : float
         The lowest rate.
     """
@@ -501,7 +501,7 @@ class CSVLogger(Callback):
     filename : str or path
     separator : str
     append : bool
-        Go on with an existing file instead of replacing it.
+        Append to an existing file instead of replacing it.
     """
 
     def __init__(self, filename, separator=",", append=False):
@@ -520,7 +520,7 @@ class CSVLogger(Callback):
         if self.writer is None:
             names = sorted(logs)
             if not any(name.startswith("val_") for name in names):
-                names += [f"val_{name}" for name in names]  # epochs to come may be validated
+                names += [f"val_{name}" for name in names]  # later epochs may be validated
             columns = ["epoch", *names]
             self.writer = csv.DictWriter(
                 self.file, columns, restval="NA", extrasaction="ignore", delimiter=self.separator

@@ -1,15 +1,15 @@
 """Weights in files: written whole or not at all, without pickle, checked before they are used.
 
-Two formats, told apart by the path's ending, both a flat dictionary from key to array:
+The path's ending chooses one of two formats. Both hold a flat dictionary from key to array:
 
 `.npz` (NumPy's own), where the key is the parameter's path, "conv2d/kernel";
 
-`.weights.h5` (HDF5, needs h5py), laid out as Keras 3 does, so that weights pass to Keras and back:
-the key is "layers/conv2d/vars/0", made of the layer's class (numbered from its second layer on)
-and the position among the layer's weights.
+`.weights.h5` (HDF5, needs h5py), in the layout of Keras 3, with which weights can be exchanged: the
+key is "layers/conv2d/vars/0", made of the layer's class (numbered from its second layer on) and the
+position among the layer's weights.
 
-Keys that begin with "optimizer/" are kept free for the state of an optimizer; `load_weights` passes
-them over.
+Keys that begin with "optimizer/" are reserved for the state of an optimizer; `load_weights` skips
+them.
 """
 
 import warnings
@@ -42,7 +42,7 @@ def save_weights(layers, path):
     ValueError
         If the path has another ending, a layer is not built, or two weights have one path.
     OSError
-        If the file cannot be written; what stood there before is left as it was.
+        If the file cannot be written; a file that was there before stays unchanged.
     ImportError
         If the path ends in ".weights.h5" and h5py is missing.
     """
@@ -54,7 +54,7 @@ def save_weights(layers, path):
 
 
 def load_weights(layers, path, skip_mismatch=False):
-    """Read the weights of layers from a file: all of them, or none with an error that tells why.
+    """Read the weights of layers from a file: all of them, or raise an error and change none.
 
     Parameters
     ----------
@@ -114,9 +114,10 @@ def _list_problems(parameters, arrays, fitting):
 
 
 def save_arrays(path, arrays):
-    """Write a dictionary from key to array into an `.npz` or `.weights.h5` file, whole or not.
+    """Write a dictionary from key to array into an `.npz` or `.weights.h5` file.
 
-    Keys may contain slashes. The bytes of an `.npz` depend on keys and arrays alone.
+    The file appears whole or not at all. Keys may contain slashes. The bytes of an `.npz` depend on
+    keys and arrays alone.
     """
     file_format = _format_of(path)
     with replacing(path) as temporary:
@@ -133,7 +134,7 @@ def load_arrays(path):
     """
     file_format = _format_of(path)
     if not Path(path).is_file():
-        raise FileNotFoundError(f"load: expected a file of weights, got {path}, which is none")
+        raise FileNotFoundError(f"load: expected a file of weights, got no file at {path}")
     return file_format.read(path)
 
 
@@ -163,7 +164,7 @@ class Npz:
 
         with zipfile.ZipFile(path, "w") as archive:
             for key, array in arrays.items():
-                # A ZipInfo carries a fixed date, writestr's would be that of today.
+                # A ZipInfo has a fixed date; writestr would write today's.
                 entry = zipfile.ZipInfo(f"{key}.npy")
                 with archive.open(entry, "w", force_zip64=True) as file:
                     np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
