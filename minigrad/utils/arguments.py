@@ -1,9 +1,9 @@
-"""Constructor arguments: checked numbers, near misses of a name, and the config they make."""
+"""Constructor arguments: checks of numbers, hints for misspelled names, and configs."""
 
 import inspect
 import numbers
 
-# How other libraries call the same argument.
+# Names of the same arguments in other libraries.
 ELSEWHERE = {"lr": "learning_rate", "params": "parameters", "eps": "epsilon"}
 
 
@@ -29,7 +29,7 @@ class Configured:
             Where they must lie, written as in mathematics: "[0, 1)" holds 0 but not 1.
         kind : {float, int}
         optional : bool
-            Whether None may stand for a number.
+            Whether None is allowed.
         **values :
             The arguments, by name.
         """
@@ -53,7 +53,7 @@ def checked_number(owner, name, value, interval, kind=float):
 
 
 def argument_names(cls):
-    """Return the names of a constructor's arguments, with those that it hands up as **common."""
+    """Return the names of a constructor's arguments, and of those it passes on as **common."""
     names = {}
     for ancestor in cls.__mro__:
         if "__init__" in vars(ancestor):
@@ -65,7 +65,7 @@ def argument_names(cls):
 
 
 def unknown_argument(cls, name):
-    """Return the error for a constructor argument that does not exist; it names the one meant."""
+    """Return the error for an unknown constructor argument, which suggests the nearest one."""
     import difflib  # only here, where something went wrong: it takes a millisecond
 
     known = argument_names(cls)

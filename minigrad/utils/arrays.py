@@ -20,8 +20,8 @@ def to_categorical(x, num_classes=None):
     Raises
     ------
     ValueError
-        If a label is not a whole number or out of range, or if there is none to tell the number
-        of classes.
+        If a label is not a whole number or out of range, or if there are neither labels nor
+        `num_classes`.
     """
     labels = as_labels("to_categorical", x)
     if labels.ndim > 1 and labels.shape[-1] == 1:
@@ -40,7 +40,7 @@ def to_categorical(x, num_classes=None):
 
 
 def normalize(x, axis=-1, order=2):
-    """Divide by the norm along `axis`; vectors of norm 0 stay as they are.
+    """Divide by the norm along `axis`; vectors of norm 0 stay unchanged.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def as_labels(owner, labels):
 def match_ranks(x, y):
     """Make (N,) and (N, 1) agree, arrays or tensors; return both.
 
-    Where one has a last axis of size 1 more than the other, a vector (N,) becomes (N, 1), and of
-    two larger ones the longer loses that axis. Everything else stays as it is.
+    If one has an additional last axis of size 1, a vector (N,) becomes (N, 1); of two larger
+    arrays, the one with that axis loses it. Everything else stays unchanged.
     """
     if x.ndim > y.ndim:
         y, x = match_ranks(y, x)

@@ -1,4 +1,4 @@
-"""From what a user gives to `fit`, `evaluate` and `predict` to batches (x, y, sample_weight)."""
+"""Cut the data of `fit`, `evaluate` and `predict` into batches (x, y, sample_weight)."""
 
 import itertools
 import math
@@ -18,10 +18,10 @@ class Batches:
     x : array_like (n, ...), or iterable of batches
         An iterable yields x, (x, y) or (x, y, sample_weight) for each batch.
     y, sample_weight : array_like (n, ...), optional
-        Only beside an array `x`.
+        Only with an array `x`.
     batch_size : int, optional
-        Samples a batch, if `x` is an array; the last batch may be smaller. Default: 32, or what
-        makes the data last for `steps` batches.
+        Samples a batch, if `x` is an array; the last batch may be smaller. Default: 32, or the
+        size that gives `steps` batches.
     steps : int, optional
         Batches an epoch; the next epoch goes on where the last one ended. Default: all there are.
     class_weight : dict from int to float, optional
@@ -39,7 +39,7 @@ class Batches:
     Raises
     ------
     ValueError
-        If the arrays differ in length, or an argument is of no use with the others.
+        If the arrays differ in length, or arguments exclude each other.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ def as_samples(x, y=None, sample_weight=None):
 
 
 def collect(parts, n=None):
-    """Join arrays along their first axis, into one array made beforehand if its length is known.
+    """Join arrays along their first axis, in a preallocated array if the length is known.
 
     Parameters
     ----------

@@ -7,16 +7,16 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path):
-    """Give the path of a temporary file that becomes `path` if the `with` block ends well.
+    """Yield the path of a temporary file that becomes `path` if the `with` block succeeds.
 
-    The file stands in the folder of `path`, so that the last step is a renaming, which either
-    happens or does not; if the block fails, it is removed and `path` stays as it was.
+    The file is in the folder of `path`: the last step is a rename, which is atomic. If the block
+    fails, the file is removed and `path` stays unchanged.
     """
     path = Path(path).resolve()  # the file that a link points to is replaced, not the link
     if not path.parent.is_dir():
         raise FileNotFoundError(f"save: expected an existing folder, got {path.parent}")
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
-    temporary.touch(exist_ok=False)  # so that a folder that is not writable is Python's own error
+    temporary.touch(exist_ok=False)  # a read-only folder raises Python's own error
     try:
         yield temporary
         with open(temporary, "rb+") as file:

@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment when it does no harm."""
+"""Delay Ctrl-C until it does no harm."""
 
 import contextlib
 import signal
@@ -6,9 +6,9 @@ import threading
 
 
 class Hold:
-    """``with hold:`` keeps a Ctrl-C back until the block is done; then KeyboardInterrupt is raised.
+    """``with hold:`` delays Ctrl-C to the end of the block, where KeyboardInterrupt is raised.
 
-    Elsewhere Ctrl-C raises it at once, as ever.
+    Outside of the block Ctrl-C raises it at once.
     """
 
     def __init__(self):
@@ -32,10 +32,10 @@ class Hold:
 
 @contextlib.contextmanager
 def interrupts():
-    """Yield a ``Hold`` that Ctrl-C obeys inside this block: to enter it is as good as free.
+    """Install a signal handler for the block and yield its ``Hold``, which is cheap to enter.
 
-    Where Ctrl-C does not raise KeyboardInterrupt, or in another thread than the main one, which
-    never sees it, there is nothing to hold back.
+    The ``Hold`` has no effect where Ctrl-C does not raise KeyboardInterrupt, nor outside the main
+    thread, the only one that receives it.
     """
     hold = Hold()
     in_main_thread = threading.current_thread() is threading.main_thread()

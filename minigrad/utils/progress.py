@@ -1,4 +1,4 @@
-"""What `fit`, `evaluate` and `predict` print while they run: Keras's lines, without its floods."""
+"""What `fit`, `evaluate` and `predict` print while they run: Keras's progress bar and lines."""
 
 import math
 import os
@@ -17,7 +17,7 @@ class Progress:
     Parameters
     ----------
     target : int or None
-        How many steps there will be; None if nobody knows.
+        The number of steps to come; None if unknown.
     redraw : bool
         True draws a bar, which needs a terminal or a notebook (see `can_redraw`).
     """
@@ -29,10 +29,10 @@ class Progress:
         self.start = time.perf_counter()
         self.first_step_end = None
         self.drawn_at = -math.inf
-        self.drawn_width = 0  # 0 also says that no unfinished bar is on the screen
+        self.drawn_width = 0  # 0: no unfinished bar is on the screen
 
     def update(self, step, logs):
-        """Note that `step` steps (from 1) are done; redraw the bar if the last time is long ago.
+        """Note that `step` steps (from 1) are done; redraw the bar at most every 0.05 s.
 
         `logs` is a dict of numbers.
         """
@@ -55,7 +55,7 @@ class Progress:
             print(f"{count} - {self._time_per_step(now)}{text}", flush=True)
 
     def interrupt(self):
-        """Leave the line of an unfinished bar, so that what is printed next stands on its own."""
+        """End the line of an unfinished bar: the next output begins on a new line."""
         if self.drawn_width:
             self.drawn_width = 0
             print(flush=True)
@@ -79,14 +79,14 @@ class Progress:
         if not finished:  # a line that wraps could not be redrawn in place
             tail = tail[: max(0, columns - 1 - head_width)]
         drawn_width = head_width + len(tail)
-        blanks = " " * (self.drawn_width - drawn_width)  # over what an earlier, longer line left
+        blanks = " " * (self.drawn_width - drawn_width)  # over the rest of a longer line
         end = "\n" if finished else ""
         print(f"\r{head} {BOLD}{clock}{PLAIN}{tail}{blanks}", end=end, flush=True)
         self.drawn_at = now
         self.drawn_width = 0 if finished else drawn_width
 
     def _seconds_per_step(self, now):
-        """The mean, without the first step, which may do work that is done only once."""
+        """The mean, without the first step, which may include one-time work."""
         if self.first_step_end is not None and self.step > 1:
             return (now - self.first_step_end) / (self.step - 1)
         return (now - self.start) / self.step if self.step else 0.0
@@ -137,6 +137,6 @@ def _clock(seconds):
 
 
 def _describe(logs, size):
-    """` - name: value` for each; `size` tells what counts as small enough for an exponent."""
+    """` - name: value` for each, with an exponent where `size(value)` is at most 1e-3."""
     formats = {name: ".4f" if size(value) > 1e-3 else ".4e" for name, value in logs.items()}
     return "".join(f" - {name}: {logs[name]:{form}}" for name, form in formats.items())

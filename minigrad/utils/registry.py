@@ -1,4 +1,4 @@
-"""From what a user writes ("adam", Adam, Adam()) to the object that is meant.
+"""Look up the object that a user means by "adam", Adam or Adam().
 
 Every family (activations, losses, initializers, optimizers, ...) has one `Registry`. A member is
 named where it is defined, and nowhere else.
@@ -26,7 +26,7 @@ class Registry:
     spelling : callable(str) -> str
         Makes a member's name from that of its function or class.
     also : Registry, optional
-        Another family, whose members `find` and `get` know, too.
+        Another family, whose members `find` and `get` also know.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Registry:
     def add(self, member, *aliases):
         """Name a function or class after itself and by its aliases; return it.
 
-        An alias that differs from the own name in underscores alone is shown instead of it.
+        An alias that differs from that name in underscores alone replaces it in messages.
 
         Raises
         ------
@@ -115,7 +115,7 @@ class Registry:
         ValueError
             If the name is unknown; the message gives the nearest names.
         TypeError
-            If `identifier` is nothing of the above.
+            If `identifier` is none of the above.
         """
         if identifier is None:
             return None

@@ -23,15 +23,15 @@ def summary_lines(
     ----------
     model : Sequential
     line_length : int, optional
-        Width in characters. Default: 88, or what the terminal has less 4.
+        Width in characters. Default: 88, or the terminal's width less 4.
     positions : list of float, optional
         Where each column ends, as a fraction of the width.
     show_trainable : bool
-        Add a column that tells whether a layer is trained: Y, N, or - if it has no weights.
+        Add a column that shows whether a layer is trained: Y, N, or - if it has no weights.
     layer_range : (str, str), optional
         Names (or regular expressions) of the first and last layer to show.
     show_operations : bool
-        Add a second table: what a sample costs in each layer, see `Sequential.summary`.
+        Add a second table: the cost of one sample in each layer, see `Sequential.summary`.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def _describe(layer, show_trainable):
 
 
 def _column_widths(width, positions):
-    """Inner widths of the columns, as Keras's table library shares out the width."""
+    """Inner widths of the columns, divided as Keras's table library does."""
     ends = [int(position * width) for position in positions]
     widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     if min(widths) < 4:
@@ -142,14 +142,14 @@ def _totals(model):
 
 
 def _work_table(model, layers, width):
-    """Yield the lines of the second table: what one sample costs in each layer."""
+    """Yield the lines of the second table: the cost of one sample in each layer."""
     header = ["Layer", "Operations", "Output", "Weights"]
     rows = [_describe_work(layer) for layer in layers]
     yield from _draw(header, rows, "<>>>", _column_widths(width, [0.4, 0.6, 0.8, 1.0]))
     if not all(map(_is_known, model.layers)):
         return
     forward = step = 0
-    gradient_goes_on = False  # no layer asks for the gradient of the model's input
+    gradient_goes_on = False  # the gradient of the model's input is not computed
     for layer in model.layers:
         operations = _count_operations(layer)
         forward += operations
@@ -178,7 +178,7 @@ def _count_operations(layer):
 
 
 def _readable_size(size):
-    """A number of bytes with two decimals, in the largest unit of which there is at least one."""
+    """A number of bytes with two decimals, in the largest unit that gives at least 1."""
     units = ["B", "KB", "MB", "GB", "TB"]
     while size >= 1024 and len(units) > 1:
         size /= 1024
