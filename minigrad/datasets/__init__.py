@@ -1,7 +1,7 @@
-"""Data sets: arrays in NumPy's hands, found on this machine, downloaded, or drawn.
+"""Data sets as NumPy arrays: found on this machine, downloaded, or drawn.
 
-`mnist` and `fashion_mnist` load the real thing and accept nothing else. `synthetic_digits` draws a
-stand-in that needs no file and no network, and never passes for MNIST.
+`mnist` and `fashion_mnist` load the original data, verified by hash. `synthetic_digits` draws a
+substitute that needs no file and no network, and that is never called MNIST.
 """
 
 from minigrad.datasets import fashion_mnist, mnist, synthetic_digits
@@ -18,10 +18,9 @@ __all__ = [
 
 
 def load_mnist_or_synthetic(path=None):
-    """Load MNIST or, when it cannot be had, draw synthetic digits and say so loudly.
+    """Load MNIST or, if it cannot be found or downloaded, draw synthetic digits and print so.
 
-    A file that was named but is missing or not MNIST stays an error: whoever names a file wants
-    that file.
+    A file that was named but is missing or not MNIST is an error all the same.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
 """Image data sets as files: npz archives, and folders of IDX files, gzipped or not.
 
-A data set is four uint8 arrays, `x_train y_train x_test y_test`. What is verified is the arrays,
-not the file they came in: each has one public SHA-256, that of its IDX form (header and bytes), so
-Keras's npz, torchvision's folder and any copy of them are all accepted, and nothing else is.
+A data set is four uint8 arrays, `x_train y_train x_test y_test`. The arrays are verified, not the
+file that held them: each has one public SHA-256, that of its IDX form (header and bytes). Keras's
+npz, torchvision's folder and any copy of them are all accepted, and nothing else is.
 
-No reader takes more bytes out of an archive than the expected shape has, so that neither a zip
-bomb nor a lying header can fill the memory. Nothing is ever unpickled.
+No reader takes more bytes out of an archive than the expected shape has: neither a zip bomb nor a
+wrong header can fill the memory. Nothing is ever unpickled.
 
 Source of the IDX format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database", "File formats".
 """
@@ -32,7 +32,7 @@ IDX_FILES = {
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """What there is to know about a data set before it is found.
+    """The facts about a data set that are known before it is found.
 
     Attributes
     ----------
@@ -67,8 +67,8 @@ def read(path, dataset):
     Raises
     ------
     ValueError
-        The file is damaged, of another kind, or holds other data: it is named, with what was
-        expected and what came.
+        The file is damaged, of another kind, or holds other data. The message names the file, what
+        was expected and what was found.
     OSError
         It cannot be opened.
     """
@@ -117,7 +117,7 @@ def idx_path(folder, key):
 
 @contextlib.contextmanager
 def _refusing(file, where, expected):
-    """Turn every way in which a file can be bad into one ValueError that names it."""
+    """Turn every error of a bad file into one ValueError that names the file."""
     try:
         yield
     except Exception as error:  # damaged bytes make the decoders raise a dozen different types
@@ -135,7 +135,7 @@ def _read_idx_of_folder(folder, key, dataset):
 
 
 def _read_npy(archive, key, dataset):
-    """Read an npz archive's member, its header first: the shape is believed only when right."""
+    """Read an npz archive's member, after its header has been compared with the expected one."""
     shape, _ = dataset.expected[key]
     with archive.open(f"{key}.npy") as stream:
         version = np.lib.format.read_magic(stream)

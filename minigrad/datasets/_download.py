@@ -1,8 +1,8 @@
 """Downloading a small file into memory, over a network that may be absent, slow or broken.
 
-The bytes stay in memory until somebody has verified them, so an interrupted download leaves
-nothing behind on the disk; a connection that breaks is resumed where it broke. urllib is enough
-for that, and keeps NumPy the only requirement at run time.
+The bytes stay in memory until they are verified: an interrupted download leaves nothing on the
+disk. A broken connection is resumed where it broke. urllib is enough for that, and NumPy stays the
+only requirement at run time.
 """
 
 import queue
@@ -14,8 +14,8 @@ from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-SILENCE_SECONDS = 4  # how long a server may say nothing, before its answer and in between
-TOTAL_SECONDS = 600  # how long one file may take in all: 12 MB at 20 kB/s
+SILENCE_SECONDS = 4  # the longest silence of a server, before its answer and during it
+TOTAL_SECONDS = 600  # the longest time for one file: 12 MB at 20 kB/s
 ATTEMPTS = 5  # connections for one file, while each gets further than the one before
 BLOCK_BYTES = 1 << 16
 
@@ -36,7 +36,7 @@ def download(url, max_bytes):
     Raises
     ------
     OSError
-        The file cannot be had: no network, no such file, too slow, too often interrupted.
+        The download failed: no network, no such file, too slow, too often interrupted.
     ValueError
         It is longer than `max_bytes`.
     """
@@ -49,7 +49,7 @@ def download(url, max_bytes):
             return bytes(content)
         except (OSError, HTTPException) as error:
             failure = error
-        # Ask on only while it helps: not where the answer was an error, for instance.
+        # Try again only after progress: not after an error as answer, for instance.
         if len(content) <= length_before or time.monotonic() > deadline:
             break
     reason = str(failure) or type(failure).__name__
@@ -59,7 +59,7 @@ def download(url, max_bytes):
 
 
 def _receive(url, content, max_bytes, deadline):
-    """Append to the bytearray `content` what it lacks of the file, over one connection."""
+    """Append the missing bytes of the file to the bytearray `content`, over one connection."""
     request = Request(url, headers={"User-Agent": "minigrad", "Accept-Encoding": "identity"})
     if content:
         request.add_header("Range", f"bytes={len(content)}-")
@@ -68,7 +68,7 @@ def _receive(url, content, max_bytes, deadline):
             content.clear()
         rest = response.headers.get("Content-Length", "")
         total = len(content) + int(rest) if rest.isdecimal() else None
-        # read1 returns after one read of the socket, so that even a trickle meets the deadline.
+        # read1 returns after one read of the socket: the deadline is checked even in a trickle.
         while block := response.read1(BLOCK_BYTES):
             content += block
             _show_progress(url, len(content), total)
@@ -81,11 +81,11 @@ def _receive(url, content, max_bytes, deadline):
 
 
 def _open(request):
-    """Return the response to a request, or raise TimeoutError when none comes in time.
+    """Return the response to a request, or raise TimeoutError if none comes in time.
 
-    The socket's timeout does not cover the look-up of the name, and holds anew for each of a
-    host's addresses: behind a firewall that swallows packets this would add up to minutes.
-    Therefore a daemon thread does the waiting, and is left alone when it takes too long.
+    The socket's timeout does not cover the look-up of the name, and restarts for each of a host's
+    addresses: behind a firewall that drops packets this would add up to minutes. Therefore a daemon
+    thread waits, and is abandoned if it takes too long.
     """
     answers = queue.SimpleQueue()
 
@@ -124,6 +124,6 @@ def _show_progress(url, received, total):
     if sys.stdout is not None and sys.stdout.isatty():
         file_name = url.rpartition("/")[2]
         of_total = "" if total is None else f" of {total / 1e6:.1f}"
-        # The cursor goes back to the line's beginning, so that whatever comes next replaces it.
+        # The cursor returns to the beginning of the line: the next output replaces it.
         end = "\n" if received == total else "\r"
         print(f"{file_name}: {received / 1e6:.1f}{of_total} MB", end=end, flush=True)

@@ -18,18 +18,18 @@ from minigrad.datasets._containers import (
 from minigrad.datasets._download import download
 from minigrad.utils.files import replacing
 
-ARCHIVE_BYTES = 1 << 16  # what a file may need beyond its arrays: headers, a directory
+ARCHIVE_BYTES = 1 << 16  # allowed beyond the arrays: headers, a directory
 
 
 class DatasetNotFoundError(OSError):
-    """The data set is not on this machine, and not to be had from the network just now."""
+    """The data set is not on this machine, and could not be downloaded."""
 
 
 def load(dataset, path=None):
     """Return `((x_train, y_train), (x_test, y_test))` from the first place that has the data set.
 
-    What the user names, by the argument or $MINIGRAD_DATA, is used or refused; a bad file in a
-    cache is reported by a warning and passed over. A download is kept in `cache_folder()`.
+    A file that the user names, by the argument or $MINIGRAD_DATA, is used or refused. A bad file in
+    a cache is skipped with a warning. A download is kept in `cache_folder()`.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ def load(dataset, path=None):
     ValueError
         The file that was named is damaged or other data.
     FileNotFoundError
-        There is nothing where the argument or $MINIGRAD_DATA says.
+        There is nothing at the argument's path or that of $MINIGRAD_DATA.
     DatasetNotFoundError
-        No cache has the data set and no mirror gives it, or $MINIGRAD_OFFLINE forbids to ask.
+        No cache has the data set, and no mirror provides it or $MINIGRAD_OFFLINE forbids to ask.
     """
     npz_name = f"{dataset.name}.npz"
     if path is not None and (str(path) != npz_name or os.path.exists(path)):
@@ -67,7 +67,7 @@ def load(dataset, path=None):
                 return _pairs(read(place, dataset))
             report.append(f"{place}: not there")
         except (OSError, ValueError) as error:
-            warnings.warn(f"passed over {error}", stacklevel=3)
+            warnings.warn(f"skipped {error}", stacklevel=3)
             report.append(str(error))
 
     if os.environ.get("MINIGRAD_OFFLINE", "0") not in ("", "0"):
@@ -91,7 +91,7 @@ def load(dataset, path=None):
 
 
 def cache_folder():
-    """Return the folder in which minigrad keeps what it has downloaded."""
+    """Return the folder in which minigrad keeps its downloads."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
@@ -149,7 +149,7 @@ def _pairs(arrays):
 
 def _not_found(dataset, report):
     tried = "\n".join(f"  - {line}" for line in report)
-    return f"""{dataset.title} was found neither on this machine nor in the network. Tried:
+    return f"""{dataset.title} was found neither on this machine nor on the network. Tried:
 {tried}
 What helps:
   - fetch it elsewhere, for instance from {dataset.mirrors[0]}

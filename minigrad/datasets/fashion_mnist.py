@@ -54,8 +54,8 @@ CLASS_NAMES = (
 def load_data(path=None):
     """Load Fashion-MNIST from this machine, or download it.
 
-    It is looked for and verified as MNIST is (see `minigrad.datasets.mnist.load_data`), under the
-    name `fashion_mnist.npz`.
+    The search and the verification are those of MNIST (see `minigrad.datasets.mnist.load_data`);
+    the file is called `fashion_mnist.npz`.
 
     Parameters
     ----------

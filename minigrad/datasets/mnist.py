@@ -42,10 +42,10 @@ MNIST = ImageDataset(
 def load_data(path=None):
     """Load MNIST from this machine, or download it.
 
-    It is looked for in this order: `path`; $MINIGRAD_DATA (a file or a folder); the caches of
-    Keras ($KERAS_HOME or ~/.keras), of torchvision (data, ../data, ~/data) and of minigrad itself
-    (~/.cache/minigrad and its like on macOS and Windows); then several mirrors, unless
-    MINIGRAD_OFFLINE=1. The arrays are verified by their SHA-256, whatever file they come from.
+    The search goes in this order: `path`; $MINIGRAD_DATA (a file or a folder); the caches of Keras
+    ($KERAS_HOME or ~/.keras), of torchvision (data, ../data, ~/data) and of minigrad itself
+    (~/.cache/minigrad, or its equivalent on macOS and Windows); then several mirrors, unless
+    MINIGRAD_OFFLINE=1. The arrays of any file are verified by their SHA-256.
 
     Parameters
     ----------
@@ -66,6 +66,6 @@ def load_data(path=None):
     FileNotFoundError
         There is nothing at `path` or $MINIGRAD_DATA.
     minigrad.datasets.DatasetNotFoundError
-        MNIST is not on this machine and no mirror gives it.
+        MNIST is not on this machine and no mirror provides it.
     """
     return load(MNIST, path)

@@ -1,13 +1,13 @@
-"""Digits drawn by a program, in MNIST's shapes and types: a stand-in that needs no download.
+"""Digits drawn by a program, in MNIST's shapes and types: a substitute without a download.
 
 THIS IS NOT MNIST. Accuracies on these digits cannot be compared with figures for MNIST, and every
 table and plot made from them has to say so: put `TITLE` into it.
 
-How a digit comes about: one of the digit's styles, given as a few points, each moved a little;
-smooth curves through the points; a random slant, turn, size, bend and place; a round pen of random
-width along the curves; and noise. The same seed gives the same bits on every machine, because the
-pixels see only rounded numbers and sums that float32 holds exactly, in whatever order they are
-added; how random numbers follow from a seed is up to NumPy, which rarely changes it.
+How a digit is drawn: one of the digit's styles, given as a few points, each moved a little; smooth
+curves through the points; a random slant, rotation, size, bend and position; a round pen of random
+width along the curves; and noise. The same seed gives the same bits on every machine: pixels depend
+only on rounded numbers, and on sums that float32 holds exactly in any order. NumPy defines which
+random numbers follow from a seed, and rarely changes it.
 """
 
 import operator
@@ -73,11 +73,11 @@ STYLES = (
 
 STYLES_PER_DIGIT = 3
 SIZE = 28  # pixels in height and width
-PEN_POINTS = 64  # places of the pen in one digit
-CURVE_SAMPLES = 400  # points of a stroke from which the places are chosen
+PEN_POINTS = 64  # positions of the pen in one digit
+CURVE_SAMPLES = 400  # points of a stroke from which the positions are chosen
 BLOCK = 500  # digits drawn at once, from a random stream of their own; few enough for the cache
-GRID = 64  # the pen's places are rounded to this fraction of a pixel
-LEVELS = 63  # the most that one place adds along an axis: 64 * 63**2 < 2**24, exact in float32
+GRID = 64  # the pen's positions are rounded to this fraction of a pixel
+LEVELS = 63  # the most that one position adds along an axis: 64 * 63**2 < 2**24, exact in float32
 
 
 def load_data(num_train=60000, num_test=10000, seed=0):
@@ -133,7 +133,7 @@ def _draw_block(rng, points, weights, lengths):
     pen = weights[styles] @ moved - (0.36, 0.5)  # (BLOCK, PEN_POINTS, 2), around the middle
     x, y = pen[..., 0], pen[..., 1]
 
-    # Bend and slant. y points down, so that a negative slant leans to the right.
+    # Bend and slant. y points down: a negative slant leans to the right.
     x = x + around(0, 0.5) * (y**2 - 0.1) + around(-0.15, 0.55) * y
     y = y + around(0, 0.5) * (x**2 - 0.05)
     # Turn, size and place, in pixels.

@@ -1,4 +1,4 @@
-"""A tiny genuine data set, a home of its own for every test, and a web server on this machine."""
+"""A tiny data set, a separate home for every test, and a web server on this machine."""
 
 import gzip
 import hashlib
@@ -28,7 +28,7 @@ def real_data():
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """An empty home and an empty current folder, and no variable that leads out of them."""
+    """An empty home and an empty current folder, and no variable that points elsewhere."""
     for name in ("MINIGRAD_DATA", "MINIGRAD_OFFLINE", "KERAS_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"
@@ -48,7 +48,7 @@ def idx(array):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Stands in for MNIST: `.arrays`, `.idx` (bytes), `.dataset`; `mnist.load_data` expects it.
+    """Replaces MNIST: `.arrays`, `.idx` (bytes), `.dataset`; `mnist.load_data` expects it.
 
     `.check(data)` asserts that what was loaded are its arrays; `.write_npz(path)` and
     `.write_idx(folder, zipped)` put it down as files.
@@ -98,7 +98,7 @@ def tiny(monkeypatch):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers a path with its route: bytes (ranges included), or a function of the handler."""
+    """Answers a path by its route: bytes (ranges included), or a function of the handler."""
 
     def do_GET(self):
         self.server.requests.append((self.path, self.headers.get("Range")))
@@ -111,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send(route)
 
     def send(self, content, keep=None):
-        """Send the part that was asked for; break off after `keep` of its bytes."""
+        """Send the requested part; close the connection after `keep` of its bytes."""
         start = int(re.sub(r"\D", "", self.headers.get("Range", "0")))
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(content) - start))

@@ -1,4 +1,4 @@
-"""Files of image data sets: the genuine ones load, every other one is refused by its name."""
+"""Files of image data sets: the right ones load, others raise an error that names the file."""
 
 import gzip
 import io
@@ -75,7 +75,7 @@ def test_npz_with_a_changed_byte_never_gives_other_arrays(tiny, tmp_path):
         except ValueError as error:
             assert str(error).startswith("changed.npz: expected")
             refused += 1
-        else:  # a byte that nobody reads, such as a time stamp
+        else:  # a byte that is not read, such as a time stamp
             assert all(np.array_equal(arrays[key], tiny.arrays[key]) for key in arrays)
     assert refused > len(positions) / 2
 
@@ -152,7 +152,7 @@ def test_npz_bytes_round_trip(tiny):
 
 @pytest.mark.parametrize("module", [mnist, fashion_mnist])
 def test_real_data_loads(module, real_data):
-    """With $MINIGRAD_DATA set to a folder with both: the hashes are those of the real thing."""
+    """With $MINIGRAD_DATA set to a folder with both: the hashes are those of the real data."""
     (x_train, y_train), (x_test, y_test) = module.load_data(real_data)
     assert (x_train.shape, y_train.shape) == ((60000, 28, 28), (60000,))
     assert (x_test.shape, y_test.shape) == ((10000, 28, 28), (10000,))

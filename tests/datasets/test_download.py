@@ -116,7 +116,7 @@ def test_download_does_not_follow_a_trickle_for_ever(server, content, monkeypatc
 
     def trickle(handler):
         handler.send(content, keep=1)
-        with contextlib.suppress(OSError):  # the other side hangs up
+        with contextlib.suppress(OSError):  # the client closes the connection
             for byte in content[1:500]:
                 handler.wfile.write(bytes([byte]))
                 sent.append(byte)
@@ -211,7 +211,7 @@ def test_load_data_replaces_its_own_damaged_file(tiny, server, mirrors):
     mirrors("/good.npz")
     cache_folder().mkdir(parents=True)
     (cache_folder() / "mnist.npz").write_bytes(b"rubbish")
-    with pytest.warns(UserWarning, match="passed over"):
+    with pytest.warns(UserWarning, match="skipped"):
         tiny.check(mnist.load_data())
     tiny.check(mnist.load_data())
 

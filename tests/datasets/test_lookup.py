@@ -1,4 +1,4 @@
-"""The order in which a data set is looked for, and what is said when it is nowhere."""
+"""The order of the search for a data set, and the message when it is not found."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ def places(tiny, home):
 
 
 def test_caches_are_used_in_their_order(tiny, places, home, monkeypatch):
-    """Fill the places from the last to the first; the places behind it hold rubbish."""
+    """Fill the places from the last to the first; the places after it hold invalid files."""
     monkeypatch.setenv("KERAS_HOME", str(home / "keras"))
     for path, fill in reversed(places):
         fill(path)
@@ -78,7 +78,7 @@ def test_variable_with_a_folder_of_other_data_leaves_the_caches(tiny, tmp_path, 
 
 
 def test_named_places_that_are_wrong_are_errors(tiny, tmp_path, monkeypatch):
-    """Although a cache has the data: whoever names a file wants that file."""
+    """Although a cache has the data: a file that is named must be used or refused."""
     tiny.write_npz(cache_folder() / "mnist.npz")
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.npz").write_bytes(b"rubbish")
@@ -99,7 +99,7 @@ def test_bad_file_in_a_cache_is_reported_and_passed_over(tiny, home):
     keras_file.parent.mkdir(parents=True)
     keras_file.write_bytes(b"rubbish")
     tiny.write_npz(cache_folder() / "mnist.npz")
-    with pytest.warns(UserWarning, match=r"passed over .*\.keras.*mnist\.npz: expected") as caught:
+    with pytest.warns(UserWarning, match=r"skipped .*\.keras.*mnist\.npz: expected") as caught:
         tiny.check(mnist.load_data())
     assert caught[0].filename == __file__
     assert keras_file.read_bytes() == b"rubbish"

@@ -27,7 +27,7 @@ def test_no_digits_are_no_error():
 
 
 def test_digits_are_the_same_bits_everywhere():
-    """A stored hash: who changes a style or a number here has changed every published result."""
+    """A stored hash: changing a style or a number changes every published result."""
     digest = hashlib.sha256()
     for images, labels in load_data(700, 300, seed=1):
         digest.update(images)
@@ -84,7 +84,7 @@ def test_a_linear_classifier_learns_them_but_not_well(digits):
 
 
 def test_pen_sums_are_exact_in_float32():
-    """What makes the bits independent of the order of the sums."""
+    """The sums are exact in float32: their order does not change the bits."""
     most = synthetic_digits.PEN_POINTS * synthetic_digits.LEVELS**2
     assert most < 2**24
     x = np.full((1, synthetic_digits.PEN_POINTS), 13.0)
