@@ -1,8 +1,8 @@
 """The chain rule of every op in words, and what its node keeps."""
 
-# For each op: by which rule it passes the gradient g of its result on to each of its inputs, {0},
-# {1}, ..., the last rule being that of all further inputs; and what its node saves: numbers of
-# inputs, z for its result, - for something else.
+# For each op: the rule for the gradient of each of its inputs {0}, {1}, ..., from the upstream
+# gradient g (the last rule also holds for all further inputs); and what its node saves: numbers
+# of inputs, z for its result, - for something else.
 CHAIN_RULES = {
     # arithmetic
     "Add": ("g; g", ""),

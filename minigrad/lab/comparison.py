@@ -24,12 +24,12 @@ def compare(
 ):  # fmt: skip
     """Train the same model with each optimizer, from the same weights, on the same batches.
 
-    All optimizers train with the first seed, then all with the second, and so on: a computer that
-    becomes slower does so for all of them.
+    All optimizers train with the first seed, then all with the second, and so on: if the computer
+    becomes slower, it does so for all of them.
 
     A run whose loss or metrics are no longer finite ends as "diverged", one that raises an error as
     "failed" (unless all optimizers do), and the others go on. Ctrl-C ends the training, not the
-    program: what was done until then is returned.
+    program: the results so far are returned.
 
     The default generators stay seeded, as after ``set_random_seed``.
 
@@ -38,8 +38,8 @@ def compare(
     build_model : callable
         ``build_model(optimizer)`` returns a new model that is compiled with the optimizer.
     optimizers : list, or dict from label to optimizer
-        Each is a name, a class, a config, an instance (of which copies are trained), or a function
-        without arguments that makes one.
+        Each is a name, a class, a config, an instance (only copies of it are trained), or a
+        function without arguments that makes one.
     x, y : array_like (n, ...)
     batch_size, epochs, validation_data
         As for ``Sequential.fit``.
@@ -48,7 +48,7 @@ def compare(
     seeds : iterable of int
         Each optimizer trains once with each seed.
     title : str
-        What the data are, shown over tables and pictures.
+        The name of the data, shown over tables and pictures.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def sweep(
 
 
 def _by_label(optimizers):
-    """Return {label: what was given}, after each has been tried."""
+    """Return {label: optimizer as given}, after a check of each."""
     if not isinstance(optimizers, dict):
         given = list(optimizers)
         names = [type(_new_optimizer(one)).__name__ for one in given]
@@ -106,7 +106,7 @@ def _by_label(optimizers):
 
 
 def _new_optimizer(given):
-    """Return an optimizer that has not trained and belongs to nobody else."""
+    """Return a new optimizer that has not trained."""
     optimizer = get_optimizer(given() if callable(given) else given)
     if optimizer is None or optimizer.built:
         raise ValueError(f"compare: expected an optimizer that has not trained, got {optimizer!r}")
@@ -134,7 +134,7 @@ def _train_all(build_model, jobs, seeds, verbose, x, y, fit):
                 errors += _train(run, model, x, y, fit)
                 if verbose:
                     print(run, flush=True)
-            if len(errors) == len(jobs) > 0:  # hardly the optimizers' fault
+            if len(errors) == len(jobs) > 0:  # most likely the model's or the data's fault
                 raise errors[0]
     except KeyboardInterrupt:
         print("Interrupted: going on with the runs so far.", flush=True)
@@ -154,7 +154,7 @@ def _train(run, model, x, y, fit):
     """Fill in the run; return a list of the error that ended it, empty if there was none."""
     recorder = _Recorder(run, len(x), fit["batch_size"])
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges says so itself
+        with np.errstate(over="ignore", invalid="ignore"):  # the run records that it diverged
             model.fit(x, y, verbose=0, callbacks=[recorder], **fit)
     except Exception as error:
         run.outcome = "failed"
@@ -176,7 +176,7 @@ class _Recorder(Callback):
         self.seconds = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.begin = time.perf_counter() - self.seconds  # leaves out the validation before
+        self.begin = time.perf_counter() - self.seconds  # excludes the validation before
         self.seen, self.sums = 0, {}
 
     def on_train_batch_end(self, batch, logs=None):
@@ -186,7 +186,7 @@ class _Recorder(Callback):
         is_regular = (batch + 1) % math.ceil(steps / POINTS_PER_EPOCH) == 0
         if self._diverges(logs) or not (is_regular or self.step == 1 or batch + 1 == steps):
             return
-        # The logs are means over the epoch so far: take away what the point before had seen.
+        # The logs are means over the epoch so far: subtract the sums at the previous point.
         seen = min((batch + 1) * self.batch_size, self.samples)
         sums = {name: mean * seen for name, mean in logs.items()}
         means = {n: (sums[n] - self.sums.get(n, 0.0)) / (seen - self.seen) for n in sums}

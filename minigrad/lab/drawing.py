@@ -1,9 +1,9 @@
 """A graph as an SVG picture: values go down, gradients come back up.
 
-The layout is that of Sugiyama, Tagawa and Toda (1981), https://doi.org/10.1109/TSMC.1981.4308636:
-each vertex gets a row, just above the highest of those that use it; a line that passes a row gets a
-slot there, so that no box stands in its way; each row is sorted by the mean place of its
-neighbours, again and again, and spread out no more than its texts need.
+The layout is that of Sugiyama, Tagawa and Toda (1981), https://doi.org/10.1109/TSMC.1981.4308636.
+Each vertex gets a row, just above the highest of those that use it. A line that crosses a row gets
+a slot there, which keeps boxes out of its way. Each row is sorted by the mean position of its
+neighbours, in several sweeps, and spread out no more than its texts need.
 """
 
 import dataclasses
@@ -14,25 +14,26 @@ from minigrad.plots._style import BLUE
 # In pixels. Of a monospaced font of 12 a character is 7.2 to 7.3 wide.
 CHARACTER, FONT_SIZE, LINE = 7.3, 12, 15
 MARGIN, GAP, PADDING = 16, 20, 9
-BOX, LABEL, BEND = 26, 2 * LINE + 8, 34  # heights: box, shapes below it, where lines change places
+BOX, LABEL, BEND = 26, 2 * LINE + 8, 34  # heights: box, labels below it, bends of the lines
 ROW = BOX + LABEL + BEND
 HEADER = 30
 TEXT, GREY, WHITE, PALE = "#1a1a1a", "#707070", "#ffffff", "#dcedf7"
 
 SWEEPS = 16
-# How much the places of slots count: chains of operations hang straightest, then lines that pass.
+# Weights of the slots' positions: chains of operations are straightest, then lines that cross rows.
 OPERATION_WEIGHT, LINE_WEIGHT, LEAF_WEIGHT = 100, 10, 1
 
 
 @dataclasses.dataclass(eq=False)
 class Slot:
-    """A place in a row, for a vertex or for a line that passes: then `is_line`."""
+    """A position in a row, for a vertex or for a line that crosses the row: then `is_line`."""
 
     vertex: object
     is_line: bool = False
     x: float = 0.0
-    above: list = dataclasses.field(default_factory=list)  # pairs (slot, port): the line from slot
-    below: list = dataclasses.field(default_factory=list)  # ends as far from the lower slot's x
+    # Lines to other rows: pairs (slot at the other end, offset of the end from the lower slot's x).
+    above: list = dataclasses.field(default_factory=list)
+    below: list = dataclasses.field(default_factory=list)
 
     @property
     def weight(self):
@@ -47,12 +48,12 @@ class Slot:
 
     @property
     def left(self):
-        """How far it reaches to the left of its x."""
+        """The extent to the left of x."""
         return self.box / 2
 
     @property
     def right(self):
-        """How far it reaches to the right."""
+        """The extent to the right of x."""
         texts = [] if self.is_line else _labels(self.vertex)
         return max(self.box / 2, *(PADDING + CHARACTER * len(text) for text in texts), 0)
 
@@ -86,7 +87,7 @@ def draw(vertices):
             "font-size": f"{FONT_SIZE}",
         },
     )
-    # A ground of its own, so that the picture can be read on a dark page too.
+    # A white background: the picture can be read on a dark page too.
     _add(picture, "rect", width="100%", height="100%", rx=6, fill=WHITE)
     _add(picture, "text", caption, x=MARGIN, y=HEADER - 10, fill=BLUE)
     for index, row in enumerate(rows):
@@ -99,9 +100,9 @@ def draw(vertices):
 
 
 def _make_rows(vertices):
-    """Put vertices, and the lines that pass, into rows, of which the last holds the result."""
+    """Put the vertices, and the lines that cross rows, into rows; the last one holds the result."""
     height = dict.fromkeys(vertices, 0)  # in rows above the last
-    end = {}  # the lowest row in which a vertex's line still hangs
+    end = {}  # vertex -> height of the row just above its lowest user
     for vertex in reversed(vertices):
         for origin in vertex.inputs:
             height[origin] = max(height[origin], height[vertex] + 1)
@@ -127,7 +128,7 @@ def _connect(upper, lower, port):
 
 
 def _arrange(rows):
-    """Give every slot its x: so that lines cross seldom and are short, and no texts overlap."""
+    """Set every slot's x: few crossings, short lines, no overlapping texts."""
     for row in rows:
         _spread(row, [0] * len(row))
     for sweep in range(SWEEPS):
@@ -138,7 +139,7 @@ def _arrange(rows):
 
 
 def _wish(slot, downwards):
-    """Where a slot's neighbours want it in its row's order, and where it is to stand."""
+    """Return a slot's key for the order of its row, and its desired x, from its neighbours."""
     ends = slot.above if downwards else slot.below
     places = [other.x - port if downwards else other.x + port for other, port in ends]
     mean = sum(places) / len(places) if places else slot.x
@@ -152,10 +153,10 @@ def _hang_together(slot, other):
 
 
 def _spread(row, wishes):
-    """Place the slots of a row as near to their wishes as their widths permit.
+    """Place the slots of a row as near to their desired x as their widths permit.
 
-    It is the isotonic regression of what remains of the wishes when the widths are taken off, by
-    the algorithm "pool adjacent violators".
+    An isotonic regression of the desired x minus the widths to the left, by the algorithm "pool
+    adjacent violators".
     """
     offset, offsets, pools = 0, [], []  # a pool: mean, weight, number of slots
     for slot, wish in zip(row, wishes, strict=True):
@@ -183,7 +184,7 @@ def _title(vertex):
 
 
 def _labels(vertex):
-    """What stands below a box: the shape, that of the gradient, and single numbers."""
+    """The texts below a box: the shape, that of the gradient, and single numbers."""
     labels = [f"{vertex.shape}{_number(vertex.value)}"]
     if vertex.gradient is not None:
         labels.append(f"∂ {vertex.gradient.shape}{_number(vertex.gradient)}")

@@ -5,16 +5,16 @@ import numpy as np
 from minigrad.lab.graphs import Graph
 from minigrad.lab.text import unbroken, wrapped
 
-SHORT = 6  # an array of so many numbers is printed, of a larger one the range
-WIDEST = 36  # of the column of formulas: longer ones push the rest of their line to the right
+SHORT = 6  # up to this many numbers an array is printed, else its range
+WIDEST = 36  # the column of formulas; a longer formula pushes the rest of its line to the right
 
 
 def explain(tensor, print_fn=print):
     """Print the chain rule of the graph behind a tensor, such as a loss, with shapes and values.
 
-    First what was computed, inputs before results; then, from the last result back, the gradient g
-    that arrives at each operation, by which rule it goes on to the operation's inputs, and with
-    what result. Works before ``backward``, which can still be called: see `Graph`. Lines that are
+    First the forward pass, inputs before results. Then the backward pass, from the last result on:
+    the upstream gradient g of each operation, and for each of its inputs the rule and the gradient.
+    Call it before ``backward``, which can still be called afterwards: see `Graph`. Lines that are
     wider than the terminal are wrapped.
 
     Parameters
@@ -22,7 +22,7 @@ def explain(tensor, print_fn=print):
     tensor : Tensor
         The result of operations. If it has several elements, the gradients are those of their sum.
     print_fn : callable, optional
-        Is given each line.
+        Called with each line.
 
     Raises
     ------
@@ -63,20 +63,20 @@ def _formula(vertex):
 
 
 def _rules(vertex):
-    """In words, one for each input, what becomes of the gradient."""
+    """The rules for the gradients of the inputs, in words."""
     names = [origin.name for origin in vertex.inputs]
     if vertex.rule is None:
         rules = [f"as {vertex.operation}.backward computes"] * len(names)
     else:
         rules = vertex.rule[0].split("; ")
-        rules += rules[-1:] * (len(names) - len(rules))  # of any number of inputs
+        rules += rules[-1:] * (len(names) - len(rules))  # for ops with any number of inputs
         rules = [rule.format(*names, z=vertex.name) for rule in rules[: len(names)]]
     sums = zip(rules, vertex.added_up, strict=True)
     return [rule + ", added up along the axes that were broadcast" * added for rule, added in sums]
 
 
 def _values(array, before="", shape=None):
-    """Shape and values on one line; None is what the graph has not kept."""
+    """Shape and values on one line; None is an array that the graph has not kept."""
     return unbroken(f"{before}{array.shape if shape is None else shape}  {_describe(array)}")
 
 

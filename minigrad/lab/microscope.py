@@ -1,4 +1,4 @@
-"""One parameter under the microscope: all that goes into each step of an optimizer."""
+"""One parameter under the microscope: all quantities of each optimizer step."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from minigrad import optimizers
 from minigrad.core import Tensor
 from minigrad.lab.text import table
 
-WIDEST = 6  # a parameter of so many weights is printed weight by weight, a larger one by quantiles
+WIDEST = 6  # up to this many weights a parameter is printed in full, else by quantiles
 QUANTILES = {"min": 0, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "max": 1}
 
 
@@ -26,18 +26,18 @@ class Step:
     weight : array
         Before the step.
     gradient : array
-        As the rule gets it: scaled, accumulated and clipped.
+        The rule's input: scaled, accumulated and clipped.
     update : array
         What weight decay and the rule added to the weight.
     state_before, state : dict from str to array
         What the optimizer keeps for the parameter, before and after the step; the names are those
         of the optimizer's formulas, such as "m" and "v".
     corrections : dict from str to float
-        By what the rule divides a state to correct its bias towards 0, the value at the start.
+        The divisors of bias-corrected states: a state is biased towards 0, its initial value.
     step_size : array or None
-        The effective step size of each weight: by what the rule multiplies the gradient, or the
-        corrected m in its place (Nadam: a mixture of both; Lion: its sign). None for a rule that
-        does not define ``inside``.
+        The effective step size of each weight: the factor of the gradient, or of the corrected m
+        (Nadam: of a mixture of both; Lion: of a sign). None for a rule that does not define
+        ``inside``.
     """
 
     title: str
@@ -53,7 +53,7 @@ class Step:
 
     @property
     def corrected(self):
-        """The states whose bias the rule corrects, corrected: a dict from str to array."""
+        """The bias-corrected states: a dict from str to array."""
         return {name: self.state[name] / factor for name, factor in self.corrections.items()}
 
     @property
@@ -82,7 +82,7 @@ class Step:
 
 
 class Microscope:
-    """Looks at one parameter while its optimizer steps, and changes nothing.
+    """Records the steps of one parameter while its optimizer trains it, and changes nothing.
 
     In a script, or around ``fit``::
 
@@ -96,7 +96,7 @@ class Microscope:
     parameter : Tensor
         One of those that the optimizer trains.
     only : collection of int, optional
-        The numbers of the steps to keep. Default: all, each with copies of all its arrays.
+        The numbers of the steps to keep. Default: all. Each step holds copies of all its arrays.
 
     Attributes
     ----------
@@ -167,5 +167,5 @@ def _name(variable):
 
 
 def _quantiles(array):
-    with np.errstate(invalid="ignore"):  # between infinite ratios there is no number
+    with np.errstate(invalid="ignore"):  # interpolation between infinite ratios gives NaN
         return np.quantile(array, list(QUANTILES.values()))

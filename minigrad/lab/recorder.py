@@ -1,4 +1,4 @@
-"""A callback that keeps how training goes inside: gradients, sizes of updates, dead units."""
+"""A callback that records gradients, sizes of updates and dead units during training."""
 
 import math
 
@@ -7,11 +7,11 @@ import numpy as np
 from minigrad.callbacks import Callback
 from minigrad.core import Tensor
 
-SAMPLE = 500  # so many weights of a layer stand for all of them
+SAMPLE = 500  # at most this many weights of a layer are sampled
 
 
 class Recorder(Callback):
-    """Keeps a few numbers about every layer, at every so many steps of ``fit``.
+    """Records a few numbers about every layer, once in `every` steps of ``fit``.
 
     ::
 
@@ -19,8 +19,8 @@ class Recorder(Callback):
         model.fit(x, y, callbacks=[recorder])
         plots.draw_recording(recorder)
 
-    With the default of `every` it takes less than 5 % of the training's time. Every ``fit`` begins
-    anew.
+    With the default of `every` it takes less than 5 % of the training's time. Every ``fit`` starts
+    a new recording.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Recorder(Callback):
     learning_rate : list of float
     gradient_norms : dict from str to list of float
         For each layer with weights that are trained: the Euclidean norm of the gradients of all its
-        weights, as the optimizer's rule gets them, that is after clipping.
+        weights, after clipping.
     update_ratios : dict from str to list of array (k)
         For each such layer ``|update| / |weight|`` of at most 500 weights of its largest parameter,
         the same ones each time. Infinite where the weight is 0.

@@ -1,4 +1,4 @@
-"""What `compare` and `sweep` return: numbers, shown as tables and pictures, kept in files."""
+"""The results of `compare` and `sweep`: numbers, shown as tables and pictures, saved in files."""
 
 import csv
 import itertools
@@ -30,7 +30,8 @@ class Run:
         What happened, and where, if it diverged or failed.
     steps : dict from str to list
         The training: "step" (from 1), "seconds" so far, "loss" and the metrics as means since the
-        point before. The first step is a point, and then twenty an epoch, or all if it has fewer.
+        previous point. Points are the first step, and then twenty steps an epoch, or all steps of
+        an epoch that has fewer.
     epochs : dict from str to list
         The whole epochs: "epoch" (from 1), "seconds" so far, and what ``History`` records.
         Seconds count the training alone, without validation.
@@ -66,7 +67,7 @@ class Results:
     Attributes
     ----------
     title : str
-        What the data are.
+        The name of the data.
     samples, batch_size, threads : int
     runs : list of Run
         In the order in which they were made.
@@ -152,7 +153,7 @@ class Comparison(Results):
     def means(self, label, name):
         """Return the mean over the seeds after each epoch, for example of "val_loss"."""
         seeds = [run.epochs.get(name, []) for run in self.runs_of(label)]
-        epochs = itertools.zip_longest(*seeds, fillvalue=math.nan)  # not all may have come so far
+        epochs = itertools.zip_longest(*seeds, fillvalue=math.nan)  # some runs may have fewer
         return [float(np.nanmean(values)) for values in epochs]
 
     def __repr__(self):
@@ -201,7 +202,7 @@ class Sweep(Results):
         Returns
         -------
         array (learning rates, seeds)
-            inf where it diverged, nan where a run is missing or did not come to its end.
+            inf where it diverged, nan where a run is missing or did not finish.
         """
         seeds = sorted({run.seed for run in self.runs})
         losses = np.full((len(self.learning_rates), len(seeds)), math.nan)
@@ -237,7 +238,7 @@ def number(value):
 
 
 def _lines(runs):
-    """The runs, one a line that is wrapped to the terminal."""
+    """The runs, one a line, wrapped to the terminal's width."""
     return "\n".join(part for run in runs for part in wrapped(str(run), indent=4))
 
 

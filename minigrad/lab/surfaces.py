@@ -21,18 +21,18 @@ from minigrad.utils.registry import Registry
 
 @dataclass(frozen=True)
 class Surface:
-    """A function of two variables, with what one has to know to descend and to draw it.
+    """A function of two variables, with the settings to descend and to draw it.
 
-    It is called like the function itself.
+    Call it like the function itself.
 
     Parameters
     ----------
     title : str
         Its name in pictures.
     formula : str
-        Stands behind the title.
+        Shown after the title.
     function : callable
-        Takes two tensors of one shape and returns the tensor of values, of that shape again.
+        Takes two tensors of one shape and returns the tensor of values, of the same shape.
     x_range, y_range : (float, float)
         What pictures show.
     start : (float, float)
@@ -46,7 +46,7 @@ class Surface:
         A learning rate for rules whose steps are about as large as it is, such as Adam; a new rule
         gets this one.
     steps : int
-        After how many the good paths have arrived.
+        The number of steps that good paths need to arrive.
     noise : float
         Standard deviation of what `descend` adds to each gradient; the picture is without it.
     """
@@ -148,8 +148,8 @@ SURFACES = {
     ),
 }  # fmt: skip
 
-# Learning rates, in the order of legends. Only SGD's step is rate times gradient: the size of the
-# others' depends on the gradient's direction or relative size alone.
+# Learning rates, in the order of legends. Only SGD's step is rate times gradient: the step sizes of
+# the others depend on the gradient's direction or relative size alone.
 RATES = {
     "SGD": lambda surface: surface.gradient_rate,
     "Adagrad": lambda surface: 5 * surface.step_size,
@@ -167,7 +167,7 @@ OPTIONS = {"momentum": {"momentum": 0.9}, "Nesterov": {"momentum": 0.9, "nestero
 def make_rules(classes):
     """Return {name in legends: function that makes the optimizer for a surface}.
 
-    A rule without a row in `RATES` follows behind the others, with the rate of Adam.
+    A rule without a row in `RATES` comes last, with the rate of Adam.
     """
     rules, order = {}, [*RATES, *(cls.__name__ for cls in classes)]
     for cls in sorted(classes, key=lambda cls: order.index(cls.__name__)):
@@ -187,7 +187,7 @@ RULES = make_rules(optimizers.OPTIMIZERS.members)
 
 @dataclass(frozen=True)
 class Descent:
-    """Where an optimizer went: row 0 tells of the start, row t of the point after step t.
+    """The path of an optimizer: row 0 is the start, row t the point after step t.
 
     Attributes
     ----------
@@ -227,7 +227,7 @@ def descend(function, optimizer, start, steps=100, noise=0.0, seed=0, label=None
     seed : int
         Of the noise: the same seed, the same noise.
     label : str, optional
-        What to call the optimizer instead of its class; the learning rate is added.
+        The optimizer's name. Default: its class. The learning rate is added.
 
     Returns
     -------
@@ -239,7 +239,7 @@ def descend(function, optimizer, start, steps=100, noise=0.0, seed=0, label=None
     TypeError
         If the function does not return a tensor.
     ValueError
-        If what it returns has not the shape of its arguments, or another argument is wrong.
+        If its result does not have the shape of its arguments, or another argument is wrong.
     """
     if np.shape(start) != (2,):
         raise ValueError(f"descend: expected two numbers as start, got {start!r}")
@@ -250,7 +250,7 @@ def descend(function, optimizer, start, steps=100, noise=0.0, seed=0, label=None
     x, y = (Parameter(value, "float64", name) for value, name in zip(start, "xy", strict=True))
     noises = random.generator(seed).normal(0, noise, (steps + 1, 2))
     rows = []
-    with np.errstate(all="ignore"):  # a path that diverges says so itself
+    with np.errstate(all="ignore"):  # `Descent.diverged` reports it
         for t in range(steps + 1):
             value = _evaluate(function, x, y)
             x.grad = y.grad = np.zeros(())

@@ -12,7 +12,7 @@ def wrapped(line, indent):
     Parameters
     ----------
     line : str
-        Not broken at the spaces of what went through `unbroken`.
+        Not broken within a text made by `unbroken`.
     indent : int
         Spaces before all lines but the first.
 
@@ -32,10 +32,10 @@ def unbroken(text):
 
 
 def table(rows, joint="  "):
-    """Align rows of texts in columns, flush right but for the first.
+    """Align rows of texts in columns: the first one on the left, the others on the right.
 
-    A table wider than the terminal is cut: what does not fit follows below, in blocks of columns
-    that begin with the first column again.
+    A table wider than the terminal is cut into blocks of columns, one below the other; each begins
+    with the first column.
 
     Parameters
     ----------
