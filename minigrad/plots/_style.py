@@ -1,7 +1,7 @@
-"""What all pictures share: colours and strokes that every eye tells apart, empty figures, files.
+"""Shared by all pictures: colours and strokes for all kinds of colour vision, figures, files.
 
-Nothing here, or in any other file of `plots`, touches matplotlib's global state: figures are made
-without pyplot, so no window opens, no figure stays behind, and no setting changes.
+Nothing here, or in any other file of `plots`, changes matplotlib's global state: figures are made
+without pyplot. No window opens, no figure stays in memory, and no setting changes.
 """
 
 from pathlib import Path
@@ -14,8 +14,8 @@ BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, AMBER, BLACK = "#56B4E9", "#E69F00", "#000000"
 COLORS = (BLUE, ORANGE, GREEN, PURPLE, AMBER, BLACK, SKY)
 
-# The second channel, for prints in grey. There is one less than colours, so that a colour comes
-# with another stroke and another marker each time it comes round.
+# The second channel, for prints in grey. There is one stroke and one marker fewer than colours: a
+# colour that repeats gets another stroke and another marker.
 DASH_DOT_DOT, LONG_DASH = (0, (5, 1.5, 1, 1.5, 1, 1.5)), (0, (9, 2))
 LINE_STYLES = ("-", "--", "-.", ":", DASH_DOT_DOT, LONG_DASH)
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -48,7 +48,7 @@ def import_matplotlib():
 
 
 def new_figure(width=8, height=5):
-    """Return an empty matplotlib Figure of so many inches, which lays itself out."""
+    """Return an empty matplotlib Figure, its size in inches, with automatic layout."""
     return import_matplotlib().figure.Figure(figsize=(width, height), layout="constrained")
 
 
@@ -67,7 +67,7 @@ def save(figure, path, dpi=120):
     ----------
     figure : matplotlib.figure.Figure
     path : str or path
-        Its ending says what is written: .png, .svg, .pdf, ...
+        Its ending chooses the format: .png, .svg, .pdf, ...
     dpi : int
         Dots per inch, in formats that have dots.
 

@@ -10,8 +10,8 @@ from minigrad.plots._style import import_matplotlib, label, line_style, marker, 
 def draw_comparison(comparison):
     """Draw how loss and metrics change by step, by epoch, and by seconds of training.
 
-    A line is the mean over the seeds, in a band from the lowest to the highest. Of an optimizer
-    none of whose runs finished, each run is drawn; a cross ends one that diverged.
+    A line is the mean over the seeds, in a band from the lowest to the highest. If none of an
+    optimizer's runs finished, each run is drawn; a cross marks the end of one that diverged.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def draw_comparison(comparison):
 
 
 def _describe(comparison, optimizer):
-    """Return the optimizer's label, and unless all its runs finished what became of them."""
+    """Return the optimizer's label, with the outcomes of its runs unless all finished."""
     outcomes = Counter(run.outcome for run in comparison.runs if run.optimizer == optimizer)
     if set(outcomes) == {"finished"}:
         return optimizer
@@ -57,7 +57,7 @@ def _describe(comparison, optimizer):
 
 
 def _draw_runs(axes, runs, part, x_name, y_name, style):
-    """Draw one optimizer: finished runs as a line and a band, others each by itself."""
+    """Draw one optimizer: finished runs as a line and a band, others one by one."""
     curves = [getattr(run, part) for run in runs]
     if runs[0].outcome == "finished":
         x = np.mean([curve[x_name] for curve in curves], axis=0)
@@ -78,7 +78,7 @@ def draw_sweep(sweep):
 
     With several seeds a line is the mean, in a band from the lowest to the highest. Hollow markers
     above the lines show where an optimizer diverged with at least one seed: its loss was not
-    finite, or ten times what it was before the training, which is the dotted line.
+    finite, or at least ten times the loss before the training (the dotted line).
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def draw_sweep(sweep):
 def _draw_strip(axes, strip):
     """Put hollow markers above all lines, in a row for each optimizer."""
     row = 0.04  # of the axes' height
-    axes.set_xlim(axes.get_xlim())  # the markers shall not change it
+    axes.set_xlim(axes.get_xlim())  # the markers must not change it
     bottom, top = axes.transAxes.transform([(0, 0), (0, 1 + 2 * row * len(strip))])
     axes.set_ylim(axes.transData.inverted().transform([bottom, top])[:, 1])
     hollow = {"linestyle": "none", "markerfacecolor": "white"}

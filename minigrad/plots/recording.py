@@ -1,4 +1,4 @@
-"""What a Recorder kept of a training, layer by layer."""
+"""Pictures of what a `minigrad.lab.Recorder` recorded, layer by layer."""
 
 import math
 
@@ -15,9 +15,10 @@ RULE_OF_THUMB = 1e-3
 def draw_recording(recorder, title=None):
     """Draw loss, learning rate, gradient norms, dead units and sizes of updates against steps.
 
-    In the row above one panel for each, with a line for each layer; below it a panel for each
-    layer, that shows how ``|update| / |weight|`` is distributed over its weights. About 0.001 is a
-    rule of thumb for a healthy one (https://cs231n.github.io/neural-networks-3/#ratio).
+    The top row has a panel for each of the first four, with a line for each layer. Below it, a
+    panel for each layer shows the distribution of ``|update| / |weight|`` over its weights. About
+    0.001 is a rule of thumb for a healthy one
+    (https://cs231n.github.io/neural-networks-3/#ratio).
 
     Parameters
     ----------
@@ -81,6 +82,6 @@ def _draw_ratios(axes, steps, ratios, layer):
 
 
 def _quantiles(ratios, probabilities):
-    """Lines (probabilities, records); among infinite ratios nothing can be interpolated."""
+    """Lines (probabilities, records), not interpolated: ratios may be infinite."""
     lines = [np.quantile(record, probabilities, method="inverted_cdf") for record in ratios]
     return np.transpose(lines)

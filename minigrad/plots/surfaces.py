@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.plots._style import import_matplotlib, label, line_style, marker, new_figure
 from minigrad.utils.files import replacing
 
-SMALLEST = 1e-12  # above the smallest value; what is nearer is drawn there: it is all the same
+SMALLEST = 1e-12  # above the smallest value; values below are drawn there
 
 
 def draw_surface(surface, paths=()):
@@ -54,7 +54,7 @@ def draw_descent(surface, paths):
 
 
 def animate_descent(surface, paths, frames=36):
-    """Let the paths grow on the map, beside their values; arguments as for `draw_surface`.
+    """Animate the paths on the map, next to their values; arguments as for `draw_surface`.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def animate_descent(surface, paths, frames=36):
     _titled(figure, surface)
     whole = [line.get_data() for line in moving]
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out once: pictures that move must not jump
+    figure.set_layout_engine("none")  # laid out once: the axes must not jump between frames
     last = max(len(path.values) for path in paths) - 1
 
     def draw(step):
@@ -108,7 +108,7 @@ def save_animation(animation, path, frames_per_second=12):
 def _surface(axes, surface, paths):
     x, y, z = surface.grid(points=101)
     scale = _Scale(surface, z)
-    axes.computed_zorder = False  # else the ground hides the paths on it, and not only behind hills
+    axes.computed_zorder = False  # else the surface hides the paths, and not only behind hills
     axes.plot_surface(
         x, y, scale.height(z), cmap=_ground(), rcount=50, ccount=50, edgecolor="0.6", linewidth=0.2
     )
@@ -151,7 +151,7 @@ def _contours(axes, surface, paths):
 def _values(axes, surface, paths):
     _, _, z = surface.grid(points=101)
     z = z[np.isfinite(z)]
-    far = z.max() + 1000 * np.ptp(z)  # where the curves end that diverge
+    far = z.max() + 1000 * np.ptp(z)  # where curves that diverge end
     curves = [np.where(path.values < far, path.values, np.nan) for path in paths]
     title, ylabel = "", "f(x, y)"
     if surface.lowest is not None:
@@ -176,7 +176,7 @@ class _Scale:
     levels : array
         Of the contour lines; three to each power of ten if the values vary much.
     ticks : array
-        The levels that are written beside an axis.
+        The levels that label an axis.
     """
 
     def __init__(self, surface, z):
@@ -196,7 +196,7 @@ class _Scale:
             self.ticks = ticks[(ticks >= self.floor) & (ticks <= z.max())]
 
     def height(self, values):
-        """Return what is drawn upwards for these values: a logarithm that ends in a flat floor."""
+        """Return the drawn heights of these values: a logarithm that ends in a flat floor."""
         if not self.is_wide:
             return values
         flat = self.levels[6] - self.floor  # two of its four powers of ten
@@ -204,7 +204,7 @@ class _Scale:
 
 
 def _ground():
-    """Return a map of pale greys: colors belong to the paths."""
+    """Return a colormap of pale greys: colors belong to the paths."""
     matplotlib = import_matplotlib()
     greys = matplotlib.colormaps["Greys"](np.linspace(0.02, 0.5, 256))
     return matplotlib.colors.ListedColormap(greys)
