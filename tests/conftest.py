@@ -40,7 +40,7 @@ def global_state_is_left_alone():
 
 @pytest.fixture
 def num_threads():
-    """``num_threads(n)`` sets the number of threads for one test; it is put back after it."""
+    """``num_threads(n)`` sets the number of threads for one test; it is restored afterwards."""
     before = minigrad.get_num_threads()
     yield minigrad.set_num_threads
     minigrad.set_num_threads(before)

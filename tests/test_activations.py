@@ -8,7 +8,7 @@ from minigrad.core import Tensor
 from minigrad.testing import check_gradients
 
 NAMES = list(activations.ACTIVATIONS.names)
-# Off every kink (0, ±3, 6), of both signs, in an order that shows a mixed-up axis.
+# Off every kink (0, ±3, 6), of both signs, in an order that reveals a swapped axis.
 X = np.array([[0.4, -2.3, 1.1, -0.7], [2.6, -4.1, 6.3, -0.2], [-3.4, 3.3, 0.9, 5.2]])
 
 
@@ -18,7 +18,7 @@ def slope(function, x):
     return x.grad
 
 
-# What Keras's golden numbers lack: an activation needs its numbers there, or its formula here.
+# Formulas of the activations that are not among Keras's golden numbers; each needs one of both.
 FORMULAS = {"hard_silu": lambda x: x * np.clip(x / 6 + 0.5, 0, 1)}
 
 

@@ -10,9 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 if not (ROOT / "benchmarks").is_dir():
-    pytest.skip("the benchmarks are not beside these tests", allow_module_level=True)
+    pytest.skip("the benchmarks are not next to these tests", allow_module_level=True)
 
-# A contender that computes relu and its gradient on its own, and right if FACTOR is 1.
+# A contender that computes relu and its gradient by itself, correctly if FACTOR is 1.
 PEER = """
 import numpy as np
 from benchmarks import inputs

@@ -1,4 +1,4 @@
-"""Tests of the callbacks, most of them with a stand-in for the model."""
+"""Tests of the callbacks, most of them with a fake model."""
 
 import csv
 import re
@@ -24,7 +24,7 @@ from minigrad.callbacks import (
 
 
 class Model:
-    """What the callbacks need of a model; its one weight is the number of the epoch."""
+    """The attributes of a model that callbacks use; its one weight is the number of the epoch."""
 
     def __init__(self):
         self.stop_training = False
@@ -48,7 +48,7 @@ class Model:
 
 
 def fit(callback, *epochs, initial_epoch=0, model=None):
-    """Give a callback the epochs' logs as fit does; return the model and the logs."""
+    """Call a callback with the epochs' logs as fit does; return the model and the logs."""
     model = model or Model()
     callbacks = CallbackList([callback], model, {"verbose": 0, "epochs": 9, "steps": 1})
     all_logs = [{"loss": logs} if isinstance(logs, float) else dict(logs) for logs in epochs]
@@ -143,7 +143,7 @@ def test_early_stopping_stops_and_restores_the_best(capsys):
     assert capsys.readouterr().out == (
         "Epoch 4: early stopping\nRestoring model weights from the end of the best epoch: 2.\n"
     )
-    model, _ = fit(callback, 3.0, 2.0, 1.0)  # used once more, it begins anew
+    model, _ = fit(callback, 3.0, 2.0, 1.0)  # a second use starts again
     assert not model.stop_training
     assert capsys.readouterr().out.startswith("Restoring")
 
@@ -193,7 +193,7 @@ def test_less_than_min_delta_is_no_improvement(monitor, sign, delta):
 def test_early_stopping_waits_on_unless_the_baseline_is_beaten():
     callback = EarlyStopping("loss", patience=2, baseline=0.5)
     fit(callback, 1.0, 0.9, 0.8, 0.85, 0.0)
-    assert callback.stopped_epoch == 3  # better ones do not stop, but they do not reset the wait
+    assert callback.stopped_epoch == 3  # an improvement does not stop, but does not reset the wait
     callback = EarlyStopping("loss", patience=2, baseline=0.5)
     fit(callback, 1.0, 0.4, 0.45, 0.0)
     assert callback.stopped_epoch == 0

@@ -1,4 +1,4 @@
-"""The examples as a user starts them, in a new process, kept short."""
+"""The examples as a user starts them: in a new process, with shortened runs."""
 
 import os
 import re
@@ -18,7 +18,7 @@ README = EXAMPLES.parent / "README.md"
 
 
 def start_python(*arguments, folder, **environment):
-    """Start Python in an empty folder and home, offline, so that MNIST cannot be had."""
+    """Start Python in an empty folder and home, offline: MNIST cannot be found."""
     inherited = {name: value for name, value in os.environ.items() if name != "MINIGRAD_DATA"}
     return subprocess.Popen(
         [sys.executable, *map(str, arguments)],
@@ -31,14 +31,14 @@ def start_python(*arguments, folder, **environment):
             "PYTHONPATH": str(Path(minigrad.__file__).parent.parent),
             "PYTHONIOENCODING": "utf-8",
             "MINIGRAD_OFFLINE": "1",
-            "MINIGRAD_NUM_THREADS": "1",  # on so little work, threads wait more than they help
+            "MINIGRAD_NUM_THREADS": "1",  # so little work is slower with threads
             "OPENBLAS_NUM_THREADS": "1",
             **environment,
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
-        # A job in the background ignores Ctrl-C, and so would what it starts.
+        # A job in the background ignores Ctrl-C, and its child processes inherit that.
         preexec_fn=listen_to_interrupts if os.name == "posix" else None,
     )
 
@@ -63,7 +63,7 @@ def run_mnist_cnn(folder, *flags, **environment):
 def training(tmp_path_factory):
     """Run the main job once, without MNIST, matplotlib or a terminal; save the weights."""
     folder = tmp_path_factory.mktemp("training")
-    # A module of that name which cannot be imported stands for a matplotlib that is not there.
+    # A module of that name that cannot be imported simulates a missing matplotlib.
     (folder / "matplotlib.py").write_text("raise ImportError('not installed')\n")
     path = os.pathsep.join([str(folder), str(Path(minigrad.__file__).parent.parent)])
     run = run_mnist_cnn(folder, "--save", "weights.npz", PYTHONPATH=path)

@@ -69,7 +69,7 @@ def test_uniform_initializers_fill_their_interval_evenly(name):
     values = np.sort(initializers.get(name)(shape, "float64"), axis=None)
     assert -limit <= values[0] < -0.995 * limit and 0.995 * limit < values[-1] <= limit
     # Kolmogorov and Smirnov: the largest distance of the distribution functions is about
-    # 1/sqrt(n); 2/sqrt(n) is passed once in 1,500 seeds, and the seed here is fixed.
+    # 1/sqrt(n); 2/sqrt(n) is exceeded once in 1,500 seeds, and the seed here is fixed.
     expected = (values / limit + 1) / 2
     assert np.abs(expected - np.linspace(0, 1, values.size)).max() < 2 / math.sqrt(values.size)
 

@@ -309,7 +309,7 @@ def test_crossentropies_start_at_the_probabilities_if_anything_was_changed(chang
 
 
 def test_crossentropies_take_only_their_own_activation_for_logits():
-    # A softmax is no sigmoid: its logits must not be read as the other's.
+    # Logits of a softmax must not be taken for logits of a sigmoid.
     p = activations.softmax(LOGITS)
     expected = losses.binary_crossentropy(ONE_HOT, PROBABILITIES)
     np.testing.assert_allclose(losses.binary_crossentropy(ONE_HOT, p).data, expected.data)
@@ -333,7 +333,7 @@ VALUES = np.array([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]])
 
 
 def keep(y_true, y_pred):
-    """A loss that is given."""
+    """A loss with given values."""
     return y_pred * 1.0
 
 
@@ -434,7 +434,7 @@ def test_crossentropy_takes_the_one_that_fits_the_shapes(y_true, y_pred, functio
     assert losses.get("ce")(y_true, y_pred).item() == pytest.approx(expected.mean())
 
 
-# --- refusals, read aloud ------------------------------------------------------------------------
+# --- error messages ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -507,7 +507,7 @@ def test_losses_refuse_with_a_reason(call, message):
     assert str(caught.value) == message
 
 
-# --- names and losses of one's own ---------------------------------------------------------------
+# --- names and user-defined losses ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Metrics: which accuracy the shapes mean, running means with weights, names and directions."""
+"""Metrics: the accuracy that fits the shapes, running means with weights, names, directions."""
 
 import numpy as np
 import pytest
@@ -210,7 +210,7 @@ def test_registered_metric_is_known_by_its_name(monkeypatch):
     assert (metric.result(), metric.name, metric.direction) == (4, "LargestError", "down")
 
 
-# A label that stands second among its scores, or whose probability is 0.6.
+# A label with the second largest score, or with probability 0.6.
 SECOND, SECOND_ONE_HOT, THREE = np.array([2]), np.array([[0, 0, 1]]), np.array([[0.5, 0.2, 0.3]])
 ONE, LIKELY = np.array([[1]]), np.array([[0.6]])
 

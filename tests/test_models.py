@@ -1,4 +1,4 @@
-"""Tests of Sequential: building, training, evaluating, asking, saving, printing."""
+"""Tests of Sequential: building, training, evaluating, predicting, saving, printing."""
 
 import io
 import re
@@ -641,7 +641,7 @@ def test_scaled_loss_makes_the_same_step():
     x, y = data()
     first, second = classifier(), classifier()
     second.set_weights(first.get_weights())
-    optimizer = optimizers.SGD(0.5, loss_scale_factor=8.0)  # a power of two changes no bit
+    optimizer = optimizers.SGD(0.5, loss_scale_factor=8.0)  # a power of two: the bits stay
     second.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     assert first.train_on_batch(x, y) == second.train_on_batch(x, y)
     assert first.weights_hash() == second.weights_hash()
@@ -854,7 +854,7 @@ def test_evaluating_and_predicting_record_no_graph_and_change_nothing():
     model.evaluate(x, np.eye(3)[y], callbacks=[watch], verbose=0)
     model.predict(x, verbose=0)
     assert model.weights_hash() == before
-    assert graphs == [False, True, False]  # a callback's own work may have a graph
+    assert graphs == [False, True, False]  # a callback may record a graph
 
 
 def test_evaluate_returns_what_keras_returns():

@@ -1,4 +1,4 @@
-"""What a user gets from installing and importing: version, light imports, a build that explains."""
+"""What installing and importing gives: version, light imports, a build with clear errors."""
 
 import importlib.metadata
 import os
@@ -13,7 +13,7 @@ import minigrad
 
 PACKAGE = Path(minigrad.__file__).parent
 
-# Modules of the standard library that cost an import time which no user of the core asked for.
+# Modules of the standard library that are slow to import and not needed by the core.
 HEAVY_MODULES = {
     "asyncio",
     "concurrent.futures",

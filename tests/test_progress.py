@@ -1,4 +1,4 @@
-"""Tests of what fit, evaluate and predict print, with a clock and a screen of our own."""
+"""Tests of what fit, evaluate and predict print, with a fake clock and a fake screen."""
 
 import io
 import os
@@ -208,7 +208,7 @@ def test_interrupted_bar_ends_its_line_once(clock, screen):
 
 
 class Notebook(io.StringIO):
-    """What ipykernel puts in the place of the standard output."""
+    """Like the object that replaces the standard output in ipykernel."""
 
 
 Notebook.__module__ = "ipykernel.iostream"

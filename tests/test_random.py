@@ -1,4 +1,4 @@
-"""One default generator: the same seed, the same seeds after it; no seed, never the same."""
+"""The default generator: after the same seed the same seeds follow; without a seed, new ones."""
 
 import random as python_random
 import subprocess

@@ -1,4 +1,4 @@
-"""Penalties and their gradients; constraints, which hold after they were applied."""
+"""Penalties and their gradients; constraints hold once they are applied."""
 
 import numpy as np
 import pytest

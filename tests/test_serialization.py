@@ -1,4 +1,4 @@
-"""Weight files: there and back, whole or not at all, and every mismatch in one error."""
+"""Weight files: saving and loading, whole or not at all, and every mismatch in one error."""
 
 import os
 import pickle
@@ -52,7 +52,7 @@ def assert_same(actual, expected):
         np.testing.assert_array_equal(a, b)
 
 
-# --- there and back ------------------------------------------------------------------------------
+# --- saving and loading --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -346,7 +346,7 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
     def fail(*args):
         raise error("disk full")
 
-    monkeypatch.setattr(os, "fsync", fail)  # all is written by then, but nothing replaced
+    monkeypatch.setattr(os, "fsync", fail)  # all is written by then, nothing is replaced
     with pytest.raises(error, match="disk full"):
         serialization.save_weights(network(seed=2), path)
     assert path.read_bytes() == before

@@ -1,4 +1,4 @@
-"""The house as CONTRIBUTING.md draws it: who may import whom, and how large the core may grow."""
+"""The structure in CONTRIBUTING.md: which part may import which, and how large each may grow."""
 
 import ast
 import io
@@ -13,8 +13,7 @@ import minigrad
 
 PACKAGE = Path(minigrad.__file__).parent
 
-# Part -> the parts it may import. A part stands below everything it imports; NumPy and the
-# standard library are open to all.
+# Part -> the parts it may import. All parts may import NumPy and the standard library.
 MAY_IMPORT = {
     "core": set(),
     "kernels": set(),
@@ -30,7 +29,7 @@ MAY_IMPORT = {
     "regularizers": {"core", "ops", "utils"},
     "activations": {"core", "ops", "utils"},
     "losses": {"core", "ops", "utils"},
-    "metrics": {"core", "losses", "utils"},  # a loss's name may stand for a metric
+    "metrics": {"core", "losses", "utils"},  # a loss may be named as a metric
     "optimizers": {"core", "kernels", "utils"},
 }
 MAY_IMPORT["layers"] = set(MAY_IMPORT) - {"testing", "optimizers", "losses", "metrics", "datasets"}
@@ -74,7 +73,7 @@ def imported_modules(path):
             base = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*base, *([node.module] if node.module else [])])
             # `from minigrad import ops` names the module ops, `from minigrad.core import Tensor`
-            # names core: keep both readings, the tests look at the longest that is a file.
+            # names core: keep both readings, the tests use the longest that is a file.
             names |= {(f"{base}.{alias.name}", outside_functions) for alias in node.names}
     return names
 
@@ -170,7 +169,7 @@ def test_lines_of_c_and_cython_are_at_most_100_characters_long():
 
 
 def source_files():
-    """Every file that somebody wrote, in Python, Cython or C."""
+    """Every handwritten file in Python, Cython or C."""
     for path in sorted(PACKAGE.rglob("*")):
         made = path.suffix == ".c" and any(path.with_suffix(s).exists() for s in (".py", ".pyx"))
         if path.suffix in {".py", ".pyx", ".pxd", ".h", ".c"} and not made:

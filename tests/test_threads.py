@@ -1,4 +1,4 @@
-"""Threads: how many the kernels use, what a fork leaves of them, and Python's own threads."""
+"""Threads: how many the kernels use, what happens to them in a fork, and Python's own threads."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ VARIABLES = ("MINIGRAD_NUM_THREADS", "OMP_NUM_THREADS", "MINIGRAD_KERNELS")
 
 
 def run_python(code, **variables):
-    """Run code in a new process, with none but the given variables of ours set."""
+    """Run code in a new process, with only the given ones of minigrad's variables set."""
     environment = {k: v for k, v in os.environ.items() if k not in VARIABLES} | variables
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -58,7 +58,7 @@ PRINT_THREADS = "import minigrad; print(minigrad.get_num_threads())"
         ({"OMP_NUM_THREADS": "4,2"}, 4),
         ({"MINIGRAD_NUM_THREADS": "3", "OMP_NUM_THREADS": "5"}, 3),
         ({"MINIGRAD_NUM_THREADS": "", "OMP_NUM_THREADS": ""}, None),
-        ({"OMP_NUM_THREADS": "two"}, None),  # not ours to judge: OpenMP ignores it too
+        ({"OMP_NUM_THREADS": "two"}, None),  # ignored, as OpenMP does
     ],
 )
 def test_the_number_at_the_start_comes_from_the_environment(variables, expected):

@@ -1,4 +1,4 @@
-"""Names and their near misses, labels, norms, and the shapes of labels and weights."""
+"""Names and hints for misspelled ones, labels, norms, and the shapes of labels and weights."""
 
 import numpy as np
 import pytest
@@ -88,7 +88,7 @@ def test_registry_does_not_give_a_name_to_two(family):
     assert str(caught.value) == f"activation: expected a new name, got 'A_dam', known as {Adam}"
     assert family.names["adam"] is Adam
 
-    # A cell of a notebook that is run again defines the same class anew.
+    # A notebook cell that is run again defines the same class again.
     again = type("Adam", (), {"__module__": __name__, "__qualname__": "Adam"})
     assert family.add(again) is family.names["adam"] is again
 

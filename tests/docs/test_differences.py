@@ -2,10 +2,10 @@
 
 A row says that two libraries differ in one thing. So there are settings for which they agree, and
 settings that change this one thing, for which they do not. minigrad is compared with the formulas
-that stand on the page, both with the numbers that Keras and PyTorch computed (golden/), and with
+on the page; both are compared with the numbers that Keras and PyTorch computed (golden/), and with
 the libraries themselves where they are installed. A row without a proof here fails.
 
-``python tests/docs/test_differences.py`` writes the golden numbers anew; it needs both libraries.
+``python tests/docs/test_differences.py`` rewrites the golden numbers; it needs both libraries.
 """
 
 import dataclasses
@@ -204,7 +204,7 @@ OTHER_ROWS = {
     ("rmsprop", "v - m² < 0, by rounding"): "test_centered_rmsprop_meets_nan_elsewhere",
 }
 
-# --- who walks ---------------------------------------------------------------------------------
+# --- steps of each library ---------------------------------------------------------------------
 
 
 def minigrad_walk(case, start=START, gradients=GRADIENTS):
@@ -252,7 +252,7 @@ def recorded():
 
 
 def distance(found, expected):
-    """The largest deviation, measured by how far the weights have gone."""
+    """The largest deviation, relative to the distance that the weights have moved."""
     return np.max(np.abs(np.subtract(found, expected))) / np.max(
         np.abs(np.subtract(expected, START))
     )
@@ -292,10 +292,10 @@ def test_every_optimizer_has_its_page():
 
 
 def test_every_row_of_the_tables_is_proven():
-    told = {(page.stem, row[0]) for page in PAGES for row in table_rows(page)}
+    shown = {(page.stem, row[0]) for page in PAGES for row in table_rows(page)}
     defaults = {(page, f"`{argument}`") for page, argument, _, _ in DEFAULTS}
     proven = {(row.page, row.title) for row in ROWS} | set(OTHER_ROWS) | defaults
-    assert told == proven
+    assert shown == proven
     assert set(OTHER_ROWS.values()) <= set(globals())
 
 
@@ -374,7 +374,7 @@ def test_defaults_are_pytorchs():
             assert default_of(rule, pytorch_name(page, argument)) == float(theirs), (page, argument)
 
 
-# --- rows of their own -------------------------------------------------------------------------
+# --- rows with separate tests ------------------------------------------------------------------
 
 
 def test_nesterov_weights_are_the_papers_next_look(run_page):

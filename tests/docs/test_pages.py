@@ -19,7 +19,7 @@ def test_page_prints_what_it_says(run_page, page):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_code_of_page_is_marked_as_what_it_is(page_fences, page):
-    """Code that is not run is a command, or a text that nobody takes for code of minigrad."""
+    """Code that is not run is a command, or a text that cannot be taken for minigrad's code."""
     for language, _, line in page_fences(page):
         known = language in ("python", "pycon", "console", "text") or language.startswith("{")
         assert known, f"{page}, line {line}: {language or 'no language'}"
@@ -28,7 +28,7 @@ def test_code_of_page_is_marked_as_what_it_is(page_fences, page):
 @pytest.mark.parametrize("page", PAGES)
 def test_what_page_shows_of_the_source_is_there(page_fences, page):
     if not (DOCS.parent / "minigrad" / "core.py").exists():
-        pytest.skip("the source is not beside the pages")
+        pytest.skip("the source is not next to the pages")
     for language, options, line in page_fences(page):
         if language == "{literalinclude}":
             for option, wanted in re.findall(r"^:([\w-]+): *(.+)$", options, re.MULTILINE):

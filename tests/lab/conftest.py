@@ -1,4 +1,4 @@
-"""Graphs to look at."""
+"""Graphs for the tests."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def cnn():
 
 
 def recurrent():
-    """Two weights that five steps use, and names that are no XML."""
+    """Two weights that five steps use, and names that XML must escape."""
     rng = np.random.default_rng(2)
     w = Parameter(rng.standard_normal((7, 7)), name='<w> & "more"')
     u = Parameter(rng.standard_normal((3, 7)), name="input weights with a long name")
@@ -51,7 +51,7 @@ def recurrent():
 
 
 def branches():
-    """Lines that part, pass several rows and meet again."""
+    """Lines that split, cross several rows and meet again."""
     rng = np.random.default_rng(3)
     a, c = Parameter(rng.standard_normal((4, 6)), name="a"), Parameter(np.ones((1, 6)), name="c")
     z = a + c

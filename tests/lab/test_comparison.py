@@ -14,13 +14,13 @@ from minigrad.layers.base import Layer
 from minigrad.models import Sequential
 from minigrad.optimizers import OPTIMIZERS, SGD, Adam, schedules
 
-X = np.random.default_rng(5).uniform(1, 2, (23, 3)).astype("float32")  # nowhere 0
+X = np.random.default_rng(5).uniform(1, 2, (23, 3)).astype("float32")  # never 0
 Y = X.sum(axis=1, keepdims=True)
 BATCH_SIZE = 7  # four steps an epoch, the last of two samples
 
 
 class Spy(Layer):
-    """Shows what passes through it in training to a function."""
+    """Calls a function with its input in training."""
 
     def __init__(self, see):
         super().__init__()
@@ -193,7 +193,7 @@ def test_points_are_means_over_the_steps_since_the_point_before():
         return build_model(optimizer, loss=loss)
 
     (run,) = compare(["sgd"], build, batch_size=1, validation_data=(X, Y)).runs
-    # 23 steps an epoch are more than 20, so that a point stands for two of them.
+    # 23 steps an epoch are more than 20: each point covers two of them.
     points = [1, *range(2, 23, 2), 23, *range(25, 46, 2), 46]
     begins = [0, *points[:-1]]
     means = [np.mean(losses[b:e]) for b, e in zip(begins, points, strict=True)]

@@ -1,4 +1,4 @@
-"""The picture of a graph: well-formed, complete, and nothing lies over anything else."""
+"""The picture of a graph: well-formed, complete, and nothing overlaps."""
 
 import itertools
 import re
@@ -63,7 +63,7 @@ def test_nothing_overlaps_and_all_is_within_the_picture(loss):
 
 
 def test_lines_go_round_boxes_and_texts(loss):
-    """They hang straight past rows, and bend only where there is nothing else."""
+    """Lines are straight across rows, and bend only between rows."""
     _, boxes, texts, lines = parse(Graph(loss)._repr_svg_())
     assert lines
     for line in lines:

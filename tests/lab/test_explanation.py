@@ -80,7 +80,7 @@ def test_an_op_of_the_users_own_is_explained_by_its_backward():
 
 
 class Cube(Function):
-    """An op of minigrad's without a row in CHAIN_RULES, with an attribute that others have, too."""
+    """An op of minigrad's without a row in CHAIN_RULES, with an attribute that other ops have."""
 
     relu = "nothing to do with relu"
 

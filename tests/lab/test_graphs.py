@@ -1,4 +1,4 @@
-"""The recorded graph: its values and gradients are the true ones, and it stays as it is."""
+"""The recorded graph: its values and gradients are correct, and the tensor's graph is unchanged."""
 
 import importlib
 import math
@@ -19,8 +19,8 @@ KERNEL, BIAS = RNG.standard_normal((2, 3, 3, 4)), RNG.standard_normal(4)
 MASK = RNG.random(SHAPE) > 0.5
 LABELS = np.array([4, 0, 2])
 
-# For every op something made by it: of one or two tensors (3, 5) with values from 0.5 to 1.5, or
-# of an image (2, 4, 6, 3).
+# A result of every op: from one or two tensors (3, 5) with values from 0.5 to 1.5, or from an image
+# (2, 4, 6, 3).
 EXAMPLES = {
     "Add": lambda a, b: a + b,
     "Sub": lambda a, b: a - b,
@@ -75,7 +75,7 @@ EXAMPLES = {
 
 
 def make_example(operation):
-    """The leaves, and what the op made of their negatives: results that no node keeps."""
+    """The leaves, and the op's result for their negatives, which no node keeps."""
     make = EXAMPLES[operation]
     shape = IMAGE if make.__code__.co_varnames[0] == "image" else SHAPE
     rng = np.random.default_rng(1)
@@ -98,7 +98,7 @@ def test_every_rule_has_its_op_and_its_example():
         for module in modules
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, Function)
-        if not hasattr(value, "unfused")  # what is fused is shown apart
+        if not hasattr(value, "unfused")  # fused ops are shown one by one
     } - {"Function", "Reduction", "Elementwise"}
     names |= {name for name in FUNCTIONS if f"{name}_backward" in FUNCTIONS}
     assert names >= {name.removesuffix("+relu") for name in CHAIN_RULES}  # a new op needs none
@@ -127,7 +127,7 @@ def test_values_and_gradients_are_those_of_the_engine(operation):
 
 # --- every rule, in numbers ----------------------------------------------------------------------
 
-# What the formulas among the rules are made of.
+# The names in the formulas of the rules.
 NAMES = {
     "log": np.log,
     "sign": np.sign,
@@ -196,8 +196,8 @@ def batch_norm(x, gamma, g):
     return gx, (g * normed).sum(axis=0)
 
 
-# The rules that are words: for each what they say, of the gradient, the inputs, the result and
-# the input's number. The shapes are those of EXAMPLES.
+# The rules in words, as functions of the gradient, the inputs, the result and the input's number.
+# The shapes are those of EXAMPLES.
 WORDS = {
     "g where {0} is chosen, half of it where both are equal": lambda g, x, z, i: (
         g * ((x[0] > x[1]) + (x[0] == x[1]) / 2)
@@ -316,7 +316,7 @@ def test_backward_after_a_graph_gives_the_same_bits(operation):
     np.testing.assert_array_equal(*gradients)
 
 
-# --- names and what is not known -----------------------------------------------------------------
+# --- names and unknown values --------------------------------------------------------------------
 
 
 def test_names_are_those_of_the_tensors_or_numbered():
@@ -343,7 +343,7 @@ def test_constants_are_known_only_where_they_are_kept():
 
 
 def test_an_op_of_the_users_own_is_not_run_again():
-    class Exp(Function):  # a name that minigrad uses, too
+    class Exp(Function):  # minigrad has an op of this name
         runs = 0
 
         def forward(self, x):

@@ -64,7 +64,7 @@ def test_first_step_of_adam_is_as_large_as_the_learning_rate():
     assert np.abs(steps[2].update).max() < 0.02 * (1 - 1e-3)
 
 
-# The rule, and what it multiplies by the step size, from step and state: update = -size direction.
+# For each rule the direction, from step and state, in update = -size direction.
 DIRECTIONS = {
     "SGD": lambda step: step.gradient,
     "Adagrad": lambda step: step.gradient,

@@ -1,4 +1,4 @@
-"""What a Recorder keeps of a training, and that it only looks on."""
+"""What a Recorder records of a training, without changing it."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_large_layers_are_sampled_over_their_whole_width():
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_dead_units_are_those_that_no_sample_activates(use_bias):
     x = np.abs(X)
-    penalty = "l2" if use_bias else None  # whose gradient is no sign of life
+    penalty = "l2" if use_bias else None  # its gradient must not hide a dead unit
     dense = Dense(8, "relu", use_bias=use_bias, kernel_regularizer=penalty)
     model = Sequential([Input((3,)), dense, Dense(5)])
     kernel = np.ones((3, 8))
@@ -98,7 +98,7 @@ def test_records_come_every_so_many_steps():
         assert [len(values) for values in lists.values()] == [3]
     assert len(recorder.loss) == len(recorder.learning_rate) == 3
     model.fit(X, Y, batch_size=4, verbose=0, callbacks=[recorder])
-    assert recorder.steps == [10]  # begun anew
+    assert recorder.steps == [10]  # a new recording
 
 
 def test_a_batch_without_a_step_is_no_record():

@@ -160,7 +160,7 @@ def test_sweep_marks_where_an_optimizer_diverged():
     assert legend(figure)[-1] == "diverged"
     np.testing.assert_array_equal(drawn(axes, "SGD")[1], [1.0, np.nan, 19.0])
     np.testing.assert_array_equal(drawn(axes, "Adam")[1], [0.5, np.nan, np.nan])
-    # The marks stand above the highest point of all lines.
+    # The marks are above the highest point of all lines.
     highest = axes.transData.transform((10.0, 19.0))[1]
     heights = [line.get_transform().transform(line.get_xydata())[:, 1] for line in hollow[:2]]
     assert np.min(heights) > highest + 5  # pixels
