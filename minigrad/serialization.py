@@ -182,7 +182,7 @@ class Npz:
                     arrays[name.removesuffix(".npy")] = array
         except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError) as error:
             raise ValueError(
-                f"load: {path} is damaged or no .npz file of arrays: {error}"
+                f"load: expected an intact .npz file of arrays, got {path}: {error}"
             ) from error
         return arrays
 
@@ -222,7 +222,7 @@ class Hdf5:
             with h5py.File(path) as file:
                 file.visititems(collect)
         except (OSError, RuntimeError, ValueError) as error:
-            raise ValueError(f"load: {path} is damaged or no HDF5 file: {error}") from error
+            raise ValueError(f"load: expected an intact HDF5 file, got {path}: {error}") from error
         return arrays
 
 
