@@ -12,7 +12,6 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-exclude_patterns = ["kernels_notes.md"]  # a draft: measurements for a page on the kernels
 html_theme = "furo"
 html_title = "minigrad"
 html_static_path = ["_static"]

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,16 @@ def defined_names(text):
             methods = (part.name for part in node.body if isinstance(part, ast.FunctionDef))
             names |= {f"{node.name}.{name}" for name in methods}
     return names
+
+
+def test_pictures_are_what_their_script_draws():
+    folder = DOCS / "_static" / "kernels"
+    pictures = {f.__name__: f for f in runpy.run_path(str(folder / "draw.py"))["PICTURES"]}
+    assert set(pictures) == {path.stem for path in folder.glob("*.svg")}
+    page = (DOCS / "kernels.md").read_text(encoding="utf-8")
+    for name, draw in pictures.items():
+        assert (folder / f"{name}.svg").read_text(encoding="utf-8") == draw().svg(), name
+        assert f"(_static/kernels/{name}.svg)" in page, name
 
 
 def test_every_layer_is_in_the_reference():
