@@ -54,7 +54,7 @@ def empty(
     tuple shape,
     dtype,        # np.dtype
 ):
-    """Return np.empty(shape, dtype); if it is large, it begins at a cache line (aligned_memory.h)."""
+    """Return np.empty(shape, dtype); if it is large, it begins at a cache line."""
     cdef Py_ssize_t size = dtype.itemsize, n
     for n in shape:
         size *= n

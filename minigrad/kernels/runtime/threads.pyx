@@ -1,4 +1,4 @@
-"""The pool of threads (thread_pool.h) as Cython sees it; which instruction set the processor has."""
+"""The pool of threads (thread_pool.h) as Cython sees it, and what the processor offers."""
 
 import os
 
@@ -18,14 +18,14 @@ cdef void run_tasks(Task task, void* arguments, Py_ssize_t count, int threads) n
 
 cdef void run_part(void* loop, Py_ssize_t index, int worker) noexcept nogil:
     """Run one task of a Loop."""
-    cdef Loop* l = <Loop*>loop
-    cdef Py_ssize_t begin = index * l.step, end = min(begin + l.step, l.size)
-    if l.step == 0:
-        begin, end = chunk_begin(l.size, index), chunk_begin(l.size, index + 1)
-    if l.is_float:
-        l.of_float(l.arguments, <float*>l.data, begin, end)
+    cdef Loop* job = <Loop*>loop
+    cdef Py_ssize_t begin = index * job.step, end = min(begin + job.step, job.size)
+    if job.step == 0:
+        begin, end = chunk_begin(job.size, index), chunk_begin(job.size, index + 1)
+    if job.is_float:
+        job.of_float(job.arguments, <float*>job.data, begin, end)
     else:
-        l.of_double(l.arguments, <double*>l.data, begin, end)
+        job.of_double(job.arguments, <double*>job.data, begin, end)
 
 
 def best_instruction_set():
