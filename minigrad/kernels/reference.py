@@ -300,7 +300,13 @@ def softmax(x, y, threads):
 
 
 def softmax_cross_entropy_forward(logits, targets, labels, losses, probabilities, threads):
-    """Compute losses = -sum over k of targets * log p for p = softmax(logits), which is known.
+    """Compute p = softmax(logits), losses = -sum over k of targets * log p; 0 * log 0 = 0."""
+    softmax(logits, probabilities, threads)
+    softmax_cross_entropy_losses(logits, targets, labels, losses, probabilities, threads)
+
+
+def softmax_cross_entropy_losses(logits, targets, labels, losses, probabilities, threads):
+    """Compute the losses of softmax_cross_entropy_forward where the softmax p is known.
 
     With c the most probable class and s the sum of p[j] / p[c] over all other classes j,
     log p[k] = (z[k] - z[c]) - log(1 + s). That is exact also where p[c] rounds to 1 or p[k] to 0.

@@ -376,10 +376,11 @@ class SoftmaxCrossEntropy(Function):
     def forward(self, logits):
         z, p, threads = contiguous(logits), self.probabilities, kernels.get_num_threads()
         losses = np.empty(len(z), z.dtype)
+        kernel = kernels.softmax_cross_entropy_losses
         if p is None:
             p = kernels.empty(z.shape, z.dtype)
-            kernels.softmax(z, p, threads)
-        kernels.softmax_cross_entropy_forward(z, self.targets, self.labels, losses, p, threads)
+            kernel = kernels.softmax_cross_entropy_forward
+        kernel(z, self.targets, self.labels, losses, p, threads)
         self.save(p)
         return losses
 

@@ -431,10 +431,12 @@ def with_known_softmax(build):
 
 
 add_cases("softmax", cross_entropy, [*ROWS, (3, 0)], out=("y",))
-add_cases("softmax_cross_entropy_backward", labelled, ROWS, out=("gz",))
-add_cases("softmax_cross_entropy_backward", cross_entropy, [*ROWS, (3, 0)], out=("gz",))
-for known in (with_known_softmax(labelled), with_known_softmax(cross_entropy)):
-    add_cases("softmax_cross_entropy_forward", known, ROWS, out=("losses",))
+for build in (labelled, cross_entropy):
+    out = ("losses", "probabilities")
+    add_cases("softmax_cross_entropy_forward", build, ROWS, out=out)
+    add_cases("softmax_cross_entropy_losses", with_known_softmax(build), ROWS, out=("losses",))
+    add_cases("softmax_cross_entropy_backward", build, ROWS, out=("gz",))
+add_cases("softmax_cross_entropy_backward", cross_entropy, [(3, 0)], out=("gz",))
 
 
 # --- rows of channels: N, C ----------------------------------------------------------------------

@@ -1,12 +1,11 @@
-"""Softmax, and the cross-entropy of a softmax, row by row.
+"""Softmax, and softmax fused with the cross-entropy, row by row.
 
-The cross-entropy starts at the logits z and their softmax p. With c the most probable class, and s
-the sum of p[j] / p[c] over all other classes j,
+The cross-entropy starts at the logits z. With m the largest of a row,
 
-    log p[k] = (z[k] - z[c]) - log(1 + s)
+    log p[k] = (z[k] - m) - log total,      total = sum over j of exp(z[j] - m)
 
-so the loss of a confident prediction, where p[c] rounds to 1 or p[k] to 0, is still exact. Sums are
-double for float32 too: such a loss is a small difference of large numbers.
+so no exp overflows, and the loss of a confident prediction, where p[k] rounds to 1 or to 0, is
+still exact. Sums are double for float32 too: such a loss is a small difference of large numbers.
 
 Arrays of all kernels: logits, probabilities and targets (N, K); losses and gy, the upstream
 gradient, (N,); labels (N,) of int64 from 0 to K - 1. Of targets and labels one is None. A label is
@@ -14,7 +13,7 @@ a target of 1, the others being 0; the targets of a row need not sum to 1.
 """
 
 from cython cimport floating
-from libc.math cimport log1p
+from libc.math cimport log, log1p
 from libc.stdint cimport int64_t
 from numpy cimport (
     NPY_FLOAT, NPY_INT64, PyArray_DATA, PyArray_DIM, PyArray_NDIM, import_array, ndarray
@@ -64,6 +63,18 @@ cdef int add_targets(str kernel, Rows* r, ndarray targets, ndarray labels) excep
             raise ValueError(f"{kernel}: expected labels from 0 to {r.K - 1}, got {r.labels[n]}")
 
 
+cdef Rows describe(
+    str kernel, ndarray logits, ndarray targets, ndarray labels, ndarray losses, ndarray p,
+    bint p_written,
+) except *:
+    cdef Rows r = rows_of(kernel, logits)
+    r.z = matrix(kernel, "logits", logits, &r, False)
+    r.p = matrix(kernel, "probabilities", p, &r, p_written)
+    r.losses = vector(kernel, "losses", losses, &r, True)
+    add_targets(kernel, &r, targets, labels)
+    return r
+
+
 cdef Array vector(str kernel, str name, ndarray x, Rows* r, bint written) except NULL:
     check_array(kernel, name, x, r.kind, (r.N,), written)
     return PyArray_DATA(x)
@@ -86,7 +97,21 @@ def softmax(ndarray x not None, ndarray y not None, int threads):
     run(&r, matrix("softmax", "y", y, &r, True), softmax_rows[float], softmax_rows[double], threads)
 
 
+def softmax_cross_entropy_forward(
+    ndarray logits not None, ndarray targets, ndarray labels, ndarray losses not None,
+    ndarray probabilities not None, int threads,
+):
+    """Compute p = softmax(logits) and losses = -sum over k of targets * log p, row by row.
+
+    IN logits, targets, labels; OUT losses, probabilities
+    """
+    cdef Rows r = describe("softmax_cross_entropy_forward", logits, targets, labels, losses,
+                           probabilities, True)
+    run(&r, r.p, softmax_rows[float], softmax_rows[double], threads)
+
+
 cdef void softmax_rows(void* rows, floating* p, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    """Compute p = softmax(z), and the losses, if there are any, from log p = z - m - log total."""
     cdef Rows* r = <Rows*>rows
     cdef Py_ssize_t K = r.K, n, k
     cdef const floating* z = <const floating*>r.z
@@ -100,22 +125,37 @@ cdef void softmax_rows(void* rows, floating* p, Py_ssize_t begin, Py_ssize_t end
         scale = <floating>(1 / total)
         for k in range(n * K, n * K + K):
             p[k] *= scale
+        if r.losses is not NULL:
+            (<floating*>r.losses)[n] = loss_of(r, n, z + n * K, largest, log(total))
 
 
-def softmax_cross_entropy_forward(
+cdef inline floating loss_of(
+    Rows* r, Py_ssize_t n, const floating* z, double m, double log_total
+) noexcept nogil:
+    """Return the sum over k of t (log total - (z - m)) for one row z."""
+    cdef const floating* t = <const floating*>r.t + n * r.K
+    cdef double loss = 0
+    if r.labels is not NULL:
+        return <floating>(log_total - (z[r.labels[n]] - m))
+    for k in range(r.K):
+        if t[k] != 0:  # 0 * log 0 counts as 0
+            loss += t[k] * (log_total - (z[k] - m))
+    return <floating>loss
+
+
+def softmax_cross_entropy_losses(
     ndarray logits not None, ndarray targets, ndarray labels, ndarray losses not None,
     ndarray probabilities not None, int threads,
 ):
-    """Compute losses = -sum over k of targets * log p for p = softmax(logits), which is known.
+    """Compute the losses of softmax_cross_entropy_forward where the softmax p is known.
 
     IN logits, targets, labels, probabilities; OUT losses
+
+    With c the most probable class, m = z[c] and log total = log(1 + s), where s is the sum of
+    p[j] / p[c] over all other classes j. This is exact where p[c] rounds to 1 or p[k] to 0.
     """
-    cdef str kernel = "softmax_cross_entropy_forward"
-    cdef Rows r = rows_of(kernel, logits)
-    r.z = matrix(kernel, "logits", logits, &r, False)
-    r.p = matrix(kernel, "probabilities", probabilities, &r, False)
-    r.losses = vector(kernel, "losses", losses, &r, True)
-    add_targets(kernel, &r, targets, labels)
+    cdef Rows r = describe("softmax_cross_entropy_losses", logits, targets, labels, losses,
+                           probabilities, False)
     run(&r, r.losses, losses_rows[float], losses_rows[double], threads)
 
 
@@ -125,26 +165,16 @@ cdef void losses_rows(
     cdef Rows* r = <Rows*>rows
     cdef const floating* z = <const floating*>r.z + begin * r.K
     cdef const floating* p = <const floating*>r.p + begin * r.K
-    cdef const floating* t = <const floating*>r.t + begin * r.K
-    cdef Py_ssize_t n, k, c
+    cdef Py_ssize_t n, c
+    cdef floating largest
     cdef double others
-    cdef double log_sum, loss
     for n in range(begin, end):
-        c, others = 0, 0
-        for k in range(1, r.K):
-            c = k if p[k] > p[c] else c
-        for k in range(r.K):
-            others += p[k] if k != c else 0
-        log_sum = log1p(others / p[c])
-        if r.labels is not NULL:
-            losses[n] = <floating>(log_sum - (<double>z[r.labels[n]] - z[c]))
-        else:
-            loss = 0
-            for k in range(r.K):
-                if t[k] != 0:  # 0 * log 0 counts as 0
-                    loss += t[k] * (log_sum - (<double>z[k] - z[c]))
-            losses[n] = <floating>loss
-            t += r.K
+        largest = largest_of(p, r.K)
+        c = 0
+        while c < r.K - 1 and p[c] != largest:
+            c += 1
+        others = sum_of(p, c) + sum_of(p + c + 1, r.K - c - 1)
+        losses[n] = loss_of(r, n, z, z[c], log1p(others / p[c]))
         z += r.K
         p += r.K
 

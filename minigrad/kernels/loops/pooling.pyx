@@ -34,14 +34,12 @@ cdef struct Window:
     int cell  # the first cell's number: not 0 if cells before it are clipped off
 
 
-cdef inline Window clip(Pool* p, Py_ssize_t row, Py_ssize_t ow) noexcept nogil:
-    """Describe window `ow` of a row of the output, counted through all images."""
-    cdef Py_ssize_t n = row // p.OH, oh = row % p.OH
+cdef inline Window clip(Pool* p, Py_ssize_t n, Py_ssize_t oh, Py_ssize_t ow) noexcept nogil:
     cdef Py_ssize_t top = oh * p.stride_height - p.pad_top, h = max(top, 0)
     cdef Py_ssize_t left = ow * p.stride_width - p.pad_left, w = max(left, 0)
     cdef Window window
     window.image = ((n * p.H + h) * p.W + w) * p.C
-    window.pooled = (row * p.OW + ow) * p.C
+    window.pooled = ((n * p.OH + oh) * p.OW + ow) * p.C
     window.rows = min(top + p.pool_height, p.H) - h
     window.columns = min(left + p.pool_width, p.W) - w
     window.cell = <int>((h - top) * p.pool_width + w - left)
@@ -127,11 +125,12 @@ def max_pool2d_forward(
 cdef void max_forward(void* pool, Row y, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Pool* p = <Pool*>pool
     cdef Row x = <Row>p.image
-    cdef Py_ssize_t row, ow, i, j
+    cdef Py_ssize_t row, n, oh, ow, i, j
     cdef Window w
-    for row in range(begin, end):
+    for row in range(begin, end):  # of the output, counted through all images
+        n, oh = row // p.OH, row % p.OH
         for ow in range(p.OW):
-            w = clip(p, row, ow)
+            w = clip(p, n, oh, ow)
             for i in range(w.rows):
                 for j in range(w.columns):
                     keep_larger(y + w.pooled, p.argmax + w.pooled,
@@ -174,12 +173,13 @@ def max_pool2d_backward(
 cdef void max_backward(void* pool, Row gx, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Pool* p = <Pool*>pool
     cdef Row gy = <Row>p.pooled
-    cdef Py_ssize_t row, ow, i, j
+    cdef Py_ssize_t row, n, oh, ow, i, j
     cdef Window w
     clear_images(p, gx, begin, end)
     for row in range(begin * p.OH, end * p.OH):
+        n, oh = row // p.OH, row % p.OH
         for ow in range(p.OW):
-            w = clip(p, row, ow)
+            w = clip(p, n, oh, ow)
             for i in range(w.rows):
                 for j in range(w.columns):
                     add_at_argmax(gx + w.image + (i * p.W + j) * p.C, gy + w.pooled,
@@ -210,21 +210,25 @@ def avg_pool2d_forward(ndarray x not None, ndarray y not None, tuple geometry, i
 cdef void avg_forward(void* pool, Row y, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Pool* p = <Pool*>pool
     cdef Row x = <Row>p.image
-    cdef Py_ssize_t row, ow, i, j
+    cdef Py_ssize_t row, n, oh, ow, i, j
     cdef Window w
-    for row in range(begin, end):
+    for row in range(begin, end):  # of the output, counted through all images
+        n, oh = row // p.OH, row % p.OH
         for ow in range(p.OW):
-            w = clip(p, row, ow)
-            memset(y + w.pooled, 0, p.C * sizeof(y[0]))
+            w = clip(p, n, oh, ow)
             for i in range(w.rows):
                 for j in range(w.columns):
-                    add_row(y + w.pooled, x + w.image + (i * p.W + j) * p.C, p.C)
+                    add_row(y + w.pooled, x + w.image + (i * p.W + j) * p.C, i + j == 0, p.C)
             scale_row(y + w.pooled, 1.0 / (w.rows * w.columns), p.C)
 
 
-cdef inline void add_row(Row y, Row x, Py_ssize_t C) noexcept nogil:
-    for c in range(C):
-        y[c] += x[c]
+cdef inline void add_row(Row y, Row x, bint first, Py_ssize_t C) noexcept nogil:
+    if first:
+        for c in range(C):
+            y[c] = x[c]
+    else:
+        for c in range(C):
+            y[c] += x[c]
 
 
 cdef inline void scale_row(Row y, double share, Py_ssize_t C) noexcept nogil:
@@ -244,12 +248,13 @@ def avg_pool2d_backward(ndarray gy not None, ndarray gx not None, tuple geometry
 cdef void avg_backward(void* pool, Row gx, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Pool* p = <Pool*>pool
     cdef Row gy = <Row>p.pooled
-    cdef Py_ssize_t row, ow, i, j
+    cdef Py_ssize_t row, n, oh, ow, i, j
     cdef Window w
     clear_images(p, gx, begin, end)
     for row in range(begin * p.OH, end * p.OH):
+        n, oh = row // p.OH, row % p.OH
         for ow in range(p.OW):
-            w = clip(p, row, ow)
+            w = clip(p, n, oh, ow)
             for i in range(w.rows):
                 for j in range(w.columns):
                     add_share(gx + w.image + (i * p.W + j) * p.C, gy + w.pooled,
