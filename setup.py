@@ -152,6 +152,8 @@ class BuildKernels(build_ext):
         level = "-O2" if kind == ".py" else "-O3"
         built.extra_compile_args += optimization_flags(msvc, level)
         built.extra_compile_args += INSTRUCTION_SETS.get(built.instruction_set, [])
+        if built.instruction_set == "baseline" and ".loops." in built.name and not msvc:
+            built.extra_compile_args.append("-funroll-loops")  # else SGD takes 1.4 times as long
         built.extra_link_args += [] if msvc or SANITIZED else ["-s"]
 
     def build_extension(self, built):

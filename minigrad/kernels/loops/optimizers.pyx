@@ -279,10 +279,11 @@ cdef void lion(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) n
     cdef Step* s = <Step*>arguments
     cdef floating* g = <floating*>s.g
     cdef floating* m = <floating*>s.state[0]
-    cdef floating lr = <floating>s.lr, c
+    cdef floating lr = <floating>s.lr, c, step
     cdef floating beta_1 = <floating>s.beta_1, new_1 = <floating>(1 - s.beta_1)
     cdef floating beta_2 = <floating>s.beta_2, new_2 = <floating>(1 - s.beta_2)
     for i in range(begin, end):
         c = beta_1 * m[i] + new_1 * g[i]
-        w[i] -= lr if c > 0 else -lr if c < 0 else c  # the last is 0, or NaN
+        step = lr if c > 0 else c  # 0 stays 0, and NaN stays NaN
+        w[i] -= -lr if c < 0 else step
         m[i] = beta_2 * m[i] + new_2 * g[i]

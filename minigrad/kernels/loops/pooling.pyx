@@ -232,8 +232,12 @@ cdef inline void add_row(Row y, Row x, bint first, Py_ssize_t C) noexcept nogil:
 
 
 cdef inline void scale_row(Row y, double share, Py_ssize_t C) noexcept nogil:
-    for c in range(C):
-        y[c] *= <float>share if Row is Floats else share
+    if Row is Floats:
+        for c in range(C):
+            y[c] *= <float>share
+    else:
+        for c in range(C):
+            y[c] *= share
 
 
 def avg_pool2d_backward(ndarray gy not None, ndarray gx not None, tuple geometry, int threads):
@@ -250,15 +254,16 @@ cdef void avg_backward(void* pool, Row gx, Py_ssize_t begin, Py_ssize_t end) noe
     cdef Row gy = <Row>p.pooled
     cdef Py_ssize_t row, n, oh, ow, i, j
     cdef Window w
+    cdef double share
     clear_images(p, gx, begin, end)
     for row in range(begin * p.OH, end * p.OH):
         n, oh = row // p.OH, row % p.OH
         for ow in range(p.OW):
             w = clip(p, n, oh, ow)
+            share = 1.0 / (w.rows * w.columns)  # dividing each gradient would be slow
             for i in range(w.rows):
                 for j in range(w.columns):
-                    add_share(gx + w.image + (i * p.W + j) * p.C, gy + w.pooled,
-                              1.0 / (w.rows * w.columns), p.C)
+                    add_share(gx + w.image + (i * p.W + j) * p.C, gy + w.pooled, share, p.C)
 
 
 cdef inline void add_share(Row gx, Row gy, double share, Py_ssize_t C) noexcept nogil:
