@@ -7,6 +7,7 @@ from cython cimport floating
 cdef extern from *:
     ctypedef float* Floats "float *restrict"
     ctypedef double* Doubles "double *restrict"
+    ctypedef int* Ints "int *restrict"
 
 ctypedef fused Row:
     Floats

@@ -12,7 +12,7 @@ from numpy cimport (
     NPY_FLOAT, NPY_INT, PyArray_DATA, PyArray_DIM, PyArray_NDIM, import_array, ndarray
 )
 
-from minigrad.kernels.loops.functions cimport Doubles, Floats, Row
+from minigrad.kernels.loops.functions cimport Doubles, Floats, Ints, Row
 from minigrad.kernels.runtime.arrays cimport check_array, float_kind
 from minigrad.kernels.runtime.threads cimport CHUNK, DoubleLoop, FloatLoop, run_loop
 
@@ -140,7 +140,7 @@ cdef void max_forward(void* pool, Row y, Py_ssize_t begin, Py_ssize_t end) noexc
 
 @infer_types(True)
 cdef inline void keep_larger(
-    Row y, int* argmax, Row x, int cell, bint first, Py_ssize_t C
+    Row y, Ints argmax, Row x, int cell, bint first, Py_ssize_t C
 ) noexcept nogil:
     """Replace y by x, and the cell, where x is larger: "not <=" lets NaN win, the first one."""
     cdef int wins
@@ -188,7 +188,7 @@ cdef void max_backward(void* pool, Row gx, Py_ssize_t begin, Py_ssize_t end) noe
 
 @infer_types(True)
 cdef inline void add_at_argmax(
-    Row gx, Row gy, const int* argmax, int cell, Py_ssize_t C
+    Row gx, Row gy, Ints argmax, int cell, Py_ssize_t C
 ) noexcept nogil:
     for c in range(C):
         value = gy[c]  # read first, or the loop would branch

@@ -74,8 +74,10 @@ static inline void drop_outputs(const Conv *c, isize first, isize last) {
         const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
         real *y = (real *)c->gemm.y + block;
         end = least(block + BLOCK, last);
-        for (int i = (int)(begin - block); i < (int)(end - block); i++)
-            y[i] = (mix32((uint32_t)i ^ low, high) <= last_kept ? y[i] : 0) * scale;
+        for (int i = (int)(begin - block); i < (int)(end - block); i++) {
+            const real value = y[i]; /* read in any case, or clang does not vectorize */
+            y[i] = (mix32((uint32_t)i ^ low, high) <= last_kept ? value : 0) * scale;
+        }
     }
     const real *y = c->gemm.y;
     for (isize i = first; i < last; i++) argmax[i] |= y[i] == 0 ? NO_ARGMAX : 0;
