@@ -41,8 +41,7 @@ INLINE void microkernel(const int rows, const int vectors, const Gemm *g, const 
     const isize depth = g->depth, b_row_stride = g->b_row_stride, step = g->prefetch_step;
     Vector sum[MR][2], b_vector[2];
     isize row_offset[MR];
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++) {
+    UNROLL for (int i = 0; i < rows; i++) {
         for (int v = 0; v < vectors; v++) sum[i][v] = ((const Vector *)start)[v];
         row_offset[i] = a_row_offset[i];
     }
@@ -54,12 +53,11 @@ INLINE void microkernel(const int rows, const int vectors, const Gemm *g, const 
         __builtin_prefetch(a_column + prefetch_offset, 0, 2);
         prefetch_offset += step;
         for (int v = 0; v < vectors; v++) b_vector[v] = ((const Vector *)b)[v];
-#pragma GCC unroll 16
-        for (int i = 0; i < rows; i++)
-            for (int v = 0; v < vectors; v++) sum[i][v] += a_column[row_offset[i]] * b_vector[v];
+        UNROLL for (int i = 0; i < rows; i++)
+            UNROLL for (int v = 0; v < vectors; v++)
+                sum[i][v] += a_column[row_offset[i]] * b_vector[v];
     }
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++) {
+    UNROLL for (int i = 0; i < rows; i++) {
         for (int v = 0; v < vectors; v++) {
             Vector *out = (Vector *)(y + y_row_offset[i]) + v;
             if (add) sum[i][v] += *out;

@@ -36,6 +36,14 @@
 #endif
 #define HALF_BYTES (VECTOR_BYTES < 32 ? VECTOR_BYTES : 32)
 
+/* Unroll a loop whose length is a constant where it is inlined: sums in an array then become
+   registers. clang 14 ignores GCC's pragma and keeps them in memory: up to 2.8 times as long. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 #define ALIGNED __attribute__((aligned(VECTOR_BYTES))) /* no vector of it lies across two lines */
 

@@ -74,16 +74,13 @@ static inline int block_is_finite(const Gemm *g) {
 static inline void add_nonzero(const Gemm *g, const real *a, isize a_column_stride, uint64_t bits,
                                const real *start, real *y) {
     Vector sum[BLOCK_VECTORS];
-#pragma GCC unroll 8
-    for (int v = 0; v < BLOCK_VECTORS; v++) sum[v] = ((const Vector *)start)[v];
+    UNROLL for (int v = 0; v < BLOCK_VECTORS; v++) sum[v] = ((const Vector *)start)[v];
     for (; bits != 0; bits &= bits - 1) { /* clears the lowest bit */
         const int k = __builtin_ctzll(bits);
-#pragma GCC unroll 8
-        for (int v = 0; v < BLOCK_VECTORS; v++)
+        UNROLL for (int v = 0; v < BLOCK_VECTORS; v++)
             sum[v] += a[k * a_column_stride] * block_vector(g, k, v);
     }
-#pragma GCC unroll 8
-    for (int v = 0; v < BLOCK_VECTORS; v++)
+    UNROLL for (int v = 0; v < BLOCK_VECTORS; v++)
         ((Vector *)y)[v] = g->relu ? relu_vector(sum[v]) : sum[v];
 }
 
