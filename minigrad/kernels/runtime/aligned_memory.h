@@ -1,11 +1,12 @@
-/* Memory where vectors are read and written fastest.
+/* Memory in which vectors are read and written fastest.
 
-   It begins at a cache line. malloc's begins 16 bytes into one, or 48, and then every vector that
-   is read lies across two: a product takes up to 1.4 times as long.
+   Blocks begin at a cache line. malloc's blocks begin 16 or 48 bytes after one, so every 64-byte
+   vector crosses two lines: a product takes up to 1.4 times as long.
 
-   And large blocks that are made one after the other begin at different places of their pages of
-   4096 bytes. A processor compares a read with the writes before it by the last 12 bits of their
-   addresses: where w, m and v begin at one place, Adam takes 1.6 times as long ("4K aliasing"). */
+   Large blocks begin at different offsets in their pages of 4096 bytes. To find out whether a read
+   depends on an earlier write, a processor compares the last 12 bits of their addresses. If w, m and
+   v all begin at the same offset, these bits agree by chance, and Adam takes 1.6 times as long ("4K
+   aliasing"). */
 #ifndef MINIGRAD_ALIGNED_MEMORY_H
 #define MINIGRAD_ALIGNED_MEMORY_H
 
@@ -19,14 +20,14 @@
 
 enum { LINE_BYTES = 64, PAGE = 4096, HEAD = sizeof(size_t) };
 
-/* How far behind the start of a block the data begin; `room` to choose from is a line or a page. */
+/* The distance from a block's start to its data: to the next line, or to one of a page's lines. */
 static size_t aligned_distance(const char *start, size_t room) {
-    static _Thread_local size_t turn; /* of 64 lines in a page: each 21 behind the one before */
+    static _Thread_local size_t turn; /* each block begins 21 lines (of 64) after the last one */
     const size_t place = room == PAGE ? turn++ * 21 % 64 * LINE_BYTES : 0;
     return HEAD + (place - (uintptr_t)(start + HEAD)) % room;
 }
 
-/* The data; right before them stands how far they are from the start. */
+/* Return the data, with their distance from the start stored right before them. */
 static void *aligned_data(char *start, size_t distance) {
     memcpy(start + distance - HEAD, &distance, HEAD);
     return start + distance;

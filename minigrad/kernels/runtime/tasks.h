@@ -1,4 +1,4 @@
-/* A part of a kernel's work: number `index` of some count, done by thread number `worker`. */
+/* A task: part number `index` of a kernel's work, done by thread number `worker`. */
 #ifndef MINIGRAD_TASKS_H
 #define MINIGRAD_TASKS_H
 
@@ -6,11 +6,10 @@
 
 typedef void (*Task)(void *arguments, ptrdiff_t index, int worker);
 
-/* Where elements are independent, a task is a chunk of them. How they are cut depends on nothing
-   but their number, so that an element takes the same path through a vectorised loop, and gets the
-   same bits, whatever the number of threads; Adam's four arrays of float32 take 256 KiB, part of
-   L2. The number of chunks is even, so that two threads have as much to do. */
-enum { CHUNK = 16384 }; /* about, or less */
+/* Independent elements are cut into chunks. The cuts depend only on the number of elements: an
+   element takes the same path through the vectorized loop, and gets the same bits, for any number of
+   threads. The number of chunks is even, so two threads have equal work. */
+enum { CHUNK = 16384 }; /* elements at most: Adam's four arrays of float32 then take 256 KiB of L2 */
 
 static inline ptrdiff_t chunk_count(ptrdiff_t size) {
     return (size + 2 * CHUNK - 1) / (2 * CHUNK) * 2;

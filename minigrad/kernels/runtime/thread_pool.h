@@ -1,23 +1,24 @@
-/* A pool of threads for short loops. The tasks 0, 1, 2, ... are dealt out in equal shares, one for
-   the caller and one for each helper; who is through with their own takes from the others', one
-   task at a time, until none is left.
+/* A pool of threads for short loops.
 
-   So the same thread does the same task in every step, and finds what it wrote then (weights,
-   moments) in its own caches: those of another core may be as far away as memory. And no counter
-   travels between cores while there is enough to do.
+   A job is a number of tasks. They are divided into equal shares, one for the caller and one for
+   each helper thread. A thread that has finished its own share takes tasks from the others, one at
+   a time, until none is left (work stealing).
 
-   Why not OpenMP's: between two loops its threads either spin, which on a busy machine starves the
-   very thread they wait for (steps became 10 times as long), or sleep, which costs every short loop
-   a wake-up. Ours spin for a bounded time, then sleep; and the caller never waits for a helper that
-   has not begun: whatever nobody has taken, it does itself.
+   With fixed shares, the same thread does the same task in every training step. It finds what it
+   wrote in the last step (weights, moments) in its own caches; those of another core may be as far
+   away as memory. And threads share no counter while each has tasks of its own.
 
-   One job is in the pool at a time. A second Python thread that comes meanwhile does its tasks
-   alone. The tasks write where no other task of the job does, so the order does not matter.
+   Why not OpenMP: between two loops its threads either spin or sleep. On a busy machine, spinning
+   starves the thread they wait for (steps became 10 times as long); sleeping costs every short loop
+   a wake-up of 8 to 11 us. These threads spin for a bounded time, then sleep. The caller never
+   waits for a helper that has not begun: it does the remaining tasks itself.
 
-   How a job ends safely: a helper first counts itself `inside` and then looks whether the job is
-   still `open`; the caller first closes the job and then waits until nobody is inside. So a helper
-   that wakes late finds it closed and does not touch the caller's arguments, which may be gone.
-*/
+   The pool runs one job at a time. If a second Python thread calls meanwhile, it does its tasks
+   alone. Tasks of one job write to different places, so their order does not matter.
+
+   How a job ends safely. A helper first adds itself to `inside`, then checks that the job is still
+   `open`. The caller first closes the job, then waits until `inside` is 0. So a helper that wakes up
+   late finds the job closed, and never reads the caller's arguments, which may be gone. */
 #ifndef MINIGRAD_THREAD_POOL_H
 #define MINIGRAD_THREAD_POOL_H
 
@@ -51,23 +52,22 @@ static void pool_after_fork(void) {}
 
 enum {
     MOST_HELPERS = 255,
-    SPIN = 4000 /* rounds before sleep, about 50 to 100 microseconds: longer than the Python
-                   between two loops of a training step */
+    SPIN = 4000 /* rounds before sleep, 50 to 100 us: Python takes less between two loops */
 };
 
 typedef struct {
     atomic_int asleep;
-    PyThread_type_lock wake; /* held, but for the moment between a wake-up and its helper */
+    PyThread_type_lock wake; /* locked while the helper sleeps; releasing it wakes the helper */
 } Helper;
 
 typedef struct {
     atomic_ptrdiff_t next; /* the first task of the share that nobody has taken */
     ptrdiff_t end;
-    char apart[64 - 2 * sizeof(ptrdiff_t)]; /* each share in a cache line of its own */
+    char padding[64 - 2 * sizeof(ptrdiff_t)]; /* each share has a cache line of its own */
 } Share;
 
 static struct {
-    atomic_flag taken;  /* by the job of some caller */
+    atomic_flag taken;  /* set while a caller has the pool */
     atomic_long open;   /* the number of the job that helpers may enter, or 0 */
     atomic_int inside;  /* helpers that may be looking at the job */
     long serial;        /* of the last job */
