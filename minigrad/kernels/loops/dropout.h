@@ -13,8 +13,7 @@ typedef struct {
 
 enum { BLOCK = 4096 }; /* elements that share a key, which costs 1 ns to make */
 
-/* SplitMix64's step (Steele, Lea & Flood 2014): every bit of the result depends on every bit of key.
-*/
+/* SplitMix64's step (Steele, Lea & Flood 2014): each bit of the result depends on all of key. */
 static inline uint64_t mix64(uint64_t key) {
     key += 0x9E3779B97F4A7C15;
     key = (key ^ (key >> 30)) * 0xBF58476D1CE4E5B9;

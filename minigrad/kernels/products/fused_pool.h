@@ -107,7 +107,8 @@ INLINE void scatter_to_cells(const Conv *c, const real *gy, const unsigned char 
 
 /* The gradients of the results (outputs, cells, F) and of the bias, from gy (outputs, F). */
 INLINE void scatter_windows(const Conv *c, isize outputs, const real *gy,
-                            const unsigned char *argmax, real *results, real *bias, const int cells) {
+                            const unsigned char *argmax, real *results, real *bias,
+                            const int cells) {
     const isize F = c->F;
     for (; outputs > 0; outputs--, gy += F, argmax += F, results += cells * F) {
         isize f = 0;

@@ -4,8 +4,8 @@
    vector crosses two lines: a product takes up to 1.4 times as long.
 
    Large blocks begin at different offsets in their pages of 4096 bytes. To find out whether a read
-   depends on an earlier write, a processor compares the last 12 bits of their addresses. If w, m and
-   v all begin at the same offset, these bits agree by chance, and Adam takes 1.6 times as long ("4K
+   depends on an earlier write, a processor compares the last 12 bits of their addresses. If w, m
+   and v all begin at the same offset, these bits agree by chance: Adam takes 1.6 times as long ("4K
    aliasing"). */
 #ifndef MINIGRAD_ALIGNED_MEMORY_H
 #define MINIGRAD_ALIGNED_MEMORY_H

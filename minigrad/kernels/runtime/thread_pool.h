@@ -17,8 +17,8 @@
    alone. Tasks of one job write to different places, so their order does not matter.
 
    How a job ends safely. A helper first adds itself to `inside`, then checks that the job is still
-   `open`. The caller first closes the job, then waits until `inside` is 0. So a helper that wakes up
-   late finds the job closed, and never reads the caller's arguments, which may be gone. */
+   `open`. The caller first closes the job, then waits until `inside` is 0. So a helper that wakes
+   up late finds the job closed, and never reads the caller's arguments, which may be gone. */
 #ifndef MINIGRAD_THREAD_POOL_H
 #define MINIGRAD_THREAD_POOL_H
 
