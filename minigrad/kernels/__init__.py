@@ -19,7 +19,7 @@ from pathlib import Path
 
 __all__ = ["get_num_threads", "set_num_threads"]
 
-MOST_THREADS = 256  # as in thread_pool.h
+MOST_THREADS = 256  # the caller and MOST_HELPERS of thread_pool.h
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # each has all that the ones before it have
 LOOPS = ("dropout", "elementwise", "losses", "normalization", "optimizers", "pooling")
 HOW_TO_BUILD = (

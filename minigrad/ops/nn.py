@@ -256,13 +256,8 @@ class Dropout(Function):
 
     def forward(self, x):
         y = kernels.empty(x.shape, x.dtype)
-        kernels.dropout(
-            contiguous(x).reshape(-1),
-            y.reshape(-1),
-            self.rate,
-            self.seed,
-            kernels.get_num_threads(),
-        )
+        flat, threads = contiguous(x).reshape(-1), kernels.get_num_threads()
+        kernels.dropout(flat, y.reshape(-1), self.rate, self.seed, threads)
         return y
 
     def backward(self, gy):
@@ -387,10 +382,8 @@ class SoftmaxCrossEntropy(Function):
     def backward(self, gy):
         (probabilities,) = self.saved
         gz = kernels.empty(probabilities.shape, probabilities.dtype)
-        kernels.softmax_cross_entropy_backward(
-            probabilities, self.targets, self.labels, contiguous(gy), gz,
-            kernels.get_num_threads(),
-        )  # fmt: skip
+        kernel, threads = kernels.softmax_cross_entropy_backward, kernels.get_num_threads()
+        kernel(probabilities, self.targets, self.labels, contiguous(gy), gz, threads)
         return gz
 
 

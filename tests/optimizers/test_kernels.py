@@ -8,14 +8,17 @@ import pytest
 
 from minigrad import kernels
 from minigrad.kernels import reference
+from minigrad.optimizers import OPTIMIZERS
 
 MODULES = {  # what is refused does not depend on the instruction set
     "plain": kernels.load("plain", kernels.levels()[-1]),
     "reference": kernels.load("reference"),
 }
 STEPS = sorted(name for name in vars(reference) if name.endswith("_step"))
-ARRAYS = {"w", "g", "v", "m", "b", "a", "d", "u", "v_max"}
 OPTIONAL = {("sgd_step", "v"), ("rmsprop_step", "m"), ("rmsprop_step", "b"), ("adam_step", "v_max")}
+ARRAYS = {"w", "g"} | {state for _, state in OPTIONAL}
+for rule in OPTIMIZERS.members:
+    ARRAYS |= set(rule().state_names)
 SHAPES = [(0,), (1,), (4,), (6,), (), (5, 1), (1, 5)]
 
 

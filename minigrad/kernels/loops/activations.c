@@ -9,9 +9,10 @@
 #include "activations.h"
 #include "functions.h"
 
-/* What is here: the value as a function of x, or of x and y; next to it the gradient, which is
-   called <name>_backward and is computed from gy, the upstream gradient, and from x or y, the
-   input or the result, whichever the op has saved. */
+/* VALUE: a function of x, or of x and y. GRADIENT, next to it: <name>_backward, a function of the
+   upstream gradient gy and of what the op has saved, its input x or its result y. (sqrt itself is
+   NumPy's.) A new activation also needs its twins in FUNCTIONS of reference.py, and a function in
+   ops/nn.py. */
 #define TABLE(VALUE, GRADIENT)                                                                     \
     VALUE(add, x + y)                                                                              \
     VALUE(sub, x - y)                                                                              \
@@ -47,7 +48,7 @@
 #define CUBIC(x) ((FLOAT)1.5957691216057308 * ((x) + (FLOAT)0.044715 * (x) * (x) * (x)))
 #define CUBIC_SLOPE(x) ((FLOAT)1.5957691216057308 * (1 + (FLOAT)0.134145 * (x) * (x)))
 
-/* Nothing that is written for one element is read for the next, also where z is x or y. */
+/* No iteration reads what another one has written, even if z is x or y. */
 #ifdef __clang__
 #pragma clang diagnostic ignored "-Wpass-failed" /* loops of double call the C library */
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
@@ -68,6 +69,7 @@
             zs[i] = value;                                                                         \
         }                                                                                          \
     }
+/* The first operand of a gradient is what was saved: the formula calls it x or y. */
 #define VALUE_LOOP(name, value) LOOP(name, x, y, none, value)
 #define GRADIENT_LOOP(name, value) LOOP(name##_backward, x, gy, y, value)
 TABLE(VALUE_LOOP, GRADIENT_LOOP)

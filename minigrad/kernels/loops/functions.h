@@ -79,7 +79,7 @@ static inline float tanh_float(float x) {
 /* 1 / (1 + exp(-x)); far left, where exp is infinite, that is 0. */
 static inline float logistic_float(float x) { return 1 / (1 + quick_exp(-x)); }
 static inline double logistic_double(double x) {
-    const double e = exp(-fabs(x)); /* by which the quotient is exact up to denormal numbers */
+    const double e = exp(-fabs(x)); /* it cannot overflow: small results keep their precision */
     return (x < 0 ? e : 1) / (1 + e);
 }
 

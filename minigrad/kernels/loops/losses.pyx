@@ -31,7 +31,7 @@ cdef struct Rows:
     Py_ssize_t N, K
     int kind
     int64_t* labels  # NULL: targets t
-    Array z, t, p, losses, gy  # as far as a kernel has them
+    Array z, t, p, losses, gy  # NULL if the kernel has no such array
 
 
 cdef Rows rows_of(str kernel, ndarray x) except *:

@@ -3,8 +3,8 @@
 Each rule is two functions: what Python calls, and below it the loop, one line of mathematics after
 the other. The loops are bound by memory, so each array is read and written once.
 
-All arrays of a step have one shape and one type: g is IN, w and the states are INOUT; a state that
-a rule can do without is None where it is off. Scalars arrive as double and are rounded to the
+All arrays of a step have one shape and one type: g is IN, w and the states are INOUT. An optional
+state is None if it is not used. Scalars arrive as double and are rounded to the
 arrays' type before the loop. Threads share fixed chunks (tasks.h), so an element takes the same
 path through the vectorized loop, and gets the same bits, whatever their number.
 """
@@ -159,8 +159,7 @@ def adam_step(
 ):
     """Step by Adam: m += (g-m)(1-beta_1); v += (g²-v)(1-beta_2); w -= alpha m / (sqrt(v)+epsilon).
 
-    By AMSGrad, v_max = max(v_max, v) takes the place of v in the last. alpha holds the bias
-    correction.
+    With AMSGrad, v_max = max(v_max, v) replaces v in the step. alpha holds the bias correction.
     """
     cdef Step s = begin_step("adam_step", w, g, m, v, v_max)
     s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon

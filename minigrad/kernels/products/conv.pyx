@@ -115,10 +115,11 @@ cdef void find_receptive_field(Conv* c) noexcept nogil:
 
 # --- the transposed problem --------------------------------------------------------------------
 
-# A panel holds NR filters; if there are few, most of the micro-kernel's work is on zeros. But a
-# convolution without strides is also the input gradient of another one, which goes from y to x with
-# the kernel flipped. There the C channels of x take the filters' place. So where that is faster,
-# conv2d_forward computes such an input gradient, and conv2d_backward_kernel swaps x and gy.
+# A panel holds NR filters. With few filters, most of the micro-kernel's work is on zeros. But a
+# convolution with stride 1 equals the input gradient of another convolution, from y to x, with the
+# kernel flipped and C and F swapped. With few filters and many channels this form is faster: then
+# conv2d_forward computes an input gradient, and conv2d_backward_kernel swaps x and gy. (16 * 16
+# images of 50 channels, 17 filters of 7 * 7, forward and backward: 24.4 ms instead of 32.5.)
 
 
 cdef bint prefer_transposed(const Conv* c, Py_ssize_t NR) noexcept nogil:
@@ -150,7 +151,7 @@ cdef Conv transpose_problem(Conv c) noexcept nogil:
 
 
 cdef Py_ssize_t plan_strips(Conv* c, Py_ssize_t least) noexcept nogil:
-    """Cut the outputs into strips of at least so many results each; return their number."""
+    """Cut the outputs into strips of at least `least` results; return how many a strip has."""
     cdef Py_ssize_t results = c.OW * c.pool_width * c.pool_height  # of a row of outputs
     cdef Py_ssize_t height
     c.strip_rows = min((least + results - 1) // results, c.OH)
@@ -269,7 +270,8 @@ def conv2d_pool_forward(
     """Compute conv2d_forward, then the maximum of each pooling window, then dropout.
 
     IN x (N, H, W, C), w (KH, KW, C / groups, F), bias (F,) or None; OUT y (N, PH, PW, F) and argmax
-    like y, of uint8; rate of dropout: 0, or with relu below 1
+    like y, of uint8; rate of dropout: 0, or
+    below 1 with relu. (The caller multiplies gradients by 1 / (1 - rate).)
 
     The maps in between are not stored. argmax is the cell of the window that was the (first)
     largest, counted by rows, or 255 where relu set the whole window to 0 or it was dropped.
@@ -394,8 +396,9 @@ cdef int backward_input(
     cdef Memory _packed = pack_kernel(products, &c, w, 1, c.F)
     cdef Memory _offsets = allocate_offsets(g, g.rows, g.depth, g.columns)
     c.scratch = scratch.data
-    # Neighbouring pixels add to patches that overlap, and would wait for each other's stores. So
-    # every KW-th pixel comes first, then the ones after these; wide patches give time anyway.
+    # Patches of neighbouring pixels overlap: each addition would wait for the store before it. So
+    # every KW-th pixel comes first; their patches do not overlap. With NR channels or more the
+    # stores are far enough apart.
     cdef Py_ssize_t apart = c.KW if c.group_channels < products.tile_columns else 1
     with nogil:
         for i in range(apart):

@@ -5,10 +5,10 @@ The product is cut into tasks, which the pool of threads shares:
     dense tasks       a panel of b (NR columns) and a block of rows of a        micro-kernel
     skipping tasks    a column block (4 panels), rows, a piece of the depth     zero_skip.h
 
-Where a third of a is 0 or more, as behind relu and dropout, zeros are skipped in as many columns
-as fill whole column blocks; the panels that remain are dense.
+Where 30 % of a is 0 or more, as behind relu and dropout, zeros are skipped in as many columns as
+fill whole column blocks; the panels that remain are dense.
 
-minigrad calls no BLAS: its threads and ours would keep each other waiting (in a prototype, a
+These kernels call no BLAS: its threads and ours would keep each other waiting (in a prototype, a
 training step took four times as long), and its results change with its number of threads. And this
 file asks NumPy's C interface what the arrays are: four memoryviews take longer than a small
 product.
@@ -32,24 +32,24 @@ from minigrad.kernels.runtime.threads cimport chunk_count, run_tasks, team_size
 import_array()
 
 cdef enum:
-    TASKS = 24  # at least, where there are so many tiles: enough for threads that come and go
-    TILES_IN_BLOCK = 4  # a block's rows of y are written whole while b stays in L2
-    PACK_FROM = 256  # rows, to repay the copy, and depth: a shorter panel stays in L1 as it is
-    SKIP_FROM = 1 << 18  # multiply-adds: so many that a sample of a costs next to nothing
-    SKIP_ROWS = 8  # at least: each task packs its b and looks for infinities in it
-    SAMPLE = 128  # elements of a
-    WORD = 64  # elements of a whose bits make one word of the bitmask
-    BITMASK_FROM = 8  # column blocks, each of which would look for the zeros of a again
-    SPLITS = 8  # pieces of a long sum: enough for 8 threads, little to add up
+    TASKS = 24  # to aim for: if the system interrupts a thread, the others take over its tasks
+    TILES_IN_BLOCK = 4  # rows of tiles in a block, as in gemm.h
+    PACK_FROM = 256  # rows and depth: fewer rows do not repay the copy, a shorter panel fits L1
+    SKIP_FROM = 1 << 18  # multiply-adds: reading a sample of a then takes under 1 % of the time
+    SKIP_ROWS = 8  # rows of a: fewer do not repay packing b and searching it for infinities
+    SAMPLE = 128  # elements of a that are read
+    WORD = 64  # elements of a for each word of the bitmask
+    BITMASK_FROM = 8  # column blocks: from here on the bitmask is built once for all of them
+    SPLITS = 8  # pieces of a long sum: enough for 8 threads, and little to add up
 
 
 cdef bint has_many_zeros(const MatMul* m, Py_ssize_t item) noexcept nogil:
-    """Guess from a sample of a whether about a third of it is 0 or more."""
+    """Guess from a sample of a whether 30 % of it is 0 or more."""
     cdef const Gemm* g = &m.gemm
     cdef Py_ssize_t i, row, column, offset, zeros = 0
     for i in range(SAMPLE):
         row = i * g.rows // SAMPLE
-        column = i * 40503 % g.depth  # 2**16 / golden ratio: evenly over the row
+        column = i * 40507 % g.depth  # a prime near 2**16 / golden ratio: evenly over the row
         offset = row * m.a_row_stride + column * m.a_column_stride
         if item == sizeof(float):
             zeros += (<const float*>g.a)[offset] == 0
@@ -59,7 +59,7 @@ cdef bint has_many_zeros(const MatMul* m, Py_ssize_t item) noexcept nogil:
 
 
 cdef void plan_skipping(MatMul* m, Py_ssize_t block_columns, Py_ssize_t item) noexcept nogil:
-    """Cut what skips zeros into tasks. Sums depend on the cuts, and so the cuts on sizes only."""
+    """Cut what skips zeros into tasks: by sizes alone, for the cuts fix the order of additions."""
     cdef const Gemm* g = &m.gemm
     cdef Py_ssize_t words = (g.depth + WORD - 1) // WORD
     m.depth_splits = 1

@@ -45,8 +45,8 @@ INLINE void microkernel(const int rows, const int vectors, const Gemm *g, const 
         for (int v = 0; v < vectors; v++) sum[i][v] = ((const Vector *)start)[v];
         row_offset[i] = a_row_offset[i];
     }
-    /* Into L2: first the line after the last row's; in a convolution, where rows are pixels, the
-       lines behind it, which the next tile reads (prefetch_step = LINE). */
+    /* Prefetch into L2. A matrix product (prefetch_step 0) fetches the line after the last row's
+       element; a convolution (prefetch_step LINE) one line further with each k: the next tile. */
     isize prefetch_offset = row_offset[rows - 1] + LINE;
     for (isize k = 0; k < depth; k++, b += b_row_stride) {
         const real *a_column = a + g->a_column_offset[k];

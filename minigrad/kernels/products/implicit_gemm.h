@@ -21,7 +21,7 @@
                           a                    b           y                  sums run over
        forward            A: pixels x patch    w           y                  the patch
        kernel gradient    A.T                  gy          gw                 the pixels
-       input gradient     gy                   w.T         A, added to x      the filters
+       input gradient     gy                   w.T         A, added to gx     the filters
 
    The last one is col2im: y's rows are patches of gx, which overlap; the micro-kernel adds to them.
 
@@ -173,8 +173,9 @@ static inline void sum_chunk(const Conv *c, isize chunk, int worker, int skip_bl
     }
 }
 
-/* A task: a chunk of images. Blank outputs are skipped unless a gradient is infinite or NaN, which
-   shows in the sum for the bias: 0 times that is NaN, and must not be skipped. */
+/* A task: a chunk of images. If pooling is fused, blank outputs are skipped: their patches are 0.
+   But 0 times infinity is NaN. So if the bias gradient is not finite, the chunk is computed again
+   without skipping. */
 static inline void conv_backward_kernel(void *arguments, isize chunk, int worker) {
     const Conv *c = arguments;
     const int pooled = c->argmax != NULL;

@@ -1,10 +1,10 @@
 /* The tasks of a matrix product, which the pool of threads shares (gemm.pyx makes the plan).
 
-   A dense task is a panel of b and a block of rows of a; a skipping task (zero_skip.h) is a column
-   block of four panels. If the result has so few columns that there is too little to share, the
-   depth is split as well (split-K): each piece gives partial sums, and add_sums adds them in order.
-   All cuts that change the order of additions depend on sizes only, never on the number of threads;
-   so do the bits. */
+   A dense task is a panel of b and a block of rows of a. A skipping task (zero_skip.h) is a column
+   block of four panels and a block of rows. If there are too few skipping tasks to share, each is
+   split along the depth (split-K): add_sums then adds the pieces in order. Which cuts are made
+   depends on the sizes and on the zeros of a, never on the number of threads: so the order of
+   additions, and the bits, are the same for any number of threads. */
 #pragma once
 
 #include "gemm.h"

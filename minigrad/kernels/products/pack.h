@@ -46,8 +46,8 @@ INLINE void transpose_square(const real *from, isize from_stride, real *to, isiz
     for (int i = 0; i < QUAD; i++) *(Quad *)(to + i * to_stride) = row[i];
 }
 
-/* Transpose columns of which each is contiguous into a panel, but for the last depth % QUAD rows.
-   Return how many rows are done. It goes 128 rows at a time, which stay in L1 as columns. */
+/* Transpose contiguous columns of b into the rows of a panel, 128 rows at a time, which stay in L1.
+   Return how many rows are done: the last depth % QUAD are left to the caller. */
 static inline isize transpose_panel(const real *b, isize b_column_stride, isize depth,
                                     real *panel) {
     const isize done = depth / QUAD * QUAD;

@@ -24,8 +24,9 @@ with the group's channels of x and the group's filters of w.
 
 and gx = col2im(gcolumns). im2col is a linear map: each element of `columns` is a copy of one
 element of x. Hence its gradient is the transposed map: each element of x receives the sum of the
-gradients of all its copies. In the drawing, gx at f is the sum of four elements of gcolumns, those
-in the places where `columns` has f. So col2im is im2col with the assignment reversed:
+gradients of all its copies. In the drawing, gx at f is the sum of four elements of gcolumns:
+those in the places where `columns` has f, in pixels 0, 1, 3 and 4. So col2im is im2col with the
+assignment reversed:
 
       im2col:   columns[pixel, tap]     = x[where that tap sees]
       col2im:   x[where that tap sees] += columns[pixel, tap]
@@ -35,7 +36,7 @@ innermost loop a[i, k] is a constant, while the rows b[k] and y[i] lie contiguou
 compiler turns it into vector instructions. In the order i, j, k, which the formula suggests, it
 would walk down a column of b, a cache line for every element.
 
-**What the fast path does otherwise** (implicit_gemm.h, gemm_microkernel.h): it never stores
+**What the fast path does differently** (implicit_gemm.h, gemm_microkernel.h): it never stores
 `columns`, which are KH*KW times as large as x, but looks elements up in x through two tables of
 offsets; it keeps a block of y in registers for the whole sum over k, where this loop loads and
 stores y for each k; it skips zeros; and its threads share the blocks. A training step of the MNIST
@@ -50,7 +51,8 @@ import numpy as np
 from cython cimport floating
 from cython.view cimport contiguous, strided
 
-# In pixels: steps from one patch to the next, padding, steps from one tap of a kernel to the next.
+# Steps from patch to patch, padding, steps from tap (position) to tap of the kernel, all in pixels;
+# and the number of groups.
 cdef struct Geometry:
     Py_ssize_t stride_height, stride_width, top, left, dilation_height, dilation_width, groups
 
@@ -136,7 +138,8 @@ cdef void im2col(
 cdef void col2im(
     const floating[:, :, :, :, ::1] columns, floating[:, :, ::contiguous] x, Geometry g
 ) noexcept:
-    """Add each element to the one that im2col copies: x[h, w] += columns[oh, ow, kh, kw]."""
+    """Add each element to the one that im2col copies: x[h, w] += columns[oh, ow, kh, kw]; INOUT x.
+    """
     cdef Py_ssize_t oh, ow, kh, kw, h, w, c
     for oh in range(columns.shape[0]):
         for ow in range(columns.shape[1]):

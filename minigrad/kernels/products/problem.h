@@ -59,8 +59,8 @@ typedef struct {
 } Gemm;
 
 /* A Gemm cut into tasks. Tasks that skip zeros come first (zero_skip.h): one for each column block,
-   block of rows and piece of the depth. Dense tasks follow (matmul.h): one for each panel
-   that no column block covers and block of rows. */
+   block of rows and piece of the depth. Dense tasks follow (matmul.h): one block of rows in
+   one panel outside the column blocks. */
 typedef struct {
     Gemm gemm;                   /* of the whole product */
     isize a_row_stride, a_column_stride, b_column_stride; /* b's row stride is in gemm */

@@ -1,8 +1,8 @@
-/* Zero skipping: y = a @ b where a third of a or more is 0, as it is behind relu and dropout.
+/* Zero skipping: y = a @ b where 30 % of a or more is 0, as it is behind relu and dropout.
 
-   A word of 64 bits says which of 64 elements in a row of a are not 0. Only for those is a row of b
-   read, multiplied, and added to the sums of a row of y, of which a column block (BLOCK_PANELS
-   panels, 8 vectors) stays in registers:
+   A word of 64 bits says which of 64 elements in a row of a are not 0. For each of them, one row of
+   b is multiplied and added to the sums. The sums stay in registers: one row of a column block of y
+   (BLOCK_PANELS panels, 8 vectors):
 
        a[i, :]    0 0 3 0 5 0 0 2 ...       sums = 3 * b[2, :] + 5 * b[4, :] + 2 * b[7, :] + ...
        bits       0 0 1 0 1 0 0 1 ...

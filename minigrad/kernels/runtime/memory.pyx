@@ -1,9 +1,9 @@
 """Memory: scratch for the time of a call, and arrays that begin at a cache line (aligned_memory.h).
 
 A training step allocates and frees tens of megabytes. glibc returns such blocks to the system and
-fetches them again, page by page, in every step: a third of the step's time. With the limits set
-here it keeps up to 512 MB of freed memory, of whoever frees it in this process; with
-MINIGRAD_KEEP_MEMORY=0 in the environment it stays as it was. Other C libraries decide themselves.
+fetches them again, page by page, in every step: a third of the step's time. The limits set here let
+glibc keep up to 512 MB of freed memory, for the whole process. MINIGRAD_KEEP_MEMORY=0 in the
+environment leaves glibc's defaults. With other C libraries nothing changes.
 """
 
 import os
@@ -39,7 +39,7 @@ if os.environ.get("MINIGRAD_KEEP_MEMORY") != "0":
 
 
 cdef class Memory:
-    """So many bytes at a cache line, freed with the last name of the object."""
+    """`size` bytes that begin at a cache line. They are freed when the object is."""
 
     def __cinit__(self, Py_ssize_t size):
         self.data = aligned_malloc(NULL, size)

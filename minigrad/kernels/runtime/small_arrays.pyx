@@ -17,8 +17,8 @@ cdef enum:
     LARGE = 512  # elements from which on NumPy's vector instructions make up for what it spends
 
 
-cdef void compute(str function, ndarray a, ndarray b, ndarray c, floating of_this_type):
-    """z = x +, - or * y; a step of 0 repeats the one number that there is"""
+cdef void compute(str function, ndarray a, ndarray b, ndarray c, floating unused):
+    """Compute z = x +, - or * y. A step of 0 repeats a single number. `unused` chooses the type."""
     cdef const floating* x = <floating*> PyArray_DATA(a)
     cdef const floating* y = <floating*> PyArray_DATA(b)
     cdef floating* z = <floating*> PyArray_DATA(c)

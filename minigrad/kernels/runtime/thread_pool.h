@@ -18,7 +18,8 @@
 
    How a job ends safely. A helper first adds itself to `inside`, then checks that the job is still
    `open`. The caller first closes the job, then waits until `inside` is 0. So a helper that wakes
-   up late finds the job closed, and never reads the caller's arguments, which may be gone. */
+   up late finds the job closed, and never reads the caller's arguments, which may be gone. Either
+   the helper sees the job closed, or the caller sees the helper inside. */
 #ifndef MINIGRAD_THREAD_POOL_H
 #define MINIGRAD_THREAD_POOL_H
 
@@ -138,7 +139,7 @@ static void pool_start_helpers(int wanted) {
    threads; worker (< threads) tells them apart. Returns when all are done. */
 static void pool_run(Task task, void *arguments, ptrdiff_t count, int threads) {
     if (threads > count) threads = (int)count;
-    if (threads > MOST_HELPERS) threads = MOST_HELPERS;
+    if (threads > MOST_HELPERS + 1) threads = MOST_HELPERS + 1;
     if (threads <= 1 || atomic_flag_test_and_set(&pool.taken)) {
         for (ptrdiff_t index = 0; index < count; index++) task(arguments, index, 0);
         return;
@@ -166,7 +167,7 @@ static void pool_run(Task task, void *arguments, ptrdiff_t count, int threads) {
     atomic_flag_clear(&pool.taken);
 }
 
-/* In a forked child there are no helpers and nobody's job, whatever the parent was doing. */
+/* A forked child has no helpers and no running job. */
 static void pool_after_fork(void) {
     pool.helpers = 0;
     atomic_store(&pool.open, 0);

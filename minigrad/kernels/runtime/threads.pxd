@@ -8,7 +8,7 @@ cdef extern from "tasks.h" nogil:
     Py_ssize_t chunk_begin(Py_ssize_t size, Py_ssize_t index)
 
 cdef enum:
-    # Waking a second thread costs 5 to 10 microseconds, about what 16,384 elements cost one.
+    # Waking a second thread costs about 8 us, as much as 16,384 elements cost one thread.
     PARALLEL_FROM = 32768
 
 # A loop over the items begin to end - 1; data is the array that it writes to.
@@ -28,7 +28,7 @@ cdef void run_part(void* loop, Py_ssize_t index, int worker) noexcept nogil
 
 
 cdef inline int team_size(Py_ssize_t elements, int threads) noexcept nogil:
-    """Return the threads that share a loop over so many elements: one where it is short."""
+    """Return how many threads share a loop over `elements`: one if it is short."""
     return threads if threads > 1 and elements >= PARALLEL_FROM else 1
 
 
