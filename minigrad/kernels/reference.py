@@ -316,7 +316,8 @@ def softmax_cross_entropy_losses(logits, targets, labels, losses, probabilities,
     c = p.argmax(axis=1, keepdims=True)
     z_c, p_c = np.take_along_axis(z, c, axis=1), np.take_along_axis(p, c, axis=1)
     np.put_along_axis(p, c, 0, axis=1)
-    minus_log_p = z_c - z + np.log1p(p.sum(axis=1, keepdims=True) / p_c)
+    with np.errstate(invalid="ignore"):  # logits that diverged give NaN
+        minus_log_p = z_c - z + np.log1p(p.sum(axis=1, keepdims=True) / p_c)
     losses[...] = (targets * np.where(targets == 0, 0, minus_log_p)).sum(axis=1)
 
 
