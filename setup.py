@@ -141,17 +141,18 @@ class BuildKernels(build_ext):
         """Translate the module's source to C, and choose the flags."""
         kind = Path(built.sources[0]).suffix
         msvc = self.compiler.compiler_type == "msvc"
-        (in_c,) = cythonize(
+        # Generated C belongs there, not next to the sources, and apart for each instruction set.
+        built.build_dir = os.path.join(self.build_temp, built.instruction_set or "")
+        (translated,) = cythonize(
             built,
-            # generated C belongs there, not next to the sources, and apart for each instruction set
-            build_dir=os.path.join(self.build_temp, built.instruction_set or ""),
+            build_dir=built.build_dir,
             compiler_directives=PYTHON_DIRECTIVES if kind == ".py" else KERNEL_DIRECTIVES,
             force=self.force,
             quiet=not self.verbose,
         )
-        built.sources = in_c.sources
-        built.depends = sorted({*built.depends, *in_c.depends})  # headers of what it cimports
-        level = "-O2" if kind == ".py" else "-O3"
+        built.sources = translated.sources
+        built.depends = sorted({*built.depends, *translated.depends})  # headers of what it cimports
+        level = "-O2" if kind == ".py" else "-O1" if built.in_c else "-O3"  # checks, not loops
         built.extra_compile_args += optimization_flags(msvc, level)
         built.extra_compile_args += INSTRUCTION_SETS.get(built.instruction_set, [])
         if built.instruction_set and ".loops." in built.name and not msvc:
@@ -177,17 +178,19 @@ class BuildKernels(build_ext):
 
     def build_extension(self, built):
         """Compile the module's C file for both types, if it has one, and then the module."""
-        wanted = self.get_ext_fullpath(built.name)
-        if built.in_c and (self.force or newer_group(built.sources + built.depends, wanted)):
-            for real in ("float", "double"):
-                macros = [("FLOAT", real), ("EXPORTED", f"{built.in_c.stem}_{real}")]
-                built.extra_objects += self.compiler.compile(
-                    [built.in_c.as_posix()],
-                    output_dir=os.path.join(self.build_temp, built.instruction_set, real),
-                    macros=built.define_macros + macros,
+        for real in ("float", "double") if built.in_c else ():
+            source, folder = built.in_c.as_posix(), os.path.join(built.build_dir, real)
+            objects = self.compiler.object_filenames([source], output_dir=folder)
+            read = [source, "setup.py", *map(Path.as_posix, headers_of(built.in_c))]
+            if self.force or newer_group(read, objects[0]):
+                self.compiler.compile(
+                    [source],
+                    output_dir=folder,
+                    macros=[*MACROS, ("FLOAT", real), ("EXPORTED", f"{built.in_c.stem}_{real}")],
                     include_dirs=built.include_dirs,
-                    extra_postargs=built.extra_compile_args,
+                    extra_postargs=[*built.extra_compile_args, "-O3"],
                 )
+            built.extra_objects += objects
         super().build_extension(built)
 
     def rebuild_if_changed(self, settings):

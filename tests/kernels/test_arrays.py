@@ -1,6 +1,10 @@
 """Arrays at a cache line; and the kernel for small ones: NumPy's values in a new array, or None."""
 
+import os
 import pickle
+import platform
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -94,3 +98,27 @@ def test_empty_keeps_its_values_when_numpy_moves_it(compiled):
         assert_array_equal(x[:size], np.arange(size))
         x.resize(size // 2, refcheck=False)
         assert_array_equal(x, np.arange(size // 2))
+
+
+FREED = """
+import numpy, minigrad
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+arrays = [numpy.ones(1 << 20) for _ in range(20)]  # 8 MB each
+full = resident()
+del arrays
+print((full - resident()) >> 20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this is about glibc's allocator")
+@pytest.mark.parametrize(("keep", "returned"), [("1", range(80)), ("0", range(81, 170))])
+def test_allocator_keeps_freed_memory_unless_it_must_not(keep, returned):
+    environment = os.environ | {"MINIGRAD_KEEP_MEMORY": keep, "MINIGRAD_KERNELS": "plain"}
+    command = [sys.executable, "-c", FREED]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) in returned  # megabytes of 160
