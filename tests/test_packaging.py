@@ -117,3 +117,39 @@ def test_compiled_kernels_that_are_missing_say_how_to_build_them(source_tree, wa
     last = run.stderr.splitlines()[-1]
     assert last.startswith("ImportError: minigrad: ")
     assert "pip install -e ." in last
+
+
+# --- a build that is older than its source -------------------------------------------------------
+
+
+@pytest.fixture
+def built_tree(tmp_path):
+    """Copy a checkout: the package with its build, and a setup.py next to it."""
+    if not (PACKAGE / "_built_from.txt").exists():
+        pytest.skip("the package here was not built in place")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, tmp_path / "minigrad", ignore=ignored)
+    (tmp_path / "setup.py").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name", ["core.py", "ops/arithmetic.py", "kernels/loops/optimizers.pyx", "core.pxd"]
+)
+def test_edit_that_was_not_built_is_named_at_import(built_tree, name):
+    assert run_python("import minigrad", built_tree).stderr == ""
+    with open(built_tree / "minigrad" / name, "a") as file:
+        file.write("\n# an edit\n")
+    stderr = run_python("import minigrad", built_tree).stderr
+    assert f"RuntimeWarning: minigrad: {name} changed after the build" in stderr
+    assert "python setup.py -q build_ext --inplace" in stderr
+    assert stderr.count("Warning") == 1
+    quiet = run_python("import minigrad", built_tree, MINIGRAD_KERNELS="reference")
+    assert quiet.stderr == ""
+
+
+def test_installed_package_does_not_look_for_edits(built_tree):
+    (built_tree / "setup.py").unlink()
+    with open(built_tree / "minigrad" / "core.py", "a") as file:
+        file.write("\n# an edit\n")
+    assert run_python("import minigrad", built_tree).stderr == ""
