@@ -31,6 +31,7 @@ KERNELS = PACKAGE / "kernels"
 INCLUDE = [KERNELS / folder for folder in ("runtime", "loops", "products")]
 PYTHON = sorted(path.with_suffix(".py") for path in PACKAGE.rglob("*.pxd"))
 PYTHON = [path for path in PYTHON if path.exists()]
+SHARED = KERNELS / "runtime" / "_cython_shared.c"  # Cython's own helpers, once for all modules
 PLAIN = KERNELS / "products" / "plain.pyx"
 IN_C = {  # module -> C file
     "elementwise": KERNELS / "loops" / "activations.c",
@@ -110,7 +111,7 @@ def extension(source, instruction_set=None):
 
 
 def extensions():
-    once = [*KERNELS.glob("runtime/*.pyx"), *PYTHON]
+    once = [*KERNELS.glob("runtime/*.pyx"), *PYTHON, SHARED]
     each = [*KERNELS.glob("loops/*.pyx")]
     if VECTORS:
         each += [path for path in KERNELS.glob("products/*.pyx") if path != PLAIN]
@@ -147,12 +148,14 @@ class BuildKernels(build_ext):
             built,
             build_dir=built.build_dir,
             compiler_directives=PYTHON_DIRECTIVES if kind == ".py" else KERNEL_DIRECTIVES,
+            shared_utility_qualified_name=".".join(SHARED.with_suffix("").parts),
             force=self.force,
             quiet=not self.verbose,
         )
         built.sources = translated.sources
         built.depends = sorted({*built.depends, *translated.depends})  # headers of what it cimports
-        level = "-O2" if kind == ".py" else "-O1" if built.in_c else "-O3"  # checks, not loops
+        level = {".pyx": "-O3", ".py": "-O2", ".c": "-Os"}[kind]  # loops, Python, helpers
+        level = "-Os" if built.in_c else level  # checks; the loops are in C
         built.extra_compile_args += optimization_flags(msvc, level)
         built.extra_compile_args += INSTRUCTION_SETS.get(built.instruction_set, [])
         if built.instruction_set and ".loops." in built.name and not msvc:

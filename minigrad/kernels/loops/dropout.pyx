@@ -13,10 +13,12 @@ One half is not enough: blocks whose keys share the upper bits would repeat each
 from cython cimport floating
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
-from numpy cimport NPY_FLOAT, PyArray_DATA, PyArray_NBYTES, PyArray_SIZE, import_array, ndarray
 
 from minigrad.kernels.loops.dropout cimport BLOCK, Dropout, dropout_of, mix32, mix64
 from minigrad.kernels.runtime.arrays cimport check_array, float_kind
+from minigrad.kernels.runtime.numpy cimport (
+    NPY_FLOAT, PyArray_DATA, PyArray_NBYTES, PyArray_SIZE, import_array, ndarray
+)
 from minigrad.kernels.runtime.threads cimport run_loop
 
 import_array()

@@ -3,9 +3,10 @@
 The formulas, each next to its gradient, are the table of activations.c.
 """
 
-from numpy cimport NPY_FLOAT, PyArray_DATA, PyArray_SIZE, import_array, ndarray
-
 from minigrad.kernels.runtime.arrays cimport check_array, float_kind
+from minigrad.kernels.runtime.numpy cimport (
+    NPY_FLOAT, PyArray_DATA, PyArray_SIZE, import_array, ndarray
+)
 from minigrad.kernels.runtime.threads cimport chunk_begin, chunk_count, run_tasks, team_size
 
 import_array()

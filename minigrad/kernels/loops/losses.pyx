@@ -15,12 +15,12 @@ a target of 1, the others being 0; the targets of a row need not sum to 1.
 from cython cimport floating
 from libc.math cimport log, log1p
 from libc.stdint cimport int64_t
-from numpy cimport (
-    NPY_FLOAT, NPY_INT64, PyArray_DATA, PyArray_DIM, PyArray_NDIM, import_array, ndarray
-)
 
 from minigrad.kernels.loops.functions cimport fast_exp, largest_of, sum_of
 from minigrad.kernels.runtime.arrays cimport check_array, float_kind
+from minigrad.kernels.runtime.numpy cimport (
+    NPY_FLOAT, NPY_INT64, PyArray_DATA, PyArray_DIM, PyArray_NDIM, import_array, ndarray
+)
 from minigrad.kernels.runtime.threads cimport CHUNK, DoubleLoop, FloatLoop, run_loop
 
 import_array()

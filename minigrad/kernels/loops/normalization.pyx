@@ -9,13 +9,13 @@ each row:
 """
 
 from libc.string cimport memcpy, memset
-from numpy cimport (
-    NPY_FLOAT, PyArray_DATA, PyArray_DIM, PyArray_ITEMSIZE, PyArray_NDIM, import_array, ndarray
-)
 
 from minigrad.kernels.loops.functions cimport Doubles, Floats, Row
 from minigrad.kernels.runtime.arrays cimport check_array, float_kind
 from minigrad.kernels.runtime.memory cimport Memory
+from minigrad.kernels.runtime.numpy cimport (
+    NPY_FLOAT, PyArray_DATA, PyArray_DIM, PyArray_ITEMSIZE, PyArray_NDIM, import_array, ndarray
+)
 from minigrad.kernels.runtime.threads cimport CHUNK, DoubleLoop, FloatLoop, run_loop
 
 import_array()

@@ -11,13 +11,13 @@ path through the vectorized loop, and gets the same bits, whatever their number.
 
 from cython cimport floating
 from libc.string cimport memset
-from numpy cimport (
-    NPY_FLOAT, PyArray_DATA, PyArray_ISCARRAY, PyArray_ISCARRAY_RO, PyArray_SAMESHAPE,
-    PyArray_SIZE, PyArray_TYPE, import_array, ndarray
-)
 
 from minigrad.kernels.loops.functions cimport sqrt
 from minigrad.kernels.runtime.arrays cimport float_kind
+from minigrad.kernels.runtime.numpy cimport (
+    NPY_FLOAT, PyArray_DATA, PyArray_ISCARRAY, PyArray_ISCARRAY_RO, PyArray_SAMESHAPE,
+    PyArray_SIZE, PyArray_TYPE, import_array, ndarray
+)
 from minigrad.kernels.runtime.threads cimport DoubleLoop, FloatLoop, run_loop
 
 import_array()

@@ -8,12 +8,12 @@ backward they share the images, because overlapping windows add into the same ce
 
 from cython cimport infer_types
 from libc.string cimport memset
-from numpy cimport (
-    NPY_FLOAT, NPY_INT, PyArray_DATA, PyArray_DIM, PyArray_NDIM, import_array, ndarray
-)
 
 from minigrad.kernels.loops.functions cimport Doubles, Floats, Ints, Row
 from minigrad.kernels.runtime.arrays cimport check_array, float_kind
+from minigrad.kernels.runtime.numpy cimport (
+    NPY_FLOAT, NPY_INT, PyArray_DATA, PyArray_DIM, PyArray_NDIM, import_array, ndarray
+)
 from minigrad.kernels.runtime.threads cimport CHUNK, DoubleLoop, FloatLoop, run_loop
 
 import_array()

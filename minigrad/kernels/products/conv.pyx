@@ -22,10 +22,6 @@ convolve (implicit_gemm.h), gemm (gemm.h), gemm_panel and microkernel (gemm_micr
 """
 
 from libc.string cimport memset
-from numpy cimport (
-    NPY_FLOAT, NPY_UINT8, PyArray_DATA, PyArray_NDIM, PyArray_SIZE, PyArray_TYPE, import_array,
-    ndarray
-)
 
 from minigrad.kernels.loops.dropout cimport dropout_of
 from minigrad.kernels.products.problem cimport (
@@ -34,6 +30,10 @@ from minigrad.kernels.products.problem cimport (
 )
 from minigrad.kernels.runtime.arrays cimport check_array, float_kind
 from minigrad.kernels.runtime.memory cimport Memory
+from minigrad.kernels.runtime.numpy cimport (
+    NPY_FLOAT, NPY_UINT8, PyArray_DATA, PyArray_DIM, PyArray_NDIM, PyArray_SIZE, PyArray_TYPE,
+    import_array, ndarray
+)
 from minigrad.kernels.runtime.threads cimport chunk_count, run_tasks, team_size
 
 import_array()
@@ -84,9 +84,10 @@ cdef Conv describe(
             f"{kernel}: expected a pooling window of 1 to {NO_ARGMAX - 1} cells, got {pool}"
         )
     if PyArray_NDIM(x) == PyArray_NDIM(w) == PyArray_NDIM(y) == 4:  # else they are refused below
-        c.N, c.H, c.W, c.C = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
-        c.KH, c.KW, c.F = w.shape[0], w.shape[1], w.shape[3]
-        c.OH, c.OW = y.shape[1], y.shape[2]
+        c.N, c.H = PyArray_DIM(x, 0), PyArray_DIM(x, 1)
+        c.W, c.C = PyArray_DIM(x, 2), PyArray_DIM(x, 3)
+        c.KH, c.KW, c.F = PyArray_DIM(w, 0), PyArray_DIM(w, 1), PyArray_DIM(w, 3)
+        c.OH, c.OW = PyArray_DIM(y, 1), PyArray_DIM(y, 2)
     if c.C % c.groups or c.F % c.groups:
         raise ValueError(f"{kernel}: expected channels and filters in {c.groups} groups, "
                          f"got {c.C} and {c.F}")

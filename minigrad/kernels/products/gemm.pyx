@@ -16,17 +16,17 @@ product.
 
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
-from numpy cimport (
-    NPY_DOUBLE, NPY_FLOAT, PyArray_DATA, PyArray_DIM, PyArray_ISBEHAVED_RO, PyArray_ISCARRAY,
-    PyArray_ISCARRAY_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDE, PyArray_TYPE,
-    import_array, ndarray
-)
 
 from minigrad.kernels.products.problem cimport (
     BLOCK_PANELS, KC, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums, allocate_offsets,
     fast_gemm_double, fast_gemm_float, write_multiples,
 )
 from minigrad.kernels.runtime.memory cimport Memory
+from minigrad.kernels.runtime.numpy cimport (
+    NPY_DOUBLE, NPY_FLOAT, PyArray_DATA, PyArray_DIM, PyArray_ISBEHAVED_RO, PyArray_ISCARRAY,
+    PyArray_ISCARRAY_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDE, PyArray_TYPE,
+    import_array, ndarray
+)
 from minigrad.kernels.runtime.threads cimport chunk_count, run_tasks, team_size
 
 import_array()

@@ -1,4 +1,4 @@
-from numpy cimport ndarray
+from minigrad.kernels.runtime.numpy cimport ndarray
 
 cdef int float_kind(str kernel, ndarray x) except -1
 cdef int check_array(

@@ -4,7 +4,7 @@ They ask NumPy's C interface: making a typed memoryview of each array would take
 over a few hundred elements (a small convolution's call takes 1.1 us instead of 2.5).
 """
 
-from numpy cimport (
+from minigrad.kernels.runtime.numpy cimport (
     NPY_DOUBLE, NPY_FLOAT, NPY_INT, NPY_INT64, NPY_UINT8, PyArray_DIM, PyArray_ISCARRAY,
     PyArray_ISCARRAY_RO, PyArray_NDIM, PyArray_TYPE, import_array, ndarray
 )

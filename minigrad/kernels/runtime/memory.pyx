@@ -10,7 +10,7 @@ import os
 
 import numpy as np
 
-from numpy cimport import_array, ndarray
+from minigrad.kernels.runtime.numpy cimport import_array, ndarray
 
 cdef extern from *:
     """

@@ -6,7 +6,8 @@ it was given. Unlike all other kernels it makes the array of the result itself.
 """
 
 from cython cimport floating
-from numpy cimport (
+
+from minigrad.kernels.runtime.numpy cimport (
     NPY_DOUBLE, NPY_FLOAT, PyArray_DATA, PyArray_DIMS, PyArray_ISCARRAY_RO, PyArray_NDIM,
     PyArray_SAMESHAPE, PyArray_SIZE, PyArray_SimpleNew, PyArray_TYPE, import_array, ndarray
 )
