@@ -265,7 +265,7 @@ class TensorBase:
         return self.shape[0]
 
     def __iter__(self):
-        return (self[i] for i in range(len(self)))
+        return map(self.__getitem__, range(len(self)))
 
     def __repr__(self):
         prefix = f"{type(self).__name__}("

@@ -262,7 +262,8 @@ class MatMul(Function):
         x2 = x[None, :] if x.ndim == 1 else x  # (K,) -> (1, K)
         y2 = y[:, None] if y.ndim == 1 else y  # (K,) -> (K, 1)
         self.save(x2 if self.needs[1] else None, y2 if self.needs[0] else None)
-        self.added = tuple(-1 - i for i, a in enumerate((y, x)) if a.ndim == 1)  # axes of length 1
+        # Axes of length 1 that were added above.
+        self.added = tuple([-1 - i for i, a in enumerate((y, x)) if a.ndim == 1])
         return np.squeeze(_matmul(x2, y2), self.added)
 
     def backward(self, gz):

@@ -88,7 +88,7 @@ cdef bint is_matrix(ndarray x, int kind, Py_ssize_t rows, Py_ssize_t columns) no
 
 
 cdef object refuse(a, b, y, bias):
-    found = ", ".join(f"{x.shape} of {x.dtype}" for x in (a, b, y, bias) if x is not None)
+    found = ", ".join([f"{x.shape} of {x.dtype}" for x in (a, b, y, bias) if x is not None])
     return ValueError(
         "matmul: expected a (M, K), b (K, N), y (M, N) and perhaps bias (N,), all of float32 or of "
         f"float64, y and bias contiguous, y writable; got {found}"

@@ -60,7 +60,7 @@ cdef struct Geometry:
 def _require(bint fits, str expected, *arrays):
     """Raise ValueError with the shapes of the arrays unless they fit."""
     if not fits:
-        found = ", ".join(str(array.shape) for array in arrays if array is not None)
+        found = ", ".join([str(array.shape) for array in arrays if array is not None])
         raise ValueError(f"{expected}, got {found}")
 
 
