@@ -56,6 +56,8 @@ def test_every_source_file_is_loaded(implementations):
     }
     for folder in ("loops", "products"):
         for path in Path(kernels.__file__).parent.joinpath(folder).glob("*.pyx"):
+            if path.stem in ("gemm", "conv") and list(implementations) == ["plain"]:
+                continue  # C with vector extensions, which this build does without
             name = f"minigrad.kernels.{folder}.{path.stem}"
             assert any(module in (name, f"{name}_{level}") for module in loaded for level in LEVELS)
 
