@@ -4,9 +4,9 @@ Each rule is two functions: what Python calls, and below it the loop, one line o
 the other. The loops are bound by memory, so each array is read and written once.
 
 All arrays of a step have one shape and one type: g is IN, w and the states are INOUT. An optional
-state is None if it is not used. Scalars arrive as double and are rounded to the
-arrays' type before the loop. Threads share fixed chunks (tasks.h), so an element takes the same
-path through the vectorized loop, and gets the same bits, whatever their number.
+state is None if it is not used. Scalars arrive as double and are rounded to the arrays' type before
+the loop. Threads share fixed chunks (tasks.h), so an element takes the same path through the
+vectorized loop, and gets the same bits, whatever their number.
 """
 
 from cython cimport floating

@@ -271,8 +271,8 @@ def conv2d_pool_forward(
     """Compute conv2d_forward, then the maximum of each pooling window, then dropout.
 
     IN x (N, H, W, C), w (KH, KW, C / groups, F), bias (F,) or None; OUT y (N, PH, PW, F) and argmax
-    like y, of uint8; rate of dropout: 0, or
-    below 1 with relu. (The caller multiplies gradients by 1 / (1 - rate).)
+    like y, of uint8. The rate of dropout is 0, or below 1 with relu; the caller multiplies
+    gradients by 1 / (1 - rate).
 
     The maps in between are not stored. argmax is the cell of the window that was the (first)
     largest, counted by rows, or 255 where relu set the whole window to 0 or it was dropped.

@@ -61,9 +61,9 @@ static inline void pool(const Conv *c, isize outputs, const real *results, real 
     else pool_windows(c, outputs, results, y, argmax, cells);
 }
 
-/* Dropout of the elements first to last - 1 of y, after relu and pooling: multiply those
-   whose hash is at most last_kept by scale, set the others to 0. Then set argmax to NO_ARGMAX
-   wherever y is 0. */
+/* Dropout of the elements first to last - 1 of y, after relu and pooling: multiply those whose hash
+   is at most last_kept by scale, set the others to 0. Then set argmax to NO_ARGMAX wherever y is 0.
+   */
 static inline void drop_outputs(const Conv *c, isize first, isize last) {
     const Dropout *d = &c->dropout;
     const real scale = (real)d->scale;
