@@ -36,9 +36,9 @@ SHARED = KERNELS / "runtime" / "_cython_shared.c"  # Cython's own helpers, once 
 PLAIN = KERNELS / "products" / "plain.pyx"
 IN_C = {  # module -> C file
     "elementwise": KERNELS / "loops" / "activations.c",
-    "gemm": KERNELS / "products" / "fast_gemm.c",
-    "conv": KERNELS / "products" / "fast_conv.c",
+    "gemm": KERNELS / "products" / "fast.c",  # for conv too
 }
+CHECKS = ("elementwise_", "gemm_", "conv_")  # modules that check and plan; their loops are in C
 
 CHECKED = os.environ.get("MINIGRAD_BOUNDSCHECK") == "1"
 SERIAL = os.environ.get("MINIGRAD_SERIAL") == "1"
@@ -156,7 +156,7 @@ class BuildKernels(build_ext):
         built.sources = translated.sources
         built.depends = sorted({*built.depends, *translated.depends})  # headers of what it cimports
         level = {".pyx": "-O3", ".py": "-O2", ".c": "-Os"}[kind]  # loops, Python, helpers
-        level = "-Os" if built.in_c else level  # checks; the loops are in C
+        level = "-Os" if built.name.rpartition(".")[2].startswith(CHECKS) else level
         built.extra_compile_args += optimization_flags(msvc, level)
         built.extra_compile_args += INSTRUCTION_SETS.get(built.instruction_set, [])
         if built.instruction_set and ".loops." in built.name and not msvc:

@@ -21,12 +21,13 @@ To follow ops.conv2d down to its multiplications: conv2d_forward, forward; then 
 convolve (implicit_gemm.h), gemm (gemm.h), gemm_panel and microkernel (gemm_microkernel.h).
 """
 
+import importlib
+
 from libc.string cimport memset
 
 from minigrad.kernels.loops.dropout cimport dropout_of
 from minigrad.kernels.products.problem cimport (
-    MACS_PER_ELEMENT, NO_ARGMAX, Conv, Gemm, Products, Sums, allocate_offsets, fast_conv_double,
-    fast_conv_float, write_multiples,
+    MACS_PER_ELEMENT, NO_ARGMAX, Conv, Gemm, Products, Sums, allocate_offsets, write_multiples,
 )
 from minigrad.kernels.runtime.arrays cimport check_array, float_kind
 from minigrad.kernels.runtime.memory cimport Memory
@@ -37,6 +38,10 @@ from minigrad.kernels.runtime.numpy cimport (
 from minigrad.kernels.runtime.threads cimport chunk_count, run_tasks, team_size
 
 import_array()
+
+# The C functions are linked into the gemm module of the same instruction set.
+cdef size_t float_table, double_table
+float_table, double_table = importlib.import_module(__name__.replace(".conv_", ".gemm_"))._tables
 
 cdef enum:
     STRIP_PIXELS = 64  # results of the convolution in one task, at least: a task takes long enough
@@ -49,7 +54,7 @@ cdef enum:
 
 cdef const Products* products_of(ndarray array) noexcept:
     """Dispatch: the C functions for the type of the array."""
-    return &fast_conv_float if PyArray_TYPE(array) == NPY_FLOAT else &fast_conv_double
+    return <const Products*>(float_table if PyArray_TYPE(array) == NPY_FLOAT else double_table)
 
 
 cdef Conv describe(

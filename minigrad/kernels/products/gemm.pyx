@@ -19,7 +19,7 @@ from libc.string cimport memset
 
 from minigrad.kernels.products.problem cimport (
     BLOCK_PANELS, KC, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums, allocate_offsets,
-    fast_gemm_double, fast_gemm_float, write_multiples,
+    fast_double, fast_float, write_multiples,
 )
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.numpy cimport (
@@ -30,6 +30,8 @@ from minigrad.kernels.runtime.numpy cimport (
 from minigrad.kernels.runtime.threads cimport chunk_count, run_tasks, team_size
 
 import_array()
+
+_tables = <size_t>&fast_float, <size_t>&fast_double  # for conv.pyx: the C is linked in here alone
 
 cdef enum:
     TASKS = 24  # to aim for: if the system interrupts a thread, the others take over its tasks
@@ -118,7 +120,7 @@ def matmul(
         return
     # the problem
     cdef Py_ssize_t item = PyArray_ITEMSIZE(y)
-    cdef const Products* products = &fast_gemm_float if kind == NPY_FLOAT else &fast_gemm_double
+    cdef const Products* products = &fast_float if kind == NPY_FLOAT else &fast_double
     cdef Py_ssize_t MR = products.tile_rows, NR = products.tile_columns
     cdef MatMul m
     memset(&m, 0, sizeof(m))

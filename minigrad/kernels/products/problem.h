@@ -115,8 +115,7 @@ typedef struct {
     int relu;
 } Sums;
 
-/* The C functions for one type and one instruction set. fast_gemm.c fills in those that gemm.pyx
-   calls, fast_conv.c those that conv.pyx calls; the others are NULL there. */
+/* The C functions for one type and one instruction set (fast.c). */
 typedef struct {
     isize item_size;               /* bytes of an element */
     isize tile_rows, tile_columns; /* of the micro-kernel: MR, NR */
@@ -131,6 +130,5 @@ typedef struct {
     void (*build_bitmask)(const MatMul *m);
 } Products;
 
-/* Hidden: each extension module links its own, compiled for its own instruction set. */
-extern __attribute__((visibility("hidden"))) const Products fast_gemm_float, fast_gemm_double;
-extern __attribute__((visibility("hidden"))) const Products fast_conv_float, fast_conv_double;
+/* Hidden: each gemm module links its own, compiled for its own instruction set. */
+extern __attribute__((visibility("hidden"))) const Products fast_float, fast_double;

@@ -64,7 +64,7 @@ cdef extern from "problem.h" nogil:
         ) noexcept nogil
         void (*build_bitmask)(const MatMul* m) noexcept nogil
 
-    const Products fast_gemm_float, fast_gemm_double, fast_conv_float, fast_conv_double
+    const Products fast_float, fast_double
 
 
 cdef inline Memory allocate_offsets(

@@ -1,0 +1,20 @@
+/* What gemm.pyx and conv.pyx call: matrix products and convolutions, for one type and one
+   instruction set. setup.py compiles this file with -DFLOAT=float -DEXPORTED=fast_float, again for
+   double, and both for each instruction set, and links the objects into the modules gemm_baseline,
+   gemm_avx2, ... */
+#include "implicit_gemm.h"
+#include "matmul.h"
+
+const Products EXPORTED = {
+    .item_size = sizeof(real),
+    .tile_rows = MR,
+    .tile_columns = NR,
+    .matmul = matmul,
+    .build_bitmask = build_bitmask,
+    .conv_forward = conv_forward,
+    .conv_backward_kernel = conv_backward_kernel,
+    .conv_backward_input = conv_backward_input,
+    .pack = pack,
+    .flip_kernel = flip_kernel,
+    .add_sums = add_sums,
+};
