@@ -34,8 +34,8 @@ class LayerNormalization(layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape):
-        self.gamma = self.add_weight(input_shape[-1:], "ones", "gamma")
-        self.beta = self.add_weight(input_shape[-1:], "zeros", "beta")
+        self.gamma = self.add_weight(input_shape[-1:], "ones", name="gamma")
+        self.beta = self.add_weight(input_shape[-1:], "zeros", name="beta")
 
     def call(self, x, training=False):
         centered = x - ops.mean(x, axis=-1, keepdims=True)

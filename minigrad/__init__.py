@@ -39,11 +39,13 @@ _SUBMODULES = (
     "testing",
     "utils",
 )
-_NAMES = {"Sequential": "models", "Input": "layers"}
+_NAMES = {"Sequential": "models", "Model": "models", "Input": "layers", "Layer": "layers"}
 
 __all__ = [
     "Function",
     "Input",
+    "Layer",
+    "Model",
     "Parameter",
     "Sequential",
     "Tensor",

@@ -389,7 +389,8 @@ class Parameter(Tensor):
     path : str, optional
         The name within the model, such as ``"conv2d/kernel"``; optimizers save their state by it.
     trainable : bool
-        False for values that are kept with the weights but not trained (moving averages).
+        False for values that are kept with the weights but not trained (moving averages). It says
+        what the parameter is; ``requires_grad`` is also False while its layer is frozen.
     regularizer : callable, optional
         ``regularizer(tensor)``: a scalar Tensor that is added to the loss.
     constraint : callable, optional
@@ -398,7 +399,7 @@ class Parameter(Tensor):
         False to take the array ``data`` itself, if it is contiguous and writable.
     """
 
-    __slots__ = ("constraint", "path", "regularizer")
+    __slots__ = ("constraint", "path", "regularizer", "trainable")
 
     def __init__(
         self, data, dtype=None, name=None, path=None, trainable=True,
@@ -409,6 +410,7 @@ class Parameter(Tensor):
             array = np.array(array, order="C")
         super().__init__(array, None, trainable, name)
         self.path = path if path is not None else name
+        self.trainable = bool(trainable)
         self.regularizer = regularizer
         self.constraint = constraint
 

@@ -4,7 +4,7 @@
 from minigrad.layers.activation import ELU, LeakyReLU, ReLU, Softmax
 from minigrad.layers.base import Layer
 from minigrad.layers.conv import Conv2D
-from minigrad.layers.core import Activation, Dense, Dropout, Flatten, InputLayer, Reshape
+from minigrad.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
 from minigrad.layers.normalization import BatchNormalization
 from minigrad.layers.pooling import (
     AveragePooling2D,
@@ -13,7 +13,6 @@ from minigrad.layers.pooling import (
     MaxPooling2D,
 )
 
-Input = InputLayer
 Convolution2D = Conv2D
 MaxPool2D = MaxPooling2D
 AvgPool2D = AveragePooling2D

@@ -1,12 +1,42 @@
 """The base of all layers: weights made on first use, a computation, and shape inference."""
 
 import functools
+import inspect
+import itertools
+import threading
+import types
+import weakref
 
 import numpy as np
 
-from minigrad import activations, constraints, initializers, kernels, regularizers
-from minigrad.core import Parameter, Tensor, as_array
+from minigrad import activations, constraints, initializers, kernels, regularizers, symbolic
+from minigrad.core import Parameter, Tensor, as_array, as_tensor
+from minigrad.layers.tracking import Tracked
+from minigrad.symbolic import Symbol, is_symbolic
+from minigrad.utils.arguments import unknown_argument
 from minigrad.utils.registry import to_snake_case
+from minigrad.utils.structures import flatten, is_structure, map_structure
+
+
+class _Around(threading.local):
+    """What this thread's running calls of layers share."""
+
+    training = None  # what the innermost call was given or found; None outside of all calls
+    number = 0  # of the outermost call: losses that an earlier one added do not count
+    building = False  # in ``build``, which may make weights
+
+
+_around = _Around()
+_numbers = itertools.count(1)
+
+
+def _is_in_call():
+    """Whether a layer's ``call`` is running, outside of any ``build``."""
+    return _around.training is not None and not _around.building
+
+
+def _as_tensor(value):
+    return map_structure(lambda x: as_tensor(x) if isinstance(x, np.ndarray) else x, value)
 
 
 def _complete_build(build):
@@ -20,38 +50,63 @@ def _complete_build(build):
         self._check_input(input_shape)
         self._fitting_shape = input_shape
         if not self.built:
-            input_shape = (None, *input_shape[1:])  # any batch size
-            build(self, input_shape)
+            input_shape = map_shapes(lambda shape: (None, *shape[1:]), input_shape)  # any batch
+            before, _around.building = _around.building, True
+            try:
+                build(self, input_shape)
+            finally:
+                _around.building = before
             self.input_shape = input_shape
             self.built = True
 
     return complete
 
 
+def is_shape(value):
+    """Whether this is the shape of one tensor, not a structure of shapes."""
+    whole = (int, np.integer, type(None))
+    return isinstance(value, (tuple, list)) and all(isinstance(n, whole) for n in value)
+
+
+def map_shapes(function, shapes):
+    """Apply a function to a shape, or to each shape of a structure."""
+    if is_shape(shapes):
+        return function(tuple(shapes))
+    if isinstance(shapes, dict):
+        return {name: map_shapes(function, shape) for name, shape in shapes.items()}
+    return [map_shapes(function, shape) for shape in shapes]
+
+
+class Recipe(types.SimpleNamespace):
+    """How to make a weight, for ``add_weight(shape, **recipe)``. (In a dict, layers are sought.)"""
+
+    def keys(self):
+        return vars(self)
+
+    def __getitem__(self, name):
+        return vars(self)[name]
+
+
 def recipe(name, initializer, regularizer=None, constraint=None):
-    """Return the arguments for ``Layer.add_weight``, looked up: unknown names raise here."""
-    return {
-        "name": name,
-        "initializer": initializers.get(initializer),
-        "regularizer": regularizers.get(regularizer),
-        "constraint": constraints.get(constraint),
-    }
+    """Return a weight's recipe, looked up: unknown names raise here."""
+    return Recipe(
+        name=name,
+        initializer=initializers.get(initializer),
+        regularizer=regularizers.get(regularizer),
+        constraint=constraints.get(constraint),
+    )
 
 
-def assign_weights(weights, arrays):
-    """Give each weight the values of its array, or raise ValueError and change none."""
-    if len(arrays) != len(weights):
-        paths = ", ".join(weight.path for weight in weights) or "no weights (not built?)"
-        raise ValueError(f"set_weights: expected arrays for {paths}, got {len(arrays)} arrays")
-    pairs = [(w, as_array(array, w.dtype)) for w, array in zip(weights, arrays, strict=True)]
-    wrong = [f"{w.path} {w.shape}, got {a.shape}" for w, a in pairs if w.shape != a.shape]
-    if wrong:
-        raise ValueError(f"set_weights: expected shapes {'; '.join(wrong)}")
-    for weight, array in pairs:
-        weight.assign(array)
+@functools.lru_cache(maxsize=1024)
+def _signature_of(call, is_method):
+    """What a layer's ``call`` takes: the names after ``x``, and ``training``'s default, or None."""
+    arguments = list(inspect.signature(call).parameters.values())[is_method:]
+    names = [a.name for a in arguments if a.kind in (a.POSITIONAL_ONLY, a.POSITIONAL_OR_KEYWORD)]
+    defaults = {a.name: bool(a.default) and a.default is not a.empty for a in arguments}
+    return names[1:], defaults.get("training")
 
 
-class Layer:
+class Layer(Tracked):
     """Base class of all layers.
 
     The constructor checks its arguments, ``build`` makes the weights once the input's shape is
@@ -59,13 +114,25 @@ class Layer:
 
         class Scale(Layer):
             def build(self, input_shape):
-                self.factor = self.add_weight(input_shape[-1:], "ones", "factor")
+                self.factor = self.add_weight(input_shape[-1:], "ones", name="factor")
 
-            def call(self, x, training=False):
+            def call(self, x):
                 return x * self.factor
 
-    Its weights are those made by ``add_weight``, and no others: layers and Parameters that are
-    merely attributes are not trained.
+    A layer that is made of layers holds them in attributes, or in lists, tuples or dicts there, and
+    so it does Parameters; all of them are trained and saved with it::
+
+        class Residual(Layer):
+            def __init__(self, units, **kwargs):
+                super().__init__(**kwargs)
+                self.dense = Dense(units, activation="relu")
+                self.drop = Dropout(0.5)
+
+            def call(self, x):
+                return x + self.drop(self.dense(x))
+
+    ``call`` is given ``training`` if it has an argument of that name. Layers that it calls without
+    ``training`` take that of the call around them; outside of all calls it is False.
 
     Parameters
     ----------
@@ -87,7 +154,8 @@ class Layer:
     built : bool
         Whether the weights have been made.
     input_shape : tuple or None
-        Shape of the input, None on the batch axis, as far as it is known.
+        Shape of the input, None on the batch axis, as far as it is known. Of several inputs, the
+        shapes in their structure.
     has_automatic_name : bool
         Whether no name was given; a model may then number it.
     """
@@ -103,13 +171,16 @@ class Layer:
 
     def __init__(
         self, name=None, trainable=True, dtype=None,
-        activity_regularizer=None, input_shape=None, input_dim=None,
+        activity_regularizer=None, input_shape=None, input_dim=None, **unknown,
     ):  # fmt: skip
+        if unknown:
+            raise unknown_argument(type(self), next(iter(unknown)))
         self.built = False
         self._fitting_shape = None  # of the last input that was checked
-        self._learned = []  # weights that are trained unless the layer is frozen
-        self._fixed = []  # weights that are never trained, such as moving averages
-        self._activity_penalty = None
+        self._last_call = 0  # the number of the outermost call that it was part of
+        self._added_losses = 0, ()  # the number of the call that added losses, and the losses
+        self._output = None  # a weak reference to the last Symbol it gave
+        self._is_made_in_call = _is_in_call()
         self.has_automatic_name = name is None
         self.name = to_snake_case(type(self).__name__) if name is None else name
         self.trainable = trainable
@@ -123,9 +194,13 @@ class Layer:
 
     # --- what a subclass writes ---
 
-    def call(self, x, training=False):
-        """Compute the layer's output, a Tensor, from the Tensor ``x``."""
-        raise NotImplementedError(f"{type(self).__name__}: call(self, x, training) is missing")
+    def call(self, x):
+        """Compute the layer's output, a Tensor, from the Tensor ``x``.
+
+        A layer of several inputs gets them as they are given, in a list or dict, or as further
+        arguments. Several outputs are returned in a list, tuple or dict.
+        """
+        raise NotImplementedError(f"{type(self).__name__}: call(self, x) is missing")
 
     @_complete_build
     def build(self, input_shape):
@@ -134,75 +209,159 @@ class Layer:
     def compute_output_shape(self, input_shape):
         """Return the output's shape for an input of this shape; unknown sizes are None.
 
-        A subclass may compute it; by default ``call`` runs on one sample of zeros.
+        A subclass may compute it; by default ``call`` is tried on zeros, see ``symbolic.infer``.
         """
-        self.build(input_shape)
-        if None in input_shape[1:]:
-            raise self._error("a compute_output_shape method for unknown sizes", input_shape)
-        y = self.call(Tensor(np.zeros((1, *input_shape[1:]), self.dtype)), training=False)
-        return (input_shape[0], *y.shape[1:])
+        x = map_shapes(lambda shape: Symbol(shape, self.dtype), input_shape)
+        return map_structure(lambda symbol: symbol.shape, symbolic.infer(self, (x,), {}))
 
-    def add_weight(self, shape, initializer="glorot_uniform", name=None, trainable=True, **options):
-        """Make a weight of the layer; ``build`` calls this.
+    def add_weight(
+        self, shape=(), initializer="glorot_uniform", dtype=None, trainable=True, *,
+        regularizer=None, constraint=None, name=None,
+    ):  # fmt: skip
+        """Make a weight of the layer; ``build`` calls this, or ``__init__``.
 
         Parameters
         ----------
         shape : tuple of int
         initializer : str or callable
             ``initializer(shape, dtype)`` gives the first values.
-        name : str, optional
-            Unique within the layer. Default: ``weight_0``, ``weight_1``, ...
+        dtype : {"float32", "float64"}, optional
+            Default: the layer's.
         trainable : bool
             False for values that gradients do not change, such as moving averages.
-        **options
-            regularizer and constraint : str or callable, optional
+        regularizer, constraint : str or callable, optional
+        name : str, optional
+            Unique within the layer. Default: ``weight_0``, ``weight_1``, ...
 
         Returns
         -------
         Parameter
         """
-        name = name or f"weight_{len(self.weights)}"
-        if any(weight.name == name for weight in self.weights):
+        name = name or f"weight_{len(self._weights)}"
+        if any(weight.name == name for weight in self._weights):
             raise self._error("a weight name not yet used in this layer", name)
-        options = recipe(name, initializer, **options)
-        values = options.pop("initializer")(tuple(shape), dtype=self.dtype)
-        values = kernels.aligned(as_array(values, self.dtype))
-        options["trainable"] = trainable and self.trainable
-        weight = Parameter(values, copy=False, **options)
-        weight.path = f"{self.name}/{name}"
-        (self._learned if trainable else self._fixed).append(weight)
+        if _is_in_call() and (self.built or self._is_made_in_call):
+            fault = f"weight {name!r} to be made in __init__ or build"
+            raise self._error(f"{fault}, which run once", "one made in call", RuntimeError)
+        made = recipe(name, initializer, regularizer, constraint)
+        try:
+            dtype, shape = np.dtype(dtype or self.dtype), tuple(shape or ())
+        except TypeError:
+            fault = "dtype float32 or float64 (the weight's name is given as name=...)"
+            raise self._error(fault, dtype, TypeError) from None
+        values = as_array(made.initializer(shape, dtype=dtype), dtype)
+        if values.shape != shape:
+            raise self._error(f"an initializer of {name!r} to return {shape}", values.shape)
+        weight = Parameter(
+            kernels.aligned(values), name=name, path=f"{self.name}/{name}", trainable=trainable,
+            regularizer=made.regularizer, constraint=made.constraint, copy=False,
+        )  # fmt: skip
+        weight.requires_grad = weight.trainable and self.trainable
+        self._weights = [*self._weights, weight]
         return weight
+
+    def add_loss(self, loss):
+        """Add a scalar Tensor, or a list of them, to the loss of this call; ``call`` calls this.
+
+        It counts in ``losses`` until the next call of the layer, or of the layer or model around.
+        """
+        if _around.training is None:
+            raise RuntimeError(f"{self._title}: expected add_loss to be called in call(self, x)")
+        if not symbolic.is_trial():
+            number, losses = self._added_losses
+            losses = losses if number == _around.number else ()
+            self._added_losses = _around.number, (*losses, *flatten(loss))
 
     # --- what a user calls ---
 
-    def __call__(self, x, training=False, **options):
+    def __call__(self, x, *others, training=None, **options):
         """Return the layer's output for a batch, making the weights first if there are none.
 
         Parameters
         ----------
-        x : Tensor or array_like of shape (N, ...)
-        training : bool
-            Whether dropout and batch normalization work as in training.
-        **options
-            Passed on to ``call``.
+        x : Tensor or array_like of shape (N, ...), or a list or dict of several
+            With a Symbol among them, the call is recorded: see ``minigrad.Model``.
+        training : bool, optional
+            Whether dropout and batch normalization work as in training. Default: as in the call
+            around this one, else False.
+        *others, **options
+            Further arguments of ``call``.
 
         Raises
         ------
         Exception
             Every error raised inside gets a note with the layer's name and the input's shape.
         """
+        around, given = _around.training, training
         try:
-            if not isinstance(x, Tensor):
-                x = Tensor(x, dtype=self.dtype)
-            self.fit_shape(x.shape)
-            y = self.call(x, training=training, **options)
+            call = self.call
+            is_method = hasattr(call, "__func__")
+            names, default = _signature_of(call.__func__ if is_method else call, is_method)
+            if others:
+                options |= zip(names, others, strict=False)
+                others = others[len(names) :]  # for a call(self, *inputs)
+                given = training = options.pop("training", training)
+            if training is None:
+                training = bool(default) if around is None else around
+            if type(x) is not Tensor or options or others:
+                if is_symbolic((x, others, options)):
+                    return self._record((x, *others), options, given)
+                x = self._as_tensors(x)
+                others = [self._as_tensors(other) for other in others]
+                options = {name: _as_tensor(value) for name, value in options.items()}
+                self.fit_shape(map_structure(np.shape, x))
+            elif x._data.shape != self._fitting_shape or not self.built:
+                self.fit_shape(x._data.shape)
+            if around is None:
+                _around.number = next(_numbers)
+            if training is not around:
+                _around.training = training
+            vars(self)["_last_call"] = _around.number
+            if default is not None:
+                options["training"] = training
+            y = call(x, *others, **options)
+            if type(y) is not Tensor:
+                y = self._check_output(y)
+            if self.activity_regularizer is not None:
+                for part in flatten(y):
+                    self.add_loss(self.activity_regularizer(part) / max(len(part), 1))
+            return y
         except Exception as error:
             shape = getattr(x, "shape", type(x).__name__)
-            error.add_note(f"in layer {self.name!r} ({type(self).__name__}), input shape: {shape}")
+            title = f"{vars(self).get('_name')!r} ({type(self).__name__})"
+            error.add_note(f"in layer {title}, input shape: {shape}")
             raise
-        if self.activity_regularizer is not None:
-            self._activity_penalty = self.activity_regularizer(y) / max(len(x), 1)
-        return y
+        finally:
+            if training is not around:
+                _around.training = around
+
+    def _record(self, inputs, options, training):
+        """Record a call with Symbols; return the Symbols of the results."""
+        x = inputs[0]
+        shape = map_structure(lambda leaf: leaf.shape, x)
+        self.fit_shape(shape)
+        results = None
+        computes_shape = type(self).compute_output_shape is not Layer.compute_output_shape
+        if computes_shape and not options and all(layer.built for layer, _ in self._walk()):
+            results = self.compute_output_shape(shape)
+            results = map_shapes(lambda shape: Symbol(shape, self.dtype), results)
+        if training is not None:
+            options["training"] = training
+        results = symbolic.record(self, inputs, options, results)
+        self._output = [weakref.ref(symbol) for symbol in flatten(results)]
+        return results
+
+    def _as_tensors(self, x):
+        """Convert arrays to Tensors of the layer's type, each of a structure of several."""
+        if is_structure(x):
+            return map_structure(self._as_tensors, x)
+        return x if isinstance(x, Tensor) else Tensor(x, dtype=self.dtype)
+
+    def _check_output(self, y):
+        """Return an own ``call``'s results as Tensors."""
+        if y is None:
+            raise self._error("call to return a Tensor", y, TypeError)
+        return map_structure(as_tensor, y)
 
     def fit_shape(self, shape):
         """Check the input's shape, and make the weights if there are none: once for each shape."""
@@ -219,40 +378,43 @@ class Layer:
         if not isinstance(name, str) or not name or "/" in name:
             raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
         self._name = name
-        for weight in self._learned + self._fixed:
+        for weight in self._held()[0]:
             weight.path = f"{name}/{weight.name}"
 
     @property
-    def trainable(self):
-        """Whether training changes the weights; it may be set at any time."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, trainable):
-        self._trainable = bool(trainable)
-        for weight in self._learned:
-            weight.requires_grad = self._trainable
-
-    @property
-    def weights(self):
-        """All weights: first those that can be trained, then the others."""
-        return self._learned + self._fixed
-
-    @property
-    def trainable_weights(self):
-        """The weights that training changes: none in a frozen layer."""
-        return self._learned[:] if self._trainable else []
-
-    @property
-    def non_trainable_weights(self):
-        """The weights that training does not change: all of a frozen layer."""
-        return list(self._fixed) if self.trainable else self.weights
-
-    @property
     def losses(self):
-        """Scalar Tensors to add to the loss: penalties of weights and of the last call's output."""
-        penalties = [w.regularizer(w) for w in self.trainable_weights if w.regularizer]
-        return penalties if self._activity_penalty is None else [*penalties, self._activity_penalty]
+        """Scalar Tensors to add to the loss: penalties of weights, and what the last call added."""
+        weights, layers = self.trainable_weights, [layer for layer, _ in self._walk()]
+        return self._collect_losses(weights, layers)
+
+    def _collect_losses(self, weights, layers):
+        losses = [weight.regularizer(weight) for weight in weights if weight.regularizer]
+        for layer in layers:
+            number, added = layer._added_losses
+            if added and number == self._last_call:
+                losses += added
+        return losses
+
+    @property
+    def input(self):
+        """The Symbol that the layer was last called with, or a structure of Symbols."""
+        return self._symbol().call.arguments[0]
+
+    @property
+    def output(self):
+        """The Symbol that the layer's last call with Symbols gave, or a list of several."""
+        self._symbol()
+        symbols = [reference() for reference in self._output]
+        return symbols[0] if symbols[0].call.is_single else symbols
+
+    def _symbol(self):
+        symbol = self._output and self._output[0]()
+        if symbol is None:
+            raise AttributeError(
+                f"{self._title}: expected a layer of a model of known input shape, got one that "
+                "was never called with a Symbol; begin the model with Input(shape)"
+            )
+        return symbol
 
     @property
     def output_shape(self):
@@ -265,19 +427,13 @@ class Layer:
             raise self._error("build(input_shape) or a call on data first", "no weights yet")
         return sum(weight.size for weight in self.weights)
 
-    def get_weights(self):
-        """Return copies of the weights as a list of arrays, in the order of ``weights``."""
-        return [weight.numpy().copy() for weight in self.weights]
-
-    def set_weights(self, arrays):
-        """Replace the values of all weights, in the order of ``weights``.
-
-        Raises
-        ------
-        ValueError
-            If the number of arrays or any shape differs. No weight has changed then.
-        """
-        assign_weights(self.weights, arrays)
+    def __getattr__(self, name):
+        if "_name" not in vars(self):
+            raise AttributeError(
+                f"{type(self).__name__}: expected its __init__ to call super().__init__() first, "
+                f"got no {name!r} yet"
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self):
         return f"<{self._title}, input_shape={self.input_shape}>"
@@ -292,6 +448,10 @@ class Layer:
         return kind(f"{self._title}: expected {expected}, got {got!r}")
 
     def _check_input(self, shape):
+        if not is_shape(shape):
+            if self.rank is not None or self.min_rank > 1 or self.fixed_axes:
+                raise self._error("one input", f"inputs of shapes {shape}")
+            return
         if len(shape) < self.min_rank or self.rank not in (None, len(shape)):
             axes = f"at least {self.min_rank}" if self.rank is None else self.rank
             raise self._error(f"an input of {axes} axes, the batch axis included", shape)
@@ -356,6 +516,8 @@ class KernelLayer(Layer):
 
     def run(self, operation, x, **options):
         """Run ``ops.dense`` or ``ops.conv2d`` and the activation; relu is fused with the op."""
+        if self.activation is None:  # set later on
+            return operation(x, self.kernel, self.bias, **options)
         if self.activation is activations.relu:
             return operation(x, self.kernel, self.bias, activation="relu", **options)
         return self.activation(operation(x, self.kernel, self.bias, **options))

@@ -1,11 +1,13 @@
 """The layers that belong to no family: inputs, dense, activation, dropout, changes of shape."""
 
 import math
+import weakref
 
 import numpy as np
 
 from minigrad import activations, ops, random
 from minigrad.layers.base import ElementwiseLayer, KernelLayer, Layer
+from minigrad.symbolic import Call, Symbol
 
 # SplitMix64's increment (Steele and others 2014), 2**64 divided by the golden ratio: consecutive
 # seeds give sequences of mask seeds without a common member.
@@ -29,6 +31,8 @@ class InputLayer(ElementwiseLayer):
 
     def __init__(self, shape=None, batch_size=None, batch_shape=None, **kwargs):
         if batch_shape is not None:
+            if shape is not None or batch_size is not None:
+                raise self._error("shape and batch_size, or batch_shape alone", "both", TypeError)
             shape = tuple(batch_shape[1:])
         super().__init__(**({"input_shape": shape} | kwargs))  # older notebooks say input_shape
         if self.input_shape is None:
@@ -36,6 +40,23 @@ class InputLayer(ElementwiseLayer):
 
     def call(self, x, training=False):
         return x
+
+    def symbol(self):
+        """Return a new Symbol of the declared shape."""
+        symbol = Symbol(self.input_shape, self.dtype, Call(self))
+        self._output = [weakref.ref(symbol)]
+        return symbol
+
+
+def Input(shape=None, batch_size=None, dtype=None, name=None, batch_shape=None):  # noqa: N802
+    """Return a Symbol for arrays to come: where a model begins.
+
+    Parameters
+    ----------
+    shape, batch_size, batch_shape, dtype, name
+        As for ``InputLayer``: ``shape`` is that of one sample, without the batch axis.
+    """
+    return InputLayer(shape, batch_size, batch_shape, dtype=dtype, name=name).symbol()
 
 
 class Dense(KernelLayer):

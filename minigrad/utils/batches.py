@@ -105,6 +105,28 @@ class Batches:
         return x, y, sample_weight
 
 
+def pack(x, y=None, sample_weight=None):
+    """Return a batch as x, (x, y) or (x, y, sample_weight), without what is None at the end."""
+    if sample_weight is not None:
+        return x, y, sample_weight
+    if y is not None:
+        return x, y
+    return x if not isinstance(x, (list, tuple)) else (x,)
+
+
+def unpack(data):
+    """Return x, y and sample_weight of a batch that is x, (x,), (x, y) or all three."""
+    if isinstance(data, list):
+        data = tuple(data)
+    if not isinstance(data, tuple):
+        data = (data,)
+    if not 1 <= len(data) <= 3:
+        raise ValueError(
+            f"batches: expected x, (x, y) or (x, y, sample_weight) for each, got {len(data)} parts"
+        )
+    return (*data, None, None)[:3]
+
+
 def split(x, y, sample_weight, fraction):
     """Cut off the last `fraction` of the samples (before any shuffling) for validation.
 

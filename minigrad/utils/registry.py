@@ -4,6 +4,7 @@ Every family (activations, losses, initializers, optimizers, ...) has one `Regis
 named where it is defined, and nowhere else.
 """
 
+import itertools
 import re
 
 
@@ -12,6 +13,12 @@ def to_snake_case(name):
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def unique_name(name, taken):
+    """Return ``name``, or the first of ``name_1``, ``name_2``, ... that is not taken."""
+    names = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
+    return next(name for name in names if name not in taken)
 
 
 class Registry:

@@ -14,8 +14,8 @@ ASCII = "+=++|+++|+-+++++~"
 
 
 def summary_lines(
-    model, line_length=None, positions=None, show_trainable=False, layer_range=None,
-    show_operations=False,
+    model, line_length=None, positions=None, expand_nested=False, show_trainable=False,
+    layer_range=None, show_operations=False,
 ):  # fmt: skip
     """Return the lines of the table, one row a layer, and of the totals below it.
 
@@ -26,6 +26,8 @@ def summary_lines(
         Width in characters. Default: 88, or the terminal's width less 4.
     positions : list of float, optional
         Where each column ends, as a fraction of the width.
+    expand_nested : bool
+        Show the layers within layers, indented below them.
     show_trainable : bool
         Add a column that shows whether a layer is trained: Y, N, or - if it has no weights.
     layer_range : (str, str), optional
@@ -47,7 +49,8 @@ def summary_lines(
         width += TRAINABLE_WIDTH
     width = line_length or min(width, shutil.get_terminal_size().columns - 4)
     layers = _select(model.layers, layer_range)
-    rows = [_describe(layer, show_trainable) for layer in layers]
+    indented = _expand(layers) if expand_nested else [("", layer) for layer in layers]
+    rows = [_describe(layer, show_trainable, indent) for indent, layer in indented]
     lines = _draw(header, rows, alignment, _column_widths(width, positions))
     lines = [f'Model: "{model.name}"', *lines, *_totals(model)]
     if show_operations:
@@ -75,13 +78,31 @@ def _select(layers, layer_range):
     return layers[first[0] : last[-1] + 1]
 
 
-def _describe(layer, show_trainable):
-    shape = f"({', '.join(map(str, layer.output_shape))})" if layer.built else "?"
+def _expand(layers, indent=""):
+    """Pairs of indent and layer: each layer, then the layers within."""
+    for layer in layers:
+        yield indent, layer
+        yield from _expand(layer.sublayers, f"{indent}└ ")
+
+
+def _describe(layer, show_trainable, indent):
+    shape = _shape_text(layer.output_shape) if layer.built else "?"
     params = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
-    row = [f"{layer.name} ({type(layer).__name__})", shape, params]
+    row = [f"{indent}{layer.name} ({type(layer).__name__})", shape, params]
     if show_trainable:
         row.append(("Y" if layer.trainable else "N") if layer.weights else "-")
     return row
+
+
+def _shape_text(shape):
+    """A shape, or several, as text; "?" for one that is not known."""
+    if shape is None:
+        return "?"
+    if isinstance(shape, dict):
+        shape = list(shape.values())
+    if any(isinstance(part, (tuple, list, dict)) for part in shape):
+        return f"[{', '.join(map(_shape_text, shape))}]"
+    return f"({', '.join(map(str, shape))})"
 
 
 def _column_widths(width, positions):

@@ -152,11 +152,11 @@ class WithKernel(Layer):
 
     def build(self, input_shape):
         if self.kind == "function":
-            self.factor = self.add_weight((), "ones", "factor")
+            self.factor = self.add_weight((), "ones", name="factor")
             self.kernel = lambda x: x * self.factor
         else:
             shape = () if self.kind == "scalar" else input_shape[-1:]
-            self.kernel = self.add_weight(shape, "ones", "kernel")
+            self.kernel = self.add_weight(shape, "ones", name="kernel")
             self.bias = True
 
     def call(self, x, training=False):
@@ -178,6 +178,6 @@ def test_a_frozen_bias_says_nothing_of_dead_units():
     dense = Dense(5)
     dense.build((None, 3))
     dense.bias.requires_grad = False
-    dense._learned = [dense.kernel]
+    dense._weights = [dense.kernel]
     fit([Input((3,)), dense], recorder)
     assert np.isnan(recorder.dead_units["dense"]).all()

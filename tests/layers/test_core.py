@@ -14,9 +14,9 @@ from minigrad import random as minigrad_random
 @pytest.mark.parametrize(
     "layer",
     [
-        layers.Input((28, 28, 1)),
-        layers.Input(shape=[28, 28, 1], batch_size=32, dtype="float32", name="input"),
-        layers.Input(batch_shape=(None, 28, 28, 1)),
+        layers.InputLayer((28, 28, 1)),
+        layers.InputLayer(shape=[28, 28, 1], batch_size=32, dtype="float32", name="input"),
+        layers.InputLayer(batch_shape=(None, 28, 28, 1)),
         layers.InputLayer(input_shape=(28, 28, 1)),
         layers.Flatten(input_shape=(28, 28, 1)),
         layers.Conv2D(3, 5, input_shape=(28, 28, 1)),

@@ -267,7 +267,6 @@ def test_layer_output_equals_formula(row):
 
 
 def test_aliases_are_those_of_keras():
-    assert layers.Input is layers.InputLayer
     assert layers.Convolution2D is layers.Conv2D
     assert layers.MaxPool2D is layers.MaxPooling2D
     assert layers.AvgPool2D is layers.AveragePooling2D

@@ -1,0 +1,156 @@
+"""What a layer holds: the weights and layers among its attributes, and in their lists and dicts.
+
+An assignment notes the attribute's name; whoever asks for weights looks into the attribute then. So
+a list that grew, an attribute that was replaced, a layer used twice and a cycle need no code.
+"""
+
+import itertools
+
+from minigrad.core import Parameter, as_array
+from minigrad.utils.structures import held_in
+
+_numbers = itertools.count()  # of the layers, in the order in which they are made
+_changes = [0]  # how many changes of weights, layers and flags there were, in all layers
+
+
+def count_changes():
+    """Return how often any layer was given weights or layers, frozen or thawed.
+
+    A list that grew in place is not counted.
+    """
+    return _changes[0]
+
+
+def assign_weights(weights, arrays):
+    """Give each weight the values of its array, or raise ValueError and change none."""
+    if len(arrays) != len(weights):
+        paths = ", ".join(weight.path for weight in weights) or "no weights (not built?)"
+        raise ValueError(f"set_weights: expected arrays for {paths}, got {len(arrays)} arrays")
+    pairs = [(w, as_array(array, w.dtype)) for w, array in zip(weights, arrays, strict=True)]
+    wrong = [f"{w.path} {w.shape}, got {a.shape}" for w, a in pairs if w.shape != a.shape]
+    if wrong:
+        raise ValueError(f"set_weights: expected shapes {'; '.join(wrong)}")
+    for weight, array in pairs:
+        weight.assign(array)
+
+
+def _may_hold(value):
+    """Whether the value is, or holds, or may one day hold a weight or a layer."""
+    if isinstance(value, tuple):
+        return any(_may_hold(part) for part in value)
+    return isinstance(value, (Tracked, Parameter, list, dict))
+
+
+class Tracked:
+    """Base of ``Layer``: its weights are those of ``add_weight`` and of its attributes.
+
+    An attribute may be a Parameter, a layer, or a list, tuple or dict of such, to any depth. Each
+    weight counts once. A layer's own weights come first, those that are trained before the others;
+    then those of the layers within, in the order in which these were made.
+    """
+
+    def __new__(cls, *_, **__):
+        self = super().__new__(cls)
+        vars(self).update(_number=next(_numbers), _holders={"_weights": None}, _weights=[])
+        return self
+
+    def __setattr__(self, name, value):
+        if _may_hold(value):
+            self._holders[name] = None
+            _changes[0] += 1
+            if isinstance(value, Parameter) and value.name is None:
+                value.name, value.path = name, f"{vars(self).get('_name', 'layer')}/{name}"
+        object.__setattr__(self, name, value)
+
+    def _held(self):
+        """The layer's own weights, and the layers right within."""
+        values = [vars(self)[name] for name in self.holders]
+        found = held_in(values, (Parameter, Tracked))
+        weights = [value for value in found if isinstance(value, Parameter)]
+        layers = [value for value in found if isinstance(value, Tracked)]
+        weights.sort(key=lambda weight: not weight.trainable)
+        return weights, sorted(layers, key=lambda layer: layer._number)
+
+    def _walk(self, only_trained=False):
+        """Yield this layer and all within, each once, as (layer, its own weights).
+
+        With `only_trained`, a frozen layer is left out with all within.
+        """
+        seen, stack = {}, [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in seen and (layer._trainable or not only_trained):
+                seen[id(layer)] = layer
+                weights, layers = layer._held()
+                yield layer, weights
+                stack += reversed(layers)
+
+    @property
+    def holders(self):
+        """The names of the attributes that hold, or may hold, weights and layers."""
+        return [name for name in self._holders if name in vars(self)]
+
+    @property
+    def own_weights(self):
+        """The weights that are not those of layers within: the trained ones first."""
+        return self._held()[0]
+
+    @property
+    def sublayers(self):
+        """The layers right within, those that a model's ``layers`` shows."""
+        return self._held()[1]
+
+    @property
+    def trainable(self):
+        """Whether training changes the weights; setting it sets it for all layers within."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, trainable):
+        if trainable not in (True, False):
+            raise ValueError(f"{type(self).__name__}: expected trainable as bool, got {trainable!r}")
+        self._trainable = bool(trainable)
+        for layer, weights in list(self._walk()):
+            layer._trainable = self._trainable
+            for weight in weights:
+                weight.requires_grad = weight.trainable and self._trainable
+        _changes[0] += 1
+
+    @property
+    def weights(self):
+        """All weights, each once: the layer's own, then layer by layer those of the layers within."""
+        return _unique(weight for _, weights in self._walk() for weight in weights)
+
+    @property
+    def trainable_weights(self):
+        """The weights that training changes: none of a frozen layer or of the layers within."""
+        weights = (weight for _, weights in self._walk(only_trained=True) for weight in weights)
+        return [weight for weight in _unique(weights) if weight.trainable and weight.requires_grad]
+
+    @property
+    def non_trainable_weights(self):
+        """The weights that training does not change."""
+        trained = {id(weight) for weight in self.trainable_weights}
+        return [weight for weight in self.weights if id(weight) not in trained]
+
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    def get_weights(self):
+        """Return copies of the weights as a list of arrays, in the order of ``weights``."""
+        return [weight.numpy().copy() for weight in self.weights]
+
+    def set_weights(self, arrays):
+        """Replace the values of all weights, in the order of ``weights``.
+
+        Raises
+        ------
+        ValueError
+            If the number of arrays or any shape differs. No weight has changed then.
+        """
+        assign_weights(self.weights, arrays)
+
+
+def _unique(values):
+    return list({id(value): value for value in values}.values())

@@ -1,0 +1,133 @@
+"""Sequential: a stack of layers."""
+
+import types
+
+from minigrad.layers import InputLayer
+from minigrad.layers.base import Layer, is_shape, map_shapes
+from minigrad.layers.fusion import run_layers
+from minigrad.models.model import Model
+from minigrad.symbolic import Symbol
+from minigrad.utils.registry import to_snake_case, unique_name
+
+
+class Sequential(Model):
+    """A model that applies its layers one after the other.
+
+    ``model(x, training=False)`` applies it like any layer. Its weights are made at once if the
+    first layer has an ``input_shape`` (or is an ``Input``), else with the first data::
+
+        model = Sequential([Input((28, 28, 1)), Flatten(), Dense(10, activation="softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.fit(x_train, y_train, epochs=3, validation_data=(x_test, y_test))
+
+    Parameters
+    ----------
+    layers : list of Layer, optional
+        Added by ``add``, one after the other.
+    trainable : bool
+        False freezes all layers.
+    name : str, optional
+    """
+
+    def __init__(self, layers=None, trainable=True, name=None):
+        if layers is not None and not isinstance(layers, (list, tuple)):
+            raise TypeError(
+                f"Sequential: expected a list of layers, got {layers!r}; "
+                "write Sequential([layer, layer])"
+            )
+        super().__init__(name=name)
+        self._layers = []
+        self._is_declared = False  # whether the input's shape was given before any data
+        self._symbols = []  # of the input and of each layer's output, if the shape is known
+        for layer in layers or []:
+            self.add(layer)
+        self.trainable = trainable
+
+    def add(self, layer):
+        """Append a layer.
+
+        An unnamed layer is numbered if its name is taken: ``dense``, ``dense_1``, ``dense_2``. A
+        layer that is added twice shares its weights.
+
+        Raises
+        ------
+        TypeError
+            If ``layer`` is no layer.
+        ValueError
+            If its explicit name is taken, the output so far does not fit, or a second input is
+            declared.
+        """
+        if type(layer) is Symbol and isinstance(layer.call.function, InputLayer):
+            layer = layer.call.function
+        if not isinstance(layer, Layer):
+            hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
+            raise TypeError(f"{self._title}: expected an instance of a layer, got {layer!r}{hint}")
+        if isinstance(layer, InputLayer) and self._layers:
+            raise self._error("an Input only as the first layer", layer)
+        if not any(layer is other for other in self._layers):
+            taken = {other.name for other in self._layers}
+            if layer.name in taken:
+                if not layer.has_automatic_name:
+                    raise self._error("layers with unique names", layer.name)
+                layer.name = unique_name(to_snake_case(type(layer).__name__), taken)
+        if not self._layers:
+            self.input_shape, self._fitting_shape = layer.input_shape, None
+            self.dtype = layer.dtype
+            self._is_declared = is_shape(self.input_shape)
+            if self._is_declared:
+                is_input = isinstance(layer, InputLayer)
+                self._symbols = [(layer if is_input else InputLayer(self.input_shape[1:])).symbol()]
+        if self._symbols and not isinstance(layer, InputLayer):
+            self._symbols = [*self._symbols, layer(self._symbols[-1])]
+        self.built = self.built or bool(self._symbols)
+        if not self.trainable:
+            layer.trainable = False
+        self._layers.append(layer)
+
+    def pop(self):
+        """Remove the last layer and return it."""
+        layer = self._layers.pop()
+        self._symbols = self._symbols[: len(self._symbols) - 1]
+        self.built = self.built and bool(self._layers)
+        return layer
+
+    @property
+    def layers(self):
+        """The layers in order, without an ``Input``."""
+        return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
+
+    def build(self, input_shape):
+        """Make the weights of all layers for inputs of this shape, None on the batch axis."""
+        if not self._layers:
+            raise self._error("at least one layer, by model.add(layer)", self._layers)
+        x = map_shapes(lambda shape: InputLayer(shape[1:]).symbol(), input_shape)
+        symbols = [x]
+        for layer in self.layers:
+            symbols.append(layer(symbols[-1]))
+        self._symbols = symbols
+
+    def call(self, x, training=False):
+        return run_layers(self._layers, x, training)
+
+    def compute_output_shape(self, input_shape):
+        for layer in self._layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    def _check_input(self, shape):
+        if self._is_declared and is_shape(shape):
+            expected = self.input_shape
+            sizes = zip(expected[1:], shape[1:], strict=False)
+            if len(shape) != len(expected) or any(n not in (None, got) for n, got in sizes):
+                raise self._error(f"an input of shape {expected}", tuple(shape))
+
+    def _made_from(self):
+        if not self._symbols:
+            raise AttributeError(
+                f"{self._title}: expected a known input shape, got none yet; begin with "
+                "Input(shape), or call the model on data first"
+            )
+        return types.SimpleNamespace(inputs=self._symbols[0], outputs=self._symbols[-1])
+
+    def _output_names(self):
+        return [self._layers[-1].name if self._layers else "output"]

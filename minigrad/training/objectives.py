@@ -1,0 +1,185 @@
+"""What a model is trained for: for each of its outputs a loss, its factor, and metrics."""
+
+from minigrad import losses, metrics
+from minigrad.metrics import Mean
+from minigrad.utils.registry import unique_name
+from minigrad.utils.structures import flatten
+
+
+class Objectives:
+    """What ``compile`` was told, applied to the outputs of a model.
+
+    One output is a Tensor, several are a list or a dict of them. Losses, factors, metrics, targets
+    and sample weights are given in the same structure: lists by the order of the outputs, dicts by
+    their names. One loss or factor, and one array of weights, are for all outputs. The names are
+    known at the first batch, when the model has shown its outputs.
+
+    Parameters
+    ----------
+    loss, loss_weights, metrics, weighted_metrics
+        As for ``Model.compile``.
+    names : list of str, optional
+        Of the outputs.
+    """
+
+    def __init__(self, loss, loss_weights, metrics, weighted_metrics, names=None):
+        self.loss, self.loss_weights = loss, loss_weights
+        self.given_metrics = metrics, weighted_metrics
+        self.names = names
+        self.tracker = Mean("loss")
+        self.parts = None  # an Objective for each output, once the outputs are known
+        if names is not None:
+            self._make_parts(names)
+        elif not isinstance(loss, (list, tuple, dict)):
+            losses.get(loss)  # a name that is wrong should be an error of compile
+
+    @property
+    def metrics(self):
+        """All metrics, the loss first."""
+        measured = [metric for part in self.parts or [] for metric in part.all_metrics]
+        return [self.tracker, *self._loss_trackers(), *measured]
+
+    def _loss_trackers(self):
+        trackers = [part.tracker for part in self.parts or []]
+        return [tracker for tracker in trackers if tracker is not None]
+
+    def compute_loss(self, y, y_pred, sample_weight):
+        """Return the sum of the outputs' losses times their factors; None without any loss."""
+        self.fit_outputs(y_pred)
+        if len(self.parts) == 1:
+            (y_pred,) = flatten(y_pred)
+            return self.parts[0].compute_loss(_only(y), y_pred, _only(sample_weight))
+        total = None
+        for part, *values in self._by_output(y, y_pred, sample_weight):
+            loss = part.compute_loss(*values)
+            if loss is not None:
+                total = loss if total is None else total + loss
+        return total
+
+    def update_metrics(self, y, y_pred, sample_weight):
+        """Add a batch to the metrics of all outputs."""
+        self.fit_outputs(y_pred)
+        if len(self.parts) == 1:
+            (y_pred,) = flatten(y_pred)
+            self.parts[0].update_metrics(_only(y), y_pred, _only(sample_weight))
+            return
+        for part, *values in self._by_output(y, y_pred, sample_weight):
+            part.update_metrics(*values)
+
+    def fit_outputs(self, y_pred):
+        """Learn from a batch's outputs how many there are and, if they are in a dict, their names."""
+        if self.parts is None:
+            if isinstance(y_pred, dict):
+                self.names = list(y_pred)
+            elif self.names is None:
+                self.names = [f"output_{i}" for i in range(len(flatten(y_pred)))]
+            self._make_parts(self.names)
+        if len(self.parts) != len(flatten(y_pred)):
+            raise ValueError(
+                f"compile: expected losses and metrics for {len(flatten(y_pred))} outputs, "
+                f"got them for {len(self.parts)}"
+            )
+
+    def _by_output(self, y, y_pred, sample_weight):
+        count = len(self.parts)
+        if sample_weight is not None and not isinstance(sample_weight, (list, tuple, dict)):
+            sample_weight = [sample_weight] * count
+        columns = (
+            self._split("y", y),
+            self._split("outputs", y_pred),
+            self._split("sample_weight", sample_weight),
+        )
+        return zip(self.parts, *columns, strict=True)
+
+    def _split(self, argument, value, each=False):
+        """Return one value for each output from a list by order, a dict by name, or None."""
+        names = self.names
+        if value is None or (each and not isinstance(value, (list, tuple, dict))):
+            return [value] * len(names)
+        if isinstance(value, dict):
+            unknown = [name for name in value if name not in names]
+            if unknown:
+                raise ValueError(
+                    f"{argument}: expected the outputs' names {', '.join(names)}, got {unknown[0]!r}"
+                )
+            return [value.get(name) for name in names]
+        if not isinstance(value, (list, tuple)) or len(value) != len(names):
+            count = len(value) if isinstance(value, (list, tuple)) else "one"
+            raise ValueError(
+                f"{argument}: expected a list or dict of {len(names)} values, one for each output "
+                f"({', '.join(names)}), got {count}"
+            )
+        return list(value)
+
+    def _make_parts(self, names):
+        self.names = names
+        self.parts, taken = [], {"loss"}
+        columns = (
+            self._split("loss", self.loss, each=True),
+            self._split("loss_weights", self.loss_weights, each=True),
+            *(self._split_metrics(given) for given in self.given_metrics),
+        )
+        for name, *column in zip(names, *columns, strict=True):
+            prefix = f"{name}_" if len(names) > 1 else ""
+            self.parts.append(Objective(prefix, taken, *column))
+
+    def _split_metrics(self, given):
+        """Metrics of each output: a list of lists, a dict, or one list for the only output."""
+        if len(self.names) == 1 and not isinstance(given, dict):
+            given = as_list(given)
+            return [given[0] if len(given) == 1 and isinstance(given[0], list) else given]
+        return [as_list(metrics) for metrics in self._split("metrics", given)]
+
+
+class Objective:
+    """The loss, its factor, and the metrics of one output."""
+
+    def __init__(self, prefix, taken, loss, factor, unweighted, weighted):
+        self.loss = losses.get(loss)
+        self.factor = factor
+        self.metrics = [metrics.get(metric) for metric in unweighted]
+        self.weighted_metrics = [metrics.get(metric) for metric in weighted]
+        self.tracker = None  # only of several outputs
+        if prefix and self.loss is not None:
+            self.tracker = Mean(f"{prefix}loss")
+            taken.add(self.tracker.name)
+        for metric in self.all_metrics:
+            name = prefix + metric.name
+            if name in taken and metric in self.weighted_metrics:
+                name = f"{prefix}weighted_{metric.name}"
+            metric.name = unique_name(name, taken)
+            taken.add(metric.name)
+
+    @property
+    def all_metrics(self):
+        return [*self.metrics, *self.weighted_metrics]
+
+    def compute_loss(self, y, y_pred, sample_weight):
+        if self.loss is None:
+            return None
+        if y is None:
+            raise ValueError("compute_loss: expected targets y for the loss, got None")
+        loss = self.loss(y, y_pred, sample_weight)
+        if self.tracker is not None:
+            self.tracker.update_state(loss.item(), len(y_pred))
+        return loss if self.factor is None else loss * self.factor
+
+    def update_metrics(self, y, y_pred, sample_weight):
+        for metric in self.metrics:
+            metric.update_state(y, y_pred.numpy())
+        for metric in self.weighted_metrics:
+            metric.update_state(y, y_pred.numpy(), sample_weight)
+
+
+def _only(value):
+    """The value for the only output, out of a list or dict of one."""
+    if isinstance(value, (list, tuple, dict)) and len(value) == 1:
+        (value,) = flatten(value)
+    return value
+
+
+def as_list(value):
+    """Return None as an empty list, a list or tuple as a list, anything else as a list of it."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -1,0 +1,60 @@
+"""Structures of values: lists, tuples and dicts, nested to any depth. What is none is a leaf."""
+
+from minigrad.core import TensorBase
+
+
+def is_structure(value):
+    """Whether `value` holds several arrays: a dict, or a sequence of which all parts have a shape.
+
+    A list of numbers, or of rows of numbers, is one array.
+    """
+    if isinstance(value, dict):
+        return True
+    if not isinstance(value, (list, tuple)) or not value:
+        return False
+    return all(
+        isinstance(part, TensorBase) or getattr(part, "shape", None) or is_structure(part)
+        for part in value
+    )
+
+
+def map_structure(function, value):
+    """Apply `function` to each leaf; return the results in the same structure."""
+    if isinstance(value, dict):
+        return {key: map_structure(function, part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        parts = [map_structure(function, part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return function(value)
+
+
+def flatten(value):
+    """Return the leaves in a list, in order."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return [value]
+    return [leaf for part in value for leaf in flatten(part)]
+
+
+def pack_like(structure, leaves):
+    """Return the leaves, as `flatten` gave them, in the structure that they came from."""
+    leaves = iter(leaves)
+    return map_structure(lambda _: next(leaves), structure)
+
+
+def held_in(values, kind):
+    """Return the instances of `kind` among the values and in their lists, tuples and dicts.
+
+    Each comes once, however often and however deep it is held; cycles do no harm.
+    """
+    found, seen, stack = {}, {}, list(values)[::-1]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, kind):
+            found[id(value)] = value
+        elif isinstance(value, (list, tuple, dict)) and id(value) not in seen:
+            seen[id(value)] = value  # kept: a freed one's id could come again
+            parts = value.values() if isinstance(value, dict) else value
+            stack += reversed(list(parts))
+    return list(found.values())
