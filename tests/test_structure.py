@@ -20,7 +20,8 @@ MAY_IMPORT = {
     "random": set(),
     "_build": set(),
     "utils": {"core", "random"},
-    "ops": {"core", "kernels", "random", "utils"},
+    "symbolic": {"core", "utils"},
+    "ops": {"core", "kernels", "random", "symbolic", "utils"},
     "testing": {"core"},
     "initializers": {"random", "utils"},
     "constraints": {"utils"},
@@ -34,6 +35,7 @@ MAY_IMPORT = {
 }
 MAY_IMPORT["layers"] = set(MAY_IMPORT) - {"testing", "optimizers", "losses", "metrics", "datasets"}
 MAY_IMPORT["callbacks"] = set(MAY_IMPORT) - {"testing"}
+MAY_IMPORT["training"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["models"] = set(MAY_IMPORT) - {"testing"}
 # Optional leaves, imported by nothing else: lab computes, plots draws what it computed.
 MAY_IMPORT["lab"] = set(MAY_IMPORT) - {"testing"} | {"plots"}

@@ -43,6 +43,7 @@ class InputLayer(ElementwiseLayer):
 
     def symbol(self):
         """Return a new Symbol of the declared shape."""
+        self.built = True
         symbol = Symbol(self.input_shape, self.dtype, Call(self))
         self._output = [weakref.ref(symbol)]
         return symbol

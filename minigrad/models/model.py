@@ -59,7 +59,7 @@ class Model(Trainer, Layer):
                 f"{type(self).__name__}: expected inputs and outputs, or neither, got "
                 f"{'outputs' if inputs is None else 'inputs'} alone"
             )
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name, trainable=trainable, **kwargs)
         self._graph = None
         if inputs is not None:
             self._graph = Graph(inputs, outputs)
@@ -67,7 +67,8 @@ class Model(Trainer, Layer):
             number_names(self, self._layers)
             self.input_shape = map_structure(lambda symbol: symbol.shape, inputs)
             self.built = True
-        self.trainable = trainable
+            if not trainable:
+                self.trainable = False
 
     def _held(self):
         weights, layers = super()._held()

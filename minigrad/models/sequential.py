@@ -35,13 +35,12 @@ class Sequential(Model):
                 f"Sequential: expected a list of layers, got {layers!r}; "
                 "write Sequential([layer, layer])"
             )
-        super().__init__(name=name)
+        super().__init__(name=name, trainable=trainable)
         self._layers = []
         self._is_declared = False  # whether the input's shape was given before any data
         self._symbols = []  # of the input and of each layer's output, if the shape is known
         for layer in layers or []:
             self.add(layer)
-        self.trainable = trainable
 
     def add(self, layer):
         """Append a layer.

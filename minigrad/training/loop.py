@@ -1,5 +1,6 @@
 """The training loop: fit, evaluate and predict, and the five methods that a model may override."""
 
+import math
 import os
 import warnings
 
@@ -14,7 +15,7 @@ from minigrad.optimizers import get as get_optimizer
 from minigrad.training.objectives import Objectives, as_list
 from minigrad.utils.batches import Batches, collect, pack, split, unpack
 from minigrad.utils.interrupts import interrupts
-from minigrad.utils.structures import flatten, held_in, map_structure, pack_like
+from minigrad.utils.structures import flatten, held_in, map_structure
 
 
 class Trainer:
@@ -125,6 +126,8 @@ class Trainer:
             self.optimizer.scale_loss(loss).backward()
             self.optimizer.apply([parameter.grad for parameter in parameters], parameters)
             _forget_gradients(parameters)
+        else:
+            warnings.warn(f"{self._title}: it has no weights to train", stacklevel=2)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def test_step(self, data):
@@ -285,6 +288,8 @@ class Trainer:
         """
         self._check_compiled()
         data = Batches(x, y, sample_weight, batch_size, steps)
+        if data.num_samples == 0:
+            raise self._error("at least one sample", 0)
         logs = self._evaluate(data, self._prepare(as_list(callbacks), verbose, 1, data))
         return self._results(logs, return_dict)
 
@@ -348,7 +353,7 @@ class Trainer:
         self.reset_metrics()
         self.stop_evaluating = False
         callbacks.call("on_test_begin", {})
-        logs = {}
+        logs = dict.fromkeys(self.metrics_names, math.nan)  # without a batch
         for step, batch in enumerate(data.epoch()):
             callbacks.call("on_test_batch_begin", step, {})
             with no_grad():
