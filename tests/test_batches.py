@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from minigrad.core import Tensor
-from minigrad.utils.batches import Batches, class_weights_of, is_array_like, split
+from minigrad.utils.batches import (
+    Batches,
+    class_weights_of,
+    epochs_to_validate,
+    is_array_like,
+    split,
+    validation_parts,
+)
 
 
 def arrays(n):
@@ -90,7 +97,12 @@ def test_lengths_that_differ_are_named():
         ({"x": None}, "Unrecognized data type"),
         ({"x": {"a": [1]}}, "Unrecognized data type"),
         ({"x": np.float32(1)}, "x: expected an array of samples, got the number 1.0"),
-        ({"x": [1], "batch_size": 0}, "batch_size: expected a positive int, got 0"),
+        ({"x": [1], "batch_size": 0}, "expected batch_size as a whole number of at least 1, got 0"),
+        ({"x": [1], "batch_size": 2.5}, "expected batch_size as a whole number .* got 2.5"),
+        ({"x": [1], "steps": 0}, "expected steps as a whole number of at least 1, got 0"),
+        ({"x": [1], "steps": -1}, "expected steps as a whole number of at least 1, got -1"),
+        ({"x": [1], "steps": float("inf")}, "expected steps as a whole number .* got inf"),
+        ({"x": np.ones((0, 2)), "steps": 2}, "batches: expected at least one sample, got none"),
         ({"x": iter([]), "y": [1]}, "`y` should not be passed"),
         ({"x": iter([]), "sample_weight": [1]}, "`sample_weight` should not be passed"),
         (
@@ -102,6 +114,52 @@ def test_lengths_that_differ_are_named():
 def test_useless_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Batches(**arguments)
+
+
+@pytest.mark.parametrize("value", ["32", [8], True])
+@pytest.mark.parametrize("name", ["batch_size", "steps"])
+def test_sizes_that_are_no_numbers_are_refused_by_name(name, value):
+    with pytest.raises(TypeError, match=f"batches: expected {name} as a whole number"):
+        Batches([1, 2], **{name: value})
+
+
+@pytest.mark.parametrize("number", [3.0, np.int64(3), np.float32(3), np.array(3), np.uint8(3)])
+def test_sizes_may_be_whole_numbers_of_any_type(number):
+    assert numbers(Batches(*arrays(7), batch_size=number)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert numbers(Batches(*arrays(7), batch_size=1, steps=number)) == [[0], [1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("frequency", "due"),
+    [
+        (1, [1, 2, 3, 4, 5, 6]),
+        (2, [2, 4, 6]),
+        (3.0, [3, 6]),
+        (np.int64(4), [4]),
+        ([1, np.int64(5)], [1, 5]),
+        (np.array([6, 2.0]), [2, 6]),
+        ((), []),
+    ],
+)
+def test_epochs_to_validate_are_every_so_many_or_those_given(frequency, due):
+    assert [epoch for epoch in range(1, 7) if epoch in epochs_to_validate(frequency)] == due
+
+
+@pytest.mark.parametrize("frequency", [0, -1, 1.5, float("nan"), [2, 0], "2", None, ["1"]])
+def test_epochs_to_validate_refuse_what_is_no_epoch_by_name(frequency):
+    with pytest.raises((TypeError, ValueError), match="fit: expected validation_freq as a whole"):
+        epochs_to_validate(frequency)
+
+
+def test_validation_data_have_one_to_three_parts():
+    x, y, weight = arrays(2)
+    assert validation_parts((x, y)) == (x, y)
+    assert validation_parts([x, y, weight]) == (x, y, weight)
+    loader = iter([])
+    assert validation_parts(loader) == (loader,)
+    for parts in ((), (x, y, weight, weight)):
+        with pytest.raises(ValueError, match=rf"validation_data: expected .* got {len(parts)} p"):
+            validation_parts(parts)
 
 
 # --- iterables of batches ------------------------------------------------------------------------
@@ -169,6 +227,92 @@ def test_batch_may_have_one_two_or_three_parts():
         list(Batches(iter([(x, y, weight, 4)])).epoch())
 
 
+@pytest.mark.parametrize("error", [TypeError, NotImplementedError, ValueError, RuntimeError])
+def test_loader_that_does_not_know_its_length_is_read_to_its_end(error):
+    class Loader:
+        def __len__(self):
+            raise error("the length is unknown")
+
+        def __iter__(self):
+            return generate(3)
+
+    for shuffle in (None, np.random.default_rng(0)):
+        batches = Batches(Loader(), generator=shuffle)
+        assert batches.steps is None
+        assert numbers(batches) == numbers(batches) == [[0, 0], [1, 1], [2, 2]]
+
+
+class Sequence:
+    """Batches with an index, as a Keras `PyDataset` has them, and a count of the epochs."""
+
+    def __init__(self, n):
+        self.n = n
+        self.epochs = 0
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, i):
+        assert type(i) is int
+        return np.full((1, 3), i), np.array([i])  # without an IndexError at the end
+
+    def on_epoch_end(self):
+        self.epochs += 1
+
+
+def test_batches_with_an_index_are_shuffled_and_told_of_the_epochs_end():
+    source = Sequence(17)
+    batches = Batches(source, generator=np.random.default_rng(0))
+    orders = [numbers(batches) for _ in range(2)]
+    assert sorted(orders[0]) == sorted(orders[1]) == [[i] for i in range(17)]
+    assert len({str(order) for order in [*orders, sorted(orders[0])]}) == 3
+    assert source.epochs == 2
+    assert numbers(Batches(source)) == [[i] for i in range(17)]
+    assert source.epochs == 3
+    assert numbers(Batches(source, steps=3)) == [[0], [1], [2]]
+    assert source.epochs == 4
+
+
+def test_batches_that_are_iterated_over_keep_their_order():
+    class Loader:
+        def __len__(self):
+            return 9
+
+        def __iter__(self):
+            return generate(9)
+
+    shuffle = np.random.default_rng(0)
+    assert numbers(Batches(Loader(), generator=shuffle)) == [[i, i] for i in range(9)]
+
+
+def test_validation_begins_with_the_same_batch_every_time():
+    batches = Batches(*arrays(7), batch_size=2, steps=2, resumes=False)
+    assert numbers(batches) == numbers(batches) == [[0, 1], [2, 3]]
+    batches = Batches(Sequence(5), steps=3, resumes=False)
+    assert numbers(batches) == numbers(batches) == [[0], [1], [2]]
+    batches = Batches(generate(4), steps=2, resumes=False)  # which can be read only once
+    assert numbers(batches) + numbers(batches) == [[0, 0], [1, 1], [2, 2], [3, 3]]
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "lil"])
+def test_sparse_samples_become_arrays_batch_by_batch(form):
+    sparse = pytest.importorskip("scipy.sparse", reason="sparse data come from SciPy")
+    x, y, weight = arrays(7)
+    whole = sparse.csr_matrix(x).asformat(form)
+    found = list(Batches(whole, y, weight, batch_size=3).epoch())
+    assert [len(part) for part, _, _ in found] == [3, 3, 1]
+    assert all(type(part) is np.ndarray and part.dtype == x.dtype for part, _, _ in found)
+    assert np.array_equal(np.concatenate([part for part, _, _ in found]), x)
+    for batch, label, _ in Batches(whole, y, generator=np.random.default_rng(0)).epoch():
+        assert np.array_equal(batch, x[label])
+    first, last = split(whole, whole, None, 0.25)
+    assert [part.shape[0] for part in (*first[:2], *last[:2])] == [5, 5, 2, 2]
+    ((batch, targets, _),) = Batches(iter([(whole, whole)])).epoch()
+    assert np.array_equal(batch, x) and np.array_equal(targets, x)
+    with pytest.raises(ValueError, match="'x' sizes: 7\n'y' sizes: 6\n"):
+        Batches(whole, y[:6])
+
+
 def test_environment_limits_the_steps(monkeypatch):
     monkeypatch.setenv("KERAS_MAX_STEPS_PER_EPOCH", "2")
     assert numbers(Batches(*arrays(6), batch_size=1)) == [[0], [1]]
@@ -217,3 +361,34 @@ def test_class_weights_become_sample_weights_of_arrays_and_of_batches():
     assert found.tolist() == [1, 1, 1, 9]
     with pytest.raises(ValueError, match="at the same time"):
         list(Batches(iter([(x, y, weight)]), class_weight={3: 9}).epoch())
+    with pytest.raises(ValueError, match=r"class_weight: expected y .* got no y"):
+        list(Batches(x, class_weight={3: 9}).epoch())
+    with pytest.raises(ValueError, match=r"class_weight: expected y .* got y of shape \(4, 2, 2\)"):
+        list(Batches(x, np.zeros((4, 2, 2)), class_weight={3: 9}).epoch())
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "error", "message"),
+    [
+        ({"0": 1.0, "1": 50.0}, TypeError, "expected a key as a whole number .* got '0'"),
+        ({0.5: 1.0}, ValueError, "expected a key as a whole number of at least 0, got 0.5"),
+        ({-1: 1.0}, ValueError, "got -1"),
+        ({0: "high"}, TypeError, "expected a number as the weight of class 0, got 'high'"),
+        ({1: None}, TypeError, "weight of class 1, got None"),
+        ({1: float("nan")}, ValueError, "expected a finite weight of class 1, got nan"),
+        (np.array([1.0, 2.0]), TypeError, r"got ndarray; write dict\(enumerate\(weights\)\)"),
+        ([1.0, 2.0], TypeError, "expected a dict from class to weight, got list"),
+        ("balanced", TypeError, "expected a dict from class to weight, got str"),
+    ],
+)
+def test_class_weights_that_mean_nothing_are_refused(class_weight, error, message):
+    x, y, _ = arrays(4)
+    with pytest.raises(error, match=f"class_weight: .*{message}"):
+        Batches(x, y, class_weight=class_weight)
+
+
+def test_class_weights_take_keys_and_weights_of_any_number_type():
+    x, y, _ = arrays(4)
+    weights = {np.int64(3): np.float32(9), 2.0: 4, True: np.array(0.5)}
+    ((_, _, found),) = Batches(x, y, class_weight=weights).epoch()
+    assert found.tolist() == [1, 0.5, 4, 9]

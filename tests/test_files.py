@@ -22,6 +22,14 @@ def test_replacing_leaves_the_old_file_and_nothing_else_after_a_failure(tmp_path
     assert os.listdir(tmp_path) == ["weights.npz"]
 
 
+def test_temporary_name_is_as_short_for_the_longest_name(tmp_path):
+    for name in ("w.npz", "a" * 251 + ".npz", "ä" * 125 + ".npz"):  # 255 bytes is the most
+        with replacing(tmp_path / name) as temporary:
+            temporary.write_bytes(b"content")
+            assert len(os.fsencode(temporary.name)) < 30
+        assert (tmp_path / name).read_bytes() == b"content"
+
+
 def test_replacing_follows_a_link(tmp_path):
     target, link = tmp_path / "target", tmp_path / "link"
     link.symlink_to(target)

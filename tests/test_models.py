@@ -882,7 +882,7 @@ def test_single_batches_make_a_step_and_forget_the_ones_before():
     assert model.train_on_batch(x, y, return_dict=True)["accuracy"] == expected[1]
     model = classifier()
     assert model.train_on_batch(x, y)[0] > model.train_on_batch(x, y)[0]
-    with pytest.raises(ValueError, match="batch_size: expected a positive int"):
+    with pytest.raises(ValueError, match="batches: expected at least one sample, got none"):
         model.train_on_batch(x[:0], y[:0])
 
 

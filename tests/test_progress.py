@@ -108,6 +108,34 @@ def test_small_values_are_written_with_an_exponent(clock, capsys, screen):
     assert terminal.text.endswith(" - a: 1.0000e-03 - b: 0.0010 - c: -2.5000 - d: nan\n")
 
 
+def test_values_that_are_no_numbers_are_printed_as_they_are(clock, capsys, screen):
+    logs = {"note": "hi", "none": None, "pair": [1, 2], "loss": 0.5}
+    expected = " - note: hi - none: None - pair: [1, 2] - loss: 0.5000\n"
+    run(clock, 2, 2, redraw=False, logs=logs).finish(logs)
+    assert capsys.readouterr().out.endswith(expected)
+    terminal = screen(columns=200)
+    run(clock, 2, 2, redraw=True, logs=logs).finish(logs)
+    assert terminal.text.endswith(expected)
+
+
+def test_standard_output_may_have_write_and_flush_alone(clock, monkeypatch):
+    written = []
+
+    class Output:
+        def write(self, text):
+            written.append(text)
+
+        def flush(self):
+            pass
+
+    monkeypatch.setattr(sys, "stdout", Output())
+    assert not can_redraw()
+    assert can_print("━")
+    for redraw in (False, True):
+        run(clock, 2, 2, redraw=redraw).finish({"loss": 0.5})
+    assert "".join(written).count(" - loss: 0.5000") == 2
+
+
 def test_bar_is_keras_bar_without_backspaces(clock, screen):
     terminal = screen()
     bar = Progress(40, redraw=True)

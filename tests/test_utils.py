@@ -1,10 +1,13 @@
 """Names and hints for misspelled ones, labels, norms, and the shapes of labels and weights."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from minigrad.utils import normalize, to_categorical
-from minigrad.utils.arrays import as_labels, match_ranks, match_weights
+from minigrad.utils.arguments import whole_number
+from minigrad.utils.arrays import as_labels, match_ranks, match_weights, one_hot
 from minigrad.utils.registry import Registry, to_snake_case
 
 # --- registry ------------------------------------------------------------------------------------
@@ -126,6 +129,46 @@ def test_to_snake_case_is_that_of_keras(name, expected):
     assert to_snake_case(name) == expected
 
 
+# --- numbers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [3, 3.0, np.int8(3), np.float32(3), np.array(3)])
+def test_whole_number_is_taken_in_any_type(value):
+    number = whole_number("fit", "epochs", value)
+    assert (number, type(number)) == (3, int)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (2.5, ValueError),
+        (float("nan"), ValueError),
+        (float("inf"), ValueError),
+        (-1, ValueError),
+        (np.int64(-1), ValueError),
+        ("3", TypeError),
+        (None, TypeError),
+        (True, TypeError),
+        (np.bool_(True), TypeError),
+        ([3], TypeError),
+        (np.array([3]), TypeError),
+        (1 + 0j, TypeError),
+    ],
+)
+def test_other_numbers_are_refused_by_the_name_of_the_argument(value, error):
+    with pytest.raises(error) as caught:
+        whole_number("fit", "epochs", value)
+    expected = f"fit: expected epochs as a whole number of at least 0, got {value!r}"
+    assert str(caught.value) == expected
+
+
+def test_whole_number_has_a_least_value_and_may_be_optional():
+    assert whole_number("fit", "epochs", 2, least=2) == 2
+    assert whole_number("fit", "epochs", None, optional=True) is None
+    with pytest.raises(ValueError, match="at least 3, got 2"):
+        whole_number("fit", "epochs", 2, least=3)
+
+
 # --- labels --------------------------------------------------------------------------------------
 
 
@@ -159,6 +202,23 @@ def test_to_categorical_of_a_scalar_is_one_row():
 def test_to_categorical_refuses_other_labels(labels, num_classes, message):
     with pytest.raises(ValueError, match=f"to_categorical: .*{message}"):
         to_categorical(labels, num_classes)
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (3, 2)])
+def test_one_hot_rows_have_a_one_at_each_label(shape):
+    labels = np.arange(int(np.prod(shape))).reshape(shape)
+    rows = one_hot(labels, 7, np.float32)
+    assert rows.shape == (*shape, 7) and rows.dtype == np.float32
+    np.testing.assert_array_equal(rows.argmax(-1), labels)
+    assert rows.sum() == labels.size
+
+
+def test_to_categorical_needs_the_memory_of_its_rows_alone():
+    tracemalloc.start()
+    rows = to_categorical([0, 4999])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * rows.nbytes
 
 
 def test_as_labels_takes_whole_floats_and_refuses_what_is_no_number():
@@ -213,7 +273,15 @@ def test_match_weights_broadcasts_weights_of_the_first_axes(shape):
     np.broadcast_shapes(matched.shape, (5, 3))
 
 
-@pytest.mark.parametrize("shape", [(3,), (5, 2), (5, 3, 2)])
+@pytest.mark.parametrize("shape", [(1,), (1, 1), (1, 3), (5, 1), (1, 3, 1)])
+def test_match_weights_broadcasts_axes_of_size_one(shape):
+    weights = np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
+    matched = match_weights("loss", weights, (5, 3))
+    expected = weights.reshape(*shape[:2], *[1] * (2 - len(shape)))
+    np.testing.assert_array_equal(matched * np.ones((5, 3)), expected * np.ones((5, 3)))
+
+
+@pytest.mark.parametrize("shape", [(3,), (5, 2), (5, 3, 2), (5, 1, 3), (2, 3)])
 def test_match_weights_refuses_other_shapes(shape):
     with pytest.raises(ValueError, match=r"loss: expected sample_weight of shape \(5, 3\) or"):
         match_weights("loss", np.ones(shape), (5, 3))

@@ -7,12 +7,13 @@ only requirement at run time.
 
 import queue
 import ssl
-import sys
 import threading
 import time
 from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+
+from minigrad.utils.progress import is_terminal
 
 SILENCE_SECONDS = 4  # the longest silence of a server, before its answer and during it
 TOTAL_SECONDS = 600  # the longest time for one file: 12 MB at 20 kB/s
@@ -121,7 +122,7 @@ def _tls_context():
 
 def _show_progress(url, received, total):
     """Count the megabytes in a terminal's last line; be quiet where the output is a file."""
-    if sys.stdout is not None and sys.stdout.isatty():
+    if is_terminal():
         file_name = url.rpartition("/")[2]
         of_total = "" if total is None else f" of {total / 1e6:.1f}"
         # The cursor returns to the beginning of the line: the next output replaces it.

@@ -1,7 +1,9 @@
-"""Constructor arguments: checks of numbers, hints for misspelled names, and configs."""
+"""Arguments: checks of numbers, hints for misspelled names, and configs."""
 
 import inspect
+import math
 import numbers
+import operator
 
 # Names of the same arguments in other libraries.
 ELSEWHERE = {"lr": "learning_rate", "params": "parameters", "eps": "epsilon"}
@@ -50,6 +52,42 @@ def checked_number(owner, name, value, interval, kind=float):
     if not (low < value < high or value in edges):
         raise ValueError(f"{title} in {interval}, got {value}")
     return kind(value)
+
+
+def whole_number(owner, name, value, least=0, optional=False):
+    """Return ``value`` as an int: an integer of any type, or a float without a fraction.
+
+    Parameters
+    ----------
+    owner, name : str
+        What has the argument, and its name, for messages: "fit" and "epochs".
+    value : int or float
+    least : int
+        The smallest value allowed.
+    optional : bool
+        Whether None is allowed.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` is no number.
+    ValueError
+        If it has a fraction or is below ``least``.
+    """
+    if value is None and optional:
+        return None
+    expected = f"{owner}: expected {name} as a whole number of at least {least}, got {value!r}"
+    is_float = isinstance(value, numbers.Real) and math.isfinite(value) and value == int(value)
+    try:
+        number = int(value) if is_float else operator.index(value)
+    except TypeError:
+        is_number = isinstance(value, numbers.Real)
+        raise (ValueError if is_number else TypeError)(expected) from None
+    if isinstance(value, bool):
+        raise TypeError(expected)
+    if number < least:
+        raise ValueError(expected)
+    return number
 
 
 def argument_names(cls):

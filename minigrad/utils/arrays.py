@@ -36,7 +36,14 @@ def to_categorical(x, num_classes=None):
             f"to_categorical: expected labels from 0 to {num_classes - 1}, "
             f"got {labels[outside].flat[0]}"
         )
-    return np.eye(num_classes)[labels]
+    return one_hot(labels, num_classes)
+
+
+def one_hot(labels, num_classes, dtype=np.float64):
+    """Return rows (..., num_classes) of zeros, with a one at each label of an int array (...)."""
+    rows = np.zeros((*labels.shape, num_classes), dtype)
+    np.put_along_axis(rows, labels[..., None], 1, axis=-1)  # np.eye would need all K x K numbers
+    return rows
 
 
 def normalize(x, axis=-1, order=2):
@@ -98,7 +105,8 @@ def match_weights(owner, sample_weight, shape):
     """Return `sample_weight` as an array that broadcasts to values of `shape`.
 
     Its own shape is `shape`, or the first axes of it: one weight (N,) for each sample of (N, H, W)
-    values. A last axis of size 1 is dropped.
+    values. An axis may have size 1, for weights that its elements share; a last axis too many is
+    dropped then.
 
     Raises
     ------
@@ -106,9 +114,10 @@ def match_weights(owner, sample_weight, shape):
         If the shape is another one, or a weight is not finite; the message begins with `owner`.
     """
     weights = np.asarray(sample_weight)
-    if weights.shape != shape[: weights.ndim] and weights.shape[-1:] == (1,):
+    if weights.ndim > len(shape) and weights.shape[-1] == 1:
         weights = weights[..., 0]
-    if weights.shape != shape[: weights.ndim]:
+    sizes = zip(weights.shape, shape, strict=False)
+    if weights.ndim > len(shape) or any(size not in (1, expected) for size, expected in sizes):
         raise ValueError(
             f"{owner}: expected sample_weight of shape {shape} or of its first axes, "
             f"got {np.shape(sample_weight)}"

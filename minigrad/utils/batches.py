@@ -3,9 +3,13 @@
 import itertools
 import math
 import os
+import sys
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
+
+from minigrad.utils.arguments import whole_number
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -15,19 +19,25 @@ class Batches:
 
     Parameters
     ----------
-    x : array_like (n, ...), or iterable of batches
-        An iterable yields x, (x, y) or (x, y, sample_weight) for each batch.
+    x : array_like or SciPy sparse matrix (n, ...), or iterable of batches
+        An iterable yields x, (x, y) or (x, y, sample_weight) for each batch. Its method
+        `on_epoch_end`, if it has one, is called after each epoch. Sparse rows become arrays batch
+        by batch.
     y, sample_weight : array_like (n, ...), optional
         Only with an array `x`.
     batch_size : int, optional
         Samples a batch, if `x` is an array; the last batch may be smaller. Default: 32, or the
         size that gives `steps` batches.
     steps : int, optional
-        Batches an epoch; the next epoch goes on where the last one ended. Default: all there are.
+        Batches an epoch. Default: all there are.
     class_weight : dict from int to float, optional
         The weight of each class's samples; 1 for a class that it does not name.
     generator : numpy.random.Generator, optional
-        Draws a new order of an array's samples for every epoch. Default: the order of the arrays.
+        Draws a new order for every epoch: of an array's samples, or of the batches of an object
+        with `__getitem__` and `__len__`. Default: the order that they have.
+    resumes : bool
+        Whether an epoch of `steps` batches goes on where the last one ended, as in training, or
+        begins with the first batch, as in validation (unless `x` can be read only once).
 
     Attributes
     ----------
@@ -39,31 +49,38 @@ class Batches:
     Raises
     ------
     ValueError
-        If the arrays differ in length, or arguments exclude each other.
+        If the arrays differ in length, `steps` are asked of no samples, arguments exclude each
+        other, or one is out of range.
+    TypeError
+        If `batch_size` or `steps` is no number, or `class_weight` no dict of numbers.
     """
 
     def __init__(
         self, x, y=None, sample_weight=None, batch_size=None, steps=None, class_weight=None,
-        generator=None,
+        generator=None, resumes=True,
     ):  # fmt: skip
+        steps = whole_number("batches", "steps", steps, least=1, optional=True)
+        batch_size = whole_number("batches", "batch_size", batch_size, least=1, optional=True)
         if class_weight is not None and sample_weight is not None:
             raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
-        self.class_weight = class_weight
+        self.class_weight = checked_class_weight(class_weight)
         self.num_samples = None
         if is_array_like(x):
             arrays = as_samples(x, y, sample_weight)
-            self.num_samples = len(arrays[0])
+            self.num_samples = arrays[0].shape[0]
+            if steps and not self.num_samples:
+                raise ValueError("batches: expected at least one sample, got none")
             if batch_size is None:
                 batch_size = math.ceil(self.num_samples / steps) if steps else DEFAULT_BATCH_SIZE
             self.source = _ArrayBatches(arrays, batch_size, generator)
         else:
             _check_iterable(x, y, sample_weight)
             self.source = x
-        self.resumes = steps is not None
+            if generator is not None and hasattr(x, "__getitem__") and _length(x) is not None:
+                self.source = _ShuffledBatches(x, generator)
+        self.resumes = resumes and steps is not None
         self.rest = iter(())
-        self.steps = steps
-        if steps is None and hasattr(self.source, "__len__"):
-            self.steps = len(self.source)
+        self.steps = _length(self.source) if steps is None else steps
         limit = int(os.environ.get("KERAS_MAX_STEPS_PER_EPOCH", 0))
         if limit and (self.steps is None or self.steps > limit):
             self.steps = limit
@@ -87,6 +104,8 @@ class Batches:
                 "or generator can generate at least `steps_per_epoch * epochs` batches.",
                 stacklevel=3,
             )
+        if hasattr(self.source, "on_epoch_end"):
+            self.source.on_epoch_end()
 
     def _complete(self, batch):
         if not isinstance(batch, (tuple, list)):
@@ -96,7 +115,7 @@ class Batches:
                 "batches: expected x, (x, y) or (x, y, sample_weight) for each, "
                 f"got {len(batch)} parts"
             )
-        parts = [None if part is None else np.asarray(part) for part in batch]
+        parts = [None if part is None else _as_array(part) for part in batch]
         x, y, sample_weight = (*parts, None, None)[:3]
         if self.class_weight is not None:
             if sample_weight is not None:
@@ -146,7 +165,7 @@ def split(x, y, sample_weight, fraction):
             f"Found incompatible type in the input: {type(x)}"
         )
     arrays = as_samples(x, y, sample_weight)
-    n = len(arrays[0])
+    n = arrays[0].shape[0]
     cut = math.floor(n * (1 - fraction))
     if not 0 < cut < n:
         raise ValueError(
@@ -171,7 +190,15 @@ def class_weights_of(y, class_weight):
     Returns
     -------
     float32 array (n,)
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, or they have more axes.
     """
+    if y is None or y.ndim > 2:
+        got = "no y" if y is None else f"y of shape {y.shape}"
+        raise ValueError(f"class_weight: expected y of one label or one-hot row each, got {got}")
     labels = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(-1)
     weights = np.ones(labels.shape, np.float32)
     for label, weight in class_weight.items():
@@ -179,16 +206,77 @@ def class_weights_of(y, class_weight):
     return weights
 
 
+def checked_class_weight(class_weight):
+    """Return a dict from int to float, or None; raise an error that names what is none."""
+    if class_weight is None:
+        return None
+    if not isinstance(class_weight, Mapping):
+        cure = "write dict(enumerate(weights)) for a list of weights"
+        got = type(class_weight).__name__
+        raise TypeError(f"class_weight: expected a dict from class to weight, got {got}; {cure}")
+    checked = {}
+    for label, weight in class_weight.items():
+        label = int(label) if isinstance(label, bool) else label
+        label = whole_number("class_weight", "a key", label)
+        try:
+            checked[label] = float(weight)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"class_weight: expected a number as the weight of class {label}, got {weight!r}"
+            ) from None
+        if not math.isfinite(checked[label]):
+            raise ValueError(
+                f"class_weight: expected a finite weight of class {label}, got {weight!r}"
+            )
+    return checked
+
+
+def validation_parts(validation_data):
+    """Return what the user gave as a tuple of x, y and sample_weight, or of x alone.
+
+    Raises
+    ------
+    ValueError
+        If a tuple or list has more parts.
+    """
+    if not isinstance(validation_data, (tuple, list)):
+        return (validation_data,)
+    if not 1 <= len(validation_data) <= 3:
+        expected = "(x, y) or (x, y, sample_weight)"
+        got = f"{len(validation_data)} parts"
+        raise ValueError(f"validation_data: expected {expected}, got {got}")
+    return tuple(validation_data)
+
+
+def epochs_to_validate(validation_freq):
+    """Return a container of the epochs, counted from 1, after which `fit` evaluates.
+
+    Parameters
+    ----------
+    validation_freq : int or collection of int
+        Every so many epochs, or these.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is anything but whole numbers of at least 1.
+    """
+    if isinstance(validation_freq, (list, tuple, set, range, np.ndarray)):
+        return {whole_number("fit", "validation_freq", epoch, 1) for epoch in validation_freq}
+    every = whole_number("fit", "validation_freq", validation_freq, 1)
+    return range(every, sys.maxsize, every)
+
+
 def as_samples(x, y=None, sample_weight=None):
     """Return the arrays (None stays None); ValueError if they differ in their number of samples."""
     names = ("x", "y", "sample_weight")
-    arrays = [None if a is None else np.asarray(a) for a in (x, y, sample_weight)]
+    arrays = [None if a is None else _as_rows(a) for a in (x, y, sample_weight)]
     given = {name: a for name, a in zip(names, arrays, strict=True) if a is not None}
     for name, array in given.items():
         if array.ndim == 0:
             raise ValueError(f"{name}: expected an array of samples, got the number {array}")
-    if len({len(array) for array in given.values()}) > 1:
-        sizes = "".join(f"'{name}' sizes: {len(array)}\n" for name, array in given.items())
+    if len({array.shape[0] for array in given.values()}) > 1:
+        sizes = "".join(f"'{name}' sizes: {array.shape[0]}\n" for name, array in given.items())
         raise ValueError(
             "Data cardinality is ambiguous. "
             f"Make sure all arrays contain the same number of samples. {sizes}"
@@ -219,7 +307,24 @@ def collect(parts, n=None):
 
 def is_array_like(x):
     """Whether `x` holds samples; anything else that can be iterated over gives batches."""
-    return isinstance(x, (list, tuple)) or hasattr(x, "__array__")
+    return isinstance(x, (list, tuple)) or hasattr(x, "__array__") or hasattr(x, "tocsr")
+
+
+def _as_rows(data):
+    """Samples as an array; a SciPy sparse matrix in the format whose rows can be taken."""
+    return data.tocsr() if hasattr(data, "tocsr") else np.asarray(data)
+
+
+def _as_array(data):
+    return data.toarray() if hasattr(data, "tocsr") else np.asarray(data)
+
+
+def _length(source):
+    """The number of batches, None where it is not known."""
+    try:
+        return len(source)
+    except Exception:  # loaders say by errors of many types that they do not know it
+        return None
 
 
 def _check_iterable(x, y, sample_weight):
@@ -237,21 +342,33 @@ class _ArrayBatches:
     """Slices of arrays of one length, in a new order each time when there is a generator."""
 
     def __init__(self, arrays, batch_size, generator):
-        if batch_size < 1:
-            raise ValueError(f"batch_size: expected a positive int, got {batch_size}")
         self.arrays = arrays
         self.batch_size = batch_size
         self.generator = generator
 
     def __len__(self):
-        return math.ceil(len(self.arrays[0]) / self.batch_size)
+        return math.ceil(self.arrays[0].shape[0] / self.batch_size)
 
     def __iter__(self):
-        n = len(self.arrays[0])
+        n = self.arrays[0].shape[0]
         order = None if self.generator is None else self.generator.permutation(n)
         for start in range(0, n, self.batch_size):
             rows = slice(start, start + self.batch_size)
-            if order is None:
-                yield tuple(None if a is None else a[rows] for a in self.arrays)
-            else:
-                yield tuple(None if a is None else a.take(order[rows], 0) for a in self.arrays)
+            rows = rows if order is None else order[rows]
+            yield tuple(None if a is None else a[rows] for a in self.arrays)
+
+
+class _ShuffledBatches:
+    """The batches of an object with `__getitem__` and `__len__`, in a new order each time."""
+
+    def __init__(self, batches, generator):
+        self.batches = batches
+        self.generator = generator
+        if hasattr(batches, "on_epoch_end"):
+            self.on_epoch_end = batches.on_epoch_end
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        return (self.batches[int(i)] for i in self.generator.permutation(len(self.batches)))

@@ -15,7 +15,8 @@ def replacing(path):
     path = Path(path).resolve()  # the file that a link points to is replaced, not the link
     if not path.parent.is_dir():
         raise FileNotFoundError(f"save: expected an existing folder, got {path.parent}")
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+    # Not made from the path's name, which may already have the 255 bytes that a name can have.
+    temporary = path.with_name(f".{os.urandom(6).hex()}.part")
     temporary.touch(exist_ok=False)  # a read-only folder raises Python's own error
     try:
         yield temporary

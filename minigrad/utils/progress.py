@@ -1,6 +1,7 @@
 """What `fit`, `evaluate` and `predict` print while they run: Keras's progress bar and lines."""
 
 import math
+import numbers
 import os
 import shutil
 import sys
@@ -34,7 +35,7 @@ class Progress:
     def update(self, step, logs):
         """Note that `step` steps (from 1) are done; redraw the bar at most every 0.05 s.
 
-        `logs` is a dict of numbers.
+        `logs` is a dict; numbers among its values are rounded.
         """
         now = time.perf_counter()
         self.step = step
@@ -104,8 +105,13 @@ def can_redraw():
     """Whether the standard output is a screen: a terminal or a notebook, not a file or a pipe."""
     if type(sys.stdout).__module__.startswith("ipykernel"):
         return True
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    return is_terminal and os.environ.get("TERM") != "dumb"
+    return is_terminal() and os.environ.get("TERM") != "dumb"
+
+
+def is_terminal():
+    """Whether the standard output is a terminal; what replaces it may not have `isatty`."""
+    isatty = getattr(sys.stdout, "isatty", None)
+    return isatty is not None and bool(isatty())
 
 
 def can_print(text):
@@ -119,7 +125,7 @@ def can_print(text):
 
 def _columns():
     """Width of the terminal; a notebook scrolls or wraps by itself, so it has any width."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    return shutil.get_terminal_size().columns if is_terminal() else sys.maxsize
 
 
 def _bar(filled, rest):
@@ -138,5 +144,11 @@ def _clock(seconds):
 
 def _describe(logs, size):
     """` - name: value` for each, with an exponent where `size(value)` is at most 1e-3."""
-    formats = {name: ".4f" if size(value) > 1e-3 else ".4e" for name, value in logs.items()}
-    return "".join(f" - {name}: {logs[name]:{form}}" for name, form in formats.items())
+    return "".join(f" - {name}: {_format(value, size)}" for name, value in logs.items())
+
+
+def _format(value, size):
+    """A number with four decimals; what a callback put there instead of a number, as it is."""
+    if not isinstance(value, numbers.Real):
+        return str(value)
+    return f"{value:.4f}" if size(value) > 1e-3 else f"{value:.4e}"

@@ -8,6 +8,7 @@ import textwrap
 from minigrad.utils.progress import can_print
 
 DEFAULT_WIDTH = 88
+LEAST_WIDTH = 44  # in a narrower terminal the lines wrap
 TRAINABLE_WIDTH = 12  # what the column "Trainable" adds to it
 TEXT = "┏━┳┓┃┡╇┩│├─┼┤└┴┘…"
 ASCII = "+=++|+++|+-+++++~"
@@ -23,7 +24,7 @@ def summary_lines(
     ----------
     model : Sequential
     line_length : int, optional
-        Width in characters. Default: 88, or the terminal's width less 4.
+        Width in characters. Default: 88, or the terminal's width less 4 if that is less.
     positions : list of float, optional
         Where each column ends, as a fraction of the width.
     expand_nested : bool
@@ -47,7 +48,8 @@ def summary_lines(
         positions = [0.9 * position for position in positions] + [1.0]
         header, alignment = [*header, "Trainable"], alignment + "^"
         width += TRAINABLE_WIDTH
-    width = line_length or min(width, shutil.get_terminal_size().columns - 4)
+    room = max(shutil.get_terminal_size().columns - 4, LEAST_WIDTH)
+    width = line_length or min(width, room)
     layers = _select(model.layers, layer_range)
     indented = _expand(layers) if expand_nested else [("", layer) for layer in layers]
     rows = [_describe(layer, show_trainable, indent) for indent, layer in indented]
