@@ -12,6 +12,7 @@ import warnings
 
 import numpy as np
 
+from minigrad.utils.arguments import checked_number, whole_number
 from minigrad.utils.progress import Progress, can_redraw
 
 
@@ -20,7 +21,7 @@ class Callback:
 
     `epoch` and `batch` count from 0. `logs` is a dict from name to number: for a batch the running
     means of its epoch, for an epoch also the validation's (`val_<name>`), in training and testing.
-    All callbacks share the epoch's dict: what one adds to it is recorded and printed.
+    All callbacks share the epoch's dict: what one adds to it, of any type, is recorded and printed.
 
     Attributes
     ----------
@@ -98,10 +99,22 @@ class CallbackList:
     """The callbacks of one call of `fit`, `evaluate` or `predict`, called one after the other.
 
     Only the hooks that a callback defines are called: the others cost nothing.
+
+    Raises
+    ------
+    TypeError
+        If one is not an instance of `Callback`.
     """
 
     def __init__(self, callbacks, model, params):
         self.hooks = {name: [] for name in HOOKS}
+        for callback in callbacks:
+            if not isinstance(callback, Callback):
+                is_class = isinstance(callback, type) and issubclass(callback, Callback)
+                cure = f"; write {callback.__name__}()" if is_class else ""
+                raise TypeError(
+                    f"callbacks: expected an instance of Callback each, got {callback!r}{cure}"
+                )
         for callback in callbacks:
             callback.set_params(params)
             callback.set_model(model)
@@ -141,6 +154,8 @@ class History(Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
+            # A copy: a learning rate, for one, is an array that changes in place.
+            value = value.copy() if isinstance(value, np.ndarray) else value
             self.history.setdefault(name, []).append(value)
 
 
@@ -200,7 +215,7 @@ class _Monitor(Callback):
     """Base of the callbacks that watch one number of the logs.
 
     Better means less (mode "min") or greater ("max") than the reference by more than `min_delta`;
-    "auto" takes the direction of the metric.
+    "auto" takes the direction of the metric. NaN is never better.
     """
 
     def __init__(self, monitor, mode, min_delta=0.0, verbose=0):
@@ -208,25 +223,42 @@ class _Monitor(Callback):
             raise self._error(f"mode 'auto', 'min' or 'max', got {mode!r}")
         self.monitor = monitor
         self.mode = mode
-        self.min_delta = abs(min_delta)
+        self.min_delta = abs(checked_number(self, "min_delta", min_delta, "(-inf, inf)"))
         self.verbose = verbose
         self.best = None
 
     def read(self, logs, purpose):
-        """Return the monitored number, or None with a warning that begins with `purpose`."""
+        """Return the monitored number, or None with a warning that begins with `purpose`.
+
+        Raises
+        ------
+        TypeError
+            If a callback put there what is no number.
+        """
         if self.monitor not in logs:
             warnings.warn(
                 f"{purpose} metric `{self.monitor}` which is not available. "
                 f"Available metrics are: {','.join(logs)}",
                 stacklevel=3,
             )
-        return logs.get(self.monitor)
+            return None
+        return self._number(logs)
+
+    def _number(self, logs):
+        value = logs[self.monitor]
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            title = type(self).__name__
+            raise TypeError(
+                f"{title}: expected a number in logs[{self.monitor!r}], got {value!r}"
+            ) from None
 
     def is_better(self, value, reference):
         if self.mode == "auto":
             self.mode = self._find_mode()
         if reference is None:
-            return True
+            return not math.isnan(value)
         if self.mode == "max":
             return value - self.min_delta > reference
         return value + self.min_delta < reference
@@ -240,6 +272,10 @@ class _Monitor(Callback):
                 f"mode='max' or mode='min', got 'auto' for {self.monitor} of unknown direction"
             )
         return mode
+
+    def _whole(self, name, value, least=0):
+        """Return a constructor's argument as an int, or raise an error that names it."""
+        return whole_number(type(self).__name__, name, value, least)
 
     def _say(self, message):
         if self.verbose > 0:
@@ -277,10 +313,12 @@ class EarlyStopping(_Monitor):
         baseline=None, restore_best_weights=False, start_from_epoch=0,
     ):  # fmt: skip
         super().__init__(monitor, mode, min_delta, verbose)
-        self.patience = patience
+        self.patience = self._whole("patience", patience)
+        if baseline is not None:
+            baseline = checked_number(self, "baseline", baseline, "[-inf, inf]")
         self.baseline = baseline
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = start_from_epoch
+        self.start_from_epoch = self._whole("start_from_epoch", start_from_epoch)
         self.on_train_begin()
 
     def on_train_begin(self, logs=None):
@@ -302,7 +340,7 @@ class EarlyStopping(_Monitor):
                 self.best_weights = self.model.get_weights()
             if self.baseline is None or self.is_better(current, self.baseline):
                 self.wait = 0
-        elif self.wait >= self.patience:  # never in the first epoch, which has nothing to beat
+        elif self.wait >= self.patience and epoch > 0:  # the first has nothing to beat
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
@@ -350,8 +388,10 @@ class ModelCheckpoint(_Monitor):
                 "save_weights_only=True (only weights can be saved) and a filepath that ends in "
                 f"'.weights.npz' or '.weights.h5', got {save_weights_only} and {self.filepath!r}"
             )
-        if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
-            raise self._error(f"save_freq 'epoch' or a positive int, got {save_freq!r}")
+        if save_freq != "epoch":
+            save_freq = self._whole("save_freq 'epoch' or", save_freq, 1)
+        if initial_value_threshold is not None:
+            checked_number(self, "initial_value_threshold", initial_value_threshold, "[-inf, inf]")
         self.save_best_only = save_best_only
         self.save_freq = save_freq
         self.best = initial_value_threshold
@@ -384,7 +424,7 @@ class ModelCheckpoint(_Monitor):
             message = f"Can save best model only with {self.monitor} available."
             warnings.warn(message, stacklevel=3)
         else:
-            current = logs[self.monitor]
+            current = self._number(logs)
             best = "None" if self.best is None else f"{self.best:.5f}"
             if not self.is_better(current, self.best):
                 self._say(f"{begin} {self.monitor} did not improve from {best}")
@@ -424,37 +464,35 @@ class ReduceLROnPlateau(_Monitor):
         min_delta=1e-4, cooldown=0, min_lr=0.0,
     ):  # fmt: skip
         super().__init__(monitor, mode, min_delta, verbose)
-        if factor >= 1.0:
-            raise self._error(f"a factor below 1, got {factor}")
-        self.factor = factor
-        self.patience = patience
-        self.cooldown = cooldown
-        self.min_lr = min_lr
+        self.factor = checked_number(self, "factor", factor, "[0, 1)")
+        self.patience = self._whole("patience", patience)
+        self.cooldown = self._whole("cooldown", cooldown)
+        self.min_lr = checked_number(self, "min_lr", min_lr, "[0, inf)")
         self.on_train_begin()
 
     def on_train_begin(self, logs=None):
         self.best = None
         self.wait = 0
-        self.cooldown_left = 0
+        self.cooldown_counter = 0  # epochs still to wait
 
     def on_epoch_end(self, epoch, logs=None):
         rate = logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         current = self.read(logs, "Learning rate reduction is conditioned on")
         if current is None:
             return
-        if self.cooldown_left > 0:
-            self.cooldown_left -= 1
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
         if self.is_better(current, self.best):
             self.best = current
             self.wait = 0
-        elif self.cooldown_left == 0:
+        elif self.cooldown_counter == 0:
             self.wait += 1
             if self.wait >= self.patience and rate > self.min_lr:
                 rate = max(rate * self.factor, self.min_lr)
                 self.model.optimizer.learning_rate = rate
                 begin = f"\nEpoch {epoch + 1}: ReduceLROnPlateau"
                 self._say(f"{begin} reducing learning rate to {rate}.")
-                self.cooldown_left = self.cooldown
+                self.cooldown_counter = self.cooldown
                 self.wait = 0
 
 
@@ -470,6 +508,11 @@ class LearningRateScheduler(Callback):
     """
 
     def __init__(self, schedule, verbose=0):
+        if not callable(schedule):
+            raise TypeError(
+                "LearningRateScheduler: expected schedule as a function of the epoch, "
+                f"got {schedule!r}"
+            )
         self.schedule = schedule
         self.verbose = verbose
 
@@ -501,7 +544,13 @@ class CSVLogger(Callback):
     filename : str or path
     separator : str
     append : bool
-        Append to an existing file instead of replacing it.
+        Append to an existing file instead of replacing it; its columns stay.
+
+    Raises
+    ------
+    ValueError
+        At the end of the first epoch, if the logs have a name for which an existing file has no
+        column.
     """
 
     def __init__(self, filename, separator=",", append=False):
@@ -512,6 +561,7 @@ class CSVLogger(Callback):
         self.writer = None
 
     def on_train_begin(self, logs=None):
+        self.columns = self._read_columns() if self.append else None
         mode = "a" if self.append else "w"
         self.file = open(self.filename, mode, newline="", encoding="utf-8")  # noqa: SIM115
         self.writer = None
@@ -519,13 +569,20 @@ class CSVLogger(Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self.writer is None:
             names = sorted(logs)
+            missing = [name for name in ["epoch", *names] if name not in (self.columns or [name])]
+            if missing:
+                self.file.close()
+                raise ValueError(
+                    f"CSVLogger: expected columns for {', '.join(missing)} in {self.filename}, got "
+                    f"{', '.join(self.columns)}; write append=False, or take another file"
+                )
             if not any(name.startswith("val_") for name in names):
                 names += [f"val_{name}" for name in names]  # later epochs may be validated
-            columns = ["epoch", *names]
+            columns = self.columns or ["epoch", *names]
             self.writer = csv.DictWriter(
                 self.file, columns, restval="NA", extrasaction="ignore", delimiter=self.separator
             )
-            if self.file.tell() == 0:
+            if self.columns is None:
                 self.writer.writeheader()
         self.writer.writerow({"epoch": epoch, **logs})
         self.file.flush()
@@ -533,6 +590,13 @@ class CSVLogger(Callback):
     def on_train_end(self, logs=None):
         if self.file is not None:
             self.file.close()
+
+    def _read_columns(self):
+        """The names in the first line of the file; None if there is no such line."""
+        if not os.path.exists(self.filename):
+            return None
+        with open(self.filename, newline="", encoding="utf-8-sig") as file:
+            return next(csv.reader(file, delimiter=self.separator), None) or None
 
 
 class TerminateOnNaN(Callback):
@@ -548,8 +612,8 @@ class TerminateOnNaN(Callback):
         self.raise_error = raise_error
 
     def on_train_batch_end(self, batch, logs=None):
-        loss = logs["loss"]
-        if math.isfinite(loss):
+        loss = (logs or {}).get("loss")
+        if loss is None or math.isfinite(loss):
             return
         if self.raise_error:
             raise RuntimeError(
@@ -565,13 +629,30 @@ class LambdaCallback(Callback):
 
     Parameters
     ----------
-    **hooks : callable
+    on_epoch_begin, on_epoch_end, ... : callable, optional
         What to call at a hook of `Callback`, such as `on_epoch_end=lambda epoch, logs: ...`.
+    **others : callable, optional
+        For further hooks; and methods of your own, under names that do not begin with "on_".
+
+    Raises
+    ------
+    TypeError
+        If a name begins with "on_" but is no hook, or a value is no function.
     """
 
-    def __init__(self, **hooks):
-        for name, function in hooks.items():
-            if name not in HOOKS:
+    def __init__(
+        self, on_epoch_begin=None, on_epoch_end=None, on_train_begin=None, on_train_end=None,
+        on_train_batch_begin=None, on_train_batch_end=None, **others,
+    ):  # fmt: skip
+        given = {
+            "on_epoch_begin": on_epoch_begin, "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin, "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin, "on_train_batch_end": on_train_batch_end,
+        }  # fmt: skip
+        for name, function in (given | others).items():
+            if name.startswith("on_") and name not in HOOKS:
                 raise TypeError(f"LambdaCallback: expected a hook ({', '.join(HOOKS)}), got {name}")
+            if function is not None and not callable(function):
+                raise TypeError(f"LambdaCallback: expected {name} as a function, got {function!r}")
             if function is not None:
                 setattr(self, name, function)

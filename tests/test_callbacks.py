@@ -118,6 +118,34 @@ def test_older_batch_hooks_are_called_for_training_batches():
     assert calls == [("begin", 1), ("end", 1)]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (EarlyStopping, r"got <class '.*EarlyStopping'>; write EarlyStopping\(\)"),
+        ("stop", "got 'stop'"),
+        (lambda epoch, logs: None, "got <function"),
+        (7, "got 7"),
+    ],
+)
+def test_list_takes_instances_of_callback_alone(wrong, message):
+    with pytest.raises(TypeError, match=f"callbacks: expected an instance of Callback.*{message}"):
+        CallbackList([History(), wrong], None, {})
+
+
+def test_lambda_callback_takes_hooks_by_place_and_methods_by_name():
+    calls = []
+    callback = LambdaCallback(
+        lambda epoch, logs: calls.append(("begin", epoch)),
+        lambda epoch, logs: calls.append(("end", epoch)),
+        custom_method=lambda value: 2 * value,
+    )
+    fit(callback, 1.0)
+    assert calls == [("begin", 0), ("end", 0)]
+    assert callback.custom_method(4) == 8
+    with pytest.raises(TypeError, match="LambdaCallback: expected on_epoch_end as a function, got"):
+        LambdaCallback(on_epoch_end="print")
+
+
 def test_lambda_callback_knows_the_hooks():
     with pytest.raises(TypeError, match=r"expected a hook \(on_train_begin, .*got on_epoch_ends"):
         LambdaCallback(on_epoch_ends=print)
@@ -130,6 +158,19 @@ def test_history_records_each_epoch():
     assert history.epoch == [3, 4]
     assert history.history == {"loss": [2.0, 1.0], "lr": [0.5]}
     assert history.params == {"verbose": 0, "epochs": 9, "steps": 1}
+
+
+def test_history_keeps_values_of_any_type_as_they_were():
+    rate = np.array(0.5)
+    history = History()
+    callbacks = CallbackList([history], Model(), {})
+    for epoch in range(2):
+        logs = {"note": "hi", "none": None, "array": np.ones(2), "rate": rate}
+        callbacks.call("on_epoch_end", epoch, logs)
+        rate /= 2
+    assert history.history["note"] == ["hi", "hi"]
+    assert history.history["none"] == [None, None]
+    assert history.history["rate"] == [0.5, 0.25]
 
 
 # --- early stopping ------------------------------------------------------------------------------
@@ -219,6 +260,86 @@ def test_missing_monitor_warns_with_what_there_is():
         fit(ReduceLROnPlateau(), 1.0)
 
 
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("start", [[NAN], [NAN, NAN], []])
+def test_nan_is_never_the_best(mode, start, tmp_path):
+    sign = {"min": 1, "max": -1}[mode]
+    values = [*start, *(sign * value for value in (1, 0.9, 0.8, NAN, 0.7))]
+    epochs = [{"val_loss": value} for value in values]
+    options = {"mode": mode, "verbose": 1}
+    early = EarlyStopping(patience=3, restore_best_weights=True, **options)
+    model, _ = fit(early, *epochs)
+    assert not model.stop_training
+    assert (early.best, model.weight) == (sign * 0.7, len(values) - 1)
+    path = tmp_path / "{val_loss}.weights.npz"
+    checkpoint = ModelCheckpoint(path, save_best_only=True, save_weights_only=True, **options)
+    model, _ = fit(checkpoint, *epochs)
+    assert len(model.saved) == 4 and not any("/nan" in path for path in model.saved)
+    plateau = ReduceLROnPlateau(patience=3, **options)
+    model, _ = fit(plateau, *epochs)
+    assert (plateau.best, model.optimizer.learning_rate) == (sign * 0.7, 0.5)
+
+
+def test_nan_alone_stops_and_restores_nothing():
+    callback = EarlyStopping(patience=1, restore_best_weights=True)
+    model, _ = fit(callback, *[{"val_loss": NAN}] * 4)
+    assert (callback.stopped_epoch, callback.best, model.weight) == (1, None, 1)
+    model, _ = fit(EarlyStopping(), {"val_loss": NAN})
+    assert not model.stop_training  # not in the first epoch, whatever the patience
+
+
+@pytest.mark.parametrize("value", ["hi", None, [1.0, 2.0]])
+def test_monitored_value_that_is_no_number_is_named(value, tmp_path):
+    path = tmp_path / "best.weights.npz"
+    checkpoint = ModelCheckpoint(path, save_best_only=True, save_weights_only=True)
+    for callback in (EarlyStopping(), ReduceLROnPlateau(), checkpoint):
+        name = type(callback).__name__
+        with pytest.raises(TypeError, match=rf"{name}: expected a number in logs\['val_loss'\]"):
+            fit(callback, {"val_loss": value})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: EarlyStopping(patience="long"), "EarlyStopping: expected patience as a whole"),
+        (lambda: EarlyStopping(patience=1.5), "EarlyStopping: expected patience as a whole"),
+        (lambda: EarlyStopping(patience=-1), "EarlyStopping: expected patience as a whole"),
+        (lambda: EarlyStopping(min_delta="tiny"), "EarlyStopping: expected min_delta as float"),
+        (lambda: EarlyStopping(baseline="low"), "EarlyStopping: expected baseline as float"),
+        (lambda: EarlyStopping(start_from_epoch=None), "expected start_from_epoch as a whole"),
+        (lambda: ReduceLROnPlateau(factor="half"), "ReduceLROnPlateau: expected factor as float"),
+        (lambda: ReduceLROnPlateau(factor=-1), "ReduceLROnPlateau: expected factor in"),
+        (lambda: ReduceLROnPlateau(patience=None), "ReduceLROnPlateau: expected patience"),
+        (lambda: ReduceLROnPlateau(cooldown="no"), "ReduceLROnPlateau: expected cooldown"),
+        (lambda: ReduceLROnPlateau(min_lr="0"), "ReduceLROnPlateau: expected min_lr as float"),
+        (
+            lambda: ModelCheckpoint(
+                "a.weights.npz", save_weights_only=True, initial_value_threshold="x"
+            ),
+            "ModelCheckpoint: expected initial_value_threshold as float, got 'x'",
+        ),
+        (
+            lambda: ModelCheckpoint("a.weights.npz", save_weights_only=True, save_freq="batch"),
+            "ModelCheckpoint: expected save_freq 'epoch' or as a whole number .* got 'batch'",
+        ),
+        (lambda: LearningRateScheduler(0.1), "LearningRateScheduler: expected schedule as a func"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_refused_by_name(make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make()
+
+
+def test_numbers_of_epochs_may_be_of_any_integer_type():
+    callback = EarlyStopping("loss", patience=np.int64(1), baseline=np.float32(5))
+    fit(callback, 3.0, 4.0, 5.0)
+    assert callback.stopped_epoch == 1
+    assert ReduceLROnPlateau(patience=2.0).patience == 2
+
+
 # --- checkpoints ---------------------------------------------------------------------------------
 
 
@@ -280,12 +401,8 @@ def test_checkpoint_saves_every_so_many_batches_across_epochs(tmp_path):
         ({"filepath": "a.weights.h5"}, "expected save_weights_only=True"),
         ({"filepath": "a.keras", "save_weights_only": True}, "'.weights.npz' or '.weights.h5'"),
         (
-            {"filepath": "a.weights.h5", "save_weights_only": True, "save_freq": "batch"},
-            "save_freq 'epoch' or a positive int, got 'batch'",
-        ),
-        (
             {"filepath": "a.weights.h5", "save_weights_only": True, "save_freq": 0},
-            "save_freq 'epoch' or a positive int, got 0",
+            "save_freq 'epoch' or as a whole number of at least 1, got 0",
         ),
     ],
 )
@@ -310,6 +427,7 @@ def test_plateau_lowers_the_rate_after_patience_and_cooldown(capsys):
     # Lowered after epochs 1 and 2; 3 cools down, 4 and 5 count again; 0.2 is the lowest.
     assert rates == [0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.2, 0.2, 0.2]
     assert model.optimizer.learning_rate == 0.2
+    assert callback.cooldown_counter == 0
     assert capsys.readouterr().out == (
         "\nEpoch 3: ReduceLROnPlateau reducing learning rate to 0.25.\n"
         "\nEpoch 6: ReduceLROnPlateau reducing learning rate to 0.2.\n"
@@ -329,7 +447,7 @@ def test_plateau_begins_anew_with_every_improvement_above_min_delta():
 
 
 def test_plateau_refuses_to_raise_the_rate():
-    with pytest.raises(ValueError, match="ReduceLROnPlateau: expected a factor below 1"):
+    with pytest.raises(ValueError, match="ReduceLROnPlateau: expected factor in"):
         ReduceLROnPlateau(factor=1.0)
 
 
@@ -402,6 +520,31 @@ def test_csv_appends_without_a_second_header(tmp_path):
     assert [row[:2] for row in read(path)] == [["epoch", "loss"], ["0", "2.0"], ["1", "1.0"]]
     fit(CSVLogger(path), 3.0)
     assert [row[:2] for row in read(path)] == [["epoch", "loss"], ["0", "3.0"]]
+
+
+@pytest.mark.parametrize("header", ["epoch,acc,loss", "step,loss", "epoch;loss", "nonsense"])
+def test_csv_does_not_append_to_a_file_of_other_columns(tmp_path, header):
+    path = tmp_path / "log.csv"
+    path.write_text(f"{header}\n0,1,2\n")
+    with pytest.raises(ValueError, match=r"CSVLogger: expected columns for .* in .*log.csv, got "):
+        fit(CSVLogger(path, append=True), {"loss": 1.0, "mae": 2.0})
+    assert path.read_text() == f"{header}\n0,1,2\n"
+
+
+def test_csv_appends_to_the_columns_of_the_file(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("val_loss;loss;epoch;acc\n0.5;1.5;0;0.9\n")
+    fit(CSVLogger(path, separator=";", append=True), 2.0, initial_epoch=1)
+    assert path.read_text().split() == ["val_loss;loss;epoch;acc", "0.5;1.5;0;0.9", "NA;2.0;1;NA"]
+
+
+def test_csv_appends_to_an_empty_file_and_takes_values_of_any_type(tmp_path):
+    path = tmp_path / "log.csv"
+    path.touch()
+    logs = {"loss": 1.0, "note": "a,b", "none": None}
+    fit(CSVLogger(path, append=True), logs)
+    assert read(path)[0][:4] == ["epoch", "loss", "none", "note"]
+    assert read(path)[1][:4] == ["0", "1.0", "", "a,b"]
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf"), -float("inf")])
