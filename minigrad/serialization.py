@@ -115,8 +115,8 @@ def _find_places(model):
 def _members(layer):
     """The layers right within one, in the order in which Keras visits them."""
     held = {name: vars(layer)[name] for name in layer.holders}
-    if "_layers" in held:  # of a row or graph of layers
-        inner = held.pop("_layers")
+    if held.pop("_layers", None):  # a row or graph of layers
+        inner = layer.layers
         groups = _number_classes("layers", inner)
         yield from zip(groups, [each.name for each in inner], inner, strict=True)
     elif hasattr(layer, "layers"):  # Keras visits the list of an own model's layers like an attribute

@@ -118,8 +118,9 @@ def recordable(function):
             kind = type(x)
             if kind is Symbol or ((kind is list or kind is tuple) and is_symbolic(x)):
                 return record(operation, arguments, options)
-        if options and is_symbolic(options):
-            return record(operation, arguments, options)
+        for x in options.values():
+            if type(x) is Symbol:
+                return record(operation, arguments, options)
         return function(*arguments, **options)
 
     return operation
@@ -246,6 +247,11 @@ def order_calls(inputs, outputs):
                 f"also needs {symbol!r}; add that to the inputs"
             )
     depths = {}
+    for symbol in inputs:  # one that nothing needs stands before the last layers
+        if id(symbol.call) not in seen and not symbol.call.sources:
+            met[id(symbol.call.function)] = -1
+            seen.add(id(symbol.call))
+            order.append(symbol.call)
     for call in reversed(order):  # from the outputs to the inputs
         depth = depths.setdefault(id(call), 0)
         for source in call.sources:

@@ -95,7 +95,7 @@ def test_lengths_that_differ_are_named():
         ({"x": 5.0}, r"Unrecognized data type: x=5.0 \(of type <class 'float'>\)"),
         ({"x": "digits"}, "Unrecognized data type"),
         ({"x": None}, "Unrecognized data type"),
-        ({"x": {"a": [1]}}, "Unrecognized data type"),
+        ({"x": {"a": 1}}, r"x: expected an array of samples, got the number 1"),
         ({"x": np.float32(1)}, "x: expected an array of samples, got the number 1.0"),
         ({"x": [1], "batch_size": 0}, "expected batch_size as a whole number of at least 1, got 0"),
         ({"x": [1], "batch_size": 2.5}, "expected batch_size as a whole number .* got 2.5"),

@@ -97,13 +97,16 @@ def recipe(name, initializer, regularizer=None, constraint=None):
     )
 
 
-@functools.lru_cache(maxsize=1024)
-def _signature_of(call, is_method):
-    """What a layer's ``call`` takes: the names after ``x``, and ``training``'s default, or None."""
-    arguments = list(inspect.signature(call).parameters.values())[is_method:]
-    names = [a.name for a in arguments if a.kind in (a.POSITIONAL_ONLY, a.POSITIONAL_OR_KEYWORD)]
-    defaults = {a.name: bool(a.default) and a.default is not a.empty for a in arguments}
-    return names[1:], defaults.get("training")
+def _read_signature(call, skipped):
+    """What a ``call`` takes after its first, skipped arguments.
+
+    Returns the names, whether ``training`` is one of them, and the default of that as a bool.
+    """
+    arguments = list(inspect.signature(call).parameters.values())
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [a.name for a in arguments if a.kind in by_place][skipped:]
+    defaults = [a.default for a in arguments if a.name == "training"]
+    return names, bool(defaults), defaults in ([True], [1])
 
 
 class Layer(Tracked):
@@ -163,11 +166,14 @@ class Layer(Tracked):
     rank = None  # the number of axes that an input must have, batch axis included; None: any
     min_rank = 1
     fixed_axes = ()  # axes of the input whose sizes the weights depend on
+    _signature = [], False, False
 
     def __init_subclass__(cls):
         super().__init_subclass__()
         if "build" in vars(cls):
             cls.build = _complete_build(cls.build)
+        if "call" in vars(cls):
+            cls._signature = _read_signature(cls.call, 2)  # self and x
 
     def __init__(
         self, name=None, trainable=True, dtype=None,
@@ -177,7 +183,7 @@ class Layer(Tracked):
             raise unknown_argument(type(self), next(iter(unknown)))
         self.built = False
         self._fitting_shape = None  # of the last input that was checked
-        self._last_call = 0  # the number of the outermost call that it was part of
+        self._last_call = 0  # the number of its last call that was an outermost one
         self._added_losses = 0, ()  # the number of the call that added losses, and the losses
         self._output = None  # a weak reference to the last Symbol it gave
         self._is_made_in_call = _is_in_call()
@@ -240,7 +246,7 @@ class Layer(Tracked):
         name = name or f"weight_{len(self._weights)}"
         if any(weight.name == name for weight in self._weights):
             raise self._error("a weight name not yet used in this layer", name)
-        if _is_in_call() and (self.built or self._is_made_in_call):
+        if self._is_made_in_call or (self.built and _is_in_call()):
             fault = f"weight {name!r} to be made in __init__ or build"
             raise self._error(f"{fault}, which run once", "one made in call", RuntimeError)
         made = recipe(name, initializer, regularizer, constraint)
@@ -294,15 +300,13 @@ class Layer(Tracked):
         """
         around, given = _around.training, training
         try:
-            call = self.call
-            is_method = hasattr(call, "__func__")
-            names, default = _signature_of(call.__func__ if is_method else call, is_method)
+            names, takes_training, default = self._signature
             if others:
                 options |= zip(names, others, strict=False)
                 others = others[len(names) :]  # for a call(self, *inputs)
                 given = training = options.pop("training", training)
             if training is None:
-                training = bool(default) if around is None else around
+                training = default if around is None else around
             if type(x) is not Tensor or options or others:
                 if is_symbolic((x, others, options)):
                     return self._record((x, *others), options, given)
@@ -313,13 +317,13 @@ class Layer(Tracked):
             elif x._data.shape != self._fitting_shape or not self.built:
                 self.fit_shape(x._data.shape)
             if around is None:
-                _around.number = next(_numbers)
+                vars(self)["_last_call"] = _around.number = next(_numbers)
             if training is not around:
                 _around.training = training
-            vars(self)["_last_call"] = _around.number
-            if default is not None:
-                options["training"] = training
-            y = call(x, *others, **options)
+            if takes_training:
+                y = self.call(x, *others, training=training, **options)
+            else:
+                y = self.call(x, *others, **options)
             if type(y) is not Tensor:
                 y = self._check_output(y)
             if self.activity_regularizer is not None:
@@ -363,6 +367,11 @@ class Layer(Tracked):
             raise self._error("call to return a Tensor", y, TypeError)
         return map_structure(as_tensor, y)
 
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if name == "call":  # replaced for this layer alone
+            self._signature = _read_signature(value, 1)
+
     def fit_shape(self, shape):
         """Check the input's shape, and make the weights if there are none: once for each shape."""
         if shape != self._fitting_shape or not self.built:
@@ -389,11 +398,9 @@ class Layer(Tracked):
 
     def _collect_losses(self, weights, layers):
         losses = [weight.regularizer(weight) for weight in weights if weight.regularizer]
-        for layer in layers:
-            number, added = layer._added_losses
-            if added and number == self._last_call:
-                losses += added
-        return losses
+        added = [layer._added_losses for layer in layers if layer._added_losses[1]]
+        last = self._last_call or max([number for number, _ in added], default=0)
+        return losses + [loss for number, losses in added if number == last for loss in losses]
 
     @property
     def input(self):
@@ -433,6 +440,8 @@ class Layer(Tracked):
                 f"{type(self).__name__}: expected its __init__ to call super().__init__() first, "
                 f"got no {name!r} yet"
             )
+        if hasattr(type(self), name):  # a property that raised: raise its own error again
+            return object.__getattribute__(self, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self):

@@ -64,6 +64,7 @@ class Model(Trainer, Layer):
         if inputs is not None:
             self._graph = Graph(inputs, outputs)
             self._layers = self._graph.layers
+            self.dtype = flatten(inputs)[0].dtype
             number_names(self, self._layers)
             self.input_shape = map_structure(lambda symbol: symbol.shape, inputs)
             self.built = True

@@ -13,9 +13,18 @@ from minigrad.layers.tracking import count_changes
 from minigrad.metrics import Metric
 from minigrad.optimizers import get as get_optimizer
 from minigrad.training.objectives import Objectives, as_list
-from minigrad.utils.batches import Batches, collect, pack, split, unpack
+from minigrad.utils.arguments import whole_number
+from minigrad.utils.batches import (
+    Batches,
+    collect,
+    epochs_to_validate,
+    pack,
+    split,
+    unpack,
+    validation_parts,
+)
 from minigrad.utils.interrupts import interrupts
-from minigrad.utils.structures import flatten, held_in, map_structure
+from minigrad.utils.structures import held_in, map_structure
 
 
 class Trainer:
@@ -51,6 +60,7 @@ class Trainer:
     stop_evaluating = False
     stop_predicting = False
     _objectives = None
+    _own_metrics = ()  # those among the attributes, looked for at the beginning of an epoch
     _kept = None  # see _find_trained
 
     def compile(
@@ -89,8 +99,7 @@ class Trainer:
     def metrics(self):
         """The mean of the loss, the metrics given to ``compile``, and those among the attributes."""
         compiled = self._objectives.metrics if self._objectives else []
-        own = held_in(vars(self).values(), Metric)
-        return [*compiled, *(metric for metric in own if metric not in compiled)]
+        return [*compiled, *held_in(vars(self).values(), Metric)]
 
     @property
     def metrics_names(self):
@@ -99,12 +108,15 @@ class Trainer:
 
     def reset_metrics(self):
         """Forget every batch that was measured."""
+        vars(self).pop("_own_metrics", None)
+        vars(self)["_own_metrics"] = held_in(vars(self).values(), Metric)
         for metric in self.metrics:
             metric.reset_state()
 
     def get_metrics_result(self):
         """Return the metrics' values over all batches since the last reset, a dict by name."""
-        return {metric.name: metric.result() for metric in self.metrics}
+        metrics = [*self._objectives.metrics, *self._own_metrics]
+        return {metric.name: metric.result() for metric in metrics}
 
     # --- what the loop calls, and a model of your own may override ---
 
@@ -119,7 +131,7 @@ class Trainer:
         x, y, sample_weight = unpack(data)
         y_pred = self(x, training=True)
         loss = self.compute_loss(x, y, y_pred, sample_weight)
-        self._track(loss, y_pred)
+        self._objectives.tracker.add(loss, y_pred)
         parameters, _ = self._find_trained()
         if parameters:
             _forget_gradients(parameters)  # a user's own backward() may have left some
@@ -134,7 +146,8 @@ class Trainer:
         """Measure one batch, without gradients; return the logs. ``data`` as for ``train_step``."""
         x, y, sample_weight = unpack(data)
         y_pred = self(x, training=False)
-        self._track(self.compute_loss(x, y, y_pred, sample_weight, training=False), y_pred)
+        loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
+        self._objectives.tracker.add(loss, y_pred)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def predict_step(self, data):
@@ -159,10 +172,6 @@ class Trainer:
     def zero_grad(self):
         """Forget the gradients of all weights, which the next ``backward`` would add to."""
         _forget_gradients(self.weights)
-
-    def _track(self, loss, y_pred):
-        first = flatten(y_pred)[0]
-        self._objectives.tracker.update_state(loss.item(), len(first) if first.ndim else 1)
 
     def _find_trained(self):
         """The weights that are trained now, and all layers; found again after a change.
@@ -238,6 +247,8 @@ class Trainer:
             are none.
         """
         self._check_compiled()
+        epochs = whole_number("fit", "epochs", epochs)
+        initial_epoch = whole_number("fit", "initial_epoch", initial_epoch)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split(x, y, sample_weight, validation_split)
         generator = random.generator() if shuffle else None
@@ -246,10 +257,11 @@ class Trainer:
             raise self._error("at least one sample", 0)
         validation = None
         if validation_data is not None:
+            parts = validation_parts(validation_data)
             size = validation_batch_size or batch_size
-            parts = as_list(validation_data)
-            validation = Batches(*parts, batch_size=size, steps=validation_steps)
+            validation = Batches(*parts, batch_size=size, steps=validation_steps, resumes=False)
         epochs = min(epochs, int(os.environ.get("KERAS_MAX_EPOCHS", epochs)))
+        due = epochs_to_validate(validation_freq)
         self.history = History()
         callbacks = self._prepare([*as_list(callbacks), self.history], verbose, epochs, data)
         self.stop_training = False
@@ -261,7 +273,7 @@ class Trainer:
                 if logs is None:  # the data ran out, as a warning has said
                     logs = {}
                     break
-                if validation is not None and _is_due(validation_freq, epoch):
+                if validation is not None and epoch + 1 in due:
                     measured = self._evaluate(validation, callbacks)
                     logs |= {f"val_{name}": value for name, value in measured.items()}
                 callbacks.call("on_epoch_end", epoch, logs)
@@ -400,12 +412,6 @@ def _as_numbers(logs):
             "return self.get_metrics_result()"
         )
     return {name: float(value) if np.ndim(value) == 0 else value for name, value in logs.items()}
-
-
-def _is_due(validation_freq, epoch):
-    if isinstance(validation_freq, int):
-        return (epoch + 1) % validation_freq == 0
-    return epoch + 1 in validation_freq
 
 
 def _forget_gradients(parameters):

@@ -1,6 +1,7 @@
 """What a model is trained for: for each of its outputs a loss, its factor, and metrics."""
 
 from minigrad import losses, metrics
+from minigrad.core import Tensor
 from minigrad.metrics import Mean
 from minigrad.utils.registry import unique_name
 from minigrad.utils.structures import flatten
@@ -26,29 +27,19 @@ class Objectives:
         self.loss, self.loss_weights = loss, loss_weights
         self.given_metrics = metrics, weighted_metrics
         self.names = names
-        self.tracker = Mean("loss")
+        self.tracker = LossMean("loss")
         self.parts = None  # an Objective for each output, once the outputs are known
+        self.metrics = [self.tracker]  # all metrics, the loss first
         if names is not None:
             self._make_parts(names)
         elif not isinstance(loss, (list, tuple, dict)):
             losses.get(loss)  # a name that is wrong should be an error of compile
 
-    @property
-    def metrics(self):
-        """All metrics, the loss first."""
-        measured = [metric for part in self.parts or [] for metric in part.all_metrics]
-        return [self.tracker, *self._loss_trackers(), *measured]
-
-    def _loss_trackers(self):
-        trackers = [part.tracker for part in self.parts or []]
-        return [tracker for tracker in trackers if tracker is not None]
-
     def compute_loss(self, y, y_pred, sample_weight):
         """Return the sum of the outputs' losses times their factors; None without any loss."""
+        if type(y_pred) is Tensor and self.has_one_output:  # the common case, and a quick one
+            return self.parts[0].compute_loss(y, y_pred, sample_weight)
         self.fit_outputs(y_pred)
-        if len(self.parts) == 1:
-            (y_pred,) = flatten(y_pred)
-            return self.parts[0].compute_loss(_only(y), y_pred, _only(sample_weight))
         total = None
         for part, *values in self._by_output(y, y_pred, sample_weight):
             loss = part.compute_loss(*values)
@@ -58,13 +49,16 @@ class Objectives:
 
     def update_metrics(self, y, y_pred, sample_weight):
         """Add a batch to the metrics of all outputs."""
-        self.fit_outputs(y_pred)
-        if len(self.parts) == 1:
-            (y_pred,) = flatten(y_pred)
-            self.parts[0].update_metrics(_only(y), y_pred, _only(sample_weight))
+        if type(y_pred) is Tensor and self.has_one_output:
+            self.parts[0].update_metrics(y, y_pred, sample_weight)
             return
+        self.fit_outputs(y_pred)
         for part, *values in self._by_output(y, y_pred, sample_weight):
             part.update_metrics(*values)
+
+    @property
+    def has_one_output(self):
+        return self.parts is not None and len(self.parts) == 1
 
     def fit_outputs(self, y_pred):
         """Learn from a batch's outputs how many there are and, if they are in a dict, their names."""
@@ -81,20 +75,19 @@ class Objectives:
             )
 
     def _by_output(self, y, y_pred, sample_weight):
-        count = len(self.parts)
-        if sample_weight is not None and not isinstance(sample_weight, (list, tuple, dict)):
-            sample_weight = [sample_weight] * count
+        """Each Objective with its targets, outputs and weights."""
         columns = (
             self._split("y", y),
-            self._split("outputs", y_pred),
-            self._split("sample_weight", sample_weight),
+            flatten(y_pred),
+            self._split("sample_weight", sample_weight, each=True),
         )
         return zip(self.parts, *columns, strict=True)
 
     def _split(self, argument, value, each=False):
         """Return one value for each output from a list by order, a dict by name, or None."""
         names = self.names
-        if value is None or (each and not isinstance(value, (list, tuple, dict))):
+        is_one = not isinstance(value, (list, tuple, dict))
+        if value is None or (is_one and (each or len(names) == 1)):
             return [value] * len(names)
         if isinstance(value, dict):
             unknown = [name for name in value if name not in names]
@@ -122,6 +115,9 @@ class Objectives:
         for name, *column in zip(names, *columns, strict=True):
             prefix = f"{name}_" if len(names) > 1 else ""
             self.parts.append(Objective(prefix, taken, *column))
+        trackers = [part.tracker for part in self.parts if part.tracker is not None]
+        measured = [metric for part in self.parts for metric in part.all_metrics]
+        self.metrics = [self.tracker, *trackers, *measured]
 
     def _split_metrics(self, given):
         """Metrics of each output: a list of lists, a dict, or one list for the only output."""
@@ -129,6 +125,18 @@ class Objectives:
             given = as_list(given)
             return [given[0] if len(given) == 1 and isinstance(given[0], list) else given]
         return [as_list(metrics) for metrics in self._split("metrics", given)]
+
+
+class LossMean(Mean):
+    """The mean of a loss over the samples of all batches."""
+
+    def add(self, loss, y_pred):
+        """Add the loss of a batch, a scalar Tensor."""
+        if type(y_pred) is not Tensor:
+            y_pred = flatten(y_pred)[0]
+        n = len(y_pred) if y_pred.ndim else 1
+        self.total += loss.item() * n
+        self.count += n
 
 
 class Objective:
@@ -141,7 +149,7 @@ class Objective:
         self.weighted_metrics = [metrics.get(metric) for metric in weighted]
         self.tracker = None  # only of several outputs
         if prefix and self.loss is not None:
-            self.tracker = Mean(f"{prefix}loss")
+            self.tracker = LossMean(f"{prefix}loss")
             taken.add(self.tracker.name)
         for metric in self.all_metrics:
             name = prefix + metric.name
@@ -161,7 +169,7 @@ class Objective:
             raise ValueError("compute_loss: expected targets y for the loss, got None")
         loss = self.loss(y, y_pred, sample_weight)
         if self.tracker is not None:
-            self.tracker.update_state(loss.item(), len(y_pred))
+            self.tracker.add(loss, y_pred)
         return loss if self.factor is None else loss * self.factor
 
     def update_metrics(self, y, y_pred, sample_weight):
@@ -169,13 +177,6 @@ class Objective:
             metric.update_state(y, y_pred.numpy())
         for metric in self.weighted_metrics:
             metric.update_state(y, y_pred.numpy(), sample_weight)
-
-
-def _only(value):
-    """The value for the only output, out of a list or dict of one."""
-    if isinstance(value, (list, tuple, dict)) and len(value) == 1:
-        (value,) = flatten(value)
-    return value
 
 
 def as_list(value):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from minigrad.utils.arguments import whole_number
+from minigrad.utils.structures import flatten, is_structure, map_structure, pack_like
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -19,12 +20,12 @@ class Batches:
 
     Parameters
     ----------
-    x : array_like or SciPy sparse matrix (n, ...), or iterable of batches
+    x : array_like or SciPy sparse matrix (n, ...), a list or dict of several, or iterable of batches
         An iterable yields x, (x, y) or (x, y, sample_weight) for each batch. Its method
         `on_epoch_end`, if it has one, is called after each epoch. Sparse rows become arrays batch
         by batch.
-    y, sample_weight : array_like (n, ...), optional
-        Only with an array `x`.
+    y, sample_weight : array_like (n, ...), or a list or dict of several, optional
+        Only with arrays `x`.
     batch_size : int, optional
         Samples a batch, if `x` is an array; the last batch may be smaller. Default: 32, or the
         size that gives `steps` batches.
@@ -67,7 +68,7 @@ class Batches:
         self.num_samples = None
         if is_array_like(x):
             arrays = as_samples(x, y, sample_weight)
-            self.num_samples = arrays[0].shape[0]
+            self.num_samples = flatten(arrays)[0].shape[0]
             if steps and not self.num_samples:
                 raise ValueError("batches: expected at least one sample, got none")
             if batch_size is None:
@@ -115,7 +116,7 @@ class Batches:
                 "batches: expected x, (x, y) or (x, y, sample_weight) for each, "
                 f"got {len(batch)} parts"
             )
-        parts = [None if part is None else _as_array(part) for part in batch]
+        parts = [_map_arrays(_as_array, part) for part in batch]
         x, y, sample_weight = (*parts, None, None)[:3]
         if self.class_weight is not None:
             if sample_weight is not None:
@@ -165,7 +166,7 @@ def split(x, y, sample_weight, fraction):
             f"Found incompatible type in the input: {type(x)}"
         )
     arrays = as_samples(x, y, sample_weight)
-    n = arrays[0].shape[0]
+    n = flatten(arrays)[0].shape[0]
     cut = math.floor(n * (1 - fraction))
     if not 0 < cut < n:
         raise ValueError(
@@ -174,8 +175,8 @@ def split(x, y, sample_weight, fraction):
             f"`validation_split={fraction}`. Either provide more data, or a different value for "
             "the `validation_split` argument."
         )
-    first = tuple(None if a is None else a[:cut] for a in arrays)
-    last = tuple(None if a is None else a[cut:] for a in arrays)
+    first = map_structure(lambda a: None if a is None else a[:cut], tuple(arrays))
+    last = map_structure(lambda a: None if a is None else a[cut:], tuple(arrays))
     return first, last
 
 
@@ -196,8 +197,8 @@ def class_weights_of(y, class_weight):
     ValueError
         If there are no labels, or they have more axes.
     """
-    if y is None or y.ndim > 2:
-        got = "no y" if y is None else f"y of shape {y.shape}"
+    if not isinstance(y, np.ndarray) or y.ndim > 2:
+        got = f"y of shape {y.shape}" if isinstance(y, np.ndarray) else "no y, or several"
         raise ValueError(f"class_weight: expected y of one label or one-hot row each, got {got}")
     labels = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(-1)
     weights = np.ones(labels.shape, np.float32)
@@ -268,10 +269,21 @@ def epochs_to_validate(validation_freq):
 
 
 def as_samples(x, y=None, sample_weight=None):
-    """Return the arrays (None stays None); ValueError if they differ in their number of samples."""
+    """Return the arrays (None stays None), each of several in its structure.
+
+    Raises
+    ------
+    ValueError
+        If they differ in their number of samples.
+    """
     names = ("x", "y", "sample_weight")
-    arrays = [None if a is None else _as_rows(a) for a in (x, y, sample_weight)]
-    given = {name: a for name, a in zip(names, arrays, strict=True) if a is not None}
+    arrays = [_map_arrays(_as_rows, a) for a in (x, y, sample_weight)]
+    given = {
+        f"{name}[{i}]" if len(flatten(part)) > 1 else name: array
+        for name, part in zip(names, arrays, strict=True)
+        for i, array in enumerate(flatten(part))
+        if array is not None
+    }
     for name, array in given.items():
         if array.ndim == 0:
             raise ValueError(f"{name}: expected an array of samples, got the number {array}")
@@ -289,17 +301,20 @@ def collect(parts, n=None):
 
     Parameters
     ----------
-    parts : iterable of arrays (m, ...)
+    parts : iterable of arrays (m, ...), or of lists or dicts of several
         Not empty.
     n : int, optional
         The sum of all m, or more.
     """
+    parts = iter(parts)
+    first = next(parts)
+    if is_structure(first):
+        columns = zip(*map(flatten, itertools.chain([first], parts)), strict=True)
+        return pack_like(first, [np.concatenate(column) for column in columns])
     if n is None:
-        return np.concatenate(list(parts))
-    whole, done = None, 0
-    for part in parts:
-        if whole is None:
-            whole = np.empty((n, *part.shape[1:]), part.dtype)
+        return np.concatenate([first, *parts])
+    whole, done = np.empty((n, *first.shape[1:]), first.dtype), 0
+    for part in itertools.chain([first], parts):
         whole[done : done + len(part)] = part
         done += len(part)
     return whole[:done]
@@ -307,7 +322,21 @@ def collect(parts, n=None):
 
 def is_array_like(x):
     """Whether `x` holds samples; anything else that can be iterated over gives batches."""
-    return isinstance(x, (list, tuple)) or hasattr(x, "__array__") or hasattr(x, "tocsr")
+    return isinstance(x, (list, tuple, dict)) or hasattr(x, "__array__") or hasattr(x, "tocsr")
+
+
+def _map_arrays(function, data):
+    """Convert one array or, in its structure, each of several; None stays None."""
+    if data is None:
+        return None
+    return map_structure(function, data) if is_structure(data) else function(data)
+
+
+def _take(array, rows):
+    """Samples of an array, by a slice or by an array of their numbers."""
+    if array is None or isinstance(rows, slice) or not isinstance(array, np.ndarray):
+        return None if array is None else array[rows]
+    return array.take(rows, 0)  # 1.6 times as fast as array[rows]
 
 
 def _as_rows(data):
@@ -342,20 +371,23 @@ class _ArrayBatches:
     """Slices of arrays of one length, in a new order each time when there is a generator."""
 
     def __init__(self, arrays, batch_size, generator):
-        self.arrays = arrays
+        self.arrays = tuple(arrays)
         self.batch_size = batch_size
         self.generator = generator
 
     def __len__(self):
-        return math.ceil(self.arrays[0].shape[0] / self.batch_size)
+        return math.ceil(self._num_samples() / self.batch_size)
 
     def __iter__(self):
-        n = self.arrays[0].shape[0]
+        n = self._num_samples()
         order = None if self.generator is None else self.generator.permutation(n)
         for start in range(0, n, self.batch_size):
             rows = slice(start, start + self.batch_size)
             rows = rows if order is None else order[rows]
-            yield tuple(None if a is None else a[rows] for a in self.arrays)
+            yield map_structure(lambda a, rows=rows: _take(a, rows), self.arrays)
+
+    def _num_samples(self):
+        return flatten(self.arrays)[0].shape[0]
 
 
 class _ShuffledBatches:
