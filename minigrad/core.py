@@ -83,7 +83,7 @@ def as_array(data, dtype=None, default=np.float32):
     if is_float and dtype in (None, data.dtype) and (data.base is None or data.flags.aligned):
         return data
     if isinstance(data, TensorBase):
-        data = data._data
+        data = data.data
     elif _has_tensor(data):
         raise TypeError("Tensor: expected numbers, got a list of tensors; write ops.stack(list)")
     try:
@@ -146,7 +146,7 @@ class TensorBase:
     """
 
     __slots__ = (
-        "_data", "_is_view", "_signature", "_version", "grad", "made_by", "name", "node",
+        "_data", "_deferred", "_is_view", "_signature", "_version", "grad", "made_by", "name", "node",
         "requires_grad", "__weakref__",
     )  # fmt: skip
 
@@ -154,11 +154,13 @@ class TensorBase:
 
     @property
     def data(self):
+        if self._deferred is not None:
+            self._compute()
         return self._data
 
     @data.setter
     def data(self, value):
-        if value is self._data:  # `t.data -= step` has just written into it
+        if value is self.data:  # `t.data -= step` has just written into it
             self.mark_changed()
             return
         # A copy: no two tensors share memory by accident.
@@ -173,29 +175,29 @@ class TensorBase:
 
     @property
     def shape(self):
-        return self._data.shape
+        return _signature_of(self)[0]
 
     @property
     def dtype(self):
-        return self._data.dtype
+        return _signature_of(self)[1]
 
     @property
     def ndim(self):
-        return self._data.ndim
+        return len(_signature_of(self)[0])
 
     @property
     def size(self):
-        return self._data.size
+        return self.data.size
 
     def numpy(self):
         """The values as a NumPy array that shares the tensor's memory."""
-        return self._data
+        return self.data
 
     def item(self):
         """The one value as a Python float; ValueError if there is not exactly one."""
         if self.size != 1:
             raise ValueError(f"item: expected a tensor of one element, got shape {self.shape}")
-        return self._data.item()
+        return self.data.item()
 
     def detach(self):
         """A tensor of the same values (the same memory) outside the graph."""
@@ -203,7 +205,7 @@ class TensorBase:
 
     def assign(self, value):
         """Overwrite the values in place; ``value`` must have the tensor's shape."""
-        self._data[...] = self._fitting(value)
+        self.data[...] = self._fitting(value)
         self.mark_changed()
 
     def _fitting(self, value):
@@ -213,6 +215,19 @@ class TensorBase:
                 f"{_title(self.name, self.shape)}: expected shape {self.shape}, got {array.shape}"
             )
         return array
+
+    def _compute(self):
+        """Compute the values that were put off, see ``defer``."""
+        depth = getattr(_mode, "depth", 0)
+        if self.requires_grad:
+            _mode.depth = 0  # what was to be recorded is, even if they are first needed in no_grad
+        try:
+            tensor = self._deferred()
+        finally:
+            _mode.depth = depth
+        self._data, self._is_view, self._version = tensor._data, tensor._is_view, tensor._version
+        self.node = tensor.node if self.requires_grad else None
+        self._deferred = None
 
     def mark_changed(self):
         """Count an in-place change: ``backward`` refuses a graph that needs the old values."""
@@ -238,6 +253,8 @@ class TensorBase:
         ValueError
             If ``grad`` is missing or has another shape.
         """
+        if self._deferred is not None:
+            self._compute()
         if not self.requires_grad:
             raise RuntimeError(
                 f"backward: {_title(self.name, self.shape)} does not depend on any tensor with "
@@ -269,7 +286,7 @@ class TensorBase:
 
     def __repr__(self):
         prefix = f"{type(self).__name__}("
-        values = np.array2string(self._data, separator=", ", prefix=prefix, threshold=100)
+        values = np.array2string(self.data, separator=", ", prefix=prefix, threshold=100)
         name = f", name={self.name!r}" if self.name else ""
         return (
             f"{prefix}{values}, shape={self.shape}, dtype={self.dtype}, "
@@ -280,7 +297,7 @@ class TensorBase:
         return format(self.item() if spec else str(self), spec)  # f"{loss:.4f}" formats a number
 
     def __array__(self, dtype=None, copy=None):
-        return np.array(self._data, dtype=dtype, copy=copy)
+        return np.array(self.data, dtype=dtype, copy=copy)
 
     def __bool__(self):
         return bool(self.item())
@@ -292,7 +309,7 @@ class TensorBase:
         return int(self.item())
 
     def __contains__(self, value):
-        return as_array(value, default=self.dtype) in self._data
+        return as_array(value, default=self.dtype) in self.data
 
     def __setitem__(self, index, value):
         carries = isinstance(value, Tensor) and value.requires_grad
@@ -302,7 +319,7 @@ class TensorBase:
                 "ops.where(mask, value, tensor) or ops.concatenate([...]), or, to overwrite "
                 "a leaf's values, put the assignment under no_grad()"
             )
-        self._data[index] = as_array(value, self.dtype)
+        self.data[index] = as_array(value, self.dtype)
         self.mark_changed()
 
 
@@ -355,8 +372,24 @@ def _fill(tensor, array):
     tensor._data = array
     tensor._is_view = array.base is not None
     tensor._signature = tensor._version = tensor.grad = tensor.made_by = None
-    tensor.name = tensor.node = None
+    tensor._deferred = tensor.name = tensor.node = None
     tensor.requires_grad = False
+
+
+def defer(shape, dtype, requires_grad, compute):
+    """Return a tensor of this shape and dtype whose values are computed when they are needed.
+
+    ``compute()`` then returns a Tensor of them. Layers that may run in one kernel with the layer
+    after them defer their results: see ``layers/fusion.py``.
+    """
+    tensor = Tensor.__new__(Tensor)
+    _fill(tensor, _NO_VALUES)
+    tensor._data, tensor._signature = None, (shape, np.dtype(dtype))
+    tensor.requires_grad, tensor._deferred = requires_grad, compute
+    return tensor
+
+
+_NO_VALUES = np.zeros(0, np.float32)
 
 
 def _signature_of(tensor):
@@ -496,6 +529,8 @@ def _apply(function, inputs):
         wanted *= 2
         if isinstance(x, TensorBase):
             tensor = x  # core.pxd declares its type: attributes become C fields
+            if tensor._deferred is not None:
+                tensor._compute()
             arrays[i] = tensor._data
             if recording and tensor.requires_grad:
                 origins[i] = tensor if tensor.node is None else tensor.node

@@ -246,14 +246,15 @@ def order_calls(inputs, outputs):
                 "Model: expected outputs that are computed from its inputs alone, got one that "
                 f"also needs {symbol!r}; add that to the inputs"
             )
-    depths = {}
+    depths, deepest = {}, {}  # of calls, of functions
     for symbol in inputs:  # one that nothing needs stands before the last layers
         if id(symbol.call) not in seen and not symbol.call.sources:
             met[id(symbol.call.function)] = -1
             seen.add(id(symbol.call))
             order.append(symbol.call)
     for call in reversed(order):  # from the outputs to the inputs
-        depth = depths.setdefault(id(call), 0)
+        depth = max(depths.get(id(call), 0), deepest.get(id(call.function), 0))
+        depths[id(call)] = deepest[id(call.function)] = depth
         for source in call.sources:
             if source.key not in known or not source.call.sources:
                 below = id(source.call)

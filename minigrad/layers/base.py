@@ -25,14 +25,26 @@ class _Around(threading.local):
     number = 0  # of the outermost call: losses that an earlier one added do not count
     building = False  # in ``build``, which may make weights
 
+    def __init__(self):
+        self.deferred = []  # weak references to tensors whose values may still be to compute
 
-_around = _Around()
+
+around = _Around()
 _numbers = itertools.count(1)
+
+
+def compute_deferred():
+    """Compute what was deferred in this call and is still in use: weights may change after it."""
+    for reference in around.deferred:
+        tensor = reference()
+        if tensor is not None:
+            tensor.data  # noqa: B018 (it is computed now)
+    around.deferred = []
 
 
 def _is_in_call():
     """Whether a layer's ``call`` is running, outside of any ``build``."""
-    return _around.training is not None and not _around.building
+    return around.training is not None and not around.building
 
 
 def _as_tensor(value):
@@ -51,11 +63,11 @@ def _complete_build(build):
         self._fitting_shape = input_shape
         if not self.built:
             input_shape = map_shapes(lambda shape: (None, *shape[1:]), input_shape)  # any batch
-            before, _around.building = _around.building, True
+            before, around.building = around.building, True
             try:
                 build(self, input_shape)
             finally:
-                _around.building = before
+                around.building = before
             self.input_shape = input_shape
             self.built = True
 
@@ -271,12 +283,12 @@ class Layer(Tracked):
 
         It counts in ``losses`` until the next call of the layer, or of the layer or model around.
         """
-        if _around.training is None:
+        if around.training is None:
             raise RuntimeError(f"{self._title}: expected add_loss to be called in call(self, x)")
         if not symbolic.is_trial():
             number, losses = self._added_losses
-            losses = losses if number == _around.number else ()
-            self._added_losses = _around.number, (*losses, *flatten(loss))
+            losses = losses if number == around.number else ()
+            self._added_losses = around.number, (*losses, *flatten(loss))
 
     # --- what a user calls ---
 
@@ -298,7 +310,7 @@ class Layer(Tracked):
         Exception
             Every error raised inside gets a note with the layer's name and the input's shape.
         """
-        around, given = _around.training, training
+        outside, given = around.training, training
         try:
             names, takes_training, default = self._signature
             if others:
@@ -306,7 +318,7 @@ class Layer(Tracked):
                 others = others[len(names) :]  # for a call(self, *inputs)
                 given = training = options.pop("training", training)
             if training is None:
-                training = default if around is None else around
+                training = default if outside is None else outside
             if type(x) is not Tensor or options or others:
                 if is_symbolic((x, others, options)):
                     return self._record((x, *others), options, given)
@@ -314,12 +326,12 @@ class Layer(Tracked):
                 others = [self._as_tensors(other) for other in others]
                 options = {name: _as_tensor(value) for name, value in options.items()}
                 self.fit_shape(map_structure(np.shape, x))
-            elif x._data.shape != self._fitting_shape or not self.built:
-                self.fit_shape(x._data.shape)
-            if around is None:
-                vars(self)["_last_call"] = _around.number = next(_numbers)
-            if training is not around:
-                _around.training = training
+            elif x.shape != self._fitting_shape or not self.built:
+                self.fit_shape(x.shape)
+            if outside is None:
+                vars(self)["_last_call"] = around.number = next(_numbers)
+            if training is not outside:
+                around.training = training
             if takes_training:
                 y = self.call(x, *others, training=training, **options)
             else:
@@ -329,6 +341,8 @@ class Layer(Tracked):
             if self.activity_regularizer is not None:
                 for part in flatten(y):
                     self.add_loss(self.activity_regularizer(part) / max(len(part), 1))
+            if outside is None and around.deferred:
+                compute_deferred()
             return y
         except Exception as error:
             shape = getattr(x, "shape", type(x).__name__)
@@ -336,8 +350,10 @@ class Layer(Tracked):
             error.add_note(f"in layer {title}, input shape: {shape}")
             raise
         finally:
-            if training is not around:
-                _around.training = around
+            if training is not outside:
+                around.training = outside
+            if outside is None and around.deferred:
+                around.deferred = []
 
     def _record(self, inputs, options, training):
         """Record a call with Symbols; return the Symbols of the results."""
@@ -522,6 +538,11 @@ class KernelLayer(Layer):
         """Make ``self.kernel``, and ``self.bias`` of the size of its last axis, or None."""
         self.kernel = self.add_weight(kernel_shape, **self._kernel)
         self.bias = self.add_weight(kernel_shape[-1:], **self._bias) if self.use_bias else None
+
+    @property
+    def kernel_and_bias(self):
+        """Kernel and bias, as far as there are any."""
+        return [self.kernel] if self.bias is None else [self.kernel, self.bias]
 
     def run(self, operation, x, **options):
         """Run ``ops.dense`` or ``ops.conv2d`` and the activation; relu is fused with the op."""

@@ -1,6 +1,6 @@
 """Convolution."""
 
-from minigrad import ops
+from minigrad.layers import fusion
 from minigrad.layers.base import KernelLayer
 from minigrad.ops.conv import output_sizes, pair
 
@@ -87,7 +87,7 @@ class Conv2D(KernelLayer):
         self.add_kernel_and_bias((*self.kernel_size, channels // self.groups, self.filters))
 
     def call(self, x, training=False):
-        return self.convolve(ops.conv2d, x)
+        return fusion.convolve(self, x)
 
     def convolve(self, operation, x, **options):
         """Run ``ops.conv2d``, or an op that fuses it with others, with this layer's settings."""

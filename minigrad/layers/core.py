@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 
 from minigrad import activations, ops, random
+from minigrad.layers import fusion
 from minigrad.layers.base import ElementwiseLayer, KernelLayer, Layer
 from minigrad.symbolic import Call, Symbol
 
@@ -177,6 +178,9 @@ class Dropout(ElementwiseLayer):
     def call(self, x, training=False):
         if not training or self.rate == 0:
             return x
+        y = fusion.drop(self, x)
+        if y is not None:
+            return y
         seed = self.next_mask_seed()
         if self.noise_shape is None:
             return ops.dropout(x, self.rate, seed)

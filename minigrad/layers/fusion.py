@@ -1,110 +1,113 @@
 """Operator fusion: Conv2D + MaxPooling2D (+ Dropout) as one kernel, with the same results.
 
-`plan_fusion` decides, `run_layers` executes. A layer whose call was replaced is never fused: every
-replacement runs.
+Inside a model, a convolution that may be fused defers its result. If a pooling layer is the next to
+use it, the two become one, deferred once more in case that dropout follows. Whatever else uses the
+result computes it as it is written. So layers fuse wherever they follow each other: in a
+``Sequential``, in a graph, in a ``call`` of your own. A layer whose ``call`` was replaced never
+gets here: every replacement runs.
 """
 
-from minigrad import activations, kernels
-from minigrad.core import Tensor, is_grad_enabled
-from minigrad.layers.conv import Conv2D
-from minigrad.layers.core import Dropout
-from minigrad.layers.pooling import MaxPooling2D
+import weakref
+
+import numpy as np
+
+from minigrad import activations, kernels, ops
+from minigrad.core import defer, is_grad_enabled
+from minigrad.layers.base import around
 from minigrad.ops.fused import MOST_CELLS, conv2d_pool
 
-# The methods of the classes; a layer where one of them was wrapped or replaced is not fused.
-CALLS = {cls: (cls.__call__, cls.call) for cls in (Conv2D, MaxPooling2D, Dropout)}
+
+def convolve(layer, x):
+    """Return the output of a Conv2D for the Tensor ``x``, deferred if pooling may join in."""
+    if not can_defer(layer, x):
+        return layer.convolve(ops.conv2d, x)
+    return Stage(layer, x).deferred(layer.compute_output_shape(x.shape))
 
 
-def run_layers(layers, x, training):
-    """Return the output of the last layer: each is called with the output of the one before.
-
-    Weights, random seeds, errors and their notes are those of calling layer after layer.
-
-    Parameters
-    ----------
-    layers : list of Layer
-    x : Tensor or array_like of shape (N, ...)
-    training : bool
-    """
-    while layers:
-        number = plan_fusion(layers, x, training)
-        group, layers = layers[:number], layers[number:]
-        x = _run_fused(group, x, training) if number > 1 else group[0](x, training=training)
-    return x
+def pool(layer, x):
+    """Return the output of a MaxPooling2D, deferred; None unless it joins the stage before it."""
+    stage = x._deferred
+    if not can_pool(stage, layer):
+        return None
+    shape = layer.compute_output_shape(x.shape)
+    return Stage(stage.convolution, stage.x, layer).deferred(shape)
 
 
-def plan_fusion(layers, x, training):
-    """Return how many of these layers, from the first one on, run as one kernel: 1, 2 or 3.
-
-    A pure function: it changes nothing and draws no random number.
-
-    Parameters
-    ----------
-    layers : list of Layer
-        The layers still to run, at least one.
-    x : Tensor or array_like
-        The input of the first one.
-    training : bool
-    """
-    if len(layers) < 2 or not can_pool(layers[0], layers[1], x):
-        return 1
-    return 3 if training and len(layers) > 2 and can_drop(layers[0], layers[2]) else 2
+def drop(layer, x):
+    """Return the output of a Dropout in training; None unless it joins the stage before it."""
+    stage = x._deferred
+    if not can_drop(stage, layer):
+        return None
+    return stage(rate=layer.rate, seed=layer.next_mask_seed())
 
 
-def can_pool(convolution, pooling, x):
-    """Whether convolution and pooling can be fused.
+def can_defer(convolution, x):
+    """Whether a convolution's result may wait for the pooling after it.
 
-    They can if the kernels are the fast ones, the activation is relu or none, the windows neither
-    overlap nor are padded, and the gradient with respect to ``x`` is not needed: at the beginning
-    of a model. On other kernels, layers run as they are written.
+    It may in a layer or model around, with the fast kernels, an activation of relu or none, and
+    where the gradient with respect to ``x`` is not needed: at the beginning of a model. On other
+    kernels, layers run as they are written.
     """
     return (
         kernels.kind == "fast"
-        and _is_plain(convolution, Conv2D)
-        and _is_plain(pooling, MaxPooling2D)
+        and around.training is not None
+        and convolution._last_call != around.number  # the outermost call is that of another layer
         and convolution.activation in (activations.linear, activations.relu)
-        and pooling.strides == pooling.pool_size
-        and pooling.padding == "valid"
-        and pooling.pool_size[0] * pooling.pool_size[1] <= MOST_CELLS
-        and isinstance(x, Tensor)
         and not (is_grad_enabled() and x.requires_grad)
     )
 
 
-def can_drop(convolution, dropout):
-    """Whether dropout can be fused too: only after relu, where an output of 0 has gradient 0."""
+def can_pool(stage, pooling):
+    """Whether this stage is a convolution, and the windows neither overlap nor are padded."""
     return (
-        _is_plain(dropout, Dropout)
-        and convolution.activation is activations.relu
+        type(stage) is Stage
+        and stage.pooling is None
+        and pooling.strides == pooling.pool_size
+        and pooling.padding == "valid"
+        and pooling.pool_size[0] * pooling.pool_size[1] <= MOST_CELLS
+    )
+
+
+def can_drop(stage, dropout):
+    """Whether this stage has pooled after relu, where an output of 0 has gradient 0."""
+    return (
+        type(stage) is Stage
+        and stage.pooling is not None
+        and stage.convolution.activation is activations.relu
         and dropout.noise_shape is None
         and 0 < dropout.rate < 1
     )
 
 
-def _is_plain(layer, cls):
-    """Whether calling the layer runs the methods of ``cls`` and nothing else."""
-    return (
-        type(layer) is cls
-        and (cls.__call__, cls.call) == CALLS[cls]
-        and vars(layer).keys().isdisjoint(("call", "operation"))
-        and layer.activity_regularizer is None
-    )
+class Stage:
+    """A convolution, or a convolution and a pooling, of which the values are still to compute."""
 
+    def __init__(self, convolution, x, pooling=None):
+        self.convolution = convolution
+        self.x = x
+        self.pooling = pooling
+        self.versions = self._versions()
 
-def _run_fused(layers, x, training):
-    convolution, pooling, *dropout = layers
-    try:
-        shape = x.shape
-        for layer in layers:
-            layer.fit_shape(shape)
-            shape = layer.compute_output_shape(shape)
-        options = {"rate": dropout[0].rate, "seed": dropout[0].mask_seed} if dropout else {}
-        y = convolution.convolve(conv2d_pool, x, pool_size=pooling.pool_size, **options)
-        for layer in dropout:
-            layer.next_mask_seed()
-        return y
-    except Exception as error:
-        fault = error
-    for layer in layers:  # the layer at fault raises the error, with its name
-        x = layer(x, training=training)
-    raise fault
+    def deferred(self, shape):
+        """Return the tensor whose values the stage will compute."""
+        weights = self.convolution.kernel_and_bias
+        dtype = np.result_type(self.x.dtype, self.convolution.kernel.dtype)
+        requires_grad = is_grad_enabled() and any(weight.requires_grad for weight in weights)
+        tensor = defer(shape, dtype, requires_grad, self)
+        around.deferred.append(weakref.ref(tensor))  # computed at the latest when the call ends
+        return tensor
+
+    def __call__(self, **dropout):
+        """Compute the values, a Tensor, with ``rate`` and ``seed`` of dropout if that is joined."""
+        if self.versions != self._versions():
+            raise RuntimeError(
+                f"{self.convolution._title}: expected its input and weights to stay unchanged "
+                "until its output is used, got a change in place"
+            )
+        if self.pooling is None:
+            return self.convolution.convolve(ops.conv2d, self.x)
+        size = self.pooling.pool_size
+        return self.convolution.convolve(conv2d_pool, self.x, pool_size=size, **dropout)
+
+    def _versions(self):
+        return [tensor.version for tensor in (self.x, *self.convolution.kernel_and_bias)]

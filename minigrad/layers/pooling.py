@@ -1,6 +1,7 @@
 """Pooling: each window of an image, or all of it, reduced to one number per channel."""
 
 from minigrad import ops
+from minigrad.layers import fusion
 from minigrad.layers.base import Layer
 from minigrad.layers.conv import check_padding, windowed_shape
 from minigrad.ops.conv import pair
@@ -46,6 +47,10 @@ class MaxPooling2D(Pooling2D):
 
     def __init__(self, pool_size=(2, 2), strides=None, padding="valid", **kwargs):
         super().__init__(pool_size, strides, padding, **kwargs)
+
+    def call(self, x, training=False):
+        y = fusion.pool(self, x)
+        return super().call(x) if y is None else y
 
 
 class AveragePooling2D(Pooling2D):

@@ -1,19 +1,13 @@
 """The graph of a model that was made from Symbols: which layers and ops to run, in which order."""
 
-import collections
-
 from minigrad import ops
 from minigrad.layers.base import Layer
-from minigrad.layers.fusion import run_layers
 from minigrad.symbolic import Symbol, order_calls, symbols_in
 from minigrad.utils.structures import flatten, map_structure
 
 
 class Graph:
     """Runs the calls that lead from the inputs to the outputs.
-
-    Layers that follow each other, where nothing else uses what is between them, are a chain: they
-    run as in ``Sequential``, some of them in one kernel.
 
     Parameters
     ----------
@@ -39,7 +33,7 @@ class Graph:
         self.layers = [layer for layer in functions.values() if isinstance(layer, Layer)]
         given = {symbol.key for symbol in flatten(inputs)}
         calls = [call for call in calls if (id(call), 0) not in given]
-        self.steps = _plan(calls, given, flatten(outputs))
+        self.steps = _plan(calls, flatten(outputs))
 
     @property
     def output_names(self):
@@ -48,19 +42,13 @@ class Graph:
             return list(self.outputs)
         return [symbol.call.title for symbol in flatten(self.outputs)]
 
-    def run(self, x, training):
+    def run(self, x):
         """Return the outputs, in their structure, for the inputs ``x`` in theirs."""
         values = self._bind(x)
-        for chain, finished in self.steps:
-            first, last = chain[0], chain[-1]
-            arguments = _fill_in(first.arguments, values)
-            if len(chain) > 1:
-                layers = [call.function for call in chain]
-                y = run_layers(layers, arguments[0], training)
-            else:
-                y = first.function(*arguments, **_fill_in(first.options, values))
-            for index, part in enumerate([y] if last.is_single else flatten(y)):
-                values[id(last), index] = part
+        for call, finished in self.steps:
+            y = call.function(*_fill_in(call.arguments, values), **_fill_in(call.options, values))
+            for index, part in enumerate([y] if call.is_single else flatten(y)):
+                values[id(call), index] = part
             for key in finished:
                 del values[key]
         return _fill_in(self.outputs, values)
@@ -101,31 +89,12 @@ def _fill_in(value, values):
     return map_structure(lambda leaf: values[leaf.key] if type(leaf) is Symbol else leaf, value)
 
 
-def _plan(calls, given, outputs):
-    """Return the steps, a list of (chain of calls, keys of values that are not needed any more)."""
-    uses = collections.Counter(source.key for call in calls for source in call.sources)
-    uses.update(output.key for output in outputs)
-    chains, ending = [], {}  # ending: the key of a chain's result -> the chain
-    for call in calls:
-        key = call.sources[0].key if len(call.sources) == 1 else None
-        chain = ending.pop(key, None) if _follows(call) and uses[key] == 1 else None
-        if chain is None:
-            chain = []
-            chains.append(chain)
-        chain.append(call)
-        if call.is_single and isinstance(call.function, Layer):
-            if _follows(call) or len(call.arguments) == 1 and not call.options:
-                ending[id(call), 0] = chain
-    last_use = {s.key: i for i, chain in enumerate(chains) for s in chain[0].sources}
+def _plan(calls, outputs):
+    """Return the steps: pairs of a call and the keys of the values that nothing needs after it."""
+    last_uses = {source.key: i for i, call in enumerate(calls) for source in call.sources}
     kept = {output.key for output in outputs}
-    finished = [[] for _ in chains]
-    for key, i in last_use.items():
+    finished = [[] for _ in calls]
+    for key, i in last_uses.items():
         if key not in kept:
             finished[i].append(key)
-    return list(zip(chains, finished, strict=True))
-
-
-def _follows(call):
-    """Whether the call is that of a layer on one value, so that it may follow another in a chain."""
-    is_plain = len(call.arguments) == 1 and type(call.arguments[0]) is Symbol and not call.options
-    return is_plain and isinstance(call.function, Layer)
+    return list(zip(calls, finished, strict=True))

@@ -85,7 +85,7 @@ class Model(Trainer, Layer):
                 f"{self._title}: expected a call(self, x) method, or {type(self).__name__}"
                 "(inputs, outputs), got neither"
             )
-        return self._graph.run(x, training)
+        return self._graph.run(x)
 
     def build(self, input_shape):
         """Make the weights for inputs of this shape, by trying the model on zeros.

@@ -4,7 +4,6 @@ import types
 
 from minigrad.layers import InputLayer
 from minigrad.layers.base import Layer, is_shape, map_shapes
-from minigrad.layers.fusion import run_layers
 from minigrad.models.model import Model
 from minigrad.symbolic import Symbol
 from minigrad.utils.registry import to_snake_case, unique_name
@@ -106,7 +105,9 @@ class Sequential(Model):
         self._symbols = symbols
 
     def call(self, x, training=False):
-        return run_layers(self._layers, x, training)
+        for layer in self._layers:
+            x = layer(x)
+        return x
 
     def compute_output_shape(self, input_shape):
         for layer in self._layers:

@@ -5,7 +5,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 from minigrad import Input, Sequential, Tensor, activations, kernels, layers, no_grad, random
-from minigrad.layers.fusion import can_pool, plan_fusion, run_layers
 
 pytestmark = pytest.mark.skipif(kernels.kind != "fast", reason="only the fast kernels fuse")
 
@@ -45,6 +44,23 @@ def one_by_one(model, x, training, count=None):
     for layer in getattr(model, "layers", model)[:count]:
         x = layer(x, training=training)
     return x
+
+
+class Row(layers.Layer):
+    """Layers one after the other, in a call around them."""
+
+    def __init__(self, sequence):
+        super().__init__(dtype=sequence[0].dtype)
+        self.sequence = sequence
+
+    def call(self, x):
+        for layer in self.sequence:
+            x = layer(x)
+        return x
+
+
+def run_layers(sequence, x, training):
+    return Row(sequence)(x, training=training)
 
 
 def images(count=6, seed=0):
@@ -142,20 +158,104 @@ def wrapped(layer):
         (layers.Conv2D(3, 2), layers.Dropout(0.5), False),
         (layers.MaxPooling2D(2), layers.MaxPooling2D(2), False),
         (layers.Conv2D(3, 2, activity_regularizer="l2"), layers.MaxPooling2D(2), False),
-        (layers.Conv2D(3, 2), layers.MaxPooling2D(2, activity_regularizer="l2"), False),
-        (OwnConvolution(3, 2), layers.MaxPooling2D(2), False),
-        (layers.Conv2D(3, 2), OwnPooling(2), False),
+        (layers.Conv2D(3, 2), layers.MaxPooling2D(2, activity_regularizer="l2"), True),
+        (OwnConvolution(3, 2), layers.MaxPooling2D(2), True),
+        (layers.Conv2D(3, 2), OwnPooling(2), True),
         (wrapped(layers.Conv2D(3, 2)), layers.MaxPooling2D(2), False),
-        (layers.Conv2D(3, 2), wrapped(layers.MaxPooling2D(2)), False),
+        (layers.Conv2D(3, 2), wrapped(layers.MaxPooling2D(2)), True),
     ],
 )
-def test_what_is_fused(convolution, pooling, expected):
-    assert can_pool(convolution, pooling, Tensor(images())) is expected
-    if expected:
-        wanted = Tensor(images(), requires_grad=True)
-        assert not can_pool(convolution, pooling, wanted)
-        with no_grad():
-            assert can_pool(convolution, pooling, wanted)
+def test_what_is_fused(convolution, pooling, expected, fused):
+    x = np.random.default_rng(0).normal(size=(2, 9, 256, 2)).astype("float32")
+    row = [convolution, pooling]
+    y = run_layers(row, Tensor(x), training=False)
+    assert len(fused) == expected
+    z = one_by_one(row, x, training=False)
+    assert_allclose(y.numpy(), z.numpy(), rtol=1e-5, atol=1e-6)
+    wanted = Tensor(x, requires_grad=True)
+    run_layers(row, wanted, training=True)
+    assert len(fused) == expected  # the gradient with respect to the image is needed
+    with no_grad():
+        run_layers(row, wanted, training=True)
+    assert len(fused) == 2 * expected
+
+
+def test_a_result_that_others_use_too_is_right_for_all(fused):
+    class Fork(layers.Layer):
+        def __init__(self):
+            super().__init__(dtype="float64")
+            self.convolution, self.pooling, _ = three_layers("float64")
+
+        def call(self, x):
+            self.kept = h = self.convolution(x)
+            pooled = self.pooling(h)
+            assert h.shape == (6, 11, 10, 3) and h.ndim == 4 and h.size == 6 * 330
+            return pooled.sum() + (h * h).sum() + h.max()
+
+    fork = Fork()
+    loss = fork(images(), training=True)
+    assert len(fused) == 1
+    loss.backward()
+    got = [weight.grad for weight in fork.weights]
+    for weight in fork.weights:
+        weight.grad = None
+    h = fork.convolution(images())
+    (fork.pooling(h).sum() + (h * h).sum() + h.max()).backward()
+    for weight, grad in zip(fork.weights, got, strict=True):
+        assert_allclose(grad, weight.grad, rtol=1e-11)
+    np.testing.assert_array_equal(fork.kept.numpy(), h.numpy())
+
+
+def test_what_is_kept_beyond_the_call_has_the_values_of_the_call():
+    class Keeps(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.convolution = layers.Conv2D(2, 3, use_bias=False)
+
+        def call(self, x):
+            self.kept = self.convolution(x)
+            return x.mean()
+
+    layer = Keeps()
+    x = np.ones((1, 4, 4, 1), np.float32)
+    layer(x)
+    expected = layer.convolution(x).data
+    layer.convolution.kernel.assign(np.zeros((3, 3, 1, 2)))
+    np.testing.assert_array_equal(layer.kept.data, expected)
+
+
+def test_a_weight_changed_before_its_output_is_used_is_told():
+    class Changes(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.convolution = layers.Conv2D(2, 3)
+
+        def call(self, x):
+            y = self.convolution(x)
+            self.convolution.bias.assign([1.0, 1.0])
+            return y + 1
+
+    with pytest.raises(RuntimeError, match="Conv2D 'conv2d': expected its input and weights to st"):
+        Changes()(np.ones((1, 4, 4, 1)))
+
+
+def test_a_result_first_used_without_gradients_has_one_all_the_same():
+    class Measures(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.convolution = layers.Conv2D(2, 3)
+
+        def call(self, x):
+            y = self.convolution(x)
+            with no_grad():
+                self.mean = y.mean()
+                unused = self.convolution(x)
+            return y * unused
+
+    layer = Measures()
+    layer(np.ones((1, 4, 4, 1))).sum().backward()
+    assert not layer.mean.requires_grad
+    assert np.abs(layer.convolution.kernel.grad).max() > 0
 
 
 def test_relu_is_known_by_all_its_names(fused):
@@ -172,7 +272,7 @@ def test_a_convolution_too_small_to_pool_is_an_error_of_the_pooling_layer():
         [Input((None, None, 1)), layers.Conv2D(2, 3), layers.MaxPooling2D(2, name="pool")]
     )
     assert model(np.ones((1, 4, 5, 1))).shape == (1, 1, 1, 2)
-    with pytest.raises(ValueError, match="max_pool2d: Computed output size would be zero"):
+    with pytest.raises(ValueError, match="MaxPooling2D 'pool': Computed output size would be"):
         model(np.ones((1, 3, 5, 1)))
 
 
@@ -183,31 +283,22 @@ def relu_and(dropout, activation="relu"):
 @pytest.mark.parametrize(
     ("sequence", "training", "expected"),
     [
-        (relu_and(layers.Dropout(0.25)), True, 3),
-        (relu_and(layers.Dropout(0.25)), False, 2),
-        (relu_and(layers.Dropout(0.25), activation=None), True, 2),  # a 0 may have been kept
-        (relu_and(layers.Dropout(0.0)), True, 2),
-        (relu_and(layers.Dropout(1.0)), True, 2),
-        (relu_and(layers.Dropout(0.25, noise_shape=(None, 1, 1, None))), True, 2),
-        (relu_and(layers.Dropout(0.25, activity_regularizer="l2")), True, 2),
-        (relu_and(wrapped(layers.Dropout(0.25))), True, 2),
-        (relu_and(layers.Flatten()), True, 2),
-        (relu_and(layers.Dropout(0.25))[1:], True, 1),
+        (relu_and(layers.Dropout(0.25)), True, True),
+        (relu_and(layers.Dropout(0.25)), False, False),
+        (relu_and(layers.Dropout(0.25), activation=None), True, False),  # a 0 may have been kept
+        (relu_and(layers.Dropout(0.0)), True, False),
+        (relu_and(layers.Dropout(1.0)), True, False),
+        (relu_and(layers.Dropout(0.25, noise_shape=(None, 1, 1, None))), True, False),
+        (relu_and(layers.Dropout(0.25, activity_regularizer="l2")), True, True),
+        (relu_and(wrapped(layers.Dropout(0.25))), True, False),  # which drops nothing
+        (relu_and(layers.Flatten()), True, False),
     ],
 )
-def test_when_dropout_goes_along(sequence, training, expected):
-    assert plan_fusion(sequence, Tensor(images()), training) == expected
-
-
-def test_asking_for_the_plan_changes_nothing():
-    model = network()
-    x = Tensor(images())
-    before = [vars(layer).copy() for layer in model.layers]
-    state = random.next_seed()
-    random.set_random_seed(1)
-    assert [plan_fusion(model.layers, x, training=True) for _ in range(3)] == [3, 3, 3]
-    assert random.next_seed() == (random.set_random_seed(1), random.next_seed())[1] != state
-    assert [vars(layer) for layer in model.layers] == before
+def test_when_dropout_goes_along(sequence, training, expected, fused):
+    run_layers(sequence, Tensor(images()), training)
+    assert len(fused) == 1
+    rates = [value for value in fused[0] if isinstance(value, float) and value > 0]
+    assert bool(rates) == expected, fused[0][3:]
 
 
 def test_fused_dropout_draws_the_masks_that_it_would_draw_alone(fused):
@@ -215,7 +306,6 @@ def test_fused_dropout_draws_the_masks_that_it_would_draw_alone(fused):
     alone.set_weights(along.get_weights())
     x = Tensor(images())
     for _ in range(3):
-        plan_fusion(along.layers, x, training=True)
         y = one_by_one(alone, x, training=True, count=3)
         z = run_layers(along.layers[:3], x, training=True)
         np.testing.assert_array_equal(z.numpy(), y.numpy())
@@ -227,9 +317,9 @@ def test_fused_dropout_draws_the_masks_that_it_would_draw_alone(fused):
 # --- every layer behaves as if it ran alone ------------------------------------------------------
 
 
-def three_layers():
+def three_layers(dtype="float32"):
     return [
-        layers.Conv2D(3, 2, activation="relu", name="convolution"),
+        layers.Conv2D(3, 2, activation="relu", name="convolution", dtype=dtype),
         layers.MaxPooling2D(2, name="pool"),
         layers.Dropout(0.5, seed=2, name="drop"),
     ]
@@ -280,7 +370,7 @@ def test_a_replaced_call_of_all_layers_is_called(monkeypatch):
 
     monkeypatch.setattr(layers.Layer, "__call__", spy)
     run_layers(three_layers(), Tensor(images()), training=True)
-    assert calls == ["convolution", "pool", "drop"]
+    assert calls == ["row", "convolution", "pool", "drop"]
 
 
 @pytest.mark.parametrize(
@@ -289,7 +379,7 @@ def test_a_replaced_call_of_all_layers_is_called(monkeypatch):
         ((6, 12, 11, 3), "an input of size 2 on axis -1, got", "convolution"),
         ((6, 12, 11), "an input of 4 axes", "convolution"),
         ((6, 1, 11, 2), "Computed output size would be zero", "convolution"),
-        ((6, 2, 11, 2), "max_pool2d: Computed output size would be zero", "pool"),
+        ((6, 2, 11, 2), "Computed output size would be zero", "pool"),
     ],
 )
 def test_an_error_names_the_layer_as_it_does_alone(shape, message, name):
@@ -299,7 +389,9 @@ def test_an_error_names_the_layer_as_it_does_alone(shape, message, name):
         run(sequence, Tensor(images()), training=True)  # built for these
         with pytest.raises(ValueError, match=message) as caught:
             run(sequence, Tensor(np.ones(shape)), training=True)
-        errors.append((str(caught.value), caught.value.__notes__, sequence[2].mask_seed))
+        notes = [note for note in caught.value.__notes__ if "'row'" not in note]
+        message_alone = str(caught.value).partition(": ")[2]  # begins with the layer or with the op
+        errors.append((message_alone, notes, sequence[2].mask_seed))
         assert caught.value.__cause__ is caught.value.__context__ is None
     assert errors[0] == errors[1]
     assert sum(f"in layer {name!r}" in note for note in errors[0][1]) == 1
@@ -314,7 +406,8 @@ def test_an_error_of_a_check_names_the_layer():
         sequence[place]._check_input = refuse
         with pytest.raises(ValueError, match="no") as caught:
             run_layers(sequence, Tensor(images()), training=True)
-        assert [note.split(" (")[0] for note in caught.value.__notes__] == [f"in layer {name!r}"]
+        notes = [note.split(" (")[0] for note in caught.value.__notes__]
+        assert notes == [f"in layer {name!r}", "in layer 'row'"]
 
 
 def test_an_error_of_the_fused_kernel_alone_is_raised(monkeypatch):
