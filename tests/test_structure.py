@@ -29,8 +29,10 @@ MAY_IMPORT = {
     "datasets": {"random", "utils"},
     "regularizers": {"core", "ops", "utils"},
     "activations": {"core", "ops", "utils"},
-    "losses": {"core", "ops", "utils"},
-    "metrics": {"core", "losses", "utils"},  # a loss may be named as a metric
+    "distances": {"core", "ops", "utils"},
+    "losses": {"core", "distances", "ops", "utils"},
+    # A loss may be named as a metric.
+    "metrics": {"core", "distances", "initializers", "losses", "utils"},
     "optimizers": {"core", "kernels", "utils"},
 }
 MAY_IMPORT["layers"] = set(MAY_IMPORT) - {"testing", "optimizers", "losses", "metrics", "datasets"}

@@ -124,7 +124,14 @@ class FromFunction:
     of ``class Huber(LossFunctionWrapper, of=huber)`` takes the options of `huber`, with their
     defaults, and then the other arguments of the wrapper; `name` is by default "huber". The class
     argument `check`, a function of the options, raises an error unless they are valid.
+
+    Attributes
+    ----------
+    options_first : bool
+        Whether the options come before the other arguments of the wrapper, or after them.
     """
+
+    options_first = True
 
     def __init_subclass__(cls, of=None, check=None, **others):
         super().__init_subclass__(**others)
@@ -155,7 +162,8 @@ def _common_arguments(wrapper, name):
 
 def _constructor(cls, wrapper, function, check, options, common):
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    signature = inspect.Signature([own, *options, *common])
+    parts = (options, common) if cls.options_first else (common, options)
+    signature = inspect.Signature([own, *parts[0], *parts[1]])
 
     def construct(self, *arguments, **named):
         for name in named:

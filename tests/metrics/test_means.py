@@ -31,8 +31,10 @@ def test_categorical_accuracy_compares_with_the_first_maximum():
 def test_binary_accuracy_counts_what_is_greater_than_the_threshold():
     y_true = np.array([[1, 0], [0, 0], [1, 1]])
     y_pred = np.array([[0.51, 0.5], [0.5, 0.49], [0.5, 0.9]])
-    np.testing.assert_array_equal(metrics.binary_accuracy(y_true, y_pred), [1, 1, 0.5])
-    np.testing.assert_array_equal(metrics.binary_accuracy(y_true, y_pred, 0.495), [0.5, 0.5, 1])
+    result = metrics.binary_accuracy(y_true, y_pred)
+    np.testing.assert_array_equal(result, [[1, 1], [1, 1], [0, 1]])
+    result = metrics.binary_accuracy(y_true, y_pred, 0.495)
+    np.testing.assert_array_equal(result, [[1, 0], [0, 1], [1, 1]])
 
 
 @pytest.mark.parametrize(("k", "expected"), [(1, [1, 0, 1, 1]), (2, [1, 1, 1, 1])])
@@ -100,12 +102,24 @@ def test_accuracy_is_the_one_that_fits_the_shapes(y_true, y_pred, function):
         ),
         (
             lambda: metrics.TopKCategoricalAccuracy(k=0),
-            "top_k_categorical_accuracy: expected k >= 1, got 0",
+            "top_k_categorical_accuracy: expected k as a whole number of at least 1, got 0",
+        ),
+        (
+            lambda: metrics.TopKCategoricalAccuracy(k=2.5),
+            "top_k_categorical_accuracy: expected k as a whole number of at least 1, got 2.5",
+        ),
+        (
+            lambda: metrics.BinaryAccuracy(threshold=50),
+            "BinaryAccuracy: expected threshold from 0 to 1, got 50",
+        ),
+        (
+            lambda: metrics.Accuracy()([1, 2], [1, 2, 3]),
+            "accuracy: expected y_true of y_pred's shape (3,), got (2,)",
         ),
         (
             lambda: metrics.get("acuracy"),
             "metric: expected a known name, got 'acuracy'; did you mean 'accuracy' or "
-            "'binary_accuracy' or 'acc'?",
+            "'binary_accuracy' or 'auc'?",
         ),
     ],
 )
@@ -155,6 +169,62 @@ def test_metric_result_is_a_float_and_starts_anew_after_a_reset():
     assert metric.result() == 0.5
 
 
+def test_a_vector_holds_samples_whose_number_counts():
+    for metric in (
+        metrics.BinaryAccuracy(),
+        metrics.MeanSquaredError(),
+        metrics.BinaryCrossentropy(),
+        metrics.Hinge(),
+        metrics.MeanSquaredLogarithmicError(),
+        metrics.get("accuracy"),
+        metrics.get("mae"),
+        metrics.get(losses.mean_absolute_error),
+    ):
+        y_true, y_pred = np.array([1.0, 1, 0, 0, 0]), np.array([0.98, 1, 0, 0.1, 0.98])
+        metric.update_state(y_true[:4], y_pred[:4])
+        metric.update_state(y_true[4:], y_pred[4:])
+        parts = metric.result()
+        metric.reset_state()
+        metric.update_state(y_true[:, None], y_pred[:, None])
+        assert parts == pytest.approx(metric.result(), rel=1e-12), metric.name
+        metric.reset_state()
+        metric.update_state(y_true, y_pred, sample_weight=[1, 2, 0, 0.5, 0])
+        weighted = metric.result()
+        metric.reset_state()
+        metric.update_state(y_true[:, None], y_pred[:, None], [[1], [2], [0], [0.5], [0]])
+        assert weighted == pytest.approx(metric.result(), rel=1e-12), metric.name
+    metric = metrics.BinaryAccuracy()
+    metric.update_state([1, 1, 0, 0], [0.98, 1, 0, 0.1])
+    metric.update_state([0], [0.98])
+    assert metric.result() == pytest.approx(0.8)
+
+
+def test_binary_accuracy_weighs_elements():
+    metric = metrics.BinaryAccuracy()
+    metric.update_state([[1, 0], [1, 1]], [[0.9, 0.9], [0.8, 0.2]], [[1.0, 2.0], [3.0, 4.0]])
+    assert metric.result() == pytest.approx((1 + 3) / 10)
+
+
+def test_weights_of_size_one_broadcast():
+    for weights in (3.0, [3.0], [[3.0]], [[3.0]] * 2):
+        metric = metrics.BinaryAccuracy()
+        metric.update_state([[1, 0], [1, 1]], [[0.9, 0.9], [0.8, 0.2]], weights)
+        assert metric.result() == pytest.approx(0.5)
+
+
+def test_ignored_class_counts_neither_with_nor_without_weights():
+    y_pred = np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1], [0.3, 0.7]])
+    for labels in (np.array([0, 1, -1, 1]), np.array([[0], [1], [-1], [1]])):
+        metric = metrics.SparseCategoricalCrossentropy(ignore_class=-1)
+        metric.update_state(labels, y_pred)
+        expected = -np.log([0.2, 0.5, 0.7])
+        assert metric.result() == pytest.approx(expected.mean(), rel=1e-6)
+        metric.reset_state()
+        metric.update_state(labels, y_pred, sample_weight=[1.0, 2.0, 5.0, 0.5])
+        weights = [1.0, 2.0, 0.5]
+        assert metric.result() == pytest.approx(np.average(expected, weights=weights), rel=1e-6)
+
+
 def test_metric_weighs_samples():
     metric = metrics.CategoricalAccuracy()
     metric.update_state(ONE_HOT, SCORES, sample_weight=[1, 2, 3, 0])
@@ -181,10 +251,13 @@ def test_loss_names_are_metrics_that_go_down(name):
 
 
 @pytest.mark.parametrize("name", metrics.METRICS.names)
-def test_accuracy_names_are_metrics_that_go_up_and_others_down(name):
+def test_errors_and_false_counts_go_down_and_all_others_up(name):
     metric = metrics.get(name)
     assert metric.name == name
-    assert metric.direction == ("up" if "acc" in name else "down")
+    parts = "error", "entropy", "hinge", "false", "poisson", "divergence"
+    short = "mse", "mae", "mape", "msle", "kld", "bce", "log_cosh"
+    down = any(part in name for part in parts) or name in short
+    assert metric.direction == ("down" if down else "up")
 
 
 @pytest.mark.parametrize("name", metrics.METRICS.names)
@@ -244,7 +317,7 @@ ONE, LIKELY = np.array([[1]]), np.array([[0.6]])
             0,
         ),
         (
-            metrics.SparseTopKCategoricalAccuracy(k=2),
+            metrics.SparseTopKCategoricalAccuracy(k=2.0),
             "sparse_top_k_categorical_accuracy",
             SECOND,
             THREE,
@@ -291,6 +364,58 @@ def test_metric_of_a_loss_records_no_graph():
 
     metrics.get(watched).update_state([[1.0, 0.0]], y_pred)
     assert seen == [False]
+
+
+def test_metric_of_ones_own_may_be_made_of_variables():
+    class Rate(metrics.Metric):
+        def __init__(self, name="rate", **options):
+            super().__init__(name=name, **options)
+            self.hits = self.add_weight(name="hits")
+            self.seen = self.add_variable((2,), "ones", name="seen")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.hits.assign_add(Tensor([2.0]).sum())
+            self.seen.assign([3, 5])
+
+        def result(self):
+            return self.hits / self.seen[0]
+
+    metric = Rate(dtype="float32")
+    assert [v.tolist() for v in metric.variables] == [0, [1, 1]]
+    assert [v.name for v in metric.variables] == ["hits", "seen"]
+    assert all(v.dtype == np.float32 for v in metric.variables)
+    assert metric([1], [1]) == pytest.approx(2 / 3)
+    assert metric([1], [1]) == pytest.approx(4 / 3)
+    metric.reset_state()
+    assert [v.tolist() for v in metric.variables] == [0, [0, 0]]
+    with pytest.raises(NotImplementedError, match="Metric must define reset_state"):
+        metrics.Metric().reset_state()
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float16", int, "mine"])
+def test_metric_is_of_a_float_type(dtype):
+    for make in (metrics.MeanSquaredError, metrics.Mean, metrics.AUC, metrics.R2Score):
+        with pytest.raises(ValueError, match=f"{make.__name__}: expected dtype 'float32' or"):
+            make(dtype=dtype)
+    assert metrics.MeanSquaredError(dtype="float32").dtype == "float32"
+    assert metrics.MeanSquaredError().dtype == "float64"
+
+
+@pytest.mark.parametrize(
+    ("metric", "options"),
+    [
+        (metrics.BinaryAccuracy("m", "float32", 0.7), {"threshold": 0.7}),
+        (
+            metrics.SparseCategoricalCrossentropy("m", "float32", True, 2, 1),
+            {"from_logits": True, "ignore_class": 2, "axis": 1},
+        ),
+        (metrics.TopKCategoricalAccuracy(3, "m", "float32"), {"k": 3}),
+        (metrics.MeanMetricWrapper(np.add, "m", "float32"), {}),
+        (metrics.LogCoshError("m", "float32"), {}),
+    ],
+)
+def test_arguments_come_in_keras_order(metric, options):
+    assert (metric.name, metric.dtype, metric.options) == ("m", np.float32, options)
 
 
 def test_metric_of_ones_own_is_a_class():

@@ -1,0 +1,182 @@
+"""Metrics as objects: numbers that are updated batch by batch."""
+
+import numpy as np
+
+from minigrad import initializers, losses
+from minigrad.utils.arguments import FromFunction
+from minigrad.utils.arrays import match_weights
+from minigrad.utils.registry import Registry, to_snake_case
+from minigrad.utils.variable import Variable
+
+
+class Metric:
+    """Base of the metrics: a subclass defines `update_state` and `result`.
+
+    What it adds up are the variables that `add_weight` makes; if it keeps anything else, it also
+    defines `reset_state`.
+
+    Parameters
+    ----------
+    dtype : {"float64", "float32"}, optional
+        Of the variables; float64 by default, so that sums over many batches stay exact.
+    name : str, optional
+        The key in the logs; by default the class name in snake case.
+
+    Attributes
+    ----------
+    direction : {"up", "down", None}
+        Which way is better. Callbacks with mode="auto" read it; None means unknown.
+    variables : list of Variable
+
+    Raises
+    ------
+    ValueError
+        If `dtype` is another type.
+    """
+
+    direction = None
+
+    def __init__(self, dtype=None, name=None):
+        if dtype not in (None, "float32", "float64", np.float32, np.float64):
+            raise ValueError(
+                f"{type(self).__name__}: expected dtype 'float32' or 'float64', got {dtype!r}"
+            )
+        self.dtype = np.dtype(dtype or "float64")
+        self.name = name or to_snake_case(type(self).__name__)
+        self.variables = []
+
+    def add_weight(self, shape=(), initializer=None, dtype=None, name=None):
+        """Make a variable, of zeros unless another initializer is given, and return it."""
+        make = initializers.get(initializer or "zeros")
+        variable = Variable(make(shape, dtype or self.dtype), name=name)
+        self.variables.append(variable)
+        return variable
+
+    def add_variable(self, shape, initializer=None, dtype=None, aggregation=None, name=None):
+        """Make a variable: another name of `add_weight`; `aggregation` has no effect."""
+        return self.add_weight(shape, initializer, dtype, name)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add one batch."""
+        raise NotImplementedError(f"{type(self).__name__} must define update_state")
+
+    def result(self):
+        """Return the value over all batches since the last reset, a float."""
+        raise NotImplementedError(f"{type(self).__name__} must define result")
+
+    def reset_state(self):
+        """Forget every batch: set the variables to 0."""
+        if not self.variables:
+            raise NotImplementedError(f"{type(self).__name__} must define reset_state")
+        for variable in self.variables:
+            variable.assign(0)
+
+    def __call__(self, *arguments, **named):
+        """Add one batch, and return the value over all since the last reset."""
+        self.update_state(*arguments, **named)
+        return self.result()
+
+
+# A loss may be named where a metric is expected.
+METRICS = Registry("metric", Metric, also=losses.LOSSES)
+
+
+class Sum(Metric):
+    """The sum of the values given, each times its weight.
+
+    Parameters
+    ----------
+    name, dtype
+        As for `Metric`.
+    """
+
+    def __init__(self, name="sum", dtype=None):
+        super().__init__(dtype, name)
+        self.total = self.add_weight(name="total")
+
+    def update_state(self, values, sample_weight=None):
+        """Add an array of values, or one value, with a weight for each sample (default 1)."""
+        values, weights = _weighted(self, values, sample_weight)
+        self.total.assign_add((values * weights).sum())
+
+    def result(self):
+        return float(self.total)
+
+
+class Mean(Metric):
+    """The mean of the values given, sum of value x weight over sum of weight; 0 without any.
+
+    Parameters
+    ----------
+    name, dtype
+        As for `Metric`.
+    """
+
+    def __init__(self, name="mean", dtype=None):
+        super().__init__(dtype, name)
+        self.total = self.add_weight(name="total")
+        self.count = self.add_weight(name="count")
+
+    def update_state(self, values, sample_weight=None):
+        """Add an array of values, or one value, with a weight for each sample (default 1)."""
+        values, weights = _weighted(self, values, sample_weight)
+        self.total.assign_add((values * weights).sum())
+        self.count.assign_add(weights.sum())
+
+    def result(self):
+        return float(self.total / self.count) if self.count else 0.0
+
+
+def _weighted(metric, values, sample_weight):
+    """Return values and weights as arrays of one shape and of the type in which to add them."""
+    values = np.asarray(values, metric.dtype)
+    if sample_weight is None:
+        return values, np.ones_like(values)
+    weights = match_weights(metric.name, sample_weight, values.shape)
+    return values, np.broadcast_to(weights, values.shape)
+
+
+class MeanMetricWrapper(FromFunction, Mean):
+    """The mean of a function's values.
+
+    Parameters
+    ----------
+    function : callable(y_true, y_pred, **options)
+        Returns one value per sample, as array or Tensor.
+    name : str, optional
+        By default the name of the function, or of its class.
+    dtype
+        As for `Metric`.
+    direction : {"up", "down", None}
+        Which way is better; by default that of the class.
+    **options
+        Passed on to the function.
+    """
+
+    options_first = False  # in Keras's order, they come after name and dtype
+
+    def __init_subclass__(cls, of=None, direction="up", **others):
+        super().__init_subclass__(of=of, **others)
+        if of is not None:
+            cls.direction = direction
+
+    def __init__(self, function, name=None, dtype=None, direction=None, **options):
+        super().__init__(name or getattr(function, "__name__", type(function).__name__), dtype)
+        self.function = function
+        self.direction = direction or self.direction
+        self.options = options
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add one batch."""
+        y_pred = np.asarray(y_pred)  # losses serve as metrics too, and build graphs of tensors
+        super().update_state(self.function(y_true, y_pred, **self.options), sample_weight)
+
+
+class MeanOfElements(MeanMetricWrapper):
+    """The mean of a function that averages the last axis; a vector (N,) holds N samples."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add one batch."""
+        if np.ndim(y_pred) == 1:
+            y_pred = np.reshape(y_pred, (-1, 1))
+        super().update_state(y_true, y_pred, sample_weight)

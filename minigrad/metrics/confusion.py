@@ -1,0 +1,488 @@
+"""Metrics of true and false positives and negatives: precision, recall, areas under curves, F1.
+
+A prediction above a threshold is positive. What is counted is the weight of the elements: tp, fp,
+tn and fn, for each threshold at once.
+"""
+
+import numpy as np
+
+from minigrad.metrics.base import METRICS, Metric
+from minigrad.utils.arguments import whole_number
+from minigrad.utils.arrays import match_ranks, match_weights
+
+
+class _Confusion(Metric):
+    """Base: counts `tp`, `fp`, `tn` and `fn`, arrays (thresholds,), or (thresholds, labels)."""
+
+    direction = "up"
+    keeps_labels = False  # whether each place of the last axis is counted for itself
+
+    def __init__(self, thresholds, name=None, dtype=None):
+        super().__init__(dtype, name)
+        self.thresholds = np.array(thresholds, np.float64, ndmin=1)
+        if not ((self.thresholds >= -1e-7) & (self.thresholds <= 1 + 1e-7)).all():
+            raise ValueError(f"{self.name}: expected thresholds from 0 to 1, got {thresholds}")
+        self.is_one = np.ndim(thresholds) == 0
+        if not self.keeps_labels:
+            self._make_counts(self.thresholds.shape)
+
+    def _make_counts(self, shape):
+        for name in ("tp", "fp", "tn", "fn"):
+            setattr(self, name, self.add_weight(shape, name=name))
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add labels of 0 and 1, and predictions from 0 to 1, of one shape."""
+        y_true, y_pred, weights = _prepare(self, y_true, y_pred, sample_weight)
+        if y_pred.size and not (y_pred.min() >= 0 and y_pred.max() <= 1):
+            raise ValueError(
+                f"{self.name}: expected predictions from 0 to 1, got {y_pred.min()} to "
+                f"{y_pred.max()}"
+            )
+        self._count(y_true, y_pred, weights)
+
+    def _count(self, y_true, y_pred, weights):
+        """Add arrays of one shape; a prediction of -inf is never positive."""
+        K = y_pred.shape[-1] if self.keeps_labels else 1
+        y_true, y_pred, weights = (a.reshape(-1, K) for a in (y_true, y_pred, weights))
+        if not self.variables:
+            self._make_counts((len(self.thresholds), K))
+        positive = y_pred[:, None] > self.thresholds[:, None]  # (n, thresholds, K)
+        shape = self.tp.shape
+        for truth, above, below in ((y_true, self.tp, self.fn), (~y_true, self.fp, self.tn)):
+            weight = weights * truth  # (n, K)
+            count = np.einsum("nk,ntk->tk", weight, positive).reshape(shape)
+            above.assign_add(count)
+            below.assign_add(weight.sum(axis=0) - count)
+
+    def _as_result(self, values):
+        return float(values[0]) if self.is_one else np.asarray(values)
+
+
+def _prepare(metric, y_true, y_pred, sample_weight):
+    """Return labels (bool), predictions and weights (float64) of one shape."""
+    y_true, y_pred = match_ranks(np.asarray(y_true), np.asarray(y_pred, np.float64))
+    if y_true.shape != y_pred.shape:
+        raise ValueError(
+            f"{metric.name}: expected y_true of y_pred's shape {y_pred.shape}, got {y_true.shape}"
+        )
+    y_true, y_pred = np.atleast_1d(y_true != 0, y_pred)
+    weights = 1.0 if sample_weight is None else sample_weight
+    weights = match_weights(metric.name, weights, y_pred.shape)
+    return y_true, y_pred, np.broadcast_to(weights, y_pred.shape)
+
+
+def _ratio(part, whole):
+    """Divide; the result is 0 where there is nothing to divide by."""
+    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.asarray(whole) != 0)
+
+
+# --- numbers of elements -------------------------------------------------------------------------
+
+
+class _Count(_Confusion):
+    """Base: one of the four counts, named by `counted`."""
+
+    counted = None
+
+    def __init__(self, thresholds=None, name=None, dtype=None):
+        super().__init__(0.5 if thresholds is None else thresholds, name, dtype)
+
+    def result(self):
+        return self._as_result(getattr(self, self.counted))
+
+
+@METRICS.register()
+class TruePositives(_Count):
+    """The weight of the positives that are right.
+
+    Parameters
+    ----------
+    thresholds : float or list of float, optional
+        From 0 to 1; default 0.5. With a list, the result is an array.
+    name, dtype
+        As for `Metric`.
+    """
+
+    counted = "tp"
+
+
+@METRICS.register()
+class FalsePositives(_Count):
+    """The weight of the positives that are wrong; parameters as for `TruePositives`."""
+
+    counted, direction = "fp", "down"
+
+
+@METRICS.register()
+class TrueNegatives(_Count):
+    """The weight of the negatives that are right; parameters as for `TruePositives`."""
+
+    counted = "tn"
+
+
+@METRICS.register()
+class FalseNegatives(_Count):
+    """The weight of the negatives that are wrong; parameters as for `TruePositives`."""
+
+    counted, direction = "fn", "down"
+
+
+# --- rates ---------------------------------------------------------------------------------------
+
+
+def _precision(counts):
+    return _ratio(counts.tp, counts.tp + counts.fp)
+
+
+def _recall(counts):
+    return _ratio(counts.tp, counts.tp + counts.fn)
+
+
+def _specificity(counts):
+    return _ratio(counts.tn, counts.tn + counts.fp)
+
+
+class _Rate(_Confusion):
+    """Base of `Precision` and `Recall`, of which each defines `result`."""
+
+    def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
+        super().__init__(0.5 if thresholds is None else thresholds, name, dtype)
+        if thresholds is None and top_k is not None:
+            self.thresholds = np.array([-np.inf])  # what is among the k largest is positive
+        self.top_k = whole_number(self.name, "top_k", top_k, least=1, optional=True)
+        self.class_id = whole_number(self.name, "class_id", class_id, optional=True)
+
+    def _count(self, y_true, y_pred, weights):
+        if self.top_k is not None:
+            first = np.argsort(-y_pred, axis=-1, kind="stable")[..., : self.top_k]
+            among = np.zeros(y_pred.shape, bool)
+            np.put_along_axis(among, first, True, axis=-1)
+            y_pred = np.where(among, y_pred, -np.inf)
+        if self.class_id is not None:
+            if self.class_id >= y_pred.shape[-1]:
+                raise ValueError(
+                    f"{self.name}: expected class_id below {y_pred.shape[-1]}, got {self.class_id}"
+                )
+            y_true, y_pred, weights = (a[..., self.class_id] for a in (y_true, y_pred, weights))
+        super()._count(y_true, y_pred, weights)
+
+
+@METRICS.register()
+class Precision(_Rate):
+    """tp / (tp + fp): how many of the positives are right; 0 without any.
+
+    Parameters
+    ----------
+    thresholds : float or list of float, optional
+        From 0 to 1; default 0.5, or none with `top_k`. With a list, the result is an array.
+    top_k : int, optional
+        Only the k largest predictions of the last axis can be positive.
+    class_id : int, optional
+        Count this place of the last axis alone.
+    name, dtype
+        As for `Metric`.
+    """
+
+    def result(self):
+        return self._as_result(_precision(self))
+
+
+@METRICS.register()
+class Recall(_Rate):
+    """tp / (tp + fn): how many of the labels of 1 are found; 0 without any.
+
+    Parameters
+    ----------
+    thresholds, top_k, class_id, name, dtype
+        As for `Precision`.
+    """
+
+    def result(self):
+        return self._as_result(_recall(self))
+
+
+class _BestRate(_Rate):
+    """Base: the largest `measured` rate at a threshold where the `bounded` one is large enough.
+
+    Not in the registry: a name alone does not say how large.
+    """
+
+    bounded = measured = None
+
+    def __init__(self, value, num_thresholds, class_id, name, dtype):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{type(self).__name__}: expected a rate from 0 to 1, got {value}")
+        number = whole_number(type(self).__name__, "num_thresholds", num_thresholds, least=1)
+        thresholds = np.linspace(0, 1, number) if number > 1 else [0.5]
+        super().__init__(thresholds, None, class_id, name, dtype)
+        self.value = value
+
+    def result(self):
+        allowed = type(self).bounded(self) >= self.value
+        return float(type(self).measured(self)[allowed].max(initial=0.0))
+
+
+class SensitivityAtSpecificity(_BestRate):
+    """The largest tp / (tp + fn) where tn / (tn + fp) is at least `specificity`.
+
+    Parameters
+    ----------
+    specificity : float
+        From 0 to 1.
+    num_thresholds : int
+        How many thresholds, evenly from 0 to 1, are tried.
+    class_id : int, optional
+        Count this place of the last axis alone.
+    name, dtype
+        As for `Metric`.
+    """
+
+    bounded, measured = _specificity, _recall
+
+    def __init__(self, specificity, num_thresholds=200, class_id=None, name=None, dtype=None):
+        super().__init__(specificity, num_thresholds, class_id, name, dtype)
+        self.specificity = specificity
+
+
+class SpecificityAtSensitivity(_BestRate):
+    """The largest tn / (tn + fp) where tp / (tp + fn) is at least `sensitivity`.
+
+    Parameters
+    ----------
+    sensitivity : float
+        From 0 to 1.
+    num_thresholds, class_id, name, dtype
+        As for `SensitivityAtSpecificity`.
+    """
+
+    bounded, measured = _recall, _specificity
+
+    def __init__(self, sensitivity, num_thresholds=200, class_id=None, name=None, dtype=None):
+        super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
+        self.sensitivity = sensitivity
+
+
+class PrecisionAtRecall(_BestRate):
+    """The largest precision where the recall is at least `recall`.
+
+    Parameters
+    ----------
+    recall : float
+        From 0 to 1.
+    num_thresholds, class_id, name, dtype
+        As for `SensitivityAtSpecificity`.
+    """
+
+    bounded, measured = _recall, _precision
+
+    def __init__(self, recall, num_thresholds=200, class_id=None, name=None, dtype=None):
+        super().__init__(recall, num_thresholds, class_id, name, dtype)
+        self.recall = recall
+
+
+class RecallAtPrecision(_BestRate):
+    """The largest recall where the precision is at least `precision`.
+
+    Parameters
+    ----------
+    precision : float
+        From 0 to 1.
+    num_thresholds, class_id, name, dtype
+        As for `SensitivityAtSpecificity`.
+    """
+
+    bounded, measured = _precision, _recall
+
+    def __init__(self, precision, num_thresholds=200, class_id=None, name=None, dtype=None):
+        super().__init__(precision, num_thresholds, class_id, name, dtype)
+        self.precision = precision
+
+
+# --- areas ---------------------------------------------------------------------------------------
+
+
+@METRICS.register()
+class AUC(_Confusion):
+    """The area under a curve that has a point for each threshold.
+
+    "ROC": recall over the rate of false positives, fp / (fp + tn). "PR": precision over recall,
+    interpolated between the points as tp and fp are (Davis and Goadrich, 2006,
+    https://doi.org/10.1145/1143844.1143874).
+
+    Parameters
+    ----------
+    num_thresholds : int
+        At least 2; evenly from 0 to 1, the outermost a little beyond.
+    curve : {"ROC", "PR"}
+    summation_method : {"interpolation", "minoring", "majoring"}
+        The height between two points: between theirs, the lower or the higher one.
+    name, dtype
+        As for `Metric`.
+    thresholds : list of float, optional
+        Between 0 and 1; 0 and 1 are added. Replaces `num_thresholds`.
+    multi_label : bool
+        The mean of the areas of the labels, the places of the last axis.
+    num_labels : int, optional
+        Their number; by default that of the first batch.
+    label_weights : list of float, optional
+        Weights of the labels in that mean; without `multi_label`, of their elements.
+    from_logits : bool
+        Whether predictions are logits: they go through a sigmoid first.
+    """
+
+    def __init__(
+        self, num_thresholds=200, curve="ROC", summation_method="interpolation", name=None,
+        dtype=None, thresholds=None, multi_label=False, num_labels=None, label_weights=None,
+        from_logits=False,
+    ):  # fmt: skip
+        if curve not in ("ROC", "PR"):
+            raise ValueError(f"AUC: expected curve 'ROC' or 'PR', got {curve!r}")
+        if summation_method not in ("interpolation", "minoring", "majoring"):
+            known = "'interpolation', 'minoring' or 'majoring'"
+            raise ValueError(f"AUC: expected summation_method {known}, got {summation_method!r}")
+        if thresholds is None:
+            number = whole_number("AUC", "num_thresholds", num_thresholds, least=2)
+            thresholds = np.linspace(0, 1, number)[1:-1]
+        self.keeps_labels = bool(multi_label)
+        super().__init__([-1e-7, *np.sort(thresholds), 1 + 1e-7], name, dtype)
+        self.curve = curve
+        self.summation_method = summation_method
+        self.multi_label = multi_label
+        self.label_weights = None if label_weights is None else np.asarray(label_weights, float)
+        self.from_logits = from_logits
+        if multi_label and num_labels is not None:
+            self._make_counts((len(self.thresholds), whole_number("AUC", "num_labels", num_labels)))
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add labels of 0 and 1, and predictions from 0 to 1, or logits, of one shape."""
+        if self.from_logits:
+            y_pred = np.exp(-np.logaddexp(0, -np.asarray(y_pred, float)))  # the sigmoid
+        super().update_state(y_true, y_pred, sample_weight)
+
+    def _count(self, y_true, y_pred, weights):
+        if self.label_weights is not None and not self.multi_label:
+            weights = weights * self.label_weights
+        super()._count(y_true, y_pred, weights)
+
+    def reset_state(self):
+        if self.variables:  # else no batch has come yet
+            super().reset_state()
+
+    def result(self):
+        if not self.variables:
+            return 0.0
+        areas = self._areas()
+        return float(np.average(areas, weights=self.label_weights if self.multi_label else None))
+
+    def _areas(self):
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            return self._interpolated()
+        if self.curve == "ROC":
+            x, y = _ratio(self.fp, self.fp + self.tn), _recall(self)
+        else:
+            x, y = _recall(self), _precision(self)
+        between = {
+            "interpolation": lambda left, right: (left + right) / 2,
+            "minoring": np.minimum,
+            "majoring": np.maximum,
+        }
+        height = between[self.summation_method](y[:-1], y[1:])
+        return ((x[:-1] - x[1:]) * height).sum(axis=0)
+
+    def _interpolated(self):
+        """Between two thresholds tp is linear in the positives p; the area is ∫ tp / p dtp."""
+        tp, p = np.asarray(self.tp), np.asarray(self.tp + self.fp)
+        slope = _ratio(tp[:-1] - tp[1:], p[:-1] - p[1:])
+        start = tp[1:] - slope * p[1:]  # of the line tp = start + slope p
+        both = (p[:-1] > 0) & (p[1:] > 0)
+        growth = np.log(np.where(both, _ratio(p[:-1], p[1:]), 1.0), where=both, out=0.0 * slope)
+        steps = slope * (tp[:-1] - tp[1:] + start * growth)
+        return _ratio(steps, np.asarray(self.tp + self.fn)[1:]).sum(axis=0)
+
+
+# --- classes -------------------------------------------------------------------------------------
+
+
+@METRICS.register()
+class FBetaScore(Metric):
+    """(1 + β²) precision recall / (β² precision + recall), for each class or on average.
+
+    Parameters
+    ----------
+    average : {None, "micro", "macro", "weighted"}
+        None: an array of a value for each class. Else from the counts of all classes together, or
+        the mean of the values, or their mean weighted by the number of labels.
+    beta : float
+        How much more recall counts than precision; positive.
+    threshold : float, optional
+        What is above it is positive. Default: the largest prediction of a row is.
+    name, dtype
+        As for `Metric`.
+    """
+
+    direction = "up"
+
+    def __init__(
+        self, average=None, beta=1.0, threshold=None, name="fbeta_score", dtype=None
+    ):  # fmt: skip
+        super().__init__(dtype, name)
+        if average not in (None, "micro", "macro", "weighted"):
+            known = "None, 'micro', 'macro' or 'weighted'"
+            raise ValueError(f"{self.name}: expected average {known}, got {average!r}")
+        if not isinstance(beta, float) or beta <= 0:
+            raise ValueError(f"{self.name}: expected beta as a positive float, got {beta!r}")
+        if threshold is not None and (not isinstance(threshold, float) or not 0 < threshold <= 1):
+            raise ValueError(
+                f"{self.name}: expected threshold as a float in (0, 1], got {threshold!r}"
+            )
+        self.average = average
+        self.beta = beta
+        self.threshold = threshold
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add labels of 0 and 1 and predictions, both (N, classes)."""
+        y_true, y_pred, weights = _prepare(self, y_true, y_pred, sample_weight)
+        if y_pred.ndim != 2:
+            raise ValueError(f"{self.name}: expected arrays (N, classes), got {y_pred.shape}")
+        if not self.variables:
+            for name in ("tp", "fp", "fn"):
+                setattr(self, name, self.add_weight(y_pred.shape[-1:], name=name))
+        if self.threshold is None:
+            positive = (y_pred == y_pred.max(axis=-1, keepdims=True)) & (np.abs(y_pred) > 1e-9)
+        else:
+            positive = y_pred > self.threshold
+        self.tp.assign_add((weights * (positive & y_true)).sum(axis=0))
+        self.fp.assign_add((weights * (positive & ~y_true)).sum(axis=0))
+        self.fn.assign_add((weights * (~positive & y_true)).sum(axis=0))
+
+    def result(self):
+        if not self.variables:
+            return 0.0
+        tp, fp, fn = (np.array(count) for count in (self.tp, self.fp, self.fn))
+        if self.average == "micro":
+            tp, fp, fn = tp.sum(), fp.sum(), fn.sum()
+        square = self.beta**2
+        scores = _ratio((1 + square) * tp, (1 + square) * tp + square * fn + fp)
+        if self.average is None:
+            return scores
+        if self.average == "weighted":
+            return float(_ratio((scores * (tp + fn)).sum(), (tp + fn).sum()))
+        return float(scores.mean())
+
+    def reset_state(self):
+        if self.variables:  # else no batch has come yet
+            super().reset_state()
+
+
+@METRICS.register()
+class F1Score(FBetaScore):
+    """2 precision recall / (precision + recall): `FBetaScore` with β = 1.
+
+    Parameters
+    ----------
+    average, threshold, name, dtype
+        As for `FBetaScore`.
+    """
+
+    def __init__(self, average=None, threshold=None, name="f1_score", dtype=None):
+        super().__init__(average, 1.0, threshold, name, dtype)

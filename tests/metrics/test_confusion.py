@@ -1,0 +1,106 @@
+"""Counts, rates and areas: what the golden numbers do not show."""
+
+import numpy as np
+import pytest
+
+from minigrad import metrics
+
+rng = np.random.default_rng(0)
+LABELS = rng.integers(0, 2, 23)
+SCORES = rng.uniform(0, 1, 23)
+
+MAKERS = [
+    metrics.TruePositives,
+    metrics.Precision,
+    metrics.Recall,
+    metrics.AUC,
+    lambda: metrics.AUC(curve="PR"),
+    lambda: metrics.AUC(multi_label=True),
+    lambda: metrics.SensitivityAtSpecificity(0.5),
+    lambda: metrics.PrecisionAtRecall(0.5),
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_batches_add_up_and_a_reset_forgets_them(make):
+    metric = make()
+    assert metric.result() == 0
+    metric.reset_state()
+    for y_true, y_pred in (
+        (LABELS, SCORES[:, None]),
+        (LABELS[:, None], SCORES[:, None]),
+        (LABELS.astype(bool)[:, None], SCORES[:, None].astype(np.float32)),
+    ):
+        metric.update_state(y_true[:9], y_pred[:9])
+        metric.update_state(y_true[9:], y_pred[9:])
+        together = metric.result()
+        metric.reset_state()
+        assert metric.result() == 0
+        metric.update_state(y_true, y_pred)
+        assert type(together) is float
+        assert together == pytest.approx(metric.result(), rel=1e-12)
+        metric.reset_state()
+
+
+def test_counts_add_up_to_all_elements_at_every_threshold():
+    thresholds = [0.8, 0.1, 0.5]
+    counts = [
+        make(thresholds)(LABELS, SCORES)
+        for make in (
+            metrics.TruePositives,
+            metrics.FalsePositives,
+            metrics.TrueNegatives,
+            metrics.FalseNegatives,
+        )
+    ]
+    np.testing.assert_array_equal(sum(counts), [23, 23, 23])
+    for count, threshold in zip(counts[0], thresholds, strict=True):
+        assert count == (LABELS * (threshold < SCORES)).sum()
+
+
+def test_area_is_the_fraction_of_pairs_in_the_right_order():
+    right = (SCORES[LABELS == 1][:, None] > SCORES[LABELS == 0]).mean()
+    assert metrics.AUC(20000)(LABELS, SCORES) == pytest.approx(right, abs=1e-6)
+    logits = np.log(SCORES / (1 - SCORES)) * 30
+    with np.errstate(all="raise"):
+        area = metrics.AUC(20000, from_logits=True)(LABELS, logits * [1.0])
+    assert 0 <= area <= 1
+
+
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted", None])
+def test_f1_without_a_batch_is_zero_and_starts_anew(average):
+    metric = metrics.F1Score(average)
+    assert metric.result() == 0
+    metric.reset_state()
+    y_true, y_pred = np.eye(3)[[0, 1, 2, 0]], np.eye(3)[[0, 1, 1, 2]]
+    first = metric(y_true, y_pred)
+    metric.reset_state()
+    np.testing.assert_array_equal(metric(y_true, y_pred), first)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: metrics.Precision(1.5), "precision: expected thresholds from 0 to 1, got 1.5"),
+        (lambda: metrics.Recall([0.5, -1]), "recall: expected thresholds from 0 to 1"),
+        (lambda: metrics.Recall(top_k=0), "recall: expected top_k as a whole number of at least 1"),
+        (lambda: metrics.Recall(class_id=-1), "recall: expected class_id as a whole number"),
+        (lambda: metrics.Recall(class_id=3)([[1, 0]], [[0.5, 0.1]]), "expected class_id below 2"),
+        (lambda: metrics.Precision()([1, 0], [3.0, -1.0]), "expected predictions from 0 to 1"),
+        (lambda: metrics.Precision()([1, 0], [0.1, np.nan]), "expected predictions from 0 to 1"),
+        (lambda: metrics.Precision()([1, 0], [0.1, 0.2, 0.3]), "expected y_true of y_pred's shape"),
+        (lambda: metrics.Precision()([1, 0], [0.1, 0.2], [1.0, 2.0, 3.0]), "sample_weight of sh"),
+        (lambda: metrics.PrecisionAtRecall(1.5), "PrecisionAtRecall: expected a rate from 0 to 1"),
+        (lambda: metrics.PrecisionAtRecall(0.5, 0), "expected num_thresholds as a whole number"),
+        (lambda: metrics.AUC(1), "AUC: expected num_thresholds as a whole number of at least 2"),
+        (lambda: metrics.AUC(curve="roc"), "AUC: expected curve 'ROC' or 'PR', got 'roc'"),
+        (lambda: metrics.AUC(summation_method="mean"), "AUC: expected summation_method 'interpol"),
+        (lambda: metrics.F1Score("mean"), "f1_score: expected average None, 'micro', 'macro' or"),
+        (lambda: metrics.FBetaScore(beta=-1.0), "fbeta_score: expected beta as a positive float"),
+        (lambda: metrics.F1Score(threshold=2.0), r"f1_score: expected threshold as a float in \(0"),
+        (lambda: metrics.F1Score()([1, 0], [0.1, 0.2]), r"expected arrays \(N, classes\), got"),
+    ],
+)
+def test_confusion_metrics_refuse_with_a_reason(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,40 @@
+"""R² beyond the golden numbers: vectors, the adjusted R², targets without variance."""
+
+import numpy as np
+import pytest
+
+from minigrad import metrics
+
+rng = np.random.default_rng(0)
+Y = rng.normal(size=13)
+PREDICTED = Y + rng.normal(size=13) / 3
+
+
+def test_r2_takes_vectors_and_is_adjusted_for_the_regressors():
+    r2 = 1 - ((Y - PREDICTED) ** 2).sum() / ((Y - Y.mean()) ** 2).sum()
+    assert metrics.R2Score()(Y, PREDICTED) == pytest.approx(r2, rel=1e-12)
+    assert metrics.R2Score()(Y[:, None], PREDICTED) == pytest.approx(r2, rel=1e-12)
+    adjusted = metrics.R2Score(num_regressors=3)
+    adjusted.update_state(Y[:5], PREDICTED[:5])
+    adjusted.update_state(Y[5:], PREDICTED[5:])
+    assert adjusted.result() == pytest.approx(1 - (1 - r2) * 12 / 9, rel=1e-12)
+    with pytest.warns(UserWarning, match="expected more than 13 samples for 12 regressors, got 13"):
+        assert metrics.R2Score(num_regressors=12)(Y, PREDICTED) == pytest.approx(r2)
+
+
+def test_r2_without_a_batch_or_without_variance_is_zero():
+    metric = metrics.R2Score()
+    assert metric.result() == 0
+    assert metric([2.0, 2.0], [1.0, 3.0]) == 0
+    assert metrics.R2Score("variance_weighted_average")([2.0, 2.0], [1.0, 3.0]) == 0
+    metric.reset_state()
+    assert metric([1.0, 3.0], [1.0, 3.0]) == 1
+
+
+def test_r2_refuses_other_shapes_and_averages():
+    with pytest.raises(ValueError, match=r"R2Score: .*outputs\), got \(3,\) and \(2,\)"):
+        metrics.R2Score()([1, 2, 3], [1, 2])
+    with pytest.raises(ValueError, match="R2Score: expected class_aggregation None"):
+        metrics.R2Score("mean")
+    with pytest.raises(ValueError, match="R2Score: expected num_regressors as a whole number"):
+        metrics.R2Score(num_regressors=-1)
