@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad.utils.arguments import checked_number, whole_number
 from minigrad.utils.progress import Progress, can_redraw
+from minigrad.utils.variable import Variable
 
 
 class Callback:
@@ -523,7 +524,7 @@ class LearningRateScheduler(Callback):
         except TypeError:
             arguments = (epoch,)
         rate = self.schedule(*arguments)
-        if not isinstance(rate, (float, np.floating)):
+        if not isinstance(rate, (float, np.floating, Variable)):
             raise ValueError(
                 f"The output of the `schedule` function should be a float. Got: {rate}"
             )

@@ -83,8 +83,9 @@ def read_npz(file, where, dataset):
     expected = f"an npz archive of {dataset.title}"
     with _refusing(file, where, expected), zipfile.ZipFile(file) as archive:
         members = archive.namelist()
-        if not {f"{key}.npy" for key in dataset.expected} <= set(members):
-            raise ValueError(f"the members {members[:8]}")
+        missing = [key for key in dataset.expected if f"{key}.npy" not in members]
+        if missing:
+            raise ValueError(f"no {', '.join(missing)} among the members {members[:8]}")
         return {key: _read_npy(archive, key, dataset) for key in dataset.expected}
 
 
@@ -110,8 +111,16 @@ def npz_bytes(arrays):
 
 
 def idx_path(folder, key):
-    """Return the path of an array's IDX file in a folder, gzipped or not; None without one."""
-    paths = [folder / IDX_FILES[key], folder / f"{IDX_FILES[key]}.gz"]
+    """Return the path of an array's IDX file in a folder; None without one.
+
+    The file is gzipped or not, its name has a dash or a dot before "idx", and it may lie in a
+    folder of its own that has such a name too.
+    """
+    dashed = IDX_FILES[key]
+    stems = (dashed, dashed.replace("-idx", ".idx"))
+    names = [f"{stem}{ending}" for stem in stems for ending in ("", ".gz")]
+    paths = [folder / name for name in names]
+    paths += [folder / own / name for own in names for name in names]
     return next((path for path in paths if path.is_file()), None)
 
 
@@ -129,7 +138,11 @@ def _refusing(file, where, expected):
 def _read_idx_of_folder(folder, key, dataset):
     path = idx_path(folder, key)
     if path is None:
-        raise ValueError(f"{folder}: expected {IDX_FILES[key]} or {IDX_FILES[key]}.gz, got neither")
+        dotted = IDX_FILES[key].replace("-idx", ".idx")
+        raise ValueError(
+            f"{folder}: expected {IDX_FILES[key]} or {dotted}, or either in .gz or in a folder of "
+            "that name, got none"
+        )
     with open(path, "rb") as file:
         return read_idx(file, path, key, dataset)
 

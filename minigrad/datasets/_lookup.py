@@ -28,8 +28,10 @@ class DatasetNotFoundError(OSError):
 def load(dataset, path=None):
     """Return `((x_train, y_train), (x_test, y_test))` from the first place that has the data set.
 
-    A file that the user names, by the argument or $MINIGRAD_DATA, is used or refused. A bad file in
-    a cache is skipped with a warning. A download is kept in `cache_folder()`.
+    A file that the user names, by the argument or $MINIGRAD_DATA, is used or refused; in a folder
+    that is named, all files that may be meant are tried. A bad file in a cache, or in the folder of
+    $MINIGRAD_DATA, which may be that of another data set, is skipped with a warning. A download is
+    kept in `cache_folder()`.
 
     Parameters
     ----------
@@ -49,19 +51,24 @@ def load(dataset, path=None):
     """
     npz_name = f"{dataset.name}.npz"
     if path is not None and (str(path) != npz_name or os.path.exists(path)):
-        place = _place_in(path, dataset)
-        if place is None:
-            raise FileNotFoundError(f"{path}: expected {npz_name} or IDX files in it, got neither")
-        return _pairs(read(place, dataset))
+        places = _places_in(path, dataset)
+        if not places:
+            names = f"such as {IDX_FILES['x_train']}, also with .idx, in .gz or in a folder each"
+            found = ", ".join(sorted(os.listdir(Path(path).expanduser()))[:8]) or "an empty folder"
+            raise FileNotFoundError(
+                f"{path}: expected {npz_name} or IDX files in it ({names}), got {found}"
+            )
+        return _pairs(_read_any(places, dataset))
 
-    report = []
+    report, named = [], []
     if variable := os.environ.get("MINIGRAD_DATA"):
-        place = _place_in(variable, dataset)
-        if place is not None:
-            return _pairs(read(place, dataset))
-        report.append(f"{variable} ($MINIGRAD_DATA): neither {npz_name} nor IDX files in it")
+        named = _places_in(variable, dataset)
+        if Path(variable).expanduser().is_file():
+            return _pairs(read(named[0], dataset))
+        if not named:
+            report.append(f"{variable} ($MINIGRAD_DATA): neither {npz_name} nor IDX files in it")
 
-    for place in _caches(dataset):
+    for place in [*named, *_caches(dataset)]:
         try:
             if _has_data(place):
                 return _pairs(read(place, dataset))
@@ -114,15 +121,29 @@ def _caches(dataset):
     ]
 
 
-def _place_in(path, dataset):
-    """Return the npz file or IDX folder that a path means; None for a folder without them."""
+def _places_in(path, dataset):
+    """Return the npz files and IDX folders that a path may mean; none for a folder without them."""
     path = Path(path).expanduser()
     if not path.exists():
         raise FileNotFoundError(f"{path}: expected a file or folder with {dataset.title}, got none")
     if not path.is_dir():
-        return path
-    places = [path / f"{dataset.name}.npz", path, path / dataset.torchvision_name / "raw"]
-    return next((place for place in places if _has_data(place)), None)
+        return [path]
+    own = path / dataset.torchvision_name
+    places = [path / f"{dataset.name}.npz", own / "raw", own, path / dataset.name]
+    return [place for place in [*places, path, path / "raw"] if _has_data(place)]
+
+
+def _read_any(places, dataset):
+    """Read the first place that has the data set; if none has, raise what is wrong with each."""
+    errors = []
+    for place in places:
+        try:
+            return read(place, dataset)
+        except (OSError, ValueError) as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    raise ValueError("\n".join(map(str, errors)))
 
 
 def _has_data(place):

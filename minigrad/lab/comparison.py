@@ -129,7 +129,7 @@ def _train_all(build_model, jobs, seeds, verbose, x, y, fit):
                 if len(hashes) > 1:
                     fault = f"the same initial weights each time, got others for {label}"
                     raise ValueError(f"build_model: expected {fault}")
-                run = Run(label, seed, optimizer.learning_rate)
+                run = Run(label, seed, float(optimizer.learning_rate))
                 runs.append(run)
                 errors += _train(run, model, x, y, fit)
                 if verbose:

@@ -138,19 +138,20 @@ class Microscope:
         if not self._is_wanted(gradients):
             return
         rule, number = self.optimizer, self.optimizer.iterations + 1
+        rate = float(rule.learning_rate)
         weight, state_before = self._before
         name = f"{_name(self.parameter)} {self.parameter.shape}"
         step = Step(
-            f"{type(rule).__name__}, step {number} of {name}, learning rate {rule.learning_rate:g}",
+            f"{type(rule).__name__}, step {number} of {name}, learning rate {rate:g}",
             number,
-            rule.learning_rate,
+            rate,
             weight,
             gradients[self.parameter].copy(),
             self.parameter.data - weight,
             state_before,
             self._state(states),
         )
-        step.corrections, size = rule.inside(state_before, step.state, rule.learning_rate, number)
+        step.corrections, size = rule.inside(state_before, step.state, rate, number)
         step.step_size = None if size is None else np.full_like(weight, size)
         self.steps[number] = step
 

@@ -76,7 +76,7 @@ class Recorder(Callback):
         if not self._due:
             return
         self.steps.append(self.model.optimizer.iterations + 1)
-        self.learning_rate.append(self.model.optimizer.learning_rate)
+        self.learning_rate.append(float(self.model.optimizer.learning_rate))
         for layer, before in self._before.items():
             found = [gradients[w] for w in layer.trainable_weights if w in gradients]
             squares = sum(np.square(g, dtype=np.float64).sum() for g in found)

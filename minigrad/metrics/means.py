@@ -171,7 +171,7 @@ class SparseTopKCategoricalAccuracy(
 
 @METRICS.register("mse")
 class MeanSquaredError(MeanOfElements, of=losses.mean_squared_error, direction="down"):
-    """The mean of `losses.mean_squared_error`."""
+    """The mean of `mean_squared_error`."""
 
 
 @METRICS.register()
@@ -193,7 +193,7 @@ class RootMeanSquaredError(MeanSquaredError):
 
 @METRICS.register("mae")
 class MeanAbsoluteError(MeanOfElements, of=losses.mean_absolute_error, direction="down"):
-    """The mean of `losses.mean_absolute_error`."""
+    """The mean of `mean_absolute_error`."""
 
 
 @METRICS.register("mape")
@@ -212,7 +212,7 @@ class MeanSquaredLogarithmicError(
 
 @METRICS.register("log_cosh")
 class LogCoshError(MeanOfElements, of=losses.log_cosh, direction="down"):
-    """The mean of `losses.log_cosh`."""
+    """The mean of `log_cosh`."""
 
     def __init__(self, name="logcosh", dtype=None):
         super().__init__(losses.log_cosh, name, dtype)
@@ -245,26 +245,26 @@ class CosineSimilarity(MeanMetricWrapper, of=distances.cosine_similarity):
 
 @METRICS.register("kld")
 class KLDivergence(MeanMetricWrapper, of=losses.kl_divergence, direction="down"):
-    """The mean of `losses.kl_divergence`."""
+    """The mean of `kl_divergence`."""
 
 
 @METRICS.register("bce")
 class BinaryCrossentropy(MeanOfElements, of=losses.binary_crossentropy, direction="down"):
-    """The mean of `losses.binary_crossentropy`."""
+    """The mean of `binary_crossentropy`."""
 
 
 @METRICS.register()
 class CategoricalCrossentropy(
     MeanMetricWrapper, of=losses.categorical_crossentropy, direction="down"
 ):
-    """The mean of `losses.categorical_crossentropy`, for one-hot labels."""
+    """The mean of `categorical_crossentropy`, for one-hot labels."""
 
 
 @METRICS.register()
 class SparseCategoricalCrossentropy(
     MeanMetricWrapper, of=losses.sparse_categorical_crossentropy, direction="down"
 ):
-    """The mean of `losses.sparse_categorical_crossentropy`, for integer labels.
+    """The mean of `sparse_categorical_crossentropy`, for integer labels.
 
     Samples of `ignore_class` do not count.
     """

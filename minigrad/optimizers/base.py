@@ -10,6 +10,7 @@ from minigrad.core import Tensor
 from minigrad.optimizers import schedules
 from minigrad.optimizers.schedules import LearningRateSchedule
 from minigrad.utils import arguments
+from minigrad.utils.variable import Variable
 
 
 class Optimizer(arguments.Configured):
@@ -89,8 +90,10 @@ class Optimizer(arguments.Configured):
             write = f"{title}(learning_rate=..., parameters=[w, b])"
             raise TypeError(f"{title}: expected a number or schedule, {got}; write {write}")
         if [clipnorm, clipvalue, global_clipnorm].count(None) < 2:
-            expected = "at most one of clipnorm, clipvalue and global_clipnorm"
-            raise ValueError(f"{title}: expected {expected}, got several")
+            clippings = {"clipnorm": clipnorm, "clipvalue": clipvalue}
+            clippings["global_clipnorm"] = global_clipnorm
+            got = " and ".join(f"{name}={x}" for name, x in clippings.items() if x is not None)
+            raise ValueError(f"{title}: expected at most one clipping, got {got}")
         self._keep("[0, inf)", optional=True, weight_decay=weight_decay)
         self._keep("(0, inf)", optional=True, clipnorm=clipnorm, clipvalue=clipvalue)
         self._keep("(0, inf)", optional=True, global_clipnorm=global_clipnorm)
@@ -318,7 +321,7 @@ class Optimizer(arguments.Configured):
         return gradients
 
     def _update_all(self, gradients):
-        lr, t, threads = self.learning_rate, self.iterations + 1, kernels.get_num_threads()
+        lr, t, threads = float(self.learning_rate), self.iterations + 1, kernels.get_num_threads()
         for observer in self.observers:
             observer.on_step_begin(gradients, self._state)
         self.begin_step(t)
@@ -373,11 +376,17 @@ class Optimizer(arguments.Configured):
 
     @property
     def learning_rate(self):
-        """The learning rate of the next step, a float; settable unless it follows a schedule."""
+        """The learning rate of the next step, a `Variable`: set it, assign to it, compute with it.
+
+        Of a schedule or a callable it is the present value, which cannot be assigned.
+        """
         rate = self._learning_rate
-        if isinstance(rate, LearningRateSchedule):
-            return float(rate(int(self._calls)))
-        return float(rate() if callable(rate) else rate)
+        if not callable(rate):
+            return rate
+        rate = rate(int(self._calls)) if isinstance(rate, LearningRateSchedule) else rate()
+        rate = Variable(rate, float)
+        rate.flags.writeable = False
+        return rate
 
     @learning_rate.setter
     def learning_rate(self, value):
@@ -386,14 +395,18 @@ class Optimizer(arguments.Configured):
         if not callable(value):
             if isinstance(self._learning_rate, LearningRateSchedule):
                 raise TypeError(f"{self.name}: a schedule sets the learning rate, it cannot be set")
-            value = np.array(arguments.checked_number(self, "learning_rate", value, "[0, inf)"))
+            if isinstance(value, np.ndarray) and value.ndim == 0:  # another optimizer's rate
+                value = value.item()
+            value = arguments.checked_number(self, "learning_rate", value, "[0, inf)")
+            rate = self._learning_rate
+            value = rate.assign(value) if isinstance(rate, Variable) else Variable(value)
         self._learning_rate = value
 
     def _arrays(self):
         """All state by name, not copied: what variables share, then variable by variable."""
         arrays = {"iterations": self._calls}
         if isinstance(self._learning_rate, np.ndarray):
-            arrays["learning_rate"] = self._learning_rate
+            arrays["learning_rate"] = self._learning_rate.view(np.ndarray)
         arrays |= self.shared
         for variable, state in self._state.items():
             for name, array in state.items():
@@ -434,7 +447,7 @@ class Optimizer(arguments.Configured):
 
         For a learning rate that is a callable, it holds the present value.
         """
-        config = super().get_config()
+        config = super().get_config() | {"learning_rate": float(self.learning_rate)}
         if isinstance(self._learning_rate, LearningRateSchedule):
             config["learning_rate"] = arguments.serialize(self._learning_rate)
         return config

@@ -25,6 +25,27 @@ def test_idx_folder_loads(tiny, tmp_path, zipped):
     tiny.check(mnist.load_data(tiny.write_idx(tmp_path / "raw", zipped)))
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "{dotted}",
+        "{dashed}/{dashed}",
+        "{dashed}/{dotted}",
+        "{dotted}/{dotted}",
+        "{dashed}.gz/{dashed}",
+    ],
+)
+def test_idx_files_may_have_a_dot_or_a_folder_each(tiny, tmp_path, place, zipped):
+    for key, dashed in IDX_FILES.items():
+        dotted = dashed.replace("-idx", ".idx")
+        path = tmp_path / "raw" / place.format(dashed=dashed, dotted=dotted)
+        path = path.with_name(path.name + ".gz") if zipped else path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(tiny.idx[key]) if zipped else tiny.idx[key])
+    tiny.check(mnist.load_data(tmp_path / "raw"))
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -44,7 +65,8 @@ def test_npz_of_other_arrays_is_refused(tiny, tmp_path, change):
 
 def test_npz_without_an_array_is_refused(tmp_path, tiny):
     np.savez(tmp_path / "less.npz", x_train=tiny.arrays["x_train"])
-    with pytest.raises(ValueError, match=r"less\.npz.*the members \['x_train\.npy'\]"):
+    found = r"no y_train, x_test, y_test among the members \['x_train\.npy'\]"
+    with pytest.raises(ValueError, match=rf"less\.npz.*{found}"):
         mnist.load_data(tmp_path / "less.npz")
 
 
@@ -109,7 +131,10 @@ def test_exchanged_idx_files_are_refused(tiny, tmp_path):
 def test_missing_idx_file_is_named(tiny, tmp_path):
     folder = tiny.write_idx(tmp_path / "raw")
     (folder / IDX_FILES["y_test"]).unlink()
-    with pytest.raises(ValueError, match=r"raw: expected t10k-labels-idx1-ubyte or .*\.gz"):
+    with pytest.raises(
+        ValueError,
+        match=r"raw: expected t10k-labels-idx1-ubyte or t10k-labels\.idx1-ubyte, or .*\.gz",
+    ):
         mnist.load_data(folder)
 
 

@@ -56,7 +56,7 @@ def test_bare_name_means_a_file_that_is_there(tiny, home):
         mnist.load_data("mnist.npz")
 
 
-@pytest.mark.parametrize("inside", ["mnist.npz", ".", "MNIST/raw"])
+@pytest.mark.parametrize("inside", ["mnist.npz", ".", "MNIST/raw", "MNIST", "raw", "mnist"])
 def test_variable_may_name_a_folder(tiny, tmp_path, monkeypatch, inside):
     folder = tmp_path / "data"
     (tiny.write_npz if inside.endswith("npz") else tiny.write_idx)(folder / inside)
@@ -75,6 +75,46 @@ def test_variable_with_a_folder_of_other_data_leaves_the_caches(tiny, tmp_path, 
     monkeypatch.setenv("MINIGRAD_DATA", str(tmp_path / "other"))
     tiny.write_npz(cache_folder() / "mnist.npz")
     tiny.check(mnist.load_data())
+
+
+@pytest.mark.parametrize("inside", ["MNIST/raw", "mnist", "raw"])
+def test_wrong_files_in_a_named_folder_do_not_end_the_search(tiny, tmp_path, monkeypatch, inside):
+    """The IDX files of all data sets have the same names."""
+    for file in tiny.write_idx(tmp_path / "data").iterdir():
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+    tiny.write_idx(tmp_path / "data" / inside)
+    tiny.check(mnist.load_data(tmp_path / "data"))
+    monkeypatch.setenv("MINIGRAD_DATA", str(tmp_path / "data"))
+    if inside == "raw":  # looked into after the folder itself
+        with pytest.warns(UserWarning, match="skipped .*other content"):
+            tiny.check(mnist.load_data())
+    else:
+        tiny.check(mnist.load_data())
+
+
+def test_named_folder_of_another_data_set_leaves_the_caches(tiny, tmp_path, monkeypatch):
+    for file in tiny.write_idx(tmp_path / "other").iterdir():
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+    with pytest.raises(ValueError, match="other content"):
+        mnist.load_data(tmp_path / "other")
+    tiny.write_npz(cache_folder() / "mnist.npz")
+    monkeypatch.setenv("MINIGRAD_DATA", str(tmp_path / "other"))
+    with pytest.warns(UserWarning, match="skipped .*other content"):
+        tiny.check(mnist.load_data())
+
+
+def test_everything_that_is_wrong_in_a_named_folder_is_listed(tiny, tmp_path):
+    (tmp_path / "mnist.npz").write_bytes(b"rubbish")
+    (tmp_path / "train-images.idx3-ubyte").write_bytes(b"rubbish")
+    with pytest.raises(ValueError, match=r"(?s)mnist\.npz: expected.*idx3-ubyte: expected"):
+        mnist.load_data(tmp_path)
+
+
+def test_folder_without_data_says_what_was_looked_for(tiny, tmp_path):
+    (tmp_path / "train.csv").touch()
+    expected = r"mnist\.npz or IDX files in it \(such as train-images-idx3-ubyte.*\), got home, train.csv"
+    with pytest.raises(FileNotFoundError, match=expected):
+        mnist.load_data(tmp_path)
 
 
 def test_named_places_that_are_wrong_are_errors(tiny, tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """Optimizer state that is saved and resumed, and the arguments that constructors take."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -180,7 +182,7 @@ def test_get_takes_names_classes_and_instances():
         (SGD, {"learning_rate": -0.1}, "learning_rate"),
         (SGD, {"learning_rate": float("inf")}, "learning_rate"),
         (SGD, {"clipnorm": 0.0}, "clipnorm"),
-        (SGD, {"clipnorm": 1.0, "clipvalue": 1.0}, "at most one of clipnorm"),
+        (SGD, {"clipnorm": 1.0, "clipvalue": 1.0}, "at most one clipping"),
         (SGD, {"ema_momentum": 1.01}, "ema_momentum"),
         (SGD, {"ema_overwrite_frequency": 0}, "ema_overwrite_frequency"),
         (SGD, {"gradient_accumulation_steps": 1}, "gradient_accumulation_steps"),
@@ -213,3 +215,59 @@ def test_values_out_of_range_are_refused(rule, arguments, message):
 def test_wrong_arguments_are_answered_with_the_right_one(arguments, message):
     with pytest.raises(TypeError, match=message):
         Adam(**arguments)
+
+
+# --- the learning rate as a variable -------------------------------------------------------------
+
+
+def test_learning_rate_is_a_variable():
+    optimizer = SGD(0.5)
+    rate = optimizer.learning_rate
+    assert rate.assign(0.1) is rate
+    assert float(optimizer.learning_rate) == optimizer.learning_rate.numpy() == 0.1
+    assert optimizer.learning_rate == 0.1 and optimizer.learning_rate < 1
+    assert (2 * optimizer.learning_rate, f"{optimizer.learning_rate:g}") == (0.2, "0.1")
+    optimizer.learning_rate *= 0.5
+    optimizer.learning_rate.assign_add(0.2)
+    assert float(optimizer.learning_rate) == pytest.approx(0.25)
+    optimizer.learning_rate = 0.25
+    assert float(rate) == 0.25  # it stays the same variable
+    w = Parameter([1.0, 2.0])
+    optimizer.apply([np.ones(2)], [w])
+    np.testing.assert_allclose(w.numpy(), [0.75, 1.75])
+
+
+def test_kernels_get_the_learning_rate_as_a_plain_float():
+    seen = []
+
+    class Watched(SGD):
+        def update(self, w, g, state, lr, t, threads):
+            seen.append(type(lr))
+
+    for rate in (0.5, schedules.ExponentialDecay(0.5, 1, 0.5), lambda: 0.5):
+        Watched(rate).apply([np.ones(2)], [Parameter([1.0, 2.0])])
+    assert seen == [float] * 3
+
+
+def test_learning_rate_of_another_optimizer_is_copied():
+    first = SGD(0.5)
+    second = SGD(first.learning_rate)
+    third = SGD(0.1)
+    third.learning_rate = first.learning_rate
+    first.learning_rate.assign(0.25)
+    assert (float(second.learning_rate), float(third.learning_rate)) == (0.5, 0.5)
+    assert json.loads(json.dumps(first.get_config()))["learning_rate"] == 0.25
+
+
+def test_learning_rate_of_a_schedule_can_be_read_but_not_assigned():
+    optimizer = SGD(schedules.ExponentialDecay(0.5, 1, 0.5))
+    assert optimizer.learning_rate.numpy() == float(optimizer.learning_rate) == 0.5
+    with pytest.raises(ValueError, match="read-only"):
+        optimizer.learning_rate.assign(0.1)
+    with pytest.raises(TypeError, match="a schedule sets the learning rate"):
+        optimizer.learning_rate = 0.1
+
+
+def test_two_clippings_are_both_named():
+    with pytest.raises(ValueError, match=r"SGD: .* got clipnorm=1 and clipvalue=0.5"):
+        SGD(clipnorm=1, clipvalue=0.5)
