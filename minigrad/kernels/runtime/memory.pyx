@@ -2,8 +2,9 @@
 
 A training step allocates and frees tens of megabytes. glibc returns such blocks to the system and
 fetches them again, page by page, in every step: a third of the step's time. The limits set here let
-glibc keep up to 512 MB of freed memory, for the whole process. MINIGRAD_KEEP_MEMORY=0 in the
-environment leaves glibc's defaults. With other C libraries nothing changes.
+glibc keep up to 512 MB of freed memory, for the whole process; therefore they are set only when a
+kernel makes its first large array, not at import. MINIGRAD_KEEP_MEMORY=0 in the environment leaves
+glibc's defaults. With other C libraries nothing changes.
 """
 
 import os
@@ -34,8 +35,7 @@ cdef enum:
 
 cdef object handler = new_handler()
 
-if os.environ.get("MINIGRAD_KEEP_MEMORY") != "0":
-    keep_freed_memory()
+cdef bint allocator_is_set = os.environ.get("MINIGRAD_KEEP_MEMORY") == "0"
 
 
 cdef class Memory:
@@ -60,6 +60,10 @@ def empty(
         size *= n
     if size < ALIGN_FROM:
         return np.empty(shape, dtype)
+    global allocator_is_set
+    if not allocator_is_set:
+        keep_freed_memory()
+        allocator_is_set = True
     others = PyDataMem_SetHandler(handler)  # of this thread; the array remembers who frees it
     try:
         return np.empty(shape, dtype)
