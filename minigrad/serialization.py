@@ -9,10 +9,14 @@ weight, and its own: "conv2d/kernel", "encoder/blocks/0/dense/kernel";
 key is "layers/conv2d/vars/0", made of the layer's class (numbered from its second layer on) or its
 attribute, and the position among the layer's weights.
 
+Keras 2 wrote another layout into `.h5` and `.weights.h5` files, layer by layer in their order, and
+names its groups after the layers. It can be read; the order says which layer is meant.
+
 Keys that begin with "optimizer/" are reserved for the state of an optimizer; `load_weights` skips
 them.
 """
 
+import itertools
 import warnings
 import zlib
 from pathlib import Path
@@ -62,7 +66,7 @@ def load_weights(model, path, skip_mismatch=False):
     model : Layer
         Built, with all layers within.
     path : path
-        Ends in ".npz" or ".weights.h5"; written by `save_weights`, or by Keras.
+        Ends in ".npz", ".weights.h5" or ".h5"; written by `save_weights`, or by Keras.
     skip_mismatch : bool
         Load what fits and warn about the rest.
 
@@ -74,9 +78,10 @@ def load_weights(model, path, skip_mismatch=False):
     FileNotFoundError
         If there is no such file.
     """
-    file_format = _format_of(path)
-    parameters = file_format.keys(_find_places(model))
-    arrays = load_arrays(path)
+    file_format = _format_to_read(path)
+    places = _find_places(model)
+    parameters = file_format.keys(places)
+    arrays = _read(path, places)
     arrays = {k: a for k, a in arrays.items() if not k.startswith(OPTIMIZER_PREFIX)}
     fitting = [key for key in parameters if key in arrays and _fits(parameters[key], arrays[key])]
     problems = _list_problems(parameters, arrays, fitting)
@@ -157,7 +162,8 @@ def _join(path, name):
 
 
 def _fits(parameter, array):
-    return array.shape == parameter.shape and array.dtype in (np.float16, np.float32, np.float64)
+    is_float = array.dtype.kind == "f" and array.dtype.itemsize <= 8  # in either order of bytes
+    return array.shape == parameter.shape and is_float
 
 
 def _list_problems(parameters, arrays, fitting):
@@ -200,10 +206,14 @@ def load_arrays(path):
     ValueError
         If the file is truncated, damaged, or something else; the message names it.
     """
-    file_format = _format_of(path)
+    return _read(path)
+
+
+def _read(path, places=()):
+    file_format = _format_to_read(path)
     if not Path(path).is_file():
         raise FileNotFoundError(f"load: expected a file of weights, got no file at {path}")
-    return file_format.read(path)
+    return file_format.read(path, places)
 
 
 # --- the two formats -----------------------------------------------------------------------------
@@ -234,7 +244,7 @@ class Npz:
                     np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
 
     @staticmethod
-    def read(path):
+    def read(path, places=()):
         import zipfile
 
         arrays = {}
@@ -275,30 +285,65 @@ class Hdf5:
                 file[key] = array
 
     @staticmethod
-    def read(path):
+    def read(path, places=()):
         h5py = _import_h5py()
         arrays = {}
 
         def collect(key, item):
             if isinstance(item, h5py.Dataset):
+                # Late versions of Keras 2 call the layers so, and write backslashes.
+                key = key.replace("\\", "/").replace("_layer_checkpoint_dependencies/", "layers/")
                 arrays[key] = item[()]
 
         try:
             with h5py.File(path) as file:
+                weights = file.get("model_weights", file)  # there in the file of a whole model
+                if _names_in(weights, "layer_names") is not None:
+                    return _read_keras_2(weights, places)
                 file.visititems(collect)
         except (OSError, RuntimeError, ValueError) as error:
             raise ValueError(f"load: expected an intact HDF5 file, got {path}: {error}") from error
         return arrays
 
 
+def _read_keras_2(file, places):
+    """Read Keras 2's groups of weights, under Keras 3's keys for these layers, in their order."""
+    keys = [group for group, _, layer in places if layer.own_weights]
+    groups = [file[name] for name in _names_in(file, "layer_names")]
+    groups = [group for group in groups if _names_in(group, "weight_names")]
+    arrays = {}
+    for key, group in itertools.zip_longest(keys, groups):
+        for position, name in enumerate(() if group is None else _names_in(group, "weight_names")):
+            arrays[f"{key or group.name.strip('/')}/vars/{position}"] = group[name][()]
+    return arrays
+
+
+def _names_in(group, attribute):
+    """The list of names in an attribute, which is cut into numbered ones if it is long; or None."""
+    parts = [group.attrs.get(attribute)]
+    if parts[0] is None:
+        parts = itertools.takewhile(
+            lambda part: part is not None,
+            (group.attrs.get(f"{attribute}{i}") for i in itertools.count()),
+        )
+    names = [name for part in parts for name in part]
+    if not names and attribute not in group.attrs:
+        return None
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
 FORMATS = {".npz": Npz, ".weights.h5": Hdf5}
 
 
-def _format_of(path):
-    for ending, file_format in FORMATS.items():
+def _format_to_read(path):
+    return _format_of(path, FORMATS | {".h5": Hdf5})
+
+
+def _format_of(path, formats=FORMATS):
+    for ending, file_format in formats.items():
         if str(path).endswith(ending):
             return file_format
-    known = " or ".join(FORMATS)
+    known = " or ".join(formats)
     raise ValueError(f"weights: expected a path that ends in {known}, got {str(path)!r}")
 
 
