@@ -1,9 +1,12 @@
 """The one default generator from which initializers, dropout and shuffling take their seeds.
 
 Code that needs random numbers takes a seed (`next_seed`) or its own generator (`generator`). After
-`set_random_seed` the same calls, in the same order, get the same seeds.
+`set_random_seed` the same calls, in the same order, get the same seeds. A forked process goes on
+with a generator of its own: the seeds of its parent and its siblings are others, and the same in
+every run.
 """
 
+import os
 import random as python_random
 import threading
 
@@ -46,6 +49,27 @@ def next_seed():
         if _default is None:
             _default = np.random.default_rng()
         return int(_default.integers(2**64, dtype=np.uint64))
+
+
+_child = None  # the default generator of the process that is being forked
+
+
+def _before_fork():
+    global _child
+    _lock.acquire()  # else the child might begin while another thread holds it, for ever
+    _child = None if _default is None else _default.spawn(1)[0]  # draws nothing from _default
+
+
+def _after_fork_in_child():
+    global _default
+    _default = _child
+    _lock.release()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_lock.release, after_in_child=_after_fork_in_child
+    )
 
 
 def generator(seed=None):

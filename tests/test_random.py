@@ -1,5 +1,6 @@
 """The default generator: after the same seed the same seeds follow; without a seed, new ones."""
 
+import os
 import random as python_random
 import subprocess
 import sys
@@ -52,6 +53,42 @@ def test_next_seed_without_a_seed_differs_between_processes():
     command = [sys.executable, "-c", "from minigrad import random; print(random.next_seed())"]
     seeds = {subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2)}
     assert len(seeds) == 2
+
+
+FORKED = """
+import os, sys
+from minigrad import random
+
+if len(sys.argv) > 1:
+    random.set_random_seed(int(sys.argv[1]))
+else:
+    random.next_seed()
+
+def seeds_of_child():
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.write(writer, f"{random.next_seed()} {random.next_seed()}".encode())
+        os._exit(0)
+    os.wait()
+    return os.read(reader, 100).decode()
+
+print(*(seeds_of_child() for _ in range(3)), random.next_seed())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("seed", [(), ("7",)])
+def test_forked_processes_have_seeds_of_their_own(seed):
+    command = [sys.executable, "-c", FORKED, *seed]
+    runs = [
+        subprocess.run(command, capture_output=True, check=True, timeout=60).stdout.split()
+        for _ in range(2)
+    ]
+    assert all(len(set(run)) == 7 for run in runs)
+    assert (runs[0] == runs[1]) == bool(seed)
+    if seed:  # forks leave the parent's seeds as they are
+        random.set_random_seed(7)
+        assert int(runs[0][-1]) == random.next_seed()
 
 
 def test_next_seed_from_many_threads_never_repeats():
