@@ -33,7 +33,7 @@ def picture_file(text):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     flag = parser.add_argument
     flag("--objective", choices=SURFACES, default="bowl", help="default: %(default)s")
     flag(

@@ -68,7 +68,7 @@ def file_stem(text):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     flag = parser.add_argument
     flag("--all", action="store_true", help="every optimizer (default: the notebook's three)")
     flag("--sweep", action="store_true", help="try learning rates instead of the default ones")

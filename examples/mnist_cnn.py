@@ -43,7 +43,7 @@ def weights_file(text):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     flag = parser.add_argument
     flag("--optimizer", default="adam", help="adam, sgd, adagrad, ... (default: %(default)s)")
     flag("--learning-rate", type=float, help="default: the optimizer's own")

@@ -165,6 +165,13 @@ def test_mnist_cnn_explains_a_wrong_flag(tmp_path, flags, message):
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize("name", ["mnist_cnn", "adam_on_a_surface", "compare_optimizers"])
+def test_examples_explain_themselves_where_docstrings_are_stripped(tmp_path, name):
+    run = run_python("-OO", EXAMPLES / f"{name}.py", "--help", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("usage: ")
+
+
 # --- compare_optimizers.py -----------------------------------------------------------------------
 
 

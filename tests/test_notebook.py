@@ -1,5 +1,6 @@
 """The notebook: it runs from top to bottom without MNIST, and its committed outputs are clean."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -64,3 +65,12 @@ def test_notebook_is_committed_with_outputs_that_tell_nothing_of_the_machine():
         assert not any(output.get("name") == "stderr" for output in cell["outputs"])
         assert not re.search(r"/(home|root|Users|tmp)/|at 0x", str(cell["outputs"])), cell["id"]
     assert NOTEBOOK.stat().st_size < 1_500_000
+
+
+def test_notebook_is_a_python_script_too():
+    """Without magics, as `jupyter nbconvert --to script` writes it."""
+    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            ast.parse("".join(cell["source"]), cell["id"])
+            assert "get_ipython" not in "".join(cell["source"])

@@ -150,7 +150,7 @@ def _contours(axes, surface, paths):
 
 def _values(axes, surface, paths):
     _, _, z = surface.grid(points=101)
-    z = z[np.isfinite(z)]
+    z = _finite(surface, z)
     far = z.max() + 1000 * np.ptp(z)  # where curves that diverge end
     curves = [np.where(path.values < far, path.values, np.nan) for path in paths]
     title, ylabel = "", "f(x, y)"
@@ -180,7 +180,7 @@ class _Scale:
     """
 
     def __init__(self, surface, z):
-        z = z[np.isfinite(z)]
+        z = _finite(surface, z)
         self.floor = z.min() if surface.lowest is None else surface.lowest
         spread = z.max() - self.floor
         self.is_wide = np.median(z) - self.floor < spread / 5
@@ -201,6 +201,17 @@ class _Scale:
             return values
         flat = self.levels[6] - self.floor  # two of its four powers of ten
         return np.log10(np.maximum(values - self.floor, 0) + flat)
+
+
+def _finite(surface, z):
+    """Return the finite values of a surface; ValueError if there are none to draw."""
+    values = z[np.isfinite(z)]
+    if values.size == 0:
+        raise ValueError(
+            f"{surface.title}: expected a finite value for x in {surface.x_range} and "
+            f"y in {surface.y_range}, got none"
+        )
+    return values
 
 
 def _ground():

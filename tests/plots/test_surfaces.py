@@ -141,3 +141,15 @@ def test_animation_that_cannot_be_written_leaves_nothing(bowl, tmp_path, monkeyp
                 plots.save_animation(animation, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
     plots.save_animation(animation, tmp_path / "paths.gif")  # else matplotlib warns: never drawn
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_surface_without_a_finite_value_is_named(value):
+    surface = lab.Surface("Hole", "?", lambda x, y: x * 0 + value, (-1, 1), (-2, 2), (0.5, 0.5))
+    message = r"Hole: expected a finite value for x in \(-1, 1\) and y in \(-2, 2\), got none"
+    for draw in (plots.draw_contours, plots.draw_surface):
+        with pytest.raises(ValueError, match=message):
+            draw(surface)
+    for draw in (plots.draw_values, plots.draw_descent):
+        with pytest.raises(ValueError, match=message):
+            draw(surface, [])
