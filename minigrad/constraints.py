@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minigrad.utils.arguments import checked_number
 from minigrad.utils.registry import Registry
 
 # Keeps a norm of zero from being divided by.
@@ -36,9 +37,7 @@ class MaxNorm(Constraint):
     """
 
     def __init__(self, max_value=2, axis=0):
-        if not max_value >= 0:
-            raise ValueError(f"MaxNorm: expected max_value >= 0, got {max_value}")
-        self.max_value = max_value
+        self.max_value = checked_number(self, "max_value", max_value, "[0, inf]")
         self.axis = _as_axes(axis)
 
     def __call__(self, w):

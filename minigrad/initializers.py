@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from minigrad import random
+from minigrad.utils.arguments import checked_number
 from minigrad.utils.registry import Registry
 
 # The standard deviation of a standard normal variable that is cut off at -2 and 2.
@@ -83,8 +84,8 @@ class RandomNormal(RandomInitializer):
 
     def __init__(self, mean=0.0, stddev=0.05, seed=None):
         super().__init__(seed)
-        self.mean = mean
-        self.stddev = _not_negative(self, "stddev", stddev)
+        self.mean = checked_number(self, "mean", mean, "(-inf, inf)")
+        self.stddev = checked_number(self, "stddev", stddev, "[0, inf)")
 
     def draw(self, generator, shape):
         return generator.normal(self.mean, self.stddev, shape)
@@ -116,6 +117,8 @@ class RandomUniform(RandomInitializer):
 
     def __init__(self, minval=-0.05, maxval=0.05, seed=None):
         super().__init__(seed)
+        minval = checked_number(self, "minval", minval, "(-inf, inf)")
+        maxval = checked_number(self, "maxval", maxval, "(-inf, inf)")
         if not minval <= maxval:
             raise ValueError(
                 f"RandomUniform: expected minval <= maxval, got minval={minval}, maxval={maxval}"
@@ -143,9 +146,7 @@ class VarianceScaling(RandomInitializer):
 
     def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None):
         super().__init__(seed)
-        if not 0 < scale < math.inf:
-            raise ValueError(f"{type(self).__name__}: expected scale > 0, got {scale}")
-        self.scale = scale
+        self.scale = checked_number(self, "scale", scale, "(0, inf)")
         self.mode = _one_of(self, "mode", mode, ("fan_in", "fan_out", "fan_avg"))
         distributions = ("truncated_normal", "untruncated_normal", "uniform")
         self.distribution = _one_of(self, "distribution", distribution, distributions)
@@ -217,7 +218,7 @@ class Orthogonal(RandomInitializer):
 
     def __init__(self, gain=1.0, seed=None):
         super().__init__(seed)
-        self.gain = gain
+        self.gain = checked_number(self, "gain", gain, "(-inf, inf)")
 
     def draw(self, generator, shape):
         if len(shape) < 2:
@@ -253,12 +254,6 @@ def _truncated_normal(generator, shape):
         values[outside] = generator.standard_normal(outside.size)
         outside = outside[np.abs(values[outside]) > 2]
     return values.reshape(shape)
-
-
-def _not_negative(owner, argument, value):
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{type(owner).__name__}: expected {argument} >= 0, got {value}")
-    return value
 
 
 def _one_of(owner, argument, value, choices):

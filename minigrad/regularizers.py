@@ -1,8 +1,7 @@
 """Regularizers: `regularizer(w)` returns a scalar Tensor, the penalty that is added to the loss."""
 
-import math
-
 from minigrad import ops
+from minigrad.utils.arguments import checked_number
 from minigrad.utils.registry import Registry
 
 
@@ -24,7 +23,7 @@ class L1(Regularizer):
     """
 
     def __init__(self, l1=0.01):
-        self.l1 = _check_factor("L1", l1)
+        self.l1 = checked_number(self, "l1", l1, "[0, inf)")
 
     def __call__(self, x):
         return self.l1 * ops.sum(ops.abs(x))
@@ -40,7 +39,7 @@ class L2(Regularizer):
     """
 
     def __init__(self, l2=0.01):
-        self.l2 = _check_factor("L2", l2)
+        self.l2 = checked_number(self, "l2", l2, "[0, inf)")
 
     def __call__(self, x):
         return self.l2 * ops.sum(ops.mul(x, x))
@@ -61,12 +60,6 @@ class L1L2(Regularizer):
 
     def __call__(self, x):
         return self.l1(x) + self.l2(x)
-
-
-def _check_factor(owner, factor):
-    if not 0 <= factor < math.inf:
-        raise ValueError(f"{owner}: expected a factor >= 0, got {factor}")
-    return factor
 
 
 REGULARIZERS = Registry("regularizer", Regularizer)

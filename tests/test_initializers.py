@@ -172,9 +172,9 @@ def test_get_takes_aliases_and_callables():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: initializers.RandomNormal(stddev=-1), "RandomNormal: expected stddev >= 0"),
+        (lambda: initializers.RandomNormal(stddev=-1), "RandomNormal: expected stddev in"),
         (lambda: initializers.RandomUniform(1, 0), "RandomUniform: expected minval <= maxval"),
-        (lambda: initializers.VarianceScaling(0), "VarianceScaling: expected scale > 0, got 0"),
+        (lambda: initializers.VarianceScaling(0), "VarianceScaling: expected scale in .*got 0"),
         (lambda: initializers.VarianceScaling(mode="fan"), "mode to be one of 'fan_in', .*'fan'"),
         (lambda: initializers.VarianceScaling(distribution="n"), "distribution to be one of"),
         (lambda: initializers.HeNormal(seed=-1), "HeNormal: expected a seed from 0"),

@@ -4,6 +4,7 @@ import functools
 
 from minigrad import activations
 from minigrad.layers.core import Activation
+from minigrad.utils.arguments import checked_number
 
 
 class ReLU(Activation):
@@ -24,14 +25,15 @@ class ReLU(Activation):
         options = {"negative_slope": negative_slope, "max_value": max_value, "threshold": threshold}
         super().__init__(functools.partial(activations.relu, **options), **kwargs)
         for option, value in options.items():
-            if value is not None and value < 0:
-                raise self._error(f"a {option} of at least 0", value)
+            if option != "max_value" or value is not None:
+                checked_number(self, option, value, "[0, inf]")
 
 
 class LeakyReLU(Activation):
     """x where x ≥ 0, else ``negative_slope · x`` (0.3 here, 0.2 in the function of that name)."""
 
     def __init__(self, negative_slope=0.3, **kwargs):
+        checked_number(self, "negative_slope", negative_slope, "(-inf, inf)")
         function = functools.partial(activations.leaky_relu, negative_slope=negative_slope)
         super().__init__(function, **kwargs)
 
@@ -40,6 +42,7 @@ class ELU(Activation):
     """x where x ≥ 0, else ``alpha · (exp(x) − 1)`` (Clevert and others 2015, arXiv:1511.07289)."""
 
     def __init__(self, alpha=1.0, **kwargs):
+        checked_number(self, "alpha", alpha, "(-inf, inf)")
         super().__init__(functools.partial(activations.elu, alpha=alpha), **kwargs)
 
 

@@ -9,6 +9,7 @@ from minigrad import activations, ops, random
 from minigrad.layers import fusion
 from minigrad.layers.base import ElementwiseLayer, KernelLayer, Layer
 from minigrad.symbolic import Call, Symbol
+from minigrad.utils.arguments import checked_number
 
 # SplitMix64's increment (Steele and others 2014), 2**64 divided by the golden ratio: consecutive
 # seeds give sequences of mask seeds without a common member.
@@ -165,9 +166,7 @@ class Dropout(ElementwiseLayer):
 
     def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= rate <= 1:
-            raise self._error("a rate from 0 to 1", rate)
-        self.rate = rate
+        self.rate = checked_number(self, "rate", rate, "[0, 1]")
         self.noise_shape = noise_shape
         if noise_shape is not None:
             self.noise_shape = self._check_sizes("noise_shape", noise_shape)

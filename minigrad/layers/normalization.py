@@ -4,6 +4,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.layers.base import ElementwiseLayer, recipe
+from minigrad.utils.arguments import checked_number
 
 
 class BatchNormalization(ElementwiseLayer):
@@ -48,15 +49,13 @@ class BatchNormalization(ElementwiseLayer):
         beta_constraint=None, gamma_constraint=None, **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
-        if not (0 <= momentum <= 1 and epsilon > 0):
-            raise self._error("a momentum from 0 to 1 and epsilon > 0", (momentum, epsilon))
         if axis == 0:
             raise self._error("an axis other than the batch axis", axis)
         self.axis = axis
         self.min_rank = axis + 1 if axis > 0 else 1 - axis
         self.fixed_axes = (axis,)
-        self.momentum = momentum
-        self.epsilon = epsilon
+        self.momentum = checked_number(self, "momentum", momentum, "[0, 1]")
+        self.epsilon = checked_number(self, "epsilon", epsilon, "(0, inf)")
         self.center = center
         self.scale = scale
         self._gamma = recipe("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)

@@ -42,8 +42,11 @@ class Configured:
 
 
 def checked_number(owner, name, value, interval, kind=float):
-    """Return ``value`` as a float or int; raise unless it is one and lies in the interval."""
-    title = f"{type(owner).__name__}: expected {name}"
+    """Return ``value`` as a float or int; raise unless it is one and lies in the interval.
+
+    Messages begin with ``owner``, a text, or the name of its class.
+    """
+    title = f"{owner if isinstance(owner, str) else type(owner).__name__}: expected {name}"
     accepted = numbers.Real if kind is float else numbers.Integral
     if isinstance(value, bool) or not isinstance(value, accepted):
         raise TypeError(f"{title} as {kind.__name__}, got {value!r}")

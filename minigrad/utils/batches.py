@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from minigrad.utils.arguments import whole_number
+from minigrad.utils.arguments import checked_number, whole_number
 from minigrad.utils.structures import flatten, is_structure, map_structure, pack_like
 
 DEFAULT_BATCH_SIZE = 32
@@ -167,6 +167,7 @@ def split(x, y, sample_weight, fraction):
         )
     arrays = as_samples(x, y, sample_weight)
     n = flatten(arrays)[0].shape[0]
+    fraction = checked_number("fit", "validation_split", fraction, "(-inf, inf)")
     cut = math.floor(n * (1 - fraction))
     if not 0 < cut < n:
         raise ValueError(

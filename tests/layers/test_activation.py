@@ -33,7 +33,7 @@ def test_softmax_layer_remembers_its_logits():
 
 @pytest.mark.parametrize("option", ["max_value", "negative_slope", "threshold"])
 def test_relu_layer_refuses_negative_options(option):
-    with pytest.raises(ValueError, match=rf"ReLU 're_lu': expected a {option} .* got -1.0"):
+    with pytest.raises(ValueError, match=rf"ReLU: expected {option} in .* got -1.0"):
         layers.ReLU(**{option: -1.0})
 
 

@@ -81,8 +81,8 @@ def test_batch_normalization_initializers_regularizers_and_constraints(x):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"momentum": 1.5}, r"BatchNormalization 'batch_normalization': .*momentum.* got \(1.5"),
-        ({"epsilon": 0.0}, r"epsilon > 0, got \(0.99, 0.0\)"),
+        ({"momentum": 1.5}, r"BatchNormalization: expected momentum in \[0, 1\], got 1.5"),
+        ({"epsilon": 0.0}, r"BatchNormalization: expected epsilon in \(0, inf\), got 0.0"),
         ({"axis": 0}, r"an axis other than the batch axis, got 0"),
     ],
 )
