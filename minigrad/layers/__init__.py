@@ -1,20 +1,45 @@
-# ruff: noqa: F401 (what is imported here is what the package offers)
+# ruff: noqa: F401, I001 (what is imported is exported; the names are packed, not one a line)
 """Layers: what a model is made of. Keras's other names follow the imports."""
 
 from minigrad.layers.activation import ELU, LeakyReLU, ReLU, Softmax
+from minigrad.layers.augmentation import (
+    RandomContrast, RandomFlip, RandomRotation, RandomTranslation, RandomZoom,
+)  # fmt: skip
 from minigrad.layers.base import Layer
 from minigrad.layers.conv import Conv2D
+from minigrad.layers.conv_variants import Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
 from minigrad.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
+from minigrad.layers.embedding import Embedding
+from minigrad.layers.functions import Identity, Lambda, PReLU
+from minigrad.layers.merging import (
+    Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract,
+    add, average, concatenate, dot, maximum, minimum, multiply, subtract,
+)  # fmt: skip
+from minigrad.layers.noise import GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D
 from minigrad.layers.normalization import BatchNormalization
 from minigrad.layers.pooling import (
-    AveragePooling2D,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    MaxPooling2D,
-)
+    AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D,
+)  # fmt: skip
+from minigrad.layers.scaling import (
+    GroupNormalization, LayerNormalization, Normalization, Rescaling, UnitNormalization,
+)  # fmt: skip
+from minigrad.layers.sequences import (
+    AveragePooling1D, Conv1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D,
+)  # fmt: skip
+from minigrad.layers.shaping import (
+    CenterCrop, Cropping1D, Cropping2D, Permute, RepeatVector, UpSampling1D, UpSampling2D,
+    ZeroPadding1D, ZeroPadding2D,
+)  # fmt: skip
 
+Convolution1D = Conv1D
 Convolution2D = Conv2D
+Convolution2DTranspose = Conv2DTranspose
+SeparableConvolution2D = SeparableConv2D
+MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
+AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
+GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D

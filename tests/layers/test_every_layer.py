@@ -94,6 +94,111 @@ def softmax(layer, x):
     return np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
 
 
+def conv1d(layer, x):
+    K, k, s, d = layer.kernel.numpy(), *layer.kernel_size, *layer.strides, *layer.dilation_rate
+    if layer.padding == "causal":
+        OT, before = -(-x.shape[1] // s), (k - 1) * d
+    else:
+        OT, before = padding_before(x.shape[1], k, s, layer.padding, d)
+    y = np.zeros((len(x), OT, layer.filters))
+    for f, t, a in itertools.product(range(layer.filters), range(OT), range(k)):
+        group = f // (layer.filters // layer.groups)
+        channels = slice(group * K.shape[1], (group + 1) * K.shape[1])
+        step = t * s + a * d - before
+        if 0 <= step < x.shape[1]:
+            y[:, t, f] += x[:, step, channels] @ K[a, :, f]
+    return y if layer.bias is None else y + layer.bias.numpy()
+
+
+def pool1d(reduce):
+    def formula(layer, x):
+        (window,), (stride,) = layer.pool_size, layer.strides
+        OT, before = padding_before(x.shape[1], window, stride, layer.padding)
+        starts = [t * stride - before for t in range(OT)]
+        return np.stack([reduce(x[:, max(t, 0) : t + window], axis=1) for t in starts], axis=1)
+
+    return formula
+
+
+def depthwise(layer, x, kernel):
+    (OH, OW), cells = windows(
+        x.shape, layer.kernel_size, layer.strides, layer.padding, layer.dilation_rate
+    )
+    y = np.zeros((len(x), OH, OW, *kernel.shape[2:]))
+    for (i, j), inside in cells.items():
+        for a, b, h, w in inside:
+            y[:, i, j] += x[:, h, w, :, None] * kernel[a, b]
+    return y.reshape(*y.shape[:3], -1)
+
+
+def depthwise_conv(layer, x):
+    y = depthwise(layer, x, layer.kernel.numpy())
+    return y if layer.bias is None else y + layer.bias.numpy()
+
+
+def separable_conv(layer, x):
+    y = depthwise(layer, x, layer.depthwise_kernel.numpy())
+    return np.tanh(y @ layer.pointwise_kernel.numpy()[0, 0] + layer.bias.numpy())
+
+
+def transposed_conv(shape, top=0, left=0):
+    """With the output's height and width, and what is cut off before the first pixel."""
+
+    def formula(layer, x):
+        K, (s, t), (d, e) = layer.kernel.numpy(), layer.strides, layer.dilation_rate
+        y = np.zeros((len(x), *shape, layer.filters))
+        for h, w, a, b in itertools.product(*map(range, (*x.shape[1:3], *K.shape[:2]))):
+            i, j = h * s + a * d - top, w * t + b * e - left
+            if 0 <= i < shape[0] and 0 <= j < shape[1]:
+                y[:, i, j] += x[:, h, w] @ K[a, b].T
+        return y + layer.bias.numpy()
+
+    return formula
+
+
+def normalized(x, axes):
+    mean = x.mean(axis=axes, keepdims=True)
+    return (x - mean) / np.sqrt(((x - mean) ** 2).mean(axis=axes, keepdims=True) + 1e-3)
+
+
+def layer_norm(layer, x):
+    return normalized(x, (1, 3)) * layer.gamma.numpy()[:, None] + layer.beta.numpy()[:, None]
+
+
+def group_norm(layer, x):
+    groups = [normalized(part, (1, 2, 3)) for part in np.split(x, 2, axis=1)]
+    beta = layer.beta.numpy().reshape(-1, 1, 1)
+    return np.concatenate(groups, axis=1) * layer.gamma.numpy().reshape(-1, 1, 1) + beta
+
+
+def bilinear(layer, x):
+    """Weights of three quarters and one quarter, where the size doubles."""
+    for axis in (1, 2):
+        x = np.moveaxis(x, axis, 0)
+        padded = np.concatenate([x[:1], x, x[-1:]])
+        x = np.stack([0.75 * x + 0.25 * padded[:-2], 0.75 * x + 0.25 * padded[2:]], axis=1)
+        x = np.moveaxis(x.reshape(-1, *x.shape[2:]), 0, axis)
+    return x
+
+
+def rotated(layer, x):
+    """A quarter of a turn of a square."""
+    return np.rot90(x, axes=(1, 2))
+
+
+def translated(layer, x):
+    """Down by one and a half pixels of six; the first is reflected at the border."""
+    rows = [(1, 0), (0, 0), (0, 1), (1, 2), (2, 3), (3, 4)]
+    return np.stack([(x[:, a] + x[:, b]) / 2 for a, b in rows], axis=1)
+
+
+def zoomed(layer, x):
+    """Every second pixel, and 0.5 where there is none."""
+    y = np.full_like(x, 0.5)
+    y[:, 1:-1] = x[:, ::2]
+    return y
+
+
 # --- the table ---------------------------------------------------------------------------------
 
 
@@ -108,6 +213,11 @@ class Row:
     shape: tuple
     formula: Callable
     training: bool = False
+
+
+def same(layer, x):
+    """The formula of layers that do nothing in inference."""
+    return x
 
 
 IMAGE = (3, 7, 5, 4)
@@ -225,6 +335,210 @@ TABLE = {
         batch_norm_training,
         training=True,
     ),
+    "Identity": Row(lambda **k: layers.Identity(**k), (3, 5), same),
+    "Lambda": Row(
+        lambda **k: layers.Lambda(lambda x, power: x**power, arguments={"power": 2}, **k),
+        (3, 5, 2),
+        lambda layer, x: x * x,
+    ),
+    "PReLU": Row(
+        lambda **k: layers.PReLU("random_normal", **k),
+        (3, 5, 2),
+        lambda layer, x: np.where(x > 0, x, layer.alpha.numpy() * x),
+    ),
+    "PReLU shared": Row(
+        lambda **k: layers.PReLU("random_normal", shared_axes=[1, 2], **k),
+        IMAGE,
+        lambda layer, x: np.where(x > 0, x, layer.alpha.numpy()[0, 0] * x),
+    ),
+    "Permute": Row(
+        lambda **k: layers.Permute((3, 1, 2), **k),
+        IMAGE,
+        lambda layer, x: np.einsum("nhwc->nchw", x),
+    ),
+    "RepeatVector": Row(
+        lambda **k: layers.RepeatVector(4, **k), (3, 5), lambda layer, x: np.stack([x] * 4, 1)
+    ),
+    "ZeroPadding1D": Row(
+        lambda **k: layers.ZeroPadding1D((2, 1), **k),
+        (3, 5, 2),
+        lambda layer, x: np.stack([*[0 * x[:, 0]] * 2, *np.swapaxes(x, 0, 1), 0 * x[:, 0]], 1),
+    ),
+    "ZeroPadding2D": Row(
+        lambda **k: layers.ZeroPadding2D(((1, 0), (2, 3)), **k),
+        IMAGE,
+        lambda layer, x: np.pad(x, ((0, 0), (1, 0), (2, 3), (0, 0))),
+    ),
+    "Cropping1D": Row(
+        lambda **k: layers.Cropping1D((2, 1), **k), (3, 5, 2), lambda layer, x: x[:, 2:4]
+    ),
+    "Cropping2D": Row(
+        lambda **k: layers.Cropping2D(((1, 0), (1, 2)), **k), IMAGE, lambda layer, x: x[:, 1:, 1:3]
+    ),
+    "CenterCrop": Row(
+        lambda **k: layers.CenterCrop(3, 4, **k), IMAGE, lambda layer, x: x[:, 2:5, :4]
+    ),
+    "UpSampling1D": Row(
+        lambda **k: layers.UpSampling1D(3, **k), (3, 5, 2), lambda layer, x: x.repeat(3, axis=1)
+    ),
+    "UpSampling2D": Row(
+        lambda **k: layers.UpSampling2D((2, 3), **k),
+        IMAGE,
+        lambda layer, x: x.repeat(2, axis=1).repeat(3, axis=2),
+    ),
+    "UpSampling2D bilinear": Row(
+        lambda **k: layers.UpSampling2D(interpolation="bilinear", **k), IMAGE, bilinear
+    ),
+    "Rescaling": Row(
+        lambda **k: layers.Rescaling(0.5, [1.0, 2.0], **k), (3, 5, 2), lambda _, x: x / 2 + [1, 2]
+    ),
+    "Normalization": Row(
+        lambda **k: layers.Normalization(1, np.arange(5.0), np.arange(1.0, 6.0), **k),
+        (3, 5, 2),
+        lambda layer, x: (x - np.arange(5)[:, None]) / np.sqrt(np.arange(1, 6))[:, None],
+    ),
+    "Normalization inverted": Row(
+        lambda **k: layers.Normalization(None, 3.0, 4.0, invert=True, **k),
+        (3, 5, 2),
+        lambda layer, x: 2 * x + 3,
+    ),
+    "LayerNormalization": Row(
+        lambda **k: layers.LayerNormalization(
+            [3, 1], beta_initializer="random_normal", gamma_initializer="random_normal", **k
+        ),
+        IMAGE,
+        layer_norm,
+    ),
+    "LayerNormalization plain": Row(
+        lambda **k: layers.LayerNormalization(center=False, scale=False, **k),
+        (3, 5),
+        lambda layer, x: normalized(x, (1,)),
+    ),
+    "GroupNormalization": Row(
+        lambda **k: layers.GroupNormalization(
+            2, 1, beta_initializer="random_normal", gamma_initializer="random_normal", **k
+        ),
+        (3, 4, 5, 7),
+        group_norm,
+    ),
+    "GroupNormalization of each channel": Row(
+        lambda **k: layers.GroupNormalization(-1, center=False, scale=False, **k),
+        IMAGE,
+        lambda layer, x: normalized(x, (1, 2)),
+    ),
+    "UnitNormalization": Row(
+        lambda **k: layers.UnitNormalization([1, 2], **k),
+        (3, 5, 2),
+        lambda layer, x: x / np.sqrt((x * x).sum(axis=(1, 2), keepdims=True)),
+    ),
+    "GaussianNoise in inference": Row(lambda **k: layers.GaussianNoise(0.4, **k), (3, 5), same),
+    "GaussianNoise": Row(
+        lambda **k: layers.GaussianNoise(0.4, seed=3, **k), (3, 5, 7), None, training=True
+    ),
+    "GaussianDropout in inference": Row(lambda **k: layers.GaussianDropout(0.4, **k), (3, 5), same),
+    "GaussianDropout": Row(
+        lambda **k: layers.GaussianDropout(0.4, seed=3, **k), (3, 5, 7), None, training=True
+    ),
+    "SpatialDropout1D": Row(
+        lambda **k: layers.SpatialDropout1D(0.4, seed=3, **k), (3, 5, 7), None, training=True
+    ),
+    "SpatialDropout2D": Row(
+        lambda **k: layers.SpatialDropout2D(0.4, seed=3, **k), IMAGE, None, training=True
+    ),
+    "DepthwiseConv2D": Row(
+        lambda **k: layers.DepthwiseConv2D(
+            (3, 2), depth_multiplier=2, bias_initializer="ones", activation="tanh", **k
+        ),
+        IMAGE,
+        lambda layer, x: np.tanh(depthwise_conv(layer, x)),
+    ),
+    "DepthwiseConv2D same strides": Row(
+        lambda **k: layers.DepthwiseConv2D((2, 4), (3, 2), "same", use_bias=False, **k),
+        IMAGE,
+        depthwise_conv,
+    ),
+    "SeparableConv2D": Row(
+        lambda **k: layers.SeparableConv2D(
+            5, 2, padding="same", dilation_rate=(3, 2), depth_multiplier=2, activation="tanh", **k
+        ),
+        IMAGE,
+        separable_conv,
+    ),
+    "Conv2DTranspose": Row(
+        lambda **k: layers.Conv2DTranspose(2, (3, 2), (2, 3), bias_initializer="ones", **k),
+        (3, 4, 5, 7),
+        transposed_conv((9, 15)),
+    ),
+    "Conv2DTranspose same": Row(
+        lambda **k: layers.Conv2DTranspose(2, (4, 3), 2, "same", output_padding=(1, 0), **k),
+        (3, 4, 5, 7),
+        transposed_conv((7, 9), 1, 1),
+    ),
+    "Conv2DTranspose dilation": Row(
+        lambda **k: layers.Conv2DTranspose(2, (3, 2), dilation_rate=(2, 3), **k),
+        (3, 4, 5, 7),
+        transposed_conv((8, 8)),
+    ),
+    "Conv1D": Row(
+        lambda **k: layers.Conv1D(6, 3, 2, groups=2, use_bias=False, **k), (3, 8, 4), conv1d
+    ),
+    "Conv1D same relu": Row(
+        lambda **k: layers.Conv1D(
+            5, 4, padding="same", activation="relu", bias_initializer="random_normal", **k
+        ),
+        (3, 7, 2),
+        lambda layer, x: np.maximum(conv1d(layer, x), 0),
+    ),
+    "Conv1D causal": Row(
+        lambda **k: layers.Conv1D(5, 2, padding="causal", dilation_rate=3, **k), (3, 7, 2), conv1d
+    ),
+    "MaxPooling1D": Row(lambda **k: layers.MaxPooling1D(**k), (3, 7, 2), pool1d(np.max)),
+    "MaxPooling1D same": Row(
+        lambda **k: layers.MaxPooling1D(4, 2, "same", **k), (3, 7, 2), pool1d(np.max)
+    ),
+    "AveragePooling1D same": Row(
+        lambda **k: layers.AveragePooling1D(3, 2, "same", **k), (3, 8, 2), pool1d(np.mean)
+    ),
+    "GlobalAveragePooling1D": Row(
+        lambda **k: layers.GlobalAveragePooling1D(keepdims=True, **k),
+        (3, 5, 2),
+        lambda layer, x: x.mean(axis=1, keepdims=True),
+    ),
+    "GlobalMaxPooling1D": Row(
+        lambda **k: layers.GlobalMaxPooling1D(**k), (3, 5, 2), lambda layer, x: x.max(axis=1)
+    ),
+    "RandomFlip in inference": Row(lambda **k: layers.RandomFlip(**k), IMAGE, same),
+    "RandomFlip": Row(lambda **k: layers.RandomFlip(seed=3, **k), IMAGE, None, training=True),
+    "RandomContrast": Row(
+        lambda **k: layers.RandomContrast(0.4, (-1.9, 1.7), seed=3, **k), IMAGE, None, training=True
+    ),
+    "RandomRotation": Row(
+        lambda **k: layers.RandomRotation((0.25, 0.25), **k), (3, 5, 5, 2), rotated, training=True
+    ),
+    "RandomRotation any": Row(
+        lambda **k: layers.RandomRotation(0.4, "wrap", seed=3, **k), IMAGE, None, training=True
+    ),
+    "RandomTranslation": Row(
+        lambda **k: layers.RandomTranslation((0.25, 0.25), 0, **k),
+        (3, 6, 5, 2),
+        translated,
+        training=True,
+    ),
+    "RandomTranslation nearest": Row(
+        lambda **k: layers.RandomTranslation(0, (-0.4, -0.4), "nearest", "nearest", **k),
+        IMAGE,
+        lambda layer, x: x[:, :, [2, 3, 4, 4, 4]],
+        training=True,
+    ),
+    "RandomZoom": Row(
+        lambda **k: layers.RandomZoom((1, 1), 0, "constant", fill_value=0.5, **k),
+        (3, 5, 4, 2),
+        zoomed,
+        training=True,
+    ),
+    "RandomZoom any": Row(
+        lambda **k: layers.RandomZoom(0.4, seed=3, **k), IMAGE, None, training=True
+    ),
 }
 
 
@@ -236,9 +550,28 @@ def rows(keep):
 every_row = rows(lambda name, row: True)
 rows_with_formula = rows(lambda name, row: row.formula is not None)
 # "same" puts a window of any size on an image of one pixel; Reshape and "valid" ones cannot do it
-ONE_PIXEL = ("MaxPooling2D same", "AveragePooling2D same", "Conv2D same strides relu")
-TOO_LARGE = ("Reshape", "InputLayer", "Conv2D", "MaxPooling2D", "AveragePooling2D", "Dropout")
-rows_of_one_element = rows(lambda name, row: name in ONE_PIXEL or name.split()[0] not in TOO_LARGE)
+ONE_PIXEL = (
+    "MaxPooling2D same", "AveragePooling2D same", "Conv2D same strides relu", "MaxPooling1D same",
+    "Conv1D same relu", "Conv1D causal", "DepthwiseConv2D same strides", "Normalization inverted",
+)  # fmt: skip
+# those of more channels or pixels than one, or of a formula that is for one size
+TOO_LARGE = (
+    "Reshape", "InputLayer", "Conv2D", "Conv1D", "MaxPooling2D", "AveragePooling2D", "MaxPooling1D",
+    "Dropout", "Rescaling", "Cropping1D", "Cropping2D", "CenterCrop", "GroupNormalization",
+    "DepthwiseConv2D", "Conv2DTranspose", "RandomTranslation", "RandomZoom", "Normalization",
+)  # fmt: skip
+rows_of_one_element = rows(
+    lambda name, row: (
+        row.formula is not None and (name in ONE_PIXEL or name.split()[0] not in TOO_LARGE)
+    )
+)
+
+
+# Layers of several inputs or of integers, which test_merging.py and test_embedding.py check.
+ELSEWHERE = (
+    "Add", "Average", "Concatenate", "Dot", "Embedding", "Maximum", "Minimum", "Multiply",
+    "Subtract",
+)  # fmt: skip
 
 
 def inputs(shape, seed=0):
@@ -254,7 +587,7 @@ def test_table_has_a_row_for_every_exported_layer():
         for value in vars(layers).values()
         if isinstance(value, type) and issubclass(value, layers.Layer)
     }
-    assert exported - {"Layer"} == {name.split()[0] for name in TABLE}
+    assert exported - {"Layer"} == {name.split()[0] for name in TABLE} | set(ELSEWHERE)
 
 
 @rows_with_formula
@@ -267,6 +600,13 @@ def test_layer_output_equals_formula(row):
 
 
 def test_aliases_are_those_of_keras():
+    assert layers.Convolution1D is layers.Conv1D
+    assert layers.Convolution2DTranspose is layers.Conv2DTranspose
+    assert layers.SeparableConvolution2D is layers.SeparableConv2D
+    assert layers.MaxPool1D is layers.MaxPooling1D
+    assert layers.AvgPool1D is layers.AveragePooling1D
+    assert layers.GlobalAvgPool1D is layers.GlobalAveragePooling1D
+    assert layers.GlobalMaxPool1D is layers.GlobalMaxPooling1D
     assert layers.Convolution2D is layers.Conv2D
     assert layers.MaxPool2D is layers.MaxPooling2D
     assert layers.AvgPool2D is layers.AveragePooling2D

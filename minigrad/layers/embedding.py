@@ -1,0 +1,61 @@
+"""A table of trained vectors, looked up by number."""
+
+import numpy as np
+
+from minigrad.layers.base import Layer
+from minigrad.layers.options import keep_options, make_weight
+
+
+class Embedding(Layer):
+    """Row number ``x`` of a trained table: (N, ...) -> (N, ..., output_dim).
+
+    Parameters
+    ----------
+    input_dim : int
+        Number of rows; inputs are integers from 0 to ``input_dim - 1``.
+    output_dim : int
+        Length of a row.
+    embeddings_initializer : str or callable
+    embeddings_regularizer, embeddings_constraint : str or callable, optional
+    mask_zero : False
+        There are no masks.
+    **kwargs
+        As for ``Layer``.
+
+    Attributes
+    ----------
+    embeddings : Parameter of shape (input_dim, output_dim)
+
+    Raises
+    ------
+    ValueError
+        In a call, if inputs are no such integers, or a gradient with respect to them is asked for.
+    """
+
+    def __init__(
+        self, input_dim, output_dim, embeddings_initializer="uniform",
+        embeddings_regularizer=None, embeddings_constraint=None, mask_zero=False, **kwargs,
+    ):  # fmt: skip
+        super().__init__(**kwargs)
+        if mask_zero:
+            raise self._error("mask_zero=False: minigrad has no masks", mask_zero)
+        self.input_dim = self._check_int("input_dim", input_dim)
+        self.output_dim = self._check_int("output_dim", output_dim)
+        self.mask_zero = mask_zero
+        options = embeddings_initializer, embeddings_regularizer, embeddings_constraint
+        keep_options(self, "embeddings", *options)
+
+    def build(self, input_shape):
+        self.embeddings = make_weight(self, "embeddings", (self.input_dim, self.output_dim))
+
+    def call(self, x, training=False):
+        if x.requires_grad:
+            raise self._error("numbers of rows, which have no gradients", x)
+        index = x.data.astype(np.int64)
+        wrong = x.data[(index != x.data) | (index < 0) | (index >= self.input_dim)]
+        if wrong.size:
+            raise self._error(f"integers from 0 to {self.input_dim - 1}", wrong[0])
+        return self.embeddings[index]
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, self.output_dim)

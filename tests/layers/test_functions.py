@@ -1,0 +1,69 @@
+"""Identity, Lambda and PReLU."""
+
+import numpy as np
+import pytest
+
+from minigrad import Tensor, layers, ops
+
+X = np.arange(1.0, 7.0).reshape(2, 3)
+
+
+def test_identity_returns_its_input():
+    x = Tensor(X)
+    assert layers.Identity()(x) is x
+
+
+def test_lambda_hands_training_over_if_it_is_wanted():
+    layer = layers.Lambda(lambda x, training: x * 2 if training else x)
+    np.testing.assert_array_equal(layer(X).numpy(), X)
+    np.testing.assert_array_equal(layer(X, training=True).numpy(), 2 * X)
+
+
+@pytest.mark.parametrize("output_shape", [None, (), lambda shape: shape[:1]])
+def test_lambda_knows_its_output_shape(output_shape):
+    layer = layers.Lambda(lambda x: ops.sum(x, 1), output_shape)
+    assert layer(X).shape == layer.compute_output_shape((2, 3)) == (2,)
+    assert layer.compute_output_shape((None, 3)) == (None,)
+
+
+def test_lambda_believes_a_given_shape():
+    layer = layers.Lambda(lambda x: x, output_shape=(None, 5))
+    assert layer.compute_output_shape((2, None)) == (2, None, 5)
+
+
+def test_lambda_refuses_arguments():
+    with pytest.raises(TypeError, match="Lambda 'lambda': expected a function, got 3"):
+        layers.Lambda(3)
+    with pytest.raises(ValueError, match="no masks"):
+        layers.Lambda(abs, mask=X)
+
+
+def test_prelu_begins_as_relu():
+    np.testing.assert_array_equal(layers.PReLU()([[-2.0, 3.0]]).numpy(), [[0, 3]])
+
+
+def test_prelu_shares_alpha():
+    layer = layers.PReLU(shared_axes=1)
+    layer.build((None, None, 4))
+    assert layer.alpha.shape == (1, 4)
+    assert layer(np.zeros((2, 5, 4))).shape == (2, 5, 4)
+    assert layer(np.zeros((2, 7, 4))).shape == (2, 7, 4)
+    with pytest.raises(ValueError, match="an input of size 4 on axis 2"):
+        layer(np.zeros((2, 7, 5)))
+
+
+def test_prelu_has_options_for_alpha():
+    layer = layers.PReLU("ones", "l1", "non_neg")
+    layer.build((None, 3))
+    assert layer.losses[0].item() == pytest.approx(0.03)
+    assert layer.alpha.constraint is layer.alpha_constraint is not None
+
+
+def test_prelu_refuses_arguments():
+    for axes in (0, [1, -1], "1"):
+        with pytest.raises(ValueError, match="PReLU 'p_re_lu': expected shared_axes"):
+            layers.PReLU(shared_axes=axes)
+    with pytest.raises(ValueError, match="shared_axes, got"):
+        layers.PReLU().build((None, None, 4))
+    with pytest.raises(ValueError, match="at least 3 axes"):
+        layers.PReLU(shared_axes=[2]).build((None, 4))
