@@ -21,7 +21,7 @@ def make_weight(layer, prefix, shape, name=None):
     return layer.add_weight(
         shape,
         getattr(layer, f"{prefix}_initializer"),
-        name or prefix,
         regularizer=getattr(layer, f"{prefix}_regularizer"),
         constraint=getattr(layer, f"{prefix}_constraint"),
+        name=name or prefix,
     )

@@ -78,9 +78,9 @@ class Normalization(AxisLayer):
         self._kept_shape = shape = tuple(input_shape[axis] for axis in kept)
         self._broadcast_shape = [input_shape[axis] if axis in kept else 1 for axis in range(rank)]
         if self.input_mean is None:
-            self.adapt_mean = self.add_weight(shape, "zeros", "mean", trainable=False)
-            self.adapt_variance = self.add_weight(shape, "ones", "variance", trainable=False)
-            self.add_weight((), "zeros", "count", trainable=False)  # Keras's files have it
+            self.adapt_mean = self.add_weight(shape, "zeros", name="mean", trainable=False)
+            self.adapt_variance = self.add_weight(shape, "ones", name="variance", trainable=False)
+            self.add_weight((), "zeros", name="count", trainable=False)  # Keras's files have it
 
     @property
     def mean(self):
