@@ -183,7 +183,7 @@ def test_weights_in_either_order_of_bytes_are_loaded(ending, dtype, tmp_path):
 
 
 def write_keras_2(path, stack, whole=False, chunk=None):
-    """Write a file as Keras 2 does; `whole`: of the whole model. Its names are not minigrad's."""
+    """Write a file of a list of layers as Keras 2 does; `whole`: of the whole model. Its names are not minigrad's."""
     with h5py.File(path, "w") as file:
         top = file.create_group("model_weights") if whole else file
         if whole:
@@ -207,21 +207,21 @@ def write_keras_2(path, stack, whole=False, chunk=None):
 @pytest.mark.parametrize("options", [{}, {"whole": True}, {"chunk": 2}])
 def test_files_of_keras_2_are_read_in_the_order_of_the_layers(tmp_path, name, options):
     saved, loaded = network(seed=1), network(seed=2)
-    write_keras_2(tmp_path / name, saved, **options)
+    write_keras_2(tmp_path / name, saved.layers, **options)
     serialization.load_weights(loaded, tmp_path / name)
     assert_same(values_of(loaded), values_of(saved))
 
 
 @needs_h5py
 def test_files_of_keras_2_with_other_layers_are_refused(tmp_path):
-    write_keras_2(tmp_path / "w.h5", network(seed=1)[:-1])
+    write_keras_2(tmp_path / "w.h5", network(seed=1).layers[:-1])
     stack = network(seed=2)
     before = values_of(stack)
     with pytest.raises(ValueError, match=r"missing: layers/dense_1/vars/0 \(dense_1/kernel\)"):
         serialization.load_weights(stack, tmp_path / "w.h5")
-    write_keras_2(tmp_path / "w.h5", network(seed=1))
+    write_keras_2(tmp_path / "w.h5", network(seed=1).layers)
     with pytest.raises(ValueError, match=r"extra: their_5/vars/0, shape \(3, 4\)"):
-        serialization.load_weights(stack[:-1], tmp_path / "w.h5")
+        serialization.load_weights(Sequential(stack.layers[:-1]), tmp_path / "w.h5")
     assert_same(values_of(stack), before)
 
 

@@ -249,19 +249,21 @@ class Trainer:
         self._check_compiled()
         epochs = whole_number("fit", "epochs", epochs)
         initial_epoch = whole_number("fit", "initial_epoch", initial_epoch)
+        steps = whole_number("fit", "steps_per_epoch", steps_per_epoch, 1, optional=True)
+        due = epochs_to_validate(validation_freq)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split(x, y, sample_weight, validation_split)
         generator = random.generator() if shuffle else None
-        data = Batches(x, y, sample_weight, batch_size, steps_per_epoch, class_weight, generator)
+        data = Batches(x, y, sample_weight, batch_size, steps, class_weight, generator)
         if data.num_samples == 0:
             raise self._error("at least one sample", 0)
         validation = None
         if validation_data is not None:
+            size = whole_number("fit", "validation_batch_size", validation_batch_size, 1, True)
+            steps = whole_number("fit", "validation_steps", validation_steps, 1, True)
             parts = validation_parts(validation_data)
-            size = validation_batch_size or batch_size
-            validation = Batches(*parts, batch_size=size, steps=validation_steps, resumes=False)
+            validation = Batches(*parts, batch_size=size or batch_size, steps=steps, resumes=False)
         epochs = min(epochs, int(os.environ.get("KERAS_MAX_EPOCHS", epochs)))
-        due = epochs_to_validate(validation_freq)
         self.history = History()
         callbacks = self._prepare([*as_list(callbacks), self.history], verbose, epochs, data)
         self.stop_training = False

@@ -3,6 +3,7 @@
 from minigrad import losses, metrics
 from minigrad.core import Tensor
 from minigrad.metrics import Mean
+from minigrad.utils.arguments import checked_number
 from minigrad.utils.registry import unique_name
 from minigrad.utils.structures import flatten
 
@@ -145,6 +146,8 @@ class Objective:
     def __init__(self, prefix, taken, loss, factor, unweighted, weighted):
         self.loss = losses.get(loss)
         self.factor = factor
+        if factor is not None:
+            self.factor = checked_number("compile", "loss_weights", factor, "(-inf, inf)")
         self.metrics = [metrics.get(metric) for metric in unweighted]
         self.weighted_metrics = [metrics.get(metric) for metric in weighted]
         self.tracker = None  # only of several outputs
