@@ -17,7 +17,7 @@ def configure(threads):
 
 
 def loss_and_gradients(model, x, y):
-    loss = model.loss(y, model(x, training=True))
+    loss = model.compute_loss(x, y, model(x, training=True))
     loss.backward()
     gradients = [weight.grad for weight in model.weights]
     for weight in model.weights:

@@ -60,7 +60,6 @@ class Trainer:
     stop_evaluating = False
     stop_predicting = False
     _objectives = None
-    _own_metrics = ()  # those among the attributes, looked for at the beginning of an epoch
     _kept = None  # see _find_trained
 
     def compile(
@@ -108,15 +107,19 @@ class Trainer:
 
     def reset_metrics(self):
         """Forget every batch that was measured."""
-        vars(self).pop("_own_metrics", None)
-        vars(self)["_own_metrics"] = held_in(vars(self).values(), Metric)
-        for metric in self.metrics:
+        self._objectives.measured = None
+        for metric in self._measured():
             metric.reset_state()
 
     def get_metrics_result(self):
         """Return the metrics' values over all batches since the last reset, a dict by name."""
-        metrics = [*self._objectives.metrics, *self._own_metrics]
-        return {metric.name: metric.result() for metric in metrics}
+        return {metric.name: metric.result() for metric in self._measured()}
+
+    def _measured(self):
+        """The metrics, looked for at the beginning of an epoch."""
+        if self._objectives.measured is None:
+            self._objectives.measured = list(self.metrics)
+        return self._objectives.measured
 
     # --- what the loop calls, and a model of your own may override ---
 

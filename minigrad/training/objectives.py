@@ -31,6 +31,7 @@ class Objectives:
         self.tracker = LossMean("loss")
         self.parts = None  # an Objective for each output, once the outputs are known
         self.metrics = [self.tracker]  # all metrics, the loss first
+        self.measured = None  # these and the model's own, see Trainer
         if names is not None:
             self._make_parts(names)
         elif not isinstance(loss, (list, tuple, dict)):
@@ -118,7 +119,7 @@ class Objectives:
             self.parts.append(Objective(prefix, taken, *column))
         trackers = [part.tracker for part in self.parts if part.tracker is not None]
         measured = [metric for part in self.parts for metric in part.all_metrics]
-        self.metrics = [self.tracker, *trackers, *measured]
+        self.metrics, self.measured = [self.tracker, *trackers, *measured], None
 
     def _split_metrics(self, given):
         """Metrics of each output: a list of lists, a dict, or one list for the only output."""
