@@ -2,7 +2,7 @@
 
 from minigrad import ops
 from minigrad.layers.base import Layer
-from minigrad.symbolic import Symbol, order_calls, symbols_in
+from minigrad.symbolic import Symbol, order_calls
 from minigrad.utils.structures import flatten, map_structure
 
 

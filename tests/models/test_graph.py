@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from minigrad import Input, Model, Sequential, Tensor, layers, ops
+from minigrad import Input, Model, Sequential, layers, ops
 from minigrad.layers import Dense, Flatten
 from minigrad.symbolic import Symbol
 

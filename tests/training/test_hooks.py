@@ -36,7 +36,7 @@ def test_every_overridden_hook_is_what_runs():
         return hook
 
     names = ["train_step", "test_step", "predict_step", "compute_loss", "compute_metrics", "call"]
-    Watched = type("Watched", (Net,), {name: spy(name) for name in names})  # noqa: N806
+    Watched = type("Watched", (Net,), {name: spy(name) for name in names})
     model = Watched()
     fitted(model, validation_data=(X[:2], Y[:2]))
     step = ["call", "compute_loss", "compute_metrics"]
