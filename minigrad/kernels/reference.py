@@ -350,6 +350,12 @@ def _check_shapes(kernel, w, *arrays):
         raise ValueError(f"{kernel}: expected arrays {w.shape}, got {shapes}")
 
 
+def _squarable(g):
+    """Limit g to a size whose squares, and sums of some, are finite; infinity becomes NaN."""
+    limit = 2.0 ** (60 if g.dtype == np.float32 else 508)
+    return np.where(np.isinf(g), np.nan, np.clip(g, -limit, limit))
+
+
 def sgd_step(w, g, v, lr, momentum, nesterov, threads):
     """Step by SGD: v = momentum v - lr g; w += v, or w += momentum v - lr g by Nesterov."""
     _check_shapes("sgd_step", w, g, v)
@@ -363,6 +369,7 @@ def sgd_step(w, g, v, lr, momentum, nesterov, threads):
 def adagrad_step(w, g, a, lr, epsilon, threads):
     """Step by Adagrad: a += g²; w -= lr g / sqrt(a + epsilon)."""
     _check_shapes("adagrad_step", w, g, a)
+    g = _squarable(g)
     a += g * g
     w -= lr * g / np.sqrt(a + epsilon)
 
@@ -374,6 +381,7 @@ def rmsprop_step(w, g, v, m, b, lr, rho, momentum, epsilon, threads):
     negative, and it is then 0. With momentum, b = momentum b + the step above, and w -= b.
     """
     _check_shapes("rmsprop_step", w, g, v, m, b)
+    g = _squarable(g)
     v[...] = rho * v + (1 - rho) * g * g
     if m is not None:
         m[...] = rho * m + (1 - rho) * g
@@ -391,6 +399,7 @@ def adam_step(w, g, m, v, v_max, alpha, beta_1, beta_2, epsilon, threads):
     With AMSGrad, v_max = max(v_max, v) replaces v in the step. alpha includes the bias correction.
     """
     _check_shapes("adam_step", w, g, m, v, v_max)
+    g = _squarable(g)
     m += (g - m) * (1 - beta_1)
     v += (g * g - v) * (1 - beta_2)
     if v_max is not None:
@@ -404,6 +413,7 @@ def nadam_step(w, g, m, v, alpha_m, alpha_g, correction, beta_1, beta_2, epsilon
     correction is 1 - beta_2 to the power t; the two alphas include lr and the momentum schedule.
     """
     _check_shapes("nadam_step", w, g, m, v)
+    g = _squarable(g)
     m += (g - m) * (1 - beta_1)
     v += (g * g - v) * (1 - beta_2)
     w -= (alpha_m * m + alpha_g * g) / (np.sqrt(v / correction) + epsilon)
@@ -422,6 +432,7 @@ def adadelta_step(w, g, a, d, lr, rho, epsilon, threads):
     d = rho d + (1-rho) step²; w -= lr step.
     """
     _check_shapes("adadelta_step", w, g, a, d)
+    g = _squarable(g)
     a[...] = rho * a + (1 - rho) * g * g
     step = np.sqrt(d + epsilon) * g / np.sqrt(a + epsilon)
     d[...] = rho * d + (1 - rho) * step * step

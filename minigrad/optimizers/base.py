@@ -309,16 +309,24 @@ class Optimizer(arguments.Configured):
         return means
 
     def _clip(self, gradients):
+        if not (self.clipvalue or self.clipnorm or self.global_clipnorm):
+            return gradients
+        for variable, g in gradients.items():
+            if not np.isfinite(g).all():
+                fault = f"the gradient of {self._paths[variable]} holds infinity or NaN"
+                cure = "the loss diverged, or try a smaller learning rate"
+                warnings.warn(
+                    f"{self.name}: {fault}, which no clipping mends; {cure}", stacklevel=3
+                )
         c = self.clipvalue
         if c is not None:
             return {v: np.asarray(g.clip(-c, c)) for v, g in gradients.items()}
-        if self.clipnorm is not None:
-            pairs = ((v, g, _scale_down([g], self.clipnorm)) for v, g in gradients.items())
-            return {v: np.asarray(g * scale) for v, g, scale in pairs}
-        if self.global_clipnorm is not None:
+        with np.errstate(invalid="ignore"):
+            if self.clipnorm is not None:
+                pairs = ((v, g, _scale_down([g], self.clipnorm)) for v, g in gradients.items())
+                return {v: np.asarray(g * scale) for v, g, scale in pairs}
             scale = _scale_down(gradients.values(), self.global_clipnorm)
             return {v: np.asarray(g * scale) for v, g in gradients.items()}
-        return gradients
 
     def _update_all(self, gradients):
         lr, t, threads = float(self.learning_rate), self.iterations + 1, kernels.get_num_threads()

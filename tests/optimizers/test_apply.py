@@ -166,6 +166,15 @@ def test_clipping_leaves_small_and_zero_gradients_alone(clip):
         np.testing.assert_array_equal(step_by(SGD(1.0, **{clip: 100.0}), g), 1 - g)
 
 
+@pytest.mark.parametrize("clip", ["clipnorm", "global_clipnorm", "clipvalue"])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_clipping_names_the_variable_whose_gradient_is_not_finite(clip, value):
+    w, b = Parameter(np.ones(3), path="dense/kernel"), Parameter(np.ones(2), path="dense/bias")
+    optimizer = SGD(0.1, **{clip: 1.0})
+    with pytest.warns(UserWarning, match="SGD: the gradient of dense/bias holds infinity or NaN"):
+        optimizer.apply([np.ones(3), [1.0, value]], [w, b])
+
+
 # --- scaling, accumulation, decay -----------------------------------------------------------------
 
 

@@ -6,7 +6,8 @@ A rule is found by introspection and fails until its transcription is here.
 import numpy as np
 import pytest
 
-from minigrad import Parameter, optimizers
+from minigrad import Parameter, kernels, optimizers
+from minigrad.kernels import reference
 
 RULES = {
     name: rule
@@ -260,3 +261,58 @@ def test_gradients_are_not_changed(name):
     for _ in range(4):
         optimizer.apply([g], [parameter])
     np.testing.assert_array_equal(g, np.linspace(-1, 1, 11, dtype=np.float32))
+
+
+HUGE = [("Adagrad", {}), ("RMSprop", {}), ("RMSprop", {"centered": True, "momentum": 0.9}),
+        ("Adam", {}), ("Adam", {"amsgrad": True}), ("AdamW", {}), ("Nadam", {}), ("Adamax", {}),
+        ("Adadelta", {}), ("Lion", {}), ("SGD", {"momentum": 0.9})]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["plain", "reference"])
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 1e25), ("float64", 1e200)])
+@pytest.mark.parametrize(("name", "options"), HUGE)
+def test_gradients_whose_square_overflows_leave_weights_finite(
+    name, options, dtype, size, kind, monkeypatch
+):
+    if kind == "reference":
+        for step in [name for name in vars(reference) if name.endswith("_step")]:
+            monkeypatch.setattr(kernels, step, getattr(reference, step))
+    optimizer = RULES[name](0.1, **options)
+    w = Parameter(np.ones(19), dtype=dtype)
+    for factor in (1, 1, -3, 2):
+        optimizer.apply([np.full(19, factor * size, dtype)], [w])
+        assert np.isfinite(w.data).all()
+        for state in optimizer.get_state().values():
+            assert np.isfinite(state).all()
+    if name not in (
+        "SGD",
+        "Adadelta",
+    ):  # their steps have the size of the gradient, or of earlier ones
+        assert np.abs(w.data - 1).max() < 3
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize(("name", "options"), HUGE[:9])
+def test_gradients_that_are_not_finite_show_in_the_weights(name, options, value):
+    w = Parameter(np.ones(19))
+    optimizer = RULES[name](0.1, **options)
+    with np.errstate(invalid="ignore"):  # the twins, in NumPy, warn
+        for _ in range(2):
+            optimizer.apply([np.full(19, value, "float32")], [w])
+    assert not np.isfinite(w.data).any()
+
+
+@pytest.mark.parametrize(("name", "options"), HUGE[:9])
+def test_ordinary_gradients_are_not_limited(name, options):
+    """Up to 2**60 a scaled problem takes the same steps, to rounding, in rules without a scale."""
+    if name == "Adadelta":
+        return
+    ends = []
+    for size in (2.0**30, 2.0**59):
+        w, optimizer = Parameter(np.ones(3), dtype="float32"), RULES[name](0.1, **options)
+        if name == "Adagrad":
+            optimizer = RULES[name](0.1, initial_accumulator_value=0.0)
+        for g in (0.5, 1.0, -0.25):
+            optimizer.apply([np.full(3, g * size, "float32")], [w])
+        ends.append(w.data)
+    np.testing.assert_allclose(*ends, rtol=1e-6)

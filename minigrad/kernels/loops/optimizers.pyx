@@ -66,6 +66,15 @@ cdef void run(Step* s, FloatLoop of_float, DoubleLoop of_double, int threads) no
     run_loop(of_float, of_double, s.is_float, s, s.w, s.size, 0, s.size, threads)
 
 
+cdef inline floating squarable(floating g) noexcept nogil:
+    """Limit g to a size whose squares, and sums of some, are finite; infinity becomes NaN."""
+    cdef floating limit = 1152921504606846976.0  # 2**60
+    if floating is double:
+        limit = 8.379879956214123e152  # 2**508
+    cdef floating least = limit if limit < g else g  # as one instruction; a NaN stays
+    return (-limit if -limit > least else least) + (g - g)
+
+
 def sgd_step(
     ndarray w not None, ndarray g not None, ndarray v, double lr, double momentum, bint nesterov,
     int threads,
@@ -109,10 +118,11 @@ cdef void adagrad(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end
     cdef Step* s = <Step*>arguments
     cdef floating* g = <floating*>s.g
     cdef floating* a = <floating*>s.state[0]
-    cdef floating lr = <floating>s.lr, epsilon = <floating>s.epsilon
+    cdef floating lr = <floating>s.lr, epsilon = <floating>s.epsilon, slope
     for i in range(begin, end):
-        a[i] += g[i] * g[i]
-        w[i] -= lr * g[i] / sqrt(a[i] + epsilon)
+        slope = squarable(g[i])
+        a[i] += slope * slope
+        w[i] -= lr * slope / sqrt(a[i] + epsilon)
 
 
 def rmsprop_step(
@@ -138,15 +148,16 @@ cdef void rmsprop(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end
     cdef floating* b = <floating*>s.state[2]
     cdef floating lr = <floating>s.lr, momentum = <floating>s.momentum
     cdef floating rho = <floating>s.rho, new = <floating>(1 - s.rho)
-    cdef floating epsilon = <floating>s.epsilon, variance, step
+    cdef floating epsilon = <floating>s.epsilon, variance, step, slope
     for i in range(begin, end):
-        v[i] = rho * v[i] + new * g[i] * g[i]
+        slope = squarable(g[i])
+        v[i] = rho * v[i] + new * slope * slope
         variance = v[i]
         if m is not NULL:
-            m[i] = rho * m[i] + new * g[i]
+            m[i] = rho * m[i] + new * slope
             variance -= m[i] * m[i]
             variance = 0 if variance < 0 else variance
-        step = lr * g[i] / sqrt(variance + epsilon)
+        step = lr * slope / sqrt(variance + epsilon)
         if b is not NULL:
             step = momentum * b[i] + step
             b[i] = step
@@ -173,10 +184,11 @@ cdef void adam(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) n
     cdef floating* v = <floating*>s.state[1]
     cdef floating* v_max = <floating*>s.state[2]
     cdef floating alpha = <floating>s.alpha, epsilon = <floating>s.epsilon, second
-    cdef floating new_1 = <floating>(1 - s.beta_1), new_2 = <floating>(1 - s.beta_2)
+    cdef floating new_1 = <floating>(1 - s.beta_1), new_2 = <floating>(1 - s.beta_2), slope
     for i in range(begin, end):
-        m[i] += (g[i] - m[i]) * new_1
-        v[i] += (g[i] * g[i] - v[i]) * new_2
+        slope = squarable(g[i])
+        m[i] += (slope - m[i]) * new_1
+        v[i] += (slope * slope - v[i]) * new_2
         second = v[i]
         if v_max is not NULL:
             second = second if second > v_max[i] else v_max[i]
@@ -206,11 +218,12 @@ cdef void nadam(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) 
     cdef floating* v = <floating*>s.state[1]
     cdef floating alpha_m = <floating>s.alpha_m, alpha_g = <floating>s.alpha_g
     cdef floating epsilon = <floating>s.epsilon, scale = <floating>(1 / s.correction)
-    cdef floating new_1 = <floating>(1 - s.beta_1), new_2 = <floating>(1 - s.beta_2)
+    cdef floating new_1 = <floating>(1 - s.beta_1), new_2 = <floating>(1 - s.beta_2), slope
     for i in range(begin, end):
-        m[i] += (g[i] - m[i]) * new_1
-        v[i] += (g[i] * g[i] - v[i]) * new_2
-        w[i] -= (alpha_m * m[i] + alpha_g * g[i]) / (sqrt(v[i] * scale) + epsilon)
+        slope = squarable(g[i])
+        m[i] += (slope - m[i]) * new_1
+        v[i] += (slope * slope - v[i]) * new_2
+        w[i] -= (alpha_m * m[i] + alpha_g * slope) / (sqrt(v[i] * scale) + epsilon)
 
 
 def adamax_step(
@@ -256,10 +269,11 @@ cdef void adadelta(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t en
     cdef floating* a = <floating*>s.state[0]
     cdef floating* d = <floating*>s.state[1]
     cdef floating lr = <floating>s.lr, epsilon = <floating>s.epsilon, step
-    cdef floating rho = <floating>s.rho, new = <floating>(1 - s.rho)
+    cdef floating rho = <floating>s.rho, new = <floating>(1 - s.rho), slope
     for i in range(begin, end):
-        a[i] = rho * a[i] + new * g[i] * g[i]
-        step = sqrt(d[i] + epsilon) * g[i] / sqrt(a[i] + epsilon)
+        slope = squarable(g[i])
+        a[i] = rho * a[i] + new * slope * slope
+        step = sqrt(d[i] + epsilon) * slope / sqrt(a[i] + epsilon)
         d[i] = rho * d[i] + new * step * step
         w[i] -= lr * step
 
