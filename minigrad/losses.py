@@ -91,6 +91,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     if y_true.shape != y_pred.shape:
         hint = "; integer labels need sparse_categorical_crossentropy"
         raise _shape_error(name, y_true, y_pred, hint if y_true.ndim < y_pred.ndim else "")
+    _check_range(name, y_true, 0, np.inf)
     y_true = _smooth(name, y_true, label_smoothing, y_true.shape[axis])
     if axis not in (-1, y_true.ndim - 1):
         y_true, y_pred = np.moveaxis(y_true, axis, -1), _move_axis_last(y_pred, axis)
@@ -128,7 +129,7 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
         raise _shape_error(name, labels, y_pred, hint if labels.ndim == y_pred.ndim else "")
     counted = True if ignore_class is None else labels != ignore_class
     labels = np.where(counted, labels, 0)
-    _check_range(name, labels, y_pred.shape[-1])
+    _check_range(name, labels, 0, y_pred.shape[-1] - 1)
     losses = _softmax_losses(labels, y_pred, from_logits)
     return losses if ignore_class is None else ops.where(counted, losses, 0.0)
 
@@ -139,7 +140,7 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     Parameters
     ----------
     y_true : array (..., K)
-        0 or 1, or probabilities.
+        0 or 1, or probabilities: from 0 to 1.
     y_pred : Tensor (..., K)
         Probabilities p, or logits z, where p = sigmoid(z).
     from_logits : bool
@@ -156,6 +157,7 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     name = "binary_crossentropy"
     y_pred, from_logits = _prefer_logits(y_pred, from_logits, "sigmoid")
     y_true, y_pred = _match(name, y_true, y_pred)
+    _check_range(name, y_true, 0, 1)
     y_true = _smooth(name, y_true, label_smoothing, 2)
     if from_logits:
         losses = ops.sigmoid_cross_entropy(y_pred, y_true)
@@ -168,6 +170,7 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
 def kl_divergence(y_true, y_pred):
     """Σ y log(y / p) over the last axis, both clipped to [1e-7, 1] (Kullback and Leibler, 1951)."""
     y_true, y_pred = _match("kl_divergence", y_true, y_pred)
+    _check_range("kl_divergence", y_true, 0, 1)
     y_true = np.clip(y_true, EPSILON, 1)
     return ops.sum(y_true * (np.log(y_true) - ops.log(ops.clip(y_pred, EPSILON, 1))), axis=-1)
 
@@ -235,24 +238,23 @@ def _match(name, y_true, y_pred):
 
 
 def _as_targets(name, y_true, y_pred):
-    """Return finite targets as an array of the dtype of `y_pred`."""
+    """Return targets as an array of the dtype of `y_pred`; NaN and infinity reach the loss."""
     if isinstance(y_true, Tensor) and y_true.requires_grad:
         raise ValueError(
             f"{name}: expected y_true without gradient, got a tensor that requires one; "
             "write y_true.detach(), or exchange y_true and y_pred"
         )
-    y_true = as_array(y_true, y_pred.dtype)
-    if not np.isfinite(y_true).all():
-        raise ValueError(f"{name}: expected finite y_true, got NaN or infinity")
-    return y_true
+    return as_array(y_true, y_pred.dtype)
 
 
-def _check_range(name, labels, num_classes):
-    outside = (labels < 0) | (labels >= num_classes)
+def _check_range(name, labels, low, high):
+    """Refuse finite labels outside [low, high], to rounding; others make the loss NaN or infinite.
+
+    The loss of a label outside would have no least value, or none that means anything.
+    """
+    outside = ((labels < low - 1e-6) | (labels > high + 1e-6)) & np.isfinite(labels)
     if outside.any():
-        raise ValueError(
-            f"{name}: expected labels from 0 to {num_classes - 1}, got {labels[outside][0]}"
-        )
+        raise ValueError(f"{name}: expected labels from {low} to {high}, got {labels[outside][0]}")
 
 
 def _smooth(name, y_true, label_smoothing, num_classes):
@@ -328,11 +330,16 @@ class Loss:
         Raises
         ------
         ValueError
-            If shapes do not fit, or labels are out of range or not finite.
+            If shapes do not fit, or labels are out of range.
         TypeError
-            If `call` returns anything but a Tensor.
+            If `call` returns an array although `y_pred` requires a gradient.
         """
+        y_pred = as_tensor(y_pred)
+        if isinstance(y_true, (list, tuple)):
+            y_true = np.asarray(y_true)
         losses = self.call(y_true, y_pred)
+        if isinstance(losses, np.ndarray) and not y_pred.requires_grad:
+            losses = as_tensor(losses)
         if not isinstance(losses, Tensor):
             raise TypeError(
                 f"{self.name}: expected a loss function that returns a Tensor, got "

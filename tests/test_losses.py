@@ -468,8 +468,24 @@ def test_crossentropy_takes_the_one_that_fits_the_shapes(y_true, y_pred, functio
             "sparse_categorical_crossentropy: expected integer labels, got 1.5",
         ),
         (
-            lambda: losses.mean_absolute_error([[np.nan]], [[1.0]]),
-            "mean_absolute_error: expected finite y_true, got NaN or infinity",
+            lambda: losses.binary_crossentropy([[255.0]], [[0.9]]),
+            "binary_crossentropy: expected labels from 0 to 1, got 255.0",
+        ),
+        (
+            lambda: losses.BinaryCrossentropy(from_logits=True)([[1, -1]], [[0.9, 0.2]]),
+            "binary_crossentropy: expected labels from 0 to 1, got -1.0",
+        ),
+        (
+            lambda: losses.crossentropy([[2]], [[0.9]]),
+            "binary_crossentropy: expected labels from 0 to 1, got 2.0",
+        ),
+        (
+            lambda: losses.categorical_crossentropy([[-1, 1]], [[0.9, 0.1]]),
+            "categorical_crossentropy: expected labels from 0 to inf, got -1.0",
+        ),
+        (
+            lambda: losses.kl_divergence([[3.0, 1.0]], [[0.9, 0.1]]),
+            "kl_divergence: expected labels from 0 to 1, got 3.0",
         ),
         (
             lambda: losses.mean_absolute_error(1.0, 2.0),
@@ -645,4 +661,38 @@ def test_made_class_refuses_arguments_that_do_not_fit(call, message):
 def test_loss_function_without_gradient_is_refused():
     loss = losses.get(lambda y_true, y_pred: np.mean(y_pred.data, axis=-1))
     with pytest.raises(TypeError, match=r"<lambda>: .* returns a Tensor, got ndarray; .*ops"):
-        loss(TARGETS, Tensor(PREDICTIONS))
+        loss(TARGETS, Tensor(PREDICTIONS, requires_grad=True))
+
+
+def test_loss_of_ones_own_takes_lists_and_arrays():
+    class Squared(losses.Loss):
+        def call(self, y_true, y_pred):
+            return np.mean(np.square(y_pred - y_true), axis=-1)
+
+    for convert in (list, np.array, Tensor):
+        result = Squared()(convert([[1.0, 2.0], [3.0, 4.0]]), convert([[1.5, 2.0], [3.0, 3.0]]))
+        assert result.item() == 0.3125
+    y_pred = Tensor([[1.5, 2.0], [3.0, 3.0]], requires_grad=True)
+    Squared()([[1.0, 2.0], [3.0, 4.0]], y_pred).backward()
+    np.testing.assert_allclose(y_pred.grad, [[0.25, 0], [0, -0.5]])
+    arrays = losses.get(lambda y_true, y_pred: np.abs(y_pred.data - y_true).mean(axis=-1))
+    assert arrays([[1.0, 2.0]], [[1.5, 2.0]]).item() == 0.25
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_targets_that_are_not_finite_show_in_the_loss(value):
+    """TerminateOnNaN can act only if they reach it."""
+    for function, y_true, y_pred, *_ in FORMULAS:
+        if y_true is not LABELS:
+            y_true = np.array(y_true, "float64")
+            y_true[0, 0] = value
+            with np.errstate(invalid="ignore"):
+                result = function(y_true, Tensor(y_pred)).data
+            if function is not losses.kl_divergence or np.isnan(value):  # it clips its targets
+                assert not np.isfinite(result[0])
+            assert np.isfinite(result[1:]).all()
+
+
+def test_labels_that_rounding_moved_across_the_limits_are_taken():
+    for labels in ([[1 + 1e-7, -1e-7]], np.float32([[1, 0]]) * np.float32(1 + 1e-7)):
+        losses.binary_crossentropy(labels, [[0.9, 0.2]])
