@@ -38,18 +38,20 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     negative_slope : float
         Slope below the threshold, where the value is negative_slope (x - threshold).
     max_value : float, optional
-        Upper limit; from there on the slope is 0.
+        Where x is above the threshold, the value is limited to [0, max_value]; at and beyond
+        the limits the slope is 0.
     threshold : float
         Where x is greater, the value is x. The slope at the threshold is `negative_slope`.
     """
+    x = above = as_tensor(x)
+    if max_value is not None:
+        above = ops.where(x.data >= max_value, max_value, ops.relu(x))
+    elif threshold == 0:
+        above = ops.relu(x)
     if negative_slope == 0 and threshold == 0:
-        y = ops.relu(x)
-    else:
-        x = as_tensor(x)
-        y = ops.where(x.data > threshold, x, negative_slope * (x - threshold))
-    if max_value is None:
-        return y
-    return ops.where(as_tensor(x).data >= max_value, max_value, y)
+        return above
+    below = 0.0 if negative_slope == 0 else negative_slope * (x - threshold)
+    return ops.where(x.data <= threshold, below, above)
 
 
 @ACTIVATIONS.register()

@@ -64,6 +64,8 @@ def test_softmax_takes_an_axis(axis):
         (lambda x: activations.relu(x, max_value=2.0), [0, 0, 0, 0.5, 2, 2]),
         (lambda x: activations.relu(x, threshold=1.0), [0, 0, 0, 0, 2, 7]),
         (lambda x: activations.relu(x, 0.1, 5.0, 1.0), [-0.5, -0.2, -0.1, -0.05, 2, 5]),
+        (lambda x: activations.relu(x, 0.1, 2.0, 5.0), [-0.9, -0.6, -0.5, -0.45, -0.3, 2]),
+        (lambda x: activations.relu(x, 0.0, 1.5, 3.0), [0, 0, 0, 0, 0, 1.5]),
         (
             lambda x: activations.gelu(x, approximate=True),
             [-7.02e-5, -0.1588, 0, 0.3457, 1.9546, 7],
