@@ -12,6 +12,8 @@ derivatives only.
 """
 
 import contextlib
+import functools
+import inspect
 import itertools
 import threading
 
@@ -37,11 +39,37 @@ def is_grad_enabled():
 
 
 class no_grad(contextlib.ContextDecorator):
-    """Record no graph inside ``with no_grad():``, or a function decorated with ``@no_grad()``."""
+    """Record no graph inside ``with no_grad():``, or a function decorated with ``@no_grad()``.
+
+    Of a generator function it concerns the body, not what runs between two ``yield``.
+    """
 
     def __new__(cls, function=None):
         self = super().__new__(cls)
         return self if function is None else self(function)  # a bare @no_grad works too
+
+    def __call__(self, function):
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError("no_grad: expected no async function; write `with no_grad():` in it")
+        if not inspect.isgeneratorfunction(function):
+            return super().__call__(function)
+
+        @functools.wraps(function)
+        def generate(*arguments, **named):
+            body = function(*arguments, **named)
+            resume, value = body.send, None
+            while True:
+                try:
+                    with self:
+                        result = resume(value)
+                except StopIteration as end:
+                    return end.value
+                try:
+                    resume, value = body.send, (yield result)
+                except BaseException as error:  # thrown in at the yield; also when it is closed
+                    resume, value = body.throw, error
+
+        return generate
 
     def __enter__(self):
         _mode.depth = getattr(_mode, "depth", 0) + 1

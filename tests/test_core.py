@@ -1030,6 +1030,54 @@ def test_no_grad_as_a_decorator(decorate):
     assert countdown.__doc__ == "Call itself."
 
 
+@pytest.mark.parametrize("decorate", [no_grad, no_grad()], ids=["@no_grad", "@no_grad()"])
+def test_no_grad_of_a_generator_concerns_its_body_only(decorate):
+    seen = []
+
+    @decorate
+    def batches(n):
+        """Yield."""
+        try:
+            for i in range(n):
+                seen.append(is_grad_enabled())
+                try:
+                    seen.append((yield i))
+                except KeyError:
+                    seen.append("caught")
+            return "done"
+        finally:
+            seen.append(("closed", is_grad_enabled()))
+
+    generator = batches(3)
+    assert batches.__doc__ == "Yield."
+    assert next(generator) == 0
+    assert is_grad_enabled()
+    assert generator.send("sent") == 1
+    assert generator.throw(KeyError()) == 2
+    assert is_grad_enabled()
+    with pytest.raises(StopIteration) as end:
+        next(generator)
+    assert end.value.value == "done"
+    assert seen == [False, "sent", False, "caught", False, None, ("closed", False)]
+    generator = batches(1)
+    next(generator)
+    generator.close()
+    assert seen[-1] == ("closed", False)
+    assert is_grad_enabled()
+
+
+def test_no_grad_refuses_async_functions():
+    async def fetch():
+        return None
+
+    async def stream():
+        yield None
+
+    for function in (fetch, stream):
+        with pytest.raises(TypeError, match="no_grad: expected no async function"):
+            no_grad(function)
+
+
 def test_no_grad_ends_with_an_error():
     def fail():
         raise KeyError("lost")
