@@ -19,10 +19,12 @@ import threading
 
 import numpy as np
 from numpy import add, asarray, may_share_memory, ndarray  # looked up for every operation
+from numpy.lib.array_utils import normalize_axis_tuple
 
 __all__ = ["Function", "Parameter", "Tensor", "as_tensor", "is_grad_enabled", "no_grad"]
 
 FLOAT_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+BLOCK = 64  # numbers that `sum_over` has NumPy add one by one
 NUMBERS = (float, int, np.floating, np.integer, np.bool_)
 
 
@@ -730,6 +732,23 @@ def _begin(node, walk):
     node._walk, node._uses, node._gradient, node._owned = walk, 0, None, False
 
 
+def sum_over(x, axis=None, keepdims=False):
+    """Sum an array over ``axis`` in blocks: rounding errors hardly grow with its length.
+
+    NumPy does so along axes without gaps in memory only; along others it adds one by one.
+    """
+    if x.size <= 2 * BLOCK or (axis is None and x.flags.c_contiguous):
+        return x.sum(axis=axis, keepdims=keepdims)
+    axes = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
+    for i in sorted(axes, reverse=True):
+        while x.shape[i] > 2 * BLOCK and x.strides[i] != x.itemsize:
+            rows, number = np.moveaxis(x, i, 0), x.shape[i] // BLOCK
+            blocks = rows[: number * BLOCK].reshape(number, BLOCK, *rows.shape[1:])
+            x = np.moveaxis(np.concatenate([blocks.sum(axis=1), rows[number * BLOCK :]]), 0, i)
+        x = x.sum(axis=i, keepdims=True)
+    return x if keepdims else x.squeeze(axes)
+
+
 def _conform(gx, signature, node):
     """Return ``gx`` in the shape and dtype of the input, summed over the broadcast axes."""
     if type(gx) is not ndarray:
@@ -740,7 +759,7 @@ def _conform(gx, signature, node):
     added = gx.ndim - len(shape)
     axes = [i + added for i, n in enumerate(shape) if added >= 0 and n == 1 != gx.shape[i + added]]
     axes = (*range(added), *axes)
-    result = gx.sum(axis=axes, keepdims=True) if axes else gx
+    result = sum_over(gx, axes, True) if axes else gx
     result = result.reshape(result.shape[max(added, 0) :])
     if result.shape != shape:
         raise RuntimeError(

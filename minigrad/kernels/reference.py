@@ -244,6 +244,8 @@ FUNCTIONS = {
     "sub": lambda x, y, alpha: x - y,
     "mul": lambda x, y, alpha: x * y,
     "div": lambda x, y, alpha: x / y,
+    "mul_backward": lambda x, gy, alpha: gy * x,
+    "div_backward": lambda x, gy, alpha: gy / x,
     "add_scalar": lambda x, _, alpha: x + alpha,
     "sub_scalar": lambda x, _, alpha: x - alpha,
     "mul_scalar": lambda x, _, alpha: x * alpha,
@@ -276,8 +278,18 @@ FUNCTIONS = {
 
 
 def elementwise(function, x, y, z, alpha, threads):
-    """Compute z = function(x, alpha) or z = function(x, y, alpha), one of the FUNCTIONS."""
-    z[...] = FUNCTIONS[function](x, y, alpha)
+    """Compute z = function(x, alpha) or z = function(x, y, alpha), one of the FUNCTIONS.
+
+    The derivatives are 0 where gy is 0, even if the slope is infinite or NaN.
+    """
+    z[...] = _value(function, x, y, alpha)
+
+
+def _value(function, x, y, alpha):
+    if not function.endswith("_backward"):
+        return FUNCTIONS[function](x, y, alpha)
+    with np.errstate(all="ignore"):
+        return np.where(y == 0, y, FUNCTIONS[function](x, y, alpha))
 
 
 # --- softmax, cross-entropy, normalization -----------------------------------------------------
@@ -294,8 +306,10 @@ def _rows_of_targets(targets, labels, classes):
 
 
 def softmax(x, y, threads):
-    """Compute y = exp(x) / sum of exp(x), row by row."""
-    e = np.exp(x.astype(np.float64) - x.max(axis=1, keepdims=True, initial=-np.inf))
+    """Compute y = exp(x) / sum of exp(x), row by row; [1, 0] of [inf, 0], the limit."""
+    with np.errstate(invalid="ignore"):
+        below = x.astype(np.float64) - x.max(axis=1, keepdims=True, initial=-np.inf)
+    e = np.exp(np.where(x == np.inf, 0, below))
     y[...] = e / e.sum(axis=1, keepdims=True)
 
 
@@ -322,9 +336,11 @@ def softmax_cross_entropy_losses(logits, targets, labels, losses, probabilities,
 
 
 def softmax_cross_entropy_backward(probabilities, targets, labels, gy, gz, threads):
-    """Compute gz = gy * (p * sum over k of targets - targets)."""
+    """Compute gz = gy * (p * sum over k of targets - targets); 0 where gy is, even if p is NaN."""
     targets = _rows_of_targets(targets, labels, probabilities.shape[1])
-    gz[...] = gy[:, None] * (probabilities * targets.sum(axis=1, keepdims=True) - targets)
+    gy = gy[:, None]
+    gz[...] = gy * (probabilities * targets.sum(axis=1, keepdims=True) - targets)
+    gz[...] = np.where(gy == 0, 0, gz)
 
 
 def channel_sums(x, y, centers, sums, threads):
@@ -461,4 +477,4 @@ def aligned(array):
 
 def small_arithmetic(function, x, y):
     """Return function(x, y) in a new array."""
-    return np.asarray(FUNCTIONS[function](x, y, None))
+    return np.asarray(_value(function, x, y, None))

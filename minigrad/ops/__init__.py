@@ -5,15 +5,15 @@ import operator
 
 from minigrad.core import Tensor
 from minigrad.ops.arithmetic import (
-    abs, add, clip, compare as _compare, div, exp, log, matmul, maximum, minimum, mul, neg, pow,
-    sqrt, sub, where,
+    abs, add, clip, compare as _compare, cos, div, exp, in_place as _in_place, log, matmul, maximum,
+    minimum, mul, neg, pow, sin, sqrt, square, sub, where,
 )  # fmt: skip
 from minigrad.ops.conv import avg_pool2d, conv2d, global_avg_pool2d, global_max_pool2d, max_pool2d
 from minigrad.ops.nn import (
     batch_norm, dense, dropout, elu, gelu, leaky_relu, log_softmax, relu, selu, sigmoid,
     sigmoid_cross_entropy, silu, softmax, softmax_cross_entropy, softplus, tanh,
 )  # fmt: skip
-from minigrad.ops.reduce import argmax, argmin, logsumexp, max, mean, min, std, sum, var
+from minigrad.ops.reduce import argmax, argmin, logsumexp, max, mean, min, norm, std, sum, var
 from minigrad.ops.shape import (
     broadcast_to, concatenate, expand_dims, getitem, pad, reshape, squeeze, stack, transpose,
 )  # fmt: skip

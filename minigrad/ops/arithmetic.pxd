@@ -2,6 +2,7 @@ from minigrad.core cimport Function
 
 
 cpdef combine(str function, x, y)
+cpdef chain(str function, gy, y)
 
 
 cdef class Add(Function):

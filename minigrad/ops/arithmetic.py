@@ -3,11 +3,23 @@
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import Function, as_array
+from minigrad.core import Function, TensorBase, as_array
 from minigrad.kernels import small_arithmetic  # looked up for every operation
-from minigrad.ops.nn import elementwise
 
 LARGE = 32768  # elements; from this size on, threads are faster
+
+
+def contiguous(x):
+    """``x`` itself, or a C-contiguous copy, as kernels require."""
+    return np.asarray(x, order="C")
+
+
+def elementwise(function, x, y=None, alpha=0.0):
+    """Apply a function of the elementwise kernel to ``x`` (and ``y``); return a new array."""
+    z = kernels.empty(x.shape, x.dtype)
+    x, y = contiguous(x).reshape(-1), None if y is None else contiguous(y).reshape(-1)
+    kernels.elementwise(function, x, y, z.reshape(-1), alpha, kernels.get_num_threads())
+    return z
 
 
 def combine(function, x, y):
@@ -28,6 +40,37 @@ def combine(function, x, y):
 
 
 NUMPY = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
+
+
+def chain(function, gy, y):
+    """Compute ``gy * y`` ("mul") or ``gy / y`` ("div"), the chain rule's product with a slope.
+
+    Where ``gy`` is 0 the result is 0, even if the slope is infinite or NaN: nothing leaks out of
+    values on which the loss does not depend, such as those that ``where`` did not take.
+    """
+    backward = "mul_backward" if function == "mul" else "div_backward"
+    z = small_arithmetic(backward, y, gy)
+    if z is not None:
+        return z
+    if gy.shape == y.shape and gy.dtype == y.dtype:
+        return elementwise(backward, y, gy)
+    size = np.abs(y)
+    if size.max(initial=0) < np.inf if function == "mul" else size.min(initial=1) > 0:
+        return combine(function, gy, y)
+    z = np.zeros(np.broadcast_shapes(gy.shape, y.shape), np.result_type(gy, y))
+    return NUMPY[function](gy, y, z, where=gy != 0)
+
+
+class Smooth(Function):
+    """Base of functions of single elements whose value and slope are computed from the input."""
+
+    def forward(self, x):
+        self.save(x)
+        return self.value(x)
+
+    def backward(self, gy):
+        (x,) = self.saved
+        return chain("mul", gy, self.slope(x))
 
 
 class Add(Function):
@@ -64,8 +107,8 @@ class Mul(Function):
 
     def backward(self, gz):
         x, y = self.saved
-        gx = combine("mul", gz, y) if self.needs[0] else None
-        gy = combine("mul", gz, x) if self.needs[1] else None
+        gx = chain("mul", gz, y) if self.needs[0] else None
+        gy = chain("mul", gz, x) if self.needs[1] else None
         return gx, gy
 
 
@@ -82,8 +125,8 @@ class Div(Function):
 
     def backward(self, gz):
         y, z = self.saved
-        gx = combine("div", gz, y)
-        return gx, combine("mul", -gx, z) if self.needs[1] else None
+        gx = chain("div", gz, y)
+        return gx, chain("mul", -gx, z) if self.needs[1] else None
 
 
 def div(x, y):
@@ -101,9 +144,10 @@ class Pow(Function):
         x, y, z = self.saved
         gx = gy = None
         if self.needs[0]:  # x**0 is constant, also at x = 0 where x**-1 is infinite
-            gx = gz * np.where(y == 0, 0, y * x ** np.where(y == 0, 1, y - 1))
+            gx = chain("mul", gz, np.where(y == 0, 0, y * x ** np.where(y == 0, 1, y - 1)))
         if self.needs[1]:  # 0**y is constant for y > 0; a negative base has no logarithm: NaN
-            gy = gz * np.where((x == 0) & (y >= 0), 0, z * np.log(np.where(x == 0, 1, x)))
+            slope = np.where((x == 0) & (y >= 0), 0, z * np.log(np.where(x == 0, 1, x)))
+            gy = chain("mul", gz, slope)
         return gx, gy
 
 
@@ -125,19 +169,39 @@ def neg(x):
     return Neg()(x)
 
 
-class Abs(Function):
-    def forward(self, x):
-        self.save(x)
-        return np.abs(x)
-
-    def backward(self, gy):
-        (x,) = self.saved
-        return gy * np.sign(x)
+class Abs(Smooth):
+    value, slope = np.abs, np.sign
 
 
 def abs(x):
     """The absolute value; its derivative at 0 is taken to be 0."""
     return Abs()(x)
+
+
+def square(x):
+    """``x * x``."""
+    return mul(x, x)
+
+
+class Sin(Smooth):
+    value, slope = np.sin, np.cos
+
+
+def sin(x):
+    """The sine, of radians."""
+    return Sin()(x)
+
+
+class Cos(Smooth):
+    value = np.cos
+
+    def slope(self, x):
+        return -np.sin(x)
+
+
+def cos(x):
+    """The cosine, of radians."""
+    return Cos()(x)
 
 
 class Exp(Function):
@@ -148,7 +212,7 @@ class Exp(Function):
 
     def backward(self, gy):
         (y,) = self.saved
-        return combine("mul", gy, y)
+        return chain("mul", gy, y)
 
 
 def exp(x):
@@ -163,7 +227,7 @@ class Log(Function):
 
     def backward(self, gy):
         (x,) = self.saved
-        return combine("div", gy, x)
+        return chain("div", gy, x)
 
 
 def log(x):
@@ -288,15 +352,36 @@ def _matmul(x, y):
 
 def matmul(x, y):
     """The matrix product, with NumPy's rules for vectors and for stacks of matrices."""
-    for operand in (x, y):
-        if np.ndim(operand) == 0:
-            raise ValueError("matmul: expected at least one axis, got a scalar; write x * y")
-    if np.shape(x)[-1] != np.shape(y)[-2:][0]:
+    shapes = [z.shape if isinstance(z, TensorBase) else np.shape(z) for z in (x, y)]
+    if () in shapes:
+        raise ValueError("matmul: expected at least one axis, got a scalar; write x * y")
+    if shapes[0][-1] != shapes[1][-2:][0]:
         raise ValueError(
             "matmul: expected x (..., K) and y (K,) or (..., K, N), got "
-            f"{np.shape(x)} and {np.shape(y)}"
+            f"{shapes[0]} and {shapes[1]}"
         )
     return MatMul()(x, y)
+
+
+def in_place(operation):
+    """Make an operator such as ``+=``: in place where no graph is recorded, as in NumPy.
+
+    Where one is recorded, the result is a new tensor; for a leaf of the graph, an error.
+    """
+
+    def operator(x, y):
+        result = operation(x, y)
+        if not result.requires_grad:
+            x.assign(result)
+            return x
+        if x.requires_grad and x.node is None:
+            raise TypeError(
+                f"{operation.__name__}: a graph cannot record that {x.name or 'a leaf'} changes in "
+                "place; put it under no_grad(), or make a new tensor: write t = t + 1, not t += 1"
+            )
+        return result
+
+    return operator
 
 
 def compare(operation):

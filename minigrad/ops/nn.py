@@ -5,13 +5,9 @@ import math
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import Function, as_array, as_tensor
+from minigrad.core import Function, as_array, as_tensor, sum_over
+from minigrad.ops.arithmetic import chain, contiguous, elementwise
 from minigrad.ops.shape import transpose
-
-
-def contiguous(x):
-    """``x`` itself, or a C-contiguous copy, as kernels require."""
-    return np.asarray(x, order="C")
 
 
 def promote(*arrays):
@@ -25,14 +21,6 @@ def rows(x):
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
-def elementwise(function, x, y=None, alpha=0.0):
-    """Apply a function of the elementwise kernel to ``x`` (and ``y``); return a new array."""
-    z = kernels.empty(x.shape, x.dtype)
-    x, y = contiguous(x).reshape(-1), None if y is None else contiguous(y).reshape(-1)
-    kernels.elementwise(function, x, y, z.reshape(-1), alpha, kernels.get_num_threads())
-    return z
-
-
 def relu_backward(y, gy):
     """``gy`` where ``y > 0``, else 0, in a new array."""
     return elementwise("relu_backward", y, gy)
@@ -43,6 +31,12 @@ def sum_rows(x):
     total = kernels.empty((1, x.shape[1]), x.dtype)
     kernels.matmul(np.ones((1, len(x)), x.dtype), x, None, False, total, kernels.get_num_threads())
     return total[0]
+
+
+def below_largest(x, axis):
+    """``x`` minus the largest over ``axis``; 0 at infinity, where softmax then is its limit."""
+    with np.errstate(invalid="ignore"):
+        return np.where(x == np.inf, 0, x - x.max(axis=axis, keepdims=True, initial=-np.inf))
 
 
 # --- activations ---------------------------------------------------------------------------------
@@ -124,14 +118,15 @@ class Softmax(Function):
             y = kernels.empty(x.shape, x.dtype)
             kernels.softmax(rows(contiguous(x)), rows(y), kernels.get_num_threads())
         else:
-            e = np.exp(x - x.max(axis=self.axis, keepdims=True, initial=-np.inf))
-            y = e / e.sum(axis=self.axis, keepdims=True)
+            e = np.exp(below_largest(x, self.axis))
+            y = e / sum_over(e, self.axis, keepdims=True)
         self.save(y)
         return y
 
     def backward(self, gy):
         (y,) = self.saved
-        return y * (gy - (gy * y).sum(axis=self.axis, keepdims=True))
+        total = sum_over(chain("mul", gy, y), self.axis, keepdims=True)
+        return chain("mul", gy - total, y)
 
 
 def softmax(x, axis=-1):
@@ -151,15 +146,15 @@ class LogSoftmax(Function):
         self.axis = axis
 
     def forward(self, x):
-        shifted = x - x.max(axis=self.axis, keepdims=True, initial=-np.inf)
+        shifted = below_largest(x, self.axis)
         with np.errstate(divide="ignore"):  # log(0), where the axis is empty
-            y = shifted - np.log(np.exp(shifted).sum(axis=self.axis, keepdims=True))
+            y = shifted - np.log(sum_over(np.exp(shifted), self.axis, keepdims=True))
         self.save(y)
         return y
 
     def backward(self, gy):
         (y,) = self.saved
-        return gy - np.exp(y) * gy.sum(axis=self.axis, keepdims=True)
+        return gy - chain("mul", sum_over(gy, self.axis, keepdims=True), np.exp(y))
 
 
 def log_softmax(x, axis=-1):
@@ -444,7 +439,7 @@ class SigmoidCrossEntropy(Function):
 
     def backward(self, gy):
         (x,) = self.saved
-        return gy * (elementwise("sigmoid", x) - self.targets)
+        return chain("mul", gy, elementwise("sigmoid", x) - self.targets)
 
 
 def sigmoid_cross_entropy(logits, targets):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from minigrad.core import Function, as_tensor
+from minigrad.core import Function, as_tensor, sum_over
+from minigrad.ops.arithmetic import abs, chain
 
 
 class Reduction(Function):
@@ -27,7 +28,7 @@ def _count(x, y):
 class Sum(Reduction):
     def forward(self, x):
         self.shape = x.shape
-        return x.sum(axis=self.axis, keepdims=self.keepdims)
+        return sum_over(x, self.axis, self.keepdims)
 
     def backward(self, gy):
         gx = np.empty(self.shape, gy.dtype)
@@ -57,15 +58,18 @@ def mean(x, axis=None, keepdims=False):
 
 class Var(Reduction):
     def forward(self, x):
-        y = x.var(axis=self.axis, keepdims=self.keepdims)
+        y = sum_over(np.square(self.centered(x)), self.axis, self.keepdims)
         self.save(x)
         self.count = _count(x, y)
-        return y
+        return np.asarray(y / self.count)
 
     def backward(self, gy):
         x = self.saved[0]
-        centered = x - x.mean(axis=self.axis, keepdims=True)
-        return centered * self.restore(gy * 2 / self.count, x.shape)
+        return chain("mul", self.restore(gy * 2 / self.count, x.shape), self.centered(x))
+
+    def centered(self, x):
+        total = sum_over(x, self.axis, keepdims=True)
+        return x - total / _count(x, total)
 
 
 def var(x, axis=None, keepdims=False):
@@ -80,12 +84,42 @@ class Std(Var):
         return y
 
     def backward(self, gy):
-        return super().backward(gy / (2 * self.saved[1]))
+        y = self.saved[1]
+        return super().backward(np.divide(gy, 2 * y, np.zeros_like(y), where=(gy != 0) & (y != 0)))
 
 
 def std(x, axis=None, keepdims=False):
-    """The standard deviation over ``axis`` (biased); its derivative is infinite where it is 0."""
+    """The standard deviation over ``axis`` (biased); its derivative at 0 is taken to be 0."""
     return Std(axis, keepdims)(x)
+
+
+class Norm(Reduction):
+    def forward(self, x):
+        # Divided by a power of two the squares neither overflow nor vanish, and keep their bits.
+        _, exponent = np.frexp(np.abs(x).max(axis=self.axis, keepdims=True, initial=0))
+        scale = np.ldexp(x.dtype.type(1), exponent - 1)
+        y = np.sqrt(sum_over(np.square(x / scale), self.axis, keepdims=True)) * scale
+        self.save(x, y)
+        return y if self.keepdims else y.squeeze(self.axis)
+
+    def backward(self, gy):
+        x, y = self.saved
+        slope = np.divide(x, y, np.zeros_like(x), where=y != 0)
+        return chain("mul", self.restore(gy, x.shape), slope)
+
+
+def norm(x, *, axis=None, keepdims=False, ord=2):
+    """The vector norm over ``axis``, of the order 1, 2 or infinity; its slope at 0 is 0.
+
+    Several axes count as one vector, as in ``numpy.linalg.vector_norm``.
+    """
+    if ord == 2:
+        return Norm(axis, keepdims)(x)
+    if ord == 1:
+        return sum(abs(x), axis, keepdims)
+    if ord == np.inf:
+        return max(abs(x), axis, keepdims)
+    raise ValueError(f"norm: expected ord 1, 2 or infinity, got {ord!r}")
 
 
 class Extreme(Reduction):
@@ -103,7 +137,8 @@ class Extreme(Reduction):
     def backward(self, gy):
         x, y = self.saved
         winners = x == self.restore(y, x.shape)
-        share = gy / winners.sum(axis=self.axis, keepdims=self.keepdims, dtype=gy.dtype)
+        number = winners.sum(axis=self.axis, keepdims=self.keepdims, dtype=gy.dtype)
+        share = chain("div", gy, np.asarray(number))
         return winners * self.restore(share, x.shape)
 
 
@@ -121,7 +156,7 @@ class LogSumExp(Reduction):
     def forward(self, x):
         largest = x.max(axis=self.axis, keepdims=True, initial=-np.inf)
         largest = np.where(np.isfinite(largest), largest, 0)  # all -inf: log(0), not NaN
-        total = np.exp(x - largest).sum(axis=self.axis, keepdims=self.keepdims)
+        total = sum_over(np.exp(x - largest), self.axis, self.keepdims)
         with np.errstate(divide="ignore"):
             y = np.log(total) + largest.reshape(total.shape)
         self.save(x, y)
@@ -129,8 +164,12 @@ class LogSumExp(Reduction):
 
     def backward(self, gy):
         x, y = self.saved
-        y = np.where(y == -np.inf, 0, y)  # all x are -inf: exp(x - 0) is 0, not NaN
-        return np.exp(x - self.restore(y, x.shape)) * self.restore(gy, x.shape)
+        y = self.restore(np.where(y == -np.inf, 0, y), x.shape)  # all -inf: exp(x - 0) is 0
+        with np.errstate(invalid="ignore"):
+            slope = np.exp(np.where(x == np.inf, 0, x - y))
+        if (y == np.inf).any():  # equal infinities share the gradient
+            slope = slope / np.maximum((x == np.inf).sum(axis=self.axis, keepdims=True), 1)
+        return chain("mul", self.restore(gy, x.shape), slope)
 
 
 def logsumexp(x, axis=None, keepdims=False):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minigrad.core import Function
+from minigrad.core import Function, as_tensor
 
 
 class Reshape(Function):
@@ -34,7 +34,7 @@ def expand_dims(x, axis):
 
 def _shape_only(x):
     """An array of the shape of ``x`` that takes no memory, to let NumPy do shape arithmetic."""
-    return np.broadcast_to(np.float32(0), np.shape(x))
+    return np.broadcast_to(np.float32(0), as_tensor(x).shape)
 
 
 class Transpose(Function):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minigrad.kernels import reference
+from minigrad.kernels.reference import FUNCTIONS
 
 
 def cross_entropy(kernels, logits, targets, dtype=np.float64):
@@ -45,6 +46,38 @@ def test_cross_entropy_zero_times_infinity_is_zero(kernels):
     losses, probabilities = cross_entropy(kernels, [[0, -np.inf], [0, -np.inf]], [[1, 0], [0, 1]])
     np.testing.assert_array_equal(losses, [0, np.inf])
     np.testing.assert_array_equal(probabilities, [[1, 0], [1, 0]])
+
+
+def test_softmax_at_infinity_is_its_limit(kernels):
+    x = np.array([[np.inf, 1, 2], [np.inf, 0, np.inf], [-np.inf, 0, -np.inf]])
+    for dtype in ("float32", "float64"):
+        y = np.empty((3, 3), dtype)
+        kernels.softmax(x.astype(dtype), y, 1)
+        np.testing.assert_array_equal(y, [[1, 0, 0], [0.5, 0, 0.5], [0, 1, 0]])
+    lost = np.array([[np.inf, np.nan], [np.nan, 1], [-np.inf, -np.inf]])
+    with np.errstate(invalid="ignore"):
+        kernels.softmax(lost, y := np.empty((3, 2)), 1)
+    assert np.isnan(y).all()
+
+
+@pytest.mark.parametrize("function", [name for name in FUNCTIONS if name.endswith("_backward")])
+def test_no_gradient_flows_where_the_upstream_one_is_0(kernels, function):
+    for dtype in ("float32", "float64"):
+        x = np.resize(np.array([0.0, np.nan, np.inf, -np.inf, -1.0, 2.0], dtype), 1003)
+        z = np.empty_like(x)
+        kernels.elementwise(function, x, np.zeros_like(x), z, 0.5, 1)
+        np.testing.assert_array_equal(z, 0)
+    for known in ("mul_backward", "div_backward"):
+        kernels.elementwise(known, np.array([0.5]), np.array([3.0]), z := np.empty(1), 0, 1)
+        assert z[0] == {"mul_backward": 1.5, "div_backward": 6}[known]
+
+
+def test_cross_entropy_backward_of_a_row_without_gradient_is_0_even_if_it_diverged(kernels):
+    p, gz = np.full((2, 3), np.nan), np.empty((2, 3))
+    for targets, labels in ((np.eye(3)[:2], None), (None, np.array([0, 2]))):
+        kernels.softmax_cross_entropy_backward(p, targets, labels, np.array([0.0, 1.0]), gz, 1)
+        np.testing.assert_array_equal(gz[0], 0)
+        assert np.isnan(gz[1]).all()
 
 
 def test_cross_entropy_nan_reaches_the_loss_and_no_other_row(kernels):

@@ -98,6 +98,9 @@ rows("abs", np.abs, SINGLES, values=off_zero)
 rows("exp", np.exp, SINGLES)
 rows("log", np.log, SINGLES, values=positive)
 rows("sqrt", np.sqrt, SINGLES, values=positive)
+rows("square", lambda x: x * x, SINGLES)
+rows("sin", np.sin, SINGLES)
+rows("cos", np.cos, SINGLES)
 for bounds in ({"low": -0.53}, {"high": 0.61}, {"low": -0.53, "high": 0.61}):
     rows(
         "clip",
@@ -180,6 +183,14 @@ rows(
     by_numpy(lambda x, **options: np.log(np.exp(x).sum(**options))),
     reduction_cases(AXES),
 )
+rows("norm", by_numpy(lambda x, **o: np.sqrt((x * x).sum(**o))), reduction_cases(AXES))
+for order, reduce in ((1, np.sum), (np.inf, np.max)):
+    rows(
+        "norm",
+        lambda x, axis, ord, reduce=reduce: reduce(np.abs(x), axis=axis),
+        [((3, 5), {"axis": axis, "ord": order}) for axis in (None, 0, (0, 1))],
+        values=apart,
+    )
 for name in ("argmax", "argmin"):
     rows(
         name,

@@ -84,13 +84,85 @@ def test_extremes_hand_on_nan():
     assert np.isnan(ops.min([1.0, np.nan]).item())
 
 
-def test_variance_of_equal_values_has_slope_0_and_deviation_an_infinite_one():
-    x = leaf([2.0, 2.0])
-    x.var().backward()
-    assert_array_equal(x.grad, [0, 0])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x.std().backward()
-    assert not np.isfinite(x.grad).any()
+@pytest.mark.parametrize("name", ["var", "std", "norm"])
+def test_spread_and_norm_have_slope_0_at_0(name):
+    x = leaf([[2.0, 2.0], [0.0, 0.0], [1.0, 3.0]])
+    y = getattr(ops, name)(x, axis=1)
+    y.backward([1.0, 1.0, 0.0])
+    first = 0.5**0.5 if name == "norm" else 0
+    assert_allclose(x.grad, [[first, first], [0, 0], [0, 0]], rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_norm_neither_overflows_nor_vanishes(dtype):
+    for size in (np.finfo(dtype).max / 8, np.finfo(dtype).tiny, 1e-30):
+        x = leaf(np.array([3.0, 0.0, -4.0]) * dtype_value(size, dtype), dtype)
+        y = ops.norm(x)
+        y.backward()
+        assert_allclose(y.data / dtype_value(size, dtype), 5, rtol=1e-6)
+        assert_allclose(x.grad, [0.6, 0, -0.8], rtol=1e-6)
+
+
+def dtype_value(size, dtype):
+    return np.dtype(dtype).type(size)
+
+
+def test_norm_knows_three_orders_and_takes_its_options_by_name():
+    x = [[3.0, -4.0], [0.0, 1.0]]
+    assert_array_equal(ops.norm(x, ord=1, axis=1).data, [7, 1])
+    assert_array_equal(ops.norm(x, ord=np.inf, axis=0).data, [3, 4])
+    with pytest.raises(ValueError, match="norm: expected ord 1, 2 or infinity, got 3"):
+        ops.norm(x, ord=3)
+    with pytest.raises(TypeError, match="positional"):
+        ops.norm(x, 1)  # Keras and NumPy mean the order, our other reductions an axis
+
+
+# --- sums are pairwise along every axis ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [
+        ((300_001, 2), 0),
+        ((70_001, 1, 3), (0, 1)),
+        ((3, 70_001, 2), 1),
+        ((200, 201, 2), (0, 1)),
+        ((2, 300_001), 1),
+        ((200_001, 2), None),
+    ],
+)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_long_sums_are_accurate_along_every_axis(shape, axis, order):
+    x = np.full(shape, 0.1, "float32", order=order)
+    exact = float(np.float32(0.1))
+    assert_allclose(ops.mean(x, axis=axis).data, exact, rtol=2e-6)
+    total = x.sum(axis=axis, dtype="float64", keepdims=True)
+    assert_allclose(ops.sum(x, axis=axis, keepdims=True).data, total, rtol=2e-6)
+    moved = x + np.linspace(-1, 1, shape[0], dtype="float32").reshape(-1, *[1] * (len(shape) - 1))
+    for name in ("var", "std"):
+        expected = getattr(np, name)(moved.astype("float64"), axis=axis)
+        assert_allclose(getattr(ops, name)(moved, axis=axis).data, expected, rtol=3e-6, atol=5e-6)
+
+
+def test_gradients_of_stretched_tensors_are_accurate():
+    bias = leaf([[0.0, 0.0]], "float32")
+    (bias + np.zeros((300_001, 2), "float32")).backward(np.full((300_001, 2), 0.1, "float32"))
+    assert_allclose(bias.grad, 300_001 * float(np.float32(0.1)), rtol=2e-6)
+
+
+@pytest.mark.parametrize(
+    "shape", [(129, 3), (257, 2, 3), (1000, 1), (3, 513), (131, 0), (130, 130)]
+)
+def test_sums_of_any_length_are_numpys(shape):
+    x = np.random.default_rng(0).normal(size=shape)
+    for layout in (x, np.asfortranarray(x), np.flip(x, 0), x[:, ::-1]):
+        for axis in (0, 1, (0, 1), None, ()):
+            for keepdims in (False, True):
+                result = ops.sum(layout, axis=axis, keepdims=keepdims)
+                expected = x if axis == () else np.sum(layout, axis=axis, keepdims=keepdims)
+                expected = layout if axis == () else expected
+                assert result.shape == expected.shape
+                assert_allclose(result.data, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_variance_of_values_far_from_zero_is_exact():
@@ -141,3 +213,16 @@ def test_logsumexp_of_infinities():
     y.backward([1.0, 1.0])
     assert_allclose(x.grad, [[0.5, 0, 0.5], [0, 0, 0]], rtol=1e-15)
     assert ops.logsumexp([0.0, np.inf]).item() == np.inf
+
+
+def test_logsumexp_and_its_relatives_take_their_limits_at_infinity():
+    values = [[np.inf, 1.0, 2.0], [np.inf, np.inf, 0.0], [0.0, np.inf, -np.inf]]
+    limits = np.array([[1, 0, 0], [0.5, 0.5, 0], [0, 1, 0]])
+    x = leaf(values)
+    ops.logsumexp(x, axis=1).backward(np.ones(3))
+    assert_array_equal(x.grad, limits)
+    for axis, turned in ((1, np.array(values)), (0, np.array(values).T)):
+        limit = limits if axis == 1 else limits.T
+        assert_array_equal(ops.softmax(turned, axis=axis).data, limit)
+        assert_array_equal(np.exp(ops.log_softmax(turned, axis=axis).data), limit)
+    assert np.isnan(ops.softmax([[np.inf, np.nan], [-np.inf, -np.inf]]).data).all()

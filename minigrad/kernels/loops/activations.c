@@ -10,14 +10,16 @@
 #include "functions.h"
 
 /* VALUE: a function of x, or of x and y. GRADIENT, next to it: <name>_backward, a function of the
-   upstream gradient gy and of what the op has saved, its input x or its result y. (sqrt itself is
-   NumPy's.) A new activation also needs its twins in FUNCTIONS of reference.py, and a function in
-   ops/nn.py. */
+   upstream gradient gy and of what the op has saved, its input x or its result y. Where gy is 0 it
+   is 0, even if the slope is infinite or NaN. (sqrt itself is NumPy's.) A new activation also needs
+   its twins in FUNCTIONS of reference.py, and a function in ops/nn.py. */
 #define TABLE(VALUE, GRADIENT)                                                                     \
     VALUE(add, x + y)                                                                              \
     VALUE(sub, x - y)                                                                              \
     VALUE(mul, x * y)                                                                              \
     VALUE(div, x / y)                                                                              \
+    GRADIENT(mul, gy * x)                                                                          \
+    GRADIENT(div, gy / x)                                                                          \
     VALUE(add_scalar, x + alpha)                                                                   \
     VALUE(sub_scalar, x - alpha)                                                                   \
     VALUE(mul_scalar, x * alpha)                                                                   \
@@ -71,7 +73,7 @@
     }
 /* The first operand of a gradient is what was saved: the formula calls it x or y. */
 #define VALUE_LOOP(name, value) LOOP(name, x, y, none, value)
-#define GRADIENT_LOOP(name, value) LOOP(name##_backward, x, gy, y, value)
+#define GRADIENT_LOOP(name, value) LOOP(name##_backward, x, gy, y, gy == 0 ? gy : (value))
 TABLE(VALUE_LOOP, GRADIENT_LOOP)
 
 ElementLoop EXPORTED(const char *name) {

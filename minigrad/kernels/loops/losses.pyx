@@ -13,8 +13,9 @@ a target of 1, the others being 0; the targets of a row need not sum to 1.
 """
 
 from cython cimport floating
-from libc.math cimport log, log1p
+from libc.math cimport INFINITY, log, log1p
 from libc.stdint cimport int64_t
+from libc.string cimport memset
 
 from minigrad.kernels.loops.functions cimport fast_exp, largest_of, sum_of
 from minigrad.kernels.runtime.arrays cimport check_array, float_kind
@@ -120,7 +121,7 @@ cdef void softmax_rows(void* rows, floating* p, Py_ssize_t begin, Py_ssize_t end
     for n in range(begin, end):
         largest = largest_of(z + n * K, K)
         for k in range(n * K, n * K + K):
-            p[k] = fast_exp(z[k] - largest)
+            p[k] = fast_exp(0 if z[k] == INFINITY else z[k] - largest)  # at infinity the limit
         total = sum_of(p + n * K, K)
         scale = <floating>(1 / total)
         for k in range(n * K, n * K + K):
@@ -185,6 +186,8 @@ def softmax_cross_entropy_backward(
 ):
     """Compute gz = gy * (p * sum of the row's targets - targets), the gradient of the logits.
 
+    Where gy is 0, gz is, even if p is NaN.
+
     IN probabilities, targets, labels, gy; OUT gz (N, K)
     """
     cdef str kernel = "softmax_cross_entropy_backward"
@@ -204,7 +207,9 @@ cdef void backward_rows(void* rows, floating* gz, Py_ssize_t begin, Py_ssize_t e
     cdef const floating* gy = <const floating*>r.gy
     cdef floating weight
     for n in range(begin, end):
-        if r.labels is not NULL:
+        if gy[n] == 0:  # even if p is NaN
+            memset(gz + n * K, 0, K * sizeof(floating))
+        elif r.labels is not NULL:
             for k in range(n * K, n * K + K):
                 gz[k] = gy[n] * p[k]
             label = n * K + r.labels[n]

@@ -14,24 +14,30 @@ from minigrad.kernels.runtime.numpy cimport (
 
 import_array()
 
+cdef tuple FUNCTIONS = ("add", "sub", "mul", "mul_backward")
+
 cdef enum:
     LARGE = 512  # elements from which on NumPy's vector instructions make up for what it spends
 
 
 cdef void compute(str function, ndarray a, ndarray b, ndarray c, floating unused):
-    """Compute z = x +, - or * y. A step of 0 repeats a single number. `unused` chooses the type."""
+    """Compute z = x +, - or * y. A step of 0 repeats a single number. `unused` chooses the type.
+
+    "mul_backward" is x * y, but 0 where y, the upstream gradient, is 0.
+    """
     cdef const floating* x = <floating*> PyArray_DATA(a)
     cdef const floating* y = <floating*> PyArray_DATA(b)
     cdef floating* z = <floating*> PyArray_DATA(c)
     cdef Py_ssize_t i, x_step = PyArray_NDIM(a) > 0, y_step = PyArray_NDIM(b) > 0
     cdef bint add = function == "add", sub = function == "sub"
+    cdef bint backward = function == "mul_backward"
     for i in range(PyArray_SIZE(c)):
         p, q = x[x_step * i], y[y_step * i]
-        z[i] = p + q if add else p - q if sub else p * q
+        z[i] = p + q if add else p - q if sub else q if backward and q == 0 else p * q
 
 
 def small_arithmetic(
-    str function,  # "add", "sub" or "mul"
+    str function,  # one of FUNCTIONS
     x,             # IN, any shape
     y,             # IN, of the same shape; or one of the two has the shape ()
 ):
@@ -39,7 +45,7 @@ def small_arithmetic(
 
     Those are large ones, ones that are not contiguous, and two of different types or shapes.
     """
-    if type(x) is not ndarray or type(y) is not ndarray or function not in ("add", "sub", "mul"):
+    if type(x) is not ndarray or type(y) is not ndarray or function not in FUNCTIONS:
         return None
     cdef ndarray a = x, b = y, wide = a if PyArray_NDIM(a) > 0 else b
     cdef int kind = PyArray_TYPE(a)
