@@ -14,6 +14,7 @@ else:
     _build.warn_if_edited()
 
 # The lines above decide which modules the imports below find.
+from minigrad import numpy_functions as numpy_functions  # binds NumPy's functions onto Tensor
 from minigrad import ops
 from minigrad.core import Function, Parameter, Tensor, is_grad_enabled, no_grad
 from minigrad.kernels import get_num_threads, set_num_threads

@@ -180,8 +180,6 @@ class TensorBase:
         "requires_grad", "__weakref__",
     )  # fmt: skip
 
-    __array_ufunc__ = None  # NumPy then leaves `array * tensor` to Tensor.__rmul__
-
     @property
     def data(self):
         if self._deferred is not None:
@@ -355,6 +353,10 @@ class TensorBase:
 
 class Tensor(TensorBase):
     """An array of float32 or float64, with an optional gradient.
+
+    Operators and NumPy's functions apply minigrad's ops. ``t += x`` and its like change ``t`` in
+    place where no graph is recorded, as under ``no_grad()``; where one is, they make a new tensor,
+    and refuse a leaf of the graph with a TypeError.
 
     Parameters
     ----------

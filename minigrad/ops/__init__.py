@@ -31,7 +31,8 @@ METHODS = (
 BINARY = {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul}
 UNARY = {"__neg__": neg, "__pos__": lambda x: x, "__abs__": abs, "__getitem__": getitem}
 COMPARISONS = {
-    f"__{name}__": _compare(getattr(operator, name)) for name in ("eq", "ne", "lt", "le", "gt", "ge")
+    f"__{sign}__": _compare(getattr(operator, sign))
+    for sign in ("eq", "ne", "lt", "le", "gt", "ge")
 }
 
 
@@ -50,6 +51,7 @@ for function in METHODS:
 for name, function in BINARY.items():
     setattr(Tensor, f"__{name}__", _left(function))
     setattr(Tensor, f"__r{name}__", _right(function))
+    setattr(Tensor, f"__i{name}__", _in_place(function))
     setattr(Symbol, f"__{name}__", _recordable(function))
     setattr(Symbol, f"__r{name}__", _right(_recordable(function)))
 for name, function in (UNARY | COMPARISONS).items():
