@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.core import Tensor, is_grad_enabled
+from minigrad.symbolic import Symbol, is_symbolic
 
 SAME_NAMES = (
     "add", "cos", "exp", "log", "matmul", "maximum", "minimum", "sin", "sqrt", "square", "tanh",
@@ -88,6 +89,11 @@ def call_function(tensor, function, types, arguments, options):
 
 def _on_values(name, function, arguments, options):
     """Call a function of NumPy on the values; TypeError where a gradient would be lost."""
+    if is_symbolic([arguments, options]):
+        raise TypeError(
+            f"{name}: expected values, got a Symbol, which has none yet; compute with minigrad.ops, "
+            "or in the call(self, x) of a Layer"
+        )
     wanted = is_grad_enabled() and any(t.requires_grad for t in _tensors([arguments, options]))
     if "out" in options and (wanted or _tensors(options["out"])):
         raise TypeError(f"{name}: expected no out=, got one; write y = {name}(...), or t.assign(y)")
@@ -123,5 +129,6 @@ def _has_floats(x):
     return isinstance(x, (float, np.floating, np.ndarray)) and np.asarray(x).dtype.kind in "fc"
 
 
-Tensor.__array_ufunc__ = call_ufunc
-Tensor.__array_function__ = call_function
+for kind in (Tensor, Symbol):
+    kind.__array_ufunc__ = call_ufunc
+    kind.__array_function__ = call_function

@@ -37,8 +37,6 @@ class Symbol:
 
     __slots__ = ("__weakref__", "call", "dtype", "index", "shape")  # operators: ops/__init__.py
 
-    __array_ufunc__ = None  # NumPy then leaves `array + symbol` to __radd__
-
     def __init__(self, shape, dtype="float32", call=None, index=0):
         self.shape = tuple(shape)
         self.dtype = np.dtype(dtype)
@@ -68,7 +66,7 @@ class Symbol:
             "which need its values; compute with ops, or inside the call(self, x) of a Layer"
         )
 
-    __array__ = __array_function__ = __bool__ = __float__ = __int__ = __index__ = _refuse
+    __array__ = __bool__ = __float__ = __int__ = __index__ = _refuse
     __len__ = __iter__ = numpy = item = backward = _refuse
 
 

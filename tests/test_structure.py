@@ -42,7 +42,7 @@ MAY_IMPORT["models"] = set(MAY_IMPORT) - {"testing"}
 # Optional leaves, imported by nothing else: lab computes, plots draws what it computed.
 MAY_IMPORT["lab"] = set(MAY_IMPORT) - {"testing"} | {"plots"}
 MAY_IMPORT["plots"] = {"core", "utils"}
-MAY_IMPORT["numpy_functions"] = {"core", "ops"}  # it binds itself onto Tensor
+MAY_IMPORT["numpy_functions"] = {"core", "ops", "symbolic"}  # it binds itself onto Tensor
 
 CONTRIBUTING = Path(__file__).parent.parent / "CONTRIBUTING.md"
 

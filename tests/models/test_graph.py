@@ -229,9 +229,12 @@ def test_a_symbol_has_no_values():
     x = Input((3,), name="x")
     assert isinstance(x, Symbol)
     assert repr(x) == "<Symbol, shape=(None, 3), made by 'x'>"
-    for use in (float, bool, len, list, np.exp, np.asarray):
+    for use in (float, bool, len, list, np.asarray):
         with pytest.raises(TypeError, match="'x'>: expected a layer or an op of minigrad"):
             use(x)
+    assert (np.exp(x) + np.ones(3)).shape == (None, 3)
+    with pytest.raises(TypeError, match=r"np.sort: expected values, got a Symbol"):
+        np.sort(x)
 
 
 def test_a_forgotten_flatten_is_told():
