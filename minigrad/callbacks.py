@@ -247,6 +247,7 @@ class _Monitor(Callback):
 
     def _number(self, logs):
         value = logs[self.monitor]
+        value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
         try:
             return float(value)
         except (TypeError, ValueError):
@@ -266,7 +267,8 @@ class _Monitor(Callback):
 
     def _find_mode(self):
         modes = {"up": "max", "down": "min"}
-        known = {metric.name: modes.get(metric.direction) for metric in self.model.metrics}
+        metrics = getattr(self.model, "metrics", ())
+        known = {metric.name: modes.get(getattr(metric, "direction", None)) for metric in metrics}
         mode = {**known, "loss": "min"}.get(self.monitor.removeprefix("val_"))
         if mode is None:
             raise self._error(

@@ -31,7 +31,7 @@ def test_what_is_no_number_is_refused_by_name(name, value):
         MAKERS[name](value)
 
 
-@pytest.mark.parametrize("value", [np.float32(0.5), np.float64(0.5), np.int8(1)])
+@pytest.mark.parametrize("value", [np.float32(0.5), np.array(0.5), np.int8(1)])
 @pytest.mark.parametrize("name", MAKERS)
 def test_numbers_may_be_of_any_type(name, value):
     MAKERS[name](value * 0 if name == "minval" else value)

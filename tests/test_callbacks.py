@@ -291,6 +291,18 @@ def test_nan_alone_stops_and_restores_nothing():
     assert not model.stop_training  # not in the first epoch, whatever the patience
 
 
+def test_monitored_value_may_be_an_array_of_one_and_the_model_without_metrics():
+    callback = EarlyStopping("f1", mode="max")
+    model = Model()
+    del model.metrics
+    fit(callback, {"f1": np.array([0.5])}, {"f1": np.array(0.25)}, model=model)
+    assert (callback.best, callback.stopped_epoch) == (0.5, 1)
+    callback = EarlyStopping("loss")
+    model.stop_training = False
+    fit(callback, 1.0, 2.0, model=model)
+    assert callback.stopped_epoch == 1
+
+
 @pytest.mark.parametrize("value", ["hi", None, [1.0, 2.0]])
 def test_monitored_value_that_is_no_number_is_named(value, tmp_path):
     path = tmp_path / "best.weights.npz"

@@ -141,7 +141,7 @@ class MeanMetricWrapper(FromFunction, Mean):
 
     Parameters
     ----------
-    function : callable(y_true, y_pred, **options)
+    fn : callable(y_true, y_pred, **options)
         Returns one value per sample, as array or Tensor.
     name : str, optional
         By default the name of the function, or of its class.
@@ -160,9 +160,9 @@ class MeanMetricWrapper(FromFunction, Mean):
         if of is not None:
             cls.direction = direction
 
-    def __init__(self, function, name=None, dtype=None, direction=None, **options):
-        super().__init__(name or getattr(function, "__name__", type(function).__name__), dtype)
-        self.function = function
+    def __init__(self, fn, name=None, dtype=None, direction=None, **options):
+        super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
+        self.function = fn
         self.direction = direction or self.direction
         self.options = options
 

@@ -12,9 +12,10 @@ from minigrad.utils.arrays import match_ranks, match_weights
 
 
 class _Confusion(Metric):
-    """Base: counts `tp`, `fp`, `tn` and `fn`, arrays (thresholds,), or (thresholds, labels)."""
+    """Base: keeps some of the four counts, arrays (thresholds,), or (thresholds, labels)."""
 
     direction = "up"
+    counts = "true_positives", "false_positives", "true_negatives", "false_negatives"
     keeps_labels = False  # whether each place of the last axis is counted for itself
 
     def __init__(self, thresholds, name=None, dtype=None):
@@ -27,18 +28,12 @@ class _Confusion(Metric):
             self._make_counts(self.thresholds.shape)
 
     def _make_counts(self, shape):
-        for name in ("tp", "fp", "tn", "fn"):
+        for name in self.counts:
             setattr(self, name, self.add_weight(shape, name=name))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Add labels of 0 and 1, and predictions from 0 to 1, of one shape."""
-        y_true, y_pred, weights = _prepare(self, y_true, y_pred, sample_weight)
-        if y_pred.size and not (y_pred.min() >= 0 and y_pred.max() <= 1):
-            raise ValueError(
-                f"{self.name}: expected predictions from 0 to 1, got {y_pred.min()} to "
-                f"{y_pred.max()}"
-            )
-        self._count(y_true, y_pred, weights)
+        """Add labels of 0 and 1, and predictions of one shape with them."""
+        self._count(*_prepare(self, y_true, y_pred, sample_weight))
 
     def _count(self, y_true, y_pred, weights):
         """Add arrays of one shape; a prediction of -inf is never positive."""
@@ -47,12 +42,11 @@ class _Confusion(Metric):
         if not self.variables:
             self._make_counts((len(self.thresholds), K))
         positive = y_pred[:, None] > self.thresholds[:, None]  # (n, thresholds, K)
-        shape = self.tp.shape
-        for truth, above, below in ((y_true, self.tp, self.fn), (~y_true, self.fp, self.tn)):
-            weight = weights * truth  # (n, K)
-            count = np.einsum("nk,ntk->tk", weight, positive).reshape(shape)
-            above.assign_add(count)
-            below.assign_add(weight.sum(axis=0) - count)
+        for name, variable in zip(self.counts, self.variables, strict=True):
+            of_ones = name in ("true_positives", "false_negatives")
+            counted = positive if name.endswith("positives") else ~positive
+            weight = weights * (y_true == of_ones)  # (n, K)
+            variable.assign_add(np.einsum("nk,ntk->tk", weight, counted).reshape(variable.shape))
 
     def _as_result(self, values):
         return float(values[0]) if self.is_one else np.asarray(values)
@@ -80,15 +74,13 @@ def _ratio(part, whole):
 
 
 class _Count(_Confusion):
-    """Base: one of the four counts, named by `counted`."""
-
-    counted = None
+    """Base: one of the four counts."""
 
     def __init__(self, thresholds=None, name=None, dtype=None):
         super().__init__(0.5 if thresholds is None else thresholds, name, dtype)
 
     def result(self):
-        return self._as_result(getattr(self, self.counted))
+        return self._as_result(self.variables[0])
 
 
 @METRICS.register()
@@ -103,43 +95,43 @@ class TruePositives(_Count):
         As for `Metric`.
     """
 
-    counted = "tp"
+    counts = ("true_positives",)
 
 
 @METRICS.register()
 class FalsePositives(_Count):
     """The weight of the positives that are wrong; parameters as for `TruePositives`."""
 
-    counted, direction = "fp", "down"
+    counts, direction = ("false_positives",), "down"
 
 
 @METRICS.register()
 class TrueNegatives(_Count):
     """The weight of the negatives that are right; parameters as for `TruePositives`."""
 
-    counted = "tn"
+    counts = ("true_negatives",)
 
 
 @METRICS.register()
 class FalseNegatives(_Count):
     """The weight of the negatives that are wrong; parameters as for `TruePositives`."""
 
-    counted, direction = "fn", "down"
+    counts, direction = ("false_negatives",), "down"
 
 
 # --- rates ---------------------------------------------------------------------------------------
 
 
 def _precision(counts):
-    return _ratio(counts.tp, counts.tp + counts.fp)
+    return _ratio(counts.true_positives, counts.true_positives + counts.false_positives)
 
 
 def _recall(counts):
-    return _ratio(counts.tp, counts.tp + counts.fn)
+    return _ratio(counts.true_positives, counts.true_positives + counts.false_negatives)
 
 
 def _specificity(counts):
-    return _ratio(counts.tn, counts.tn + counts.fp)
+    return _ratio(counts.true_negatives, counts.true_negatives + counts.false_positives)
 
 
 class _Rate(_Confusion):
@@ -159,6 +151,10 @@ class _Rate(_Confusion):
             np.put_along_axis(among, first, True, axis=-1)
             y_pred = np.where(among, y_pred, -np.inf)
         if self.class_id is not None:
+            if y_pred.ndim != 2:
+                raise ValueError(
+                    f"{self.name}: expected arrays (N, classes) for class_id, got {y_pred.shape}"
+                )
             if self.class_id >= y_pred.shape[-1]:
                 raise ValueError(
                     f"{self.name}: expected class_id below {y_pred.shape[-1]}, got {self.class_id}"
@@ -183,6 +179,8 @@ class Precision(_Rate):
         As for `Metric`.
     """
 
+    counts = "true_positives", "false_positives"
+
     def result(self):
         return self._as_result(_precision(self))
 
@@ -196,6 +194,8 @@ class Recall(_Rate):
     thresholds, top_k, class_id, name, dtype
         As for `Precision`.
     """
+
+    counts = "true_positives", "false_negatives"
 
     def result(self):
         return self._as_result(_recall(self))
@@ -213,6 +213,7 @@ class _BestRate(_Rate):
         if not 0 <= value <= 1:
             raise ValueError(f"{type(self).__name__}: expected a rate from 0 to 1, got {value}")
         number = whole_number(type(self).__name__, "num_thresholds", num_thresholds, least=1)
+        self.num_thresholds = number
         thresholds = np.linspace(0, 1, number) if number > 1 else [0.5]
         super().__init__(thresholds, None, class_id, name, dtype)
         self.value = value
@@ -345,6 +346,7 @@ class AUC(_Confusion):
             thresholds = np.linspace(0, 1, number)[1:-1]
         self.keeps_labels = bool(multi_label)
         super().__init__([-1e-7, *np.sort(thresholds), 1 + 1e-7], name, dtype)
+        self.num_thresholds = len(self.thresholds)
         self.curve = curve
         self.summation_method = summation_method
         self.multi_label = multi_label
@@ -357,7 +359,13 @@ class AUC(_Confusion):
         """Add labels of 0 and 1, and predictions from 0 to 1, or logits, of one shape."""
         if self.from_logits:
             y_pred = np.exp(-np.logaddexp(0, -np.asarray(y_pred, float)))  # the sigmoid
-        super().update_state(y_true, y_pred, sample_weight)
+        y_true, y_pred, weights = _prepare(self, y_true, y_pred, sample_weight)
+        if ((y_pred < 0) | (y_pred > 1)).any():  # no threshold would divide them; NaN passes
+            raise ValueError(
+                f"{self.name}: expected predictions from 0 to 1, got {y_pred.min()} to "
+                f"{y_pred.max()}"
+            )
+        self._count(y_true, y_pred, weights)
 
     def _count(self, y_true, y_pred, weights):
         if self.label_weights is not None and not self.multi_label:
@@ -378,7 +386,10 @@ class AUC(_Confusion):
         if self.curve == "PR" and self.summation_method == "interpolation":
             return self._interpolated()
         if self.curve == "ROC":
-            x, y = _ratio(self.fp, self.fp + self.tn), _recall(self)
+            x, y = (
+                _ratio(self.false_positives, self.false_positives + self.true_negatives),
+                _recall(self),
+            )
         else:
             x, y = _recall(self), _precision(self)
         between = {
@@ -391,13 +402,16 @@ class AUC(_Confusion):
 
     def _interpolated(self):
         """Between two thresholds tp is linear in the positives p; the area is ∫ tp / p dtp."""
-        tp, p = np.asarray(self.tp), np.asarray(self.tp + self.fp)
+        tp, p = (
+            np.asarray(self.true_positives),
+            np.asarray(self.true_positives + self.false_positives),
+        )
         slope = _ratio(tp[:-1] - tp[1:], p[:-1] - p[1:])
         start = tp[1:] - slope * p[1:]  # of the line tp = start + slope p
         both = (p[:-1] > 0) & (p[1:] > 0)
         growth = np.log(np.where(both, _ratio(p[:-1], p[1:]), 1.0), where=both, out=0.0 * slope)
         steps = slope * (tp[:-1] - tp[1:] + start * growth)
-        return _ratio(steps, np.asarray(self.tp + self.fn)[1:]).sum(axis=0)
+        return _ratio(steps, np.asarray(self.true_positives + self.false_negatives)[1:]).sum(axis=0)
 
 
 # --- classes -------------------------------------------------------------------------------------
@@ -445,20 +459,23 @@ class FBetaScore(Metric):
         if y_pred.ndim != 2:
             raise ValueError(f"{self.name}: expected arrays (N, classes), got {y_pred.shape}")
         if not self.variables:
-            for name in ("tp", "fp", "fn"):
+            for name in ("true_positives", "false_positives", "false_negatives"):
                 setattr(self, name, self.add_weight(y_pred.shape[-1:], name=name))
         if self.threshold is None:
             positive = (y_pred == y_pred.max(axis=-1, keepdims=True)) & (np.abs(y_pred) > 1e-9)
         else:
             positive = y_pred > self.threshold
-        self.tp.assign_add((weights * (positive & y_true)).sum(axis=0))
-        self.fp.assign_add((weights * (positive & ~y_true)).sum(axis=0))
-        self.fn.assign_add((weights * (~positive & y_true)).sum(axis=0))
+        self.true_positives.assign_add((weights * (positive & y_true)).sum(axis=0))
+        self.false_positives.assign_add((weights * (positive & ~y_true)).sum(axis=0))
+        self.false_negatives.assign_add((weights * (~positive & y_true)).sum(axis=0))
 
     def result(self):
         if not self.variables:
             return 0.0
-        tp, fp, fn = (np.array(count) for count in (self.tp, self.fp, self.fn))
+        tp, fp, fn = (
+            np.array(count)
+            for count in (self.true_positives, self.false_positives, self.false_negatives)
+        )
         if self.average == "micro":
             tp, fp, fn = tp.sum(), fp.sum(), fn.sum()
         square = self.beta**2

@@ -60,13 +60,11 @@ class R2Score(Metric):
         if not self.num_samples:
             return 0.0
         spread = self.squares - self.total**2 / np.where(self.count == 0, 1, self.count)
-        scores = np.zeros(spread.shape)
-        np.subtract(1, self.residual / np.where(spread == 0, 1, spread), scores, where=spread != 0)
-        if self.class_aggregation is None:
-            return scores
-        by_variance = self.class_aggregation == "variance_weighted_average" and spread.any()
-        weights = spread if by_variance else None
-        score = float(np.average(scores, weights=weights))
+        score = np.zeros(spread.shape)
+        np.subtract(1, self.residual / np.where(spread == 0, 1, spread), score, where=spread != 0)
+        if self.class_aggregation is not None:
+            by_variance = self.class_aggregation == "variance_weighted_average" and spread.any()
+            score = float(np.average(score, weights=spread if by_variance else None))
         n, p = float(self.num_samples), self.num_regressors
         if p == 0:
             return score

@@ -403,8 +403,6 @@ class Optimizer(arguments.Configured):
         if not callable(value):
             if isinstance(self._learning_rate, LearningRateSchedule):
                 raise TypeError(f"{self.name}: a schedule sets the learning rate, it cannot be set")
-            if isinstance(value, np.ndarray) and value.ndim == 0:  # another optimizer's rate
-                value = value.item()
             value = arguments.checked_number(self, "learning_rate", value, "[0, inf)")
             rate = self._learning_rate
             value = rate.assign(value) if isinstance(rate, Variable) else Variable(value)

@@ -48,6 +48,8 @@ def checked_number(owner, name, value, interval, kind=float):
     """
     title = f"{owner if isinstance(owner, str) else type(owner).__name__}: expected {name}"
     accepted = numbers.Real if kind is float else numbers.Integral
+    if getattr(value, "shape", None) == ():  # a number in an array, such as a learning rate
+        value = value.item()
     if isinstance(value, bool) or not isinstance(value, accepted):
         raise TypeError(f"{title} as {kind.__name__}, got {value!r}")
     low, high = map(float, interval[1:-1].split(","))
@@ -179,7 +181,8 @@ def _constructor(cls, wrapper, function, check, options, common):
         given.apply_defaults()
         if check:
             check(**{option.name: given.arguments[option.name] for option in options})
-        wrapper.__init__(function=function, **given.arguments)
+        arguments = dict(given.arguments)
+        wrapper.__init__(arguments.pop("self"), function, **arguments)
 
     construct.__signature__ = signature
     construct.__name__, construct.__module__ = "__init__", cls.__module__

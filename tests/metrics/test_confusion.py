@@ -58,6 +58,22 @@ def test_counts_add_up_to_all_elements_at_every_threshold():
         assert count == (LABELS * (threshold < SCORES)).sum()
 
 
+def test_counts_have_the_names_of_keras():
+    positives, negatives = ["true_positives", "false_positives"], ["false_negatives"]
+    for metric, names in (
+        (metrics.FalseNegatives(), negatives),
+        (metrics.Precision(), positives),
+        (metrics.Recall(), ["true_positives", "false_negatives"]),
+        (metrics.AUC(), [*positives, "true_negatives", "false_negatives"]),
+    ):
+        assert [variable.name for variable in metric.variables] == names
+        metric.update_state([1, 1, 0, 1], [0.9, 0.2, 0.8, np.nan])  # NaN is never positive
+        counts = {"true_positives": 1, "false_positives": 1, "false_negatives": 2}
+        for name in names:
+            count = np.asarray(getattr(metric, name))
+            assert count[len(count) // 2] == counts.get(name, 0)
+
+
 def test_area_is_the_fraction_of_pairs_in_the_right_order():
     right = (SCORES[LABELS == 1][:, None] > SCORES[LABELS == 0]).mean()
     assert metrics.AUC(20000)(LABELS, SCORES) == pytest.approx(right, abs=1e-6)
@@ -86,8 +102,12 @@ def test_f1_without_a_batch_is_zero_and_starts_anew(average):
         (lambda: metrics.Recall(top_k=0), "recall: expected top_k as a whole number of at least 1"),
         (lambda: metrics.Recall(class_id=-1), "recall: expected class_id as a whole number"),
         (lambda: metrics.Recall(class_id=3)([[1, 0]], [[0.5, 0.1]]), "expected class_id below 2"),
-        (lambda: metrics.Precision()([1, 0], [3.0, -1.0]), "expected predictions from 0 to 1"),
-        (lambda: metrics.Precision()([1, 0], [0.1, np.nan]), "expected predictions from 0 to 1"),
+        (lambda: metrics.AUC()([1, 0], [3.0, 0.5]), "auc: expected predictions from 0 to 1, got"),
+        (lambda: metrics.AUC()([1, 0], [0.1, -1.0]), "auc: expected predictions from 0 to 1, got"),
+        (
+            lambda: metrics.Recall(class_id=0)([1, 0], [0.5, 0.1]),
+            r"arrays \(N, classes\) for class",
+        ),
         (lambda: metrics.Precision()([1, 0], [0.1, 0.2, 0.3]), "expected y_true of y_pred's shape"),
         (lambda: metrics.Precision()([1, 0], [0.1, 0.2], [1.0, 2.0, 3.0]), "sample_weight of sh"),
         (lambda: metrics.PrecisionAtRecall(1.5), "PrecisionAtRecall: expected a rate from 0 to 1"),

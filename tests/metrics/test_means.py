@@ -410,7 +410,7 @@ def test_metric_is_of_a_float_type(dtype):
             {"from_logits": True, "ignore_class": 2, "axis": 1},
         ),
         (metrics.TopKCategoricalAccuracy(3, "m", "float32"), {"k": 3}),
-        (metrics.MeanMetricWrapper(np.add, "m", "float32"), {}),
+        (metrics.MeanMetricWrapper(fn=np.add, name="m", dtype="float32"), {}),
         (metrics.LogCoshError("m", "float32"), {}),
     ],
 )

@@ -254,6 +254,7 @@ def test_learning_rate_of_another_optimizer_is_copied():
     second = SGD(first.learning_rate)
     third = SGD(0.1)
     third.learning_rate = first.learning_rate
+    assert schedules.CosineDecay(first.learning_rate, 5)(0) == 0.5
     first.learning_rate.assign(0.25)
     assert (float(second.learning_rate), float(third.learning_rate)) == (0.5, 0.5)
     assert json.loads(json.dumps(first.get_config()))["learning_rate"] == 0.25
