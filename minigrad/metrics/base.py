@@ -26,7 +26,6 @@ class Metric:
     ----------
     direction : {"up", "down", None}
         Which way is better. Callbacks with mode="auto" read it; None means unknown.
-    variables : list of Variable
 
     Raises
     ------
@@ -43,13 +42,18 @@ class Metric:
             )
         self.dtype = np.dtype(dtype or "float64")
         self.name = name or to_snake_case(type(self).__name__)
-        self.variables = []
+        self._variables = []
+
+    @property
+    def variables(self):
+        """What `add_weight` made, a list of Variable."""
+        return list(self._variables)
 
     def add_weight(self, shape=(), initializer=None, dtype=None, name=None):
         """Make a variable, of zeros unless another initializer is given, and return it."""
         make = initializers.get(initializer or "zeros")
         variable = Variable(make(shape, dtype or self.dtype), name=name)
-        self.variables.append(variable)
+        self._variables.append(variable)
         return variable
 
     def add_variable(self, shape, initializer=None, dtype=None, aggregation=None, name=None):

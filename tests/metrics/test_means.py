@@ -382,6 +382,7 @@ def test_metric_of_ones_own_may_be_made_of_variables():
 
     metric = Rate(dtype="float32")
     assert [v.tolist() for v in metric.variables] == [0, [1, 1]]
+    metric.variables.clear()  # of a copy
     assert [v.name for v in metric.variables] == ["hits", "seen"]
     assert all(v.dtype == np.float32 for v in metric.variables)
     assert metric([1], [1]) == pytest.approx(2 / 3)
