@@ -20,12 +20,12 @@ class _Confusion(Metric):
 
     def __init__(self, thresholds, name=None, dtype=None):
         super().__init__(dtype, name)
-        self.thresholds = np.array(thresholds, np.float64, ndmin=1)
-        if not ((self.thresholds >= -1e-7) & (self.thresholds <= 1 + 1e-7)).all():
+        self.thresholds = np.array(thresholds, np.float64, ndmin=1).tolist()
+        if not all(-1e-7 <= threshold <= 1 + 1e-7 for threshold in self.thresholds):
             raise ValueError(f"{self.name}: expected thresholds from 0 to 1, got {thresholds}")
         self.is_one = np.ndim(thresholds) == 0
         if not self.keeps_labels:
-            self._make_counts(self.thresholds.shape)
+            self._make_counts((len(self.thresholds),))
 
     def _make_counts(self, shape):
         for name in self.counts:
@@ -41,7 +41,7 @@ class _Confusion(Metric):
         y_true, y_pred, weights = (a.reshape(-1, K) for a in (y_true, y_pred, weights))
         if not self.variables:
             self._make_counts((len(self.thresholds), K))
-        positive = y_pred[:, None] > self.thresholds[:, None]  # (n, thresholds, K)
+        positive = y_pred[:, None] > np.array(self.thresholds)[:, None]  # (n, thresholds, K)
         for name, variable in zip(self.counts, self.variables, strict=True):
             of_ones = name in ("true_positives", "false_negatives")
             counted = positive if name.endswith("positives") else ~positive
@@ -140,7 +140,7 @@ class _Rate(_Confusion):
     def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
         super().__init__(0.5 if thresholds is None else thresholds, name, dtype)
         if thresholds is None and top_k is not None:
-            self.thresholds = np.array([-np.inf])  # what is among the k largest is positive
+            self.thresholds = [-np.inf]  # what is among the k largest is positive
         self.top_k = whole_number(self.name, "top_k", top_k, least=1, optional=True)
         self.class_id = whole_number(self.name, "class_id", class_id, optional=True)
 

@@ -58,6 +58,12 @@ def test_counts_add_up_to_all_elements_at_every_threshold():
         assert count == (LABELS * (threshold < SCORES)).sum()
 
 
+def test_thresholds_are_a_list_as_they_were_given():
+    assert metrics.Recall(0.4).thresholds == [0.4]
+    assert metrics.Precision([0.9, 0.1]).thresholds == [0.9, 0.1]
+    assert metrics.TruePositives().thresholds == [0.5]
+
+
 def test_counts_have_the_names_of_keras():
     positives, negatives = ["true_positives", "false_positives"], ["false_negatives"]
     for metric, names in (
