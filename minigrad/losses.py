@@ -5,13 +5,22 @@ Shapes (N,) and (N, 1) are made to agree.
 """
 
 import math
+import sys
 
 import numpy as np
 
 from minigrad import ops
 from minigrad.core import Function, Tensor, as_array, as_tensor
-from minigrad.utils.arguments import FromFunction
-from minigrad.utils.arrays import as_labels, match_ranks, match_weights
+from minigrad.distances import (
+    categorical_hinge,
+    hinge,
+    mean_absolute_percentage_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    squared_hinge,
+)
+from minigrad.utils.arguments import FromFunction, checked_number, whole_number
+from minigrad.utils.arrays import as_labels, match_ranks, match_weights, one_hot
 from minigrad.utils.registry import Registry, to_snake_case
 
 # Probabilities are clipped to [EPSILON, 1 - EPSILON] before a logarithm: a certain wrong answer
@@ -51,8 +60,7 @@ def huber(y_true, y_pred, delta=1.0):
 
 
 def _check_delta(delta):
-    if not delta > 0:
-        raise ValueError(f"Huber: expected delta > 0, got {delta}")
+    checked_number("Huber", "delta", delta, "(0, inf)")
 
 
 def log_cosh(y_true, y_pred):
@@ -218,7 +226,7 @@ def _softmax_losses(targets, y_pred, from_logits):
     if logits is not None:
         return ops.softmax_cross_entropy(logits, targets, y_pred.data)
     if targets.ndim < y_pred.ndim:
-        targets = np.eye(y_pred.shape[-1], dtype=y_pred.dtype)[targets]  # (...) -> (..., K)
+        targets = one_hot(targets, y_pred.shape[-1], y_pred.dtype)  # (...) -> (..., K)
     p = y_pred / ops.sum(y_pred, axis=-1, keepdims=True)
     return -ops.sum(targets * ops.log(ops.clip(p, EPSILON, 1 - EPSILON)), axis=-1)
 
@@ -303,6 +311,9 @@ class Loss:
             )
         self.reduction = reduction
         self.name = name or to_snake_case(type(self).__name__)
+        if dtype not in (None, "float32", "float64", np.float32, np.float64):
+            title = type(self).__name__
+            raise ValueError(f"{title}: expected dtype 'float32' or 'float64', got {dtype!r}")
         self.dtype = dtype
 
     def call(self, y_true, y_pred):
@@ -430,8 +441,15 @@ class CategoricalCrossentropy(LossFunctionWrapper, of=categorical_crossentropy):
     """The mean of `categorical_crossentropy`, for one-hot labels."""
 
 
+def _check_ignored(ignore_class, **_):
+    name = "SparseCategoricalCrossentropy"
+    whole_number(name, "ignore_class", ignore_class, least=-sys.maxsize, optional=True)
+
+
 @LOSSES.register()
-class SparseCategoricalCrossentropy(LossFunctionWrapper, of=sparse_categorical_crossentropy):
+class SparseCategoricalCrossentropy(
+    LossFunctionWrapper, of=sparse_categorical_crossentropy, check=_check_ignored
+):
     """The mean of `sparse_categorical_crossentropy`, for integer labels.
 
     Samples of `ignore_class` do not count.
@@ -453,6 +471,36 @@ class BinaryCrossentropy(LossFunctionWrapper, of=binary_crossentropy):
 @LOSSES.register("kld")
 class KLDivergence(LossFunctionWrapper, of=kl_divergence):
     """The mean of `kl_divergence`."""
+
+
+@LOSSES.register("mape")
+class MeanAbsolutePercentageError(LossFunctionWrapper, of=mean_absolute_percentage_error):
+    """The mean of `mean_absolute_percentage_error`."""
+
+
+@LOSSES.register("msle")
+class MeanSquaredLogarithmicError(LossFunctionWrapper, of=mean_squared_logarithmic_error):
+    """The mean of `mean_squared_logarithmic_error`."""
+
+
+@LOSSES.register()
+class Poisson(LossFunctionWrapper, of=poisson):
+    """The mean of `poisson`."""
+
+
+@LOSSES.register()
+class Hinge(LossFunctionWrapper, of=hinge):
+    """The mean of `hinge`."""
+
+
+@LOSSES.register()
+class SquaredHinge(LossFunctionWrapper, of=squared_hinge):
+    """The mean of `squared_hinge`."""
+
+
+@LOSSES.register()
+class CategoricalHinge(LossFunctionWrapper, of=categorical_hinge):
+    """The mean of `categorical_hinge`."""
 
 
 LOSSES.add(crossentropy, "ce")  # no class: which one it is depends on the shapes

@@ -146,6 +146,42 @@ FORMULAS = [
     ),
     (losses.log_cosh, TARGETS, PREDICTIONS, np.log(np.cosh(E)).mean(1)),
     (
+        losses.mean_absolute_percentage_error,
+        TARGETS,
+        PREDICTIONS,
+        100 * abs(E / TARGETS).mean(1),
+    ),
+    (
+        losses.mean_squared_logarithmic_error,
+        abs(TARGETS),
+        abs(PREDICTIONS),
+        (np.log((1 + abs(PREDICTIONS)) / (1 + abs(TARGETS))) ** 2).mean(1),
+    ),
+    (
+        losses.poisson,
+        abs(TARGETS),
+        abs(PREDICTIONS),
+        (abs(PREDICTIONS) - abs(TARGETS) * np.log(abs(PREDICTIONS) + 1e-7)).mean(1),
+    ),
+    (
+        losses.hinge,
+        np.sign(TARGETS),
+        PREDICTIONS,
+        np.maximum(1 - np.sign(TARGETS) * PREDICTIONS, 0).mean(1),
+    ),
+    (
+        losses.squared_hinge,
+        ONE_HOT,
+        LOGITS,
+        (np.maximum(1 - (2 * ONE_HOT - 1) * LOGITS, 0) ** 2).mean(1),
+    ),
+    (
+        losses.categorical_hinge,
+        ONE_HOT,
+        LOGITS,
+        np.maximum(1 + ((1 - ONE_HOT) * LOGITS).max(1) - (ONE_HOT * LOGITS).sum(1), 0),
+    ),
+    (
         losses.categorical_crossentropy,
         ONE_HOT,
         PROBABILITIES,
@@ -500,7 +536,7 @@ def test_crossentropy_takes_the_one_that_fits_the_shapes(y_true, y_pred, functio
             lambda: losses.binary_crossentropy(BITS, BIT_PROBABILITIES, label_smoothing=1.5),
             "binary_crossentropy: expected label_smoothing from 0 to 1, got 1.5",
         ),
-        (lambda: losses.Huber(0), "Huber: expected delta > 0, got 0"),
+        (lambda: losses.Huber(0), "Huber: expected delta in (0, inf), got 0"),
         (
             lambda: losses.MeanSquaredError("average"),
             "MeanSquaredError: expected reduction to be one of 'sum_over_batch_size', 'mean', "
@@ -514,7 +550,7 @@ def test_crossentropy_takes_the_one_that_fits_the_shapes(y_true, y_pred, functio
         (
             lambda: losses.get("mean_square_error"),
             "loss: expected a known name, got 'mean_square_error'; did you mean "
-            "'mean_squared_error' or 'mean_absolute_error'?",
+            "'mean_squared_error' or 'mean_squared_logarithmic_error' or 'mean_absolute_error'?",
         ),
     ],
 )

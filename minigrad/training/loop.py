@@ -303,7 +303,7 @@ class Trainer:
             The loss alone, or with the metrics in the order of ``compile``; with ``return_dict``
             a dict from name to float.
         """
-        self._check_compiled()
+        self._check_compiled(is_training=False)
         data = Batches(x, y, sample_weight, batch_size, steps)
         if data.num_samples == 0:
             raise self._error("at least one sample", 0)
@@ -404,9 +404,11 @@ class Trainer:
             return logs
         return list(logs.values()) if len(logs) > 1 else next(iter(logs.values()))
 
-    def _check_compiled(self):
+    def _check_compiled(self, is_training=True):
         if self._objectives is None:
             raise ValueError("You must call `compile()` before using the model.")
+        if is_training and self.optimizer is None:
+            raise ValueError("fit: expected an optimizer, got none; give it to `compile()`")
 
 
 def _as_numbers(logs):
