@@ -176,8 +176,8 @@ class TensorBase:
     """
 
     __slots__ = (
-        "_data", "_deferred", "_is_view", "_signature", "_version", "grad", "made_by", "name", "node",
-        "requires_grad", "__weakref__",
+        "_data", "_deferred", "_is_view", "_signature", "_version", "grad", "made_by", "name",
+        "node", "requires_grad", "__weakref__",
     )  # fmt: skip
 
     @property

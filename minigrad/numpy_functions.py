@@ -91,8 +91,8 @@ def _on_values(name, function, arguments, options):
     """Call a function of NumPy on the values; TypeError where a gradient would be lost."""
     if is_symbolic([arguments, options]):
         raise TypeError(
-            f"{name}: expected values, got a Symbol, which has none yet; compute with minigrad.ops, "
-            "or in the call(self, x) of a Layer"
+            f"{name}: expected values, got a Symbol, which has none yet; compute with "
+            "minigrad.ops, or in the call(self, x) of a Layer"
         )
     wanted = is_grad_enabled() and any(t.requires_grad for t in _tensors([arguments, options]))
     if "out" in options and (wanted or _tensors(options["out"])):

@@ -108,7 +108,7 @@ def _find_places(model):
             places.append((group, names, layer))
             inside = ((_join(group, g), _join(names, n), inner) for g, n, inner in _members(layer))
             stack += reversed(list(inside))
-    unbuilt = [layer.name for _, _, layer in places if not layer.built]
+    unbuilt = [layer.name for *_, layer in places if not (layer.built or layer.sublayers)]
     if unbuilt:
         raise ValueError(
             f"weights: expected built layers, got unbuilt {', '.join(unbuilt)}; "
@@ -124,7 +124,7 @@ def _members(layer):
         inner = layer.layers
         groups = _number_classes("layers", inner)
         yield from zip(groups, [each.name for each in inner], inner, strict=True)
-    elif hasattr(layer, "layers"):  # Keras visits the list of an own model's layers like an attribute
+    elif hasattr(layer, "layers"):  # an own model: Keras visits this list like an attribute
         held["layers"] = layer.layers
     for name in sorted(held, key=lambda name: (name.startswith("_"), name)):
         yield from _members_of(held[name], name, name)
@@ -141,7 +141,7 @@ def _members_of(value, group, names):
 
 
 def _number_classes(group, values):
-    """Keras's group of each layer in a list: its class in snake case, numbered from the second on."""
+    """Keras's group of each layer in a list: its class in snake case, numbered from the second."""
     counts = {}
     for value in values:
         is_container = isinstance(value, (list, tuple, dict))

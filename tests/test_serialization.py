@@ -183,7 +183,7 @@ def test_weights_in_either_order_of_bytes_are_loaded(ending, dtype, tmp_path):
 
 
 def write_keras_2(path, stack, whole=False, chunk=None):
-    """Write a file of a list of layers as Keras 2 does; `whole`: of the whole model. Its names are not minigrad's."""
+    """Write a list of layers as Keras 2 does; `whole`: as a whole model. The names are Keras's."""
     with h5py.File(path, "w") as file:
         top = file.create_group("model_weights") if whole else file
         if whole:
@@ -319,7 +319,7 @@ def test_unbuilt_layers_are_refused_by_name(action, ending, tmp_path):
     path = tmp_path / f"w{ending}"
     serialization.save_arrays(path, {})
     stack = Sequential([layers.Dense(3, name="last")])
-    with pytest.raises(ValueError, match="expected built layers, got unbuilt .*last; call the model"):
+    with pytest.raises(ValueError, match=r"expected built layers, got unbuilt .*last; call"):
         action(stack, path)
 
 

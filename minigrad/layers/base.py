@@ -460,6 +460,9 @@ class Layer(Tracked):
             return object.__getattribute__(self, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    def __getstate__(self):
+        return vars(self) | {"_output": None}  # weak references can neither be copied nor pickled
+
     def __repr__(self):
         return f"<{self._title}, input_shape={self.input_shape}>"
 

@@ -108,7 +108,8 @@ class Tracked:
     @trainable.setter
     def trainable(self, trainable):
         if trainable not in (True, False):
-            raise ValueError(f"{type(self).__name__}: expected trainable as bool, got {trainable!r}")
+            title = type(self).__name__
+            raise ValueError(f"{title}: expected trainable as bool, got {trainable!r}")
         self._trainable = bool(trainable)
         for layer, weights in list(self._walk()):
             layer._trainable = self._trainable
@@ -118,7 +119,7 @@ class Tracked:
 
     @property
     def weights(self):
-        """All weights, each once: the layer's own, then layer by layer those of the layers within."""
+        """All weights, each once: the layer's own, then those of the layers within, in order."""
         return _unique(weight for _, weights in self._walk() for weight in weights)
 
     @property

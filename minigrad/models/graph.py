@@ -35,6 +35,9 @@ class Graph:
         calls = [call for call in calls if (id(call), 0) not in given]
         self.steps = _plan(calls, flatten(outputs))
 
+    def __reduce__(self):
+        return Graph, (self.inputs, self.outputs)  # the steps hold numbers of this very object
+
     @property
     def output_names(self):
         """Keys of a dict of outputs, else the names of the layers and ops that make them."""
@@ -69,7 +72,7 @@ class Graph:
 
 
 def _fit(x, symbol):
-    """Return an input in the rank that was declared; (N,) stands for (N, 1), and (N, 1) for (N,)."""
+    """Return an input in the rank that was declared: (N,) stands for (N, 1), as (N, 1) for (N,)."""
     shape = symbol.shape
     if x.ndim == len(shape) - 1 and shape[-1] == 1:
         x = ops.expand_dims(x, -1)

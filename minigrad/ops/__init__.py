@@ -45,20 +45,27 @@ def _right(function):
     return lambda x, y: function(y, x)
 
 
+# What users and Symbols call: the same functions, which can be recorded and cost 0.3 µs more.
+RECORDABLE = {name: _recordable(globals()[name]) for name in __all__}
+for function in RECORDABLE.values():
+    function.__module__ = __name__  # where pickle finds it
+
+
+def _recorded(function):
+    return RECORDABLE.get(function.__name__) or _recordable(function)
+
+
 for function in METHODS:
     setattr(Tensor, function.__name__, function)
-    setattr(Symbol, function.__name__, _recordable(function))
+    setattr(Symbol, function.__name__, _recorded(function))
 for name, function in BINARY.items():
     setattr(Tensor, f"__{name}__", _left(function))
     setattr(Tensor, f"__r{name}__", _right(function))
     setattr(Tensor, f"__i{name}__", _in_place(function))
-    setattr(Symbol, f"__{name}__", _recordable(function))
-    setattr(Symbol, f"__r{name}__", _right(_recordable(function)))
+    setattr(Symbol, f"__{name}__", _recorded(function))
+    setattr(Symbol, f"__r{name}__", _right(_recorded(function)))
 for name, function in (UNARY | COMPARISONS).items():
     setattr(Tensor, name, function)
-    setattr(Symbol, name, _recordable(function))
-Tensor.T = property(transpose)
-Symbol.T = property(_recordable(transpose))
-for name in __all__:  # what users call can be recorded, and costs 0.3 µs more
-    globals()[name] = _recordable(globals()[name])
-    globals()[name].__module__ = __name__  # where pickle finds it
+    setattr(Symbol, name, _recorded(function))
+Tensor.T, Symbol.T = property(transpose), property(_recorded(transpose))
+globals().update(RECORDABLE)

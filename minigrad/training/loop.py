@@ -96,7 +96,7 @@ class Trainer:
 
     @property
     def metrics(self):
-        """The mean of the loss, the metrics given to ``compile``, and those among the attributes."""
+        """The mean of the loss, the metrics of ``compile``, and those among the attributes."""
         compiled = self._objectives.metrics if self._objectives else []
         return [*compiled, *held_in(vars(self).values(), Metric)]
 

@@ -63,7 +63,7 @@ class Objectives:
         return self.parts is not None and len(self.parts) == 1
 
     def fit_outputs(self, y_pred):
-        """Learn from a batch's outputs how many there are and, if they are in a dict, their names."""
+        """Learn from a batch's outputs how many there are, and their names if in a dict."""
         if self.parts is None:
             if isinstance(y_pred, dict):
                 self.names = list(y_pred)
@@ -94,8 +94,9 @@ class Objectives:
         if isinstance(value, dict):
             unknown = [name for name in value if name not in names]
             if unknown:
+                known = ", ".join(names)
                 raise ValueError(
-                    f"{argument}: expected the outputs' names {', '.join(names)}, got {unknown[0]!r}"
+                    f"{argument}: expected the outputs' names {known}, got {unknown[0]!r}"
                 )
             return [value.get(name) for name in names]
         if not isinstance(value, (list, tuple)) or len(value) != len(names):

@@ -20,7 +20,7 @@ class Batches:
 
     Parameters
     ----------
-    x : array_like or SciPy sparse matrix (n, ...), a list or dict of several, or iterable of batches
+    x : array_like or SciPy sparse matrix (n, ...), a list or dict of several, or an iterable
         An iterable yields x, (x, y) or (x, y, sample_weight) for each batch. Its method
         `on_epoch_end`, if it has one, is called after each epoch. Sparse rows become arrays batch
         by batch.

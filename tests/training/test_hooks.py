@@ -184,11 +184,11 @@ def test_logs_that_are_no_dict_are_refused():
         def train_step(self, data):
             return 0.5
 
-    with pytest.raises(TypeError, match="expected a dict of logs, got 0.5; return self.get_metr"):
+    with pytest.raises(TypeError, match=r"expected a dict of logs, got 0.5; return self.get_metr"):
         fitted(Own())
 
 
-# --- several outputs -------------------------------------------------------------------------------
+# --- several outputs -----------------------------------------------------------------------------
 
 
 def two_heads(kind):
