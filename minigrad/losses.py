@@ -260,8 +260,8 @@ def _check_range(name, labels, low, high):
 
     The loss of a label outside would have no least value, or none that means anything.
     """
-    outside = ((labels < low - 1e-6) | (labels > high + 1e-6)) & np.isfinite(labels)
-    if outside.any():
+    outside = (labels < low - 1e-6) | (labels > high + 1e-6)
+    if outside.any() and (outside := outside & np.isfinite(labels)).any():
         raise ValueError(f"{name}: expected labels from {low} to {high}, got {labels[outside][0]}")
 
 

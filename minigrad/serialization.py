@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from minigrad.utils.files import replacing
-from minigrad.utils.registry import to_snake_case, unique_name
+from minigrad.utils.registry import unique_name
 
 OPTIMIZER_PREFIX = "optimizer/"
 
@@ -145,16 +145,10 @@ def _number_classes(group, values):
     counts = {}
     for value in values:
         is_container = isinstance(value, (list, tuple, dict))
-        name = "container" if is_container else to_snake_case(_class_name(value))
+        name = "container" if is_container else getattr(value, "class_name", "object")
         number = counts.get(name, 0)
         counts[name] = number + 1
         yield f"{group}/{name}_{number}" if number else f"{group}/{name}"
-
-
-def _class_name(layer):
-    """The name of the class; a graph of layers is Keras's Functional."""
-    name = type(layer).__name__
-    return "Functional" if name == "Model" else name
 
 
 def _join(path, name):

@@ -200,7 +200,7 @@ class Layer(Tracked):
         self._output = None  # a weak reference to the last Symbol it gave
         self._is_made_in_call = _is_in_call()
         self.has_automatic_name = name is None
-        self.name = to_snake_case(type(self).__name__) if name is None else name
+        self.name = self.class_name if name is None else name
         self.trainable = trainable
         self.dtype = np.dtype(dtype or "float32")
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -319,13 +319,15 @@ class Layer(Tracked):
                 given = training = options.pop("training", training)
             if training is None:
                 training = default if outside is None else outside
+            if type(x) is np.ndarray:
+                x = Tensor(x, dtype=self.dtype)
             if type(x) is not Tensor or options or others:
                 if is_symbolic((x, others, options)):
                     return self._record((x, *others), options, given)
                 x = self._as_tensors(x)
                 others = [self._as_tensors(other) for other in others]
                 options = {name: _as_tensor(value) for name, value in options.items()}
-                self.fit_shape(map_structure(np.shape, x))
+                self.fit_shape(map_structure(lambda leaf: leaf.shape, x))
             elif x.shape != self._fitting_shape or not self.built:
                 self.fit_shape(x.shape)
             if outside is None:
@@ -405,6 +407,11 @@ class Layer(Tracked):
         self._name = name
         for weight in self._held()[0]:
             weight.path = f"{name}/{weight.name}"
+
+    @property
+    def class_name(self):
+        """The class's name in snake case, which names are numbered from."""
+        return to_snake_case(type(self).__name__)
 
     @property
     def losses(self):

@@ -123,12 +123,17 @@ class Mean(Metric):
 
     def update_state(self, values, sample_weight=None):
         """Add an array of values, or one value, with a weight for each sample (default 1)."""
+        if sample_weight is None:
+            values = np.asarray(values)
+            self.total.assign_add(values.sum(dtype=self.dtype))
+            self.count.assign_add(values.size)
+            return
         values, weights = _weighted(self, values, sample_weight)
         self.total.assign_add((values * weights).sum())
         self.count.assign_add(weights.sum())
 
     def result(self):
-        return float(self.total / self.count) if self.count else 0.0
+        return float(self.total) / float(self.count) if self.count else 0.0
 
 
 def _weighted(metric, values, sample_weight):

@@ -27,7 +27,7 @@ class Graph:
                     f"Model: expected {name} made with Input(shape) and layers called on it, got "
                     f"{wrong[0] if wrong else value!r}"
                 )
-        self.inputs, self.outputs = inputs, outputs
+        self.inputs, self.outputs = inputs, outputs = _sorted(inputs), _sorted(outputs)
         calls = order_calls(flatten(inputs), flatten(outputs))
         functions = {id(call.function): call.function for call in calls}
         self.layers = [layer for layer in functions.values() if isinstance(layer, Layer)]
@@ -69,6 +69,11 @@ class Graph:
         if len(parts) != len(symbols):
             raise ValueError(f"expected {len(symbols)} inputs, got {len(parts)}")
         return {s.key: _fit(part, s) for part, s in zip(parts, symbols, strict=True)}
+
+
+def _sorted(structure):
+    """A dict in the order of its keys, which is Keras's; anything else as it is."""
+    return dict(sorted(structure.items())) if isinstance(structure, dict) else structure
 
 
 def _fit(x, symbol):

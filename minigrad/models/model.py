@@ -5,7 +5,7 @@ from minigrad.layers.base import Layer, map_shapes
 from minigrad.models.graph import Graph
 from minigrad.symbolic import Symbol
 from minigrad.training import Trainer
-from minigrad.utils.registry import to_snake_case, unique_name
+from minigrad.utils.registry import unique_name
 from minigrad.utils.structures import flatten, map_structure
 from minigrad.utils.summary import summary_lines
 
@@ -112,6 +112,11 @@ class Model(Trainer, Layer):
         if self._graph is not None and _equal_shapes(input_shape, self.input_shape):
             return map_structure(lambda symbol: symbol.shape, self._graph.outputs)
         return super().compute_output_shape(input_shape)
+
+    @property
+    def class_name(self):
+        """The class's name in snake case; a plain Model is called "functional", as in Keras."""
+        return "functional" if type(self) is Model else super().class_name
 
     # --- layers ----------------------------------------------------------------------------------
 
@@ -233,7 +238,7 @@ def number_names(model, layers):
         if layer.name in taken:
             if not layer.has_automatic_name:
                 raise model._error("layers with unique names", layer.name)
-            layer.name = unique_name(to_snake_case(type(layer).__name__), taken)
+            layer.name = unique_name(layer.class_name, taken)
         taken.add(layer.name)
 
 

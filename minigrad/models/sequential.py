@@ -6,7 +6,7 @@ from minigrad.layers import InputLayer
 from minigrad.layers.base import Layer, is_shape, map_shapes
 from minigrad.models.model import Model
 from minigrad.symbolic import Symbol
-from minigrad.utils.registry import to_snake_case, unique_name
+from minigrad.utils.registry import unique_name
 
 
 class Sequential(Model):
@@ -67,7 +67,7 @@ class Sequential(Model):
             if layer.name in taken:
                 if not layer.has_automatic_name:
                     raise self._error("layers with unique names", layer.name)
-                layer.name = unique_name(to_snake_case(type(layer).__name__), taken)
+                layer.name = unique_name(layer.class_name, taken)
         if not self._layers:
             self.input_shape, self._fitting_shape = layer.input_shape, None
             self.dtype = layer.dtype

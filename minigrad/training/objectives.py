@@ -138,8 +138,8 @@ class LossMean(Mean):
         if type(y_pred) is not Tensor:
             y_pred = flatten(y_pred)[0]
         n = len(y_pred) if y_pred.ndim else 1
-        self.total += loss.item() * n
-        self.count += n
+        self.total.assign_add(loss.item() * n)
+        self.count.assign_add(n)
 
 
 class Objective:

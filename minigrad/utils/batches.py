@@ -328,8 +328,8 @@ def is_array_like(x):
 
 def _map_arrays(function, data):
     """Convert one array or, in its structure, each of several; None stays None."""
-    if data is None:
-        return None
+    if data is None or type(data) is np.ndarray:
+        return data
     return map_structure(function, data) if is_structure(data) else function(data)
 
 

@@ -32,11 +32,13 @@ class Variable(np.ndarray):
 
     def assign_add(self, value):
         """Add to the values; return the variable."""
-        return self.assign(self + np.asarray(value))
+        self.view(np.ndarray)[()] += value  # for a single number, NumPy's quickest way
+        return self
 
     def assign_sub(self, value):
         """Subtract from the values; return the variable."""
-        return self.assign(self - np.asarray(value))
+        self.view(np.ndarray)[()] -= value
+        return self
 
     def numpy(self):
         """Return a copy, a plain array."""

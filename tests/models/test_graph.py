@@ -71,10 +71,10 @@ def test_inputs_and_outputs_in_lists_and_dicts():
     for got in (by_list(x), by_list((x["a"], x["b"]))):
         np.testing.assert_array_equal(got[0].data, expected[0].data)
     for got in (by_dict(x), by_dict({"b": x["b"], "a": x["a"]}), by_dict([x["a"], x["b"]])):
-        assert list(got) == ["total", "head"]
+        assert list(got) == ["head", "total"]
         np.testing.assert_array_equal(got["total"].data, expected[0].data)
     assert by_list.output_names == ["add", "head"]
-    assert by_dict.output_names == ["total", "head"]
+    assert by_dict.output_names == ["head", "total"]
     outputs = by_dict.predict(x, batch_size=2, verbose=0)
     np.testing.assert_allclose(outputs["head"], expected[1].data, rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match="expected inputs a, b, got no 'b'"):
