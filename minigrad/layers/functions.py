@@ -3,8 +3,9 @@
 import inspect
 
 from minigrad import ops
-from minigrad.layers.base import ElementwiseLayer, Layer
+from minigrad.layers.base import ElementwiseLayer, Layer, map_shapes
 from minigrad.layers.options import keep_options, make_weight
+from minigrad.utils.structures import flatten
 
 
 class Identity(ElementwiseLayer):
@@ -21,9 +22,9 @@ class Lambda(Layer):
     ----------
     function : callable
         Gets ``training`` too if it has an argument of that name.
-    output_shape : tuple of int or callable, optional
-        Shape of one sample's output, or a function from the input's shape to the output's, both
-        with the batch axis. Default: found by a trial on zeros.
+    output_shape : tuple of int, a list of such, or callable, optional
+        Shape of one sample's output, or of each of several; or a function from the input's shape to
+        the output's, both with the batch axis. Default: found by a trial on zeros.
     mask : None
         There are no masks.
     arguments : dict, optional
@@ -52,7 +53,8 @@ class Lambda(Layer):
             return super().compute_output_shape(input_shape)
         if callable(self._given_shape):
             return tuple(self._given_shape(input_shape))
-        return (input_shape[0], *self._given_shape)
+        batch = flatten(input_shape)[0]
+        return map_shapes(lambda shape: (batch, *shape), self._given_shape)
 
 
 class PReLU(ElementwiseLayer):

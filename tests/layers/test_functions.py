@@ -26,6 +26,14 @@ def test_lambda_knows_its_output_shape(output_shape):
     assert layer.compute_output_shape((None, 3)) == (None,)
 
 
+def test_lambda_takes_several_inputs_and_gives_several_shapes():
+    pair = [layers.Input((3,)), layers.Input((3,))]
+    y = layers.Lambda(lambda x: ops.sum(x[0] - x[1], 1, keepdims=True), output_shape=(1,))(pair)
+    assert y.shape == (None, 1)
+    y = layers.Lambda(lambda x: (x[:, :1], x), output_shape=[(1,), (3,)])(pair[0])
+    assert [symbol.shape for symbol in y] == [(None, 1), (None, 3)]
+
+
 def test_lambda_believes_a_given_shape():
     layer = layers.Lambda(lambda x: x, output_shape=(None, 5))
     assert layer.compute_output_shape((2, None)) == (2, None, 5)
