@@ -1,9 +1,9 @@
 """The one default generator from which initializers, dropout and shuffling take their seeds.
 
-Code that needs random numbers takes a seed (`next_seed`) or its own generator (`generator`). After
-`set_random_seed` the same calls, in the same order, get the same seeds. A forked process goes on
-with a generator of its own: the seeds of its parent and its siblings are others, and the same in
-every run.
+Code that needs random numbers takes a seed (`next_seed`), its own generator (`generator`), or an
+array of numbers (`normal`, `uniform`). After `set_random_seed` the same calls, in the same order,
+get the same seeds. A forked process goes on with a generator of its own: the seeds of its parent
+and its siblings are others, and the same in every run.
 """
 
 import os
@@ -72,11 +72,50 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
     )
 
 
-def generator(seed=None):
+def generator(seed=None, owner="generator"):
     """Return a new `numpy.random.Generator`, from `seed` or from the next seed."""
-    if seed is None:
+    if isinstance(seed, SeedGenerator):
+        seed = seed.next()
+    elif seed is None:
         seed = next_seed()
-    return np.random.default_rng(check_seed("generator", seed))
+    return np.random.default_rng(check_seed(owner, seed))
+
+
+class SeedGenerator:
+    """One seed after another: a layer that keeps one draws other numbers at each call.
+
+    Parameters
+    ----------
+    seed : int, optional
+        The same seed gives the same series. Default: the next seed of the default generator.
+    """
+
+    def __init__(self, seed=None):
+        self._seeds = generator(seed, "SeedGenerator")
+
+    def next(self):
+        """Return the next seed."""
+        return int(self._seeds.integers(2**64, dtype=np.uint64))
+
+
+def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+    """Return an array of numbers from a normal distribution.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    mean, stddev : float
+    dtype : {"float32", "float64"}, optional
+        Default: float32.
+    seed : int or SeedGenerator, optional
+        An int gives the same numbers each time. Default: the next seed of the default generator.
+    """
+    return generator(seed, "normal").normal(mean, stddev, shape).astype(dtype or "float32")
+
+
+def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
+    """Return an array of numbers spread evenly from `minval` to `maxval`; the rest as `normal`."""
+    return generator(seed, "uniform").uniform(minval, maxval, shape).astype(dtype or "float32")
 
 
 def check_seed(owner, seed, limit=2**64):

@@ -130,3 +130,37 @@ def test_generator_refuses_a_seed_out_of_range():
 
 def test_utils_has_set_random_seed_too():
     assert utils.set_random_seed is random.set_random_seed
+
+
+@pytest.mark.parametrize(
+    ("draw", "mean", "deviation"),
+    [
+        (lambda **seed: random.normal((300, 70), 2.0, 0.5, **seed), 2.0, 0.5),
+        (lambda **seed: random.uniform((300, 70), -1.0, 3.0, **seed), 1.0, 4 / 12**0.5),
+    ],
+)
+def test_arrays_of_random_numbers(draw, mean, deviation):
+    values = draw()
+    assert (values.shape, values.dtype) == ((300, 70), np.float32)
+    np.testing.assert_allclose([values.mean(), values.std()], [mean, deviation], atol=0.02)
+    assert (draw() != values).any()
+    np.testing.assert_array_equal(draw(seed=3), draw(seed=3))
+    random.set_random_seed(0)
+    np.testing.assert_array_equal(draw(), values)  # the fixture's seed
+
+
+def test_numbers_may_be_float64():
+    values = random.normal([3], dtype="float64", seed=1)
+    assert values.dtype == np.float64
+    np.testing.assert_array_equal(random.normal((3,), seed=1), values.astype("float32"))
+
+
+def test_a_seed_generator_gives_other_numbers_each_time_and_repeats_them():
+    first, second = random.SeedGenerator(5), random.SeedGenerator(5)
+    draws = [random.normal((4,), seed=first) for _ in range(2)]
+    assert (draws[0] != draws[1]).all()
+    for values in draws:
+        np.testing.assert_array_equal(random.normal((4,), seed=second), values)
+    assert random.SeedGenerator().next() != random.SeedGenerator().next()
+    with pytest.raises(TypeError, match="SeedGenerator: expected an integer seed, got 'a'"):
+        random.SeedGenerator("a")
