@@ -331,7 +331,7 @@ class Trainer:
         self.reset_metrics()
         (batch,) = Batches(x, y, sample_weight, steps=1, class_weight=class_weight).epoch()
         with interrupts() as hold, hold:
-            logs = _as_numbers(self.train_step(pack(*batch)))
+            logs = _as_numbers(self._make_step(batch))
         return self._results(logs, return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
@@ -359,12 +359,18 @@ class Trainer:
             for step, batch in enumerate(data.epoch()):
                 callbacks.call("on_train_batch_begin", step, {})
                 with hold:
-                    logs = self.train_step(pack(*batch))
+                    logs = self._make_step(batch)
                 if callbacks.need("on_train_batch_end"):
                     callbacks.call("on_train_batch_end", step, self._epoch_logs(logs))
                 if self.stop_training:
                     break
         return None if logs is None else self._epoch_logs(logs)
+
+    def _make_step(self, batch):
+        logs = self.train_step(pack(*batch))
+        if not self.built:  # the step called the layers within, but not the model
+            self.built = True
+        return logs
 
     def _evaluate(self, data, callbacks):
         self.reset_metrics()
