@@ -1,11 +1,13 @@
 """The layers that belong to no family: inputs, dense, activation, dropout, changes of shape."""
 
+import contextlib
 import math
 import weakref
 
 import numpy as np
 
 from minigrad import activations, ops, random
+from minigrad.core import FLOAT_TYPES
 from minigrad.layers import fusion
 from minigrad.layers.base import ElementwiseLayer, KernelLayer, Layer
 from minigrad.symbolic import Call, Symbol
@@ -14,6 +16,18 @@ from minigrad.utils.arguments import checked_number
 # SplitMix64's increment (Steele and others 2014), 2**64 divided by the golden ratio: consecutive
 # seeds give sequences of mask seeds without a common member.
 MASK_SEED_STEP = 0x9E3779B97F4A7C15
+
+
+def _float_type(dtype):
+    """Return the type in which minigrad computes with inputs of this type."""
+    with contextlib.suppress(TypeError):  # no type of NumPy's
+        found = np.dtype(dtype or "float32")
+        if found in FLOAT_TYPES:
+            return found
+        if found.kind in "iub":
+            return "float32"
+    expected = "dtype float32, float64 or a type of integers"
+    raise TypeError(f"InputLayer: expected {expected}, got {dtype!r}")
 
 
 class InputLayer(ElementwiseLayer):
@@ -27,16 +41,21 @@ class InputLayer(ElementwiseLayer):
         Ignored: batches of any size are accepted.
     batch_shape : tuple, optional
         ``(batch_size, *shape)``, instead of the two.
+    dtype : dtype, optional
+        float32 (default) or float64. Integers, such as the numbers of words, become float32, which
+        is exact for them up to 2**24.
     **kwargs
         As for ``Layer``.
     """
 
-    def __init__(self, shape=None, batch_size=None, batch_shape=None, **kwargs):
+    def __init__(self, shape=None, batch_size=None, batch_shape=None, dtype=None, **kwargs):
         if batch_shape is not None:
             if shape is not None or batch_size is not None:
-                raise self._error("shape and batch_size, or batch_shape alone", "both", TypeError)
+                expected = "expected shape and batch_size, or batch_shape alone, got both"
+                raise TypeError(f"InputLayer: {expected}")
             shape = tuple(batch_shape[1:])
-        super().__init__(**({"input_shape": shape} | kwargs))  # older notebooks say input_shape
+        kwargs = {"input_shape": shape, "dtype": _float_type(dtype)} | kwargs
+        super().__init__(**kwargs)  # older notebooks say input_shape
         if self.input_shape is None:
             raise self._error("a shape", shape)
 

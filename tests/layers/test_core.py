@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigrad import Tensor, layers
+from minigrad import Model, Tensor, layers
 from minigrad import random as minigrad_random
 
 # --- inputs ----------------------------------------------------------------------------------
@@ -37,10 +37,22 @@ def test_input_dim_is_an_input_shape_of_one_size():
 def test_input_refuses_shapes():
     with pytest.raises(ValueError, match="InputLayer 'input_layer': expected a shape, got None"):
         layers.Input()
+    with pytest.raises(TypeError, match="expected shape and batch_size, or batch_shape alone"):
+        layers.Input((3,), batch_shape=(None, 3))
     with pytest.raises(TypeError, match="expected a tuple of ints for input_shape, got 28"):
         layers.Input(28)
     with pytest.raises(ValueError, match="input_shape to be an integer of at least 1, got 0"):
         layers.Dense(3, input_shape=(0,))
+
+
+def test_input_takes_integers_as_float32():
+    kind = layers.Input((1,), dtype="int32")
+    assert kind.dtype == layers.Input((5,), dtype="uint8").dtype == np.float32
+    model = Model(kind, layers.Flatten()(layers.Embedding(4, 3)(kind)))
+    np.testing.assert_array_equal(model(np.array([[2]])).data, model.layers[1].embeddings.data[[2]])
+    for dtype in ("string", "float16", "complex64"):
+        with pytest.raises(TypeError, match=f"InputLayer: expected dtype .*, got '{dtype}'"):
+            layers.Input((1,), dtype=dtype)
 
 
 def test_input_shape_that_was_declared_must_be_met():
