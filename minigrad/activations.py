@@ -1,8 +1,10 @@
-"""Activation functions: from a tensor to one of the same shape.
+"""Activation functions: from a tensor to one of the same shape; `glu` halves an axis.
 
 At its kink every function takes one of the two slopes, the one that Keras takes; the docstrings
 say which.
 """
+
+import numpy as np
 
 from minigrad import ops
 from minigrad.core import as_tensor
@@ -88,6 +90,96 @@ def exponential(x):
 def mish(x):
     """The product x tanh(softplus(x)) (Misra, 2019, arXiv:1908.08681)."""
     return x * tanh(softplus(x))
+
+
+@ACTIVATIONS.register()
+def celu(x, alpha=1.0):
+    """Elu with slope 1 at 0 for any α: x where x > 0, else α (exp(x / α) - 1) (Barron, 2017)."""
+    return alpha * elu(x / alpha)
+
+
+@ACTIVATIONS.register()
+def squareplus(x, b=4):
+    """(x + sqrt(x² + b)) / 2, a smooth relu (Barron, 2021, arXiv:2112.11687)."""
+    return (x + ops.sqrt(x * x + b)) / 2
+
+
+@ACTIVATIONS.register()
+def log_sigmoid(x):
+    """log(sigmoid(x)), as -softplus(-x)."""
+    return -softplus(-x)
+
+
+@ACTIVATIONS.register()
+def tanh_shrink(x):
+    """The difference x - tanh(x)."""
+    return x - tanh(x)
+
+
+@ACTIVATIONS.register()
+def hard_tanh(x):
+    """Limits x to [-1, 1]; the slope is 1 at both ends."""
+    return ops.clip(x, -1, 1)
+
+
+@ACTIVATIONS.register()
+def hard_shrink(x, threshold=0.5):
+    """Value x where ``|x| > threshold``, else 0; the slope is 0 at both thresholds."""
+    x = as_tensor(x)
+    return ops.where(abs(x.data) <= threshold, 0.0, x)
+
+
+@ACTIVATIONS.register()
+def soft_shrink(x, threshold=0.5):
+    """Moves x towards 0 by the threshold, to 0 within it; the slope is 0 at both thresholds."""
+    return relu(x - threshold) - relu(-x - threshold)
+
+
+def threshold(x, threshold, default_value):
+    """Value x where x > threshold, else default_value; the slope is 0 at the threshold."""
+    x = as_tensor(x)
+    return ops.where(x.data <= threshold, default_value, x)
+
+
+@ACTIVATIONS.register()
+def sparse_sigmoid(x):
+    """clip(x/2 + 1/2, 0, 1); the slope is 0 at both ends."""
+    return hard_sigmoid(3 * x)
+
+
+@ACTIVATIONS.register()
+def sparse_plus(x):
+    """Smooth relu: x where x >= 1, (x + 1)² / 4 between -1 and 1, else 0."""
+    x = as_tensor(x)
+    middle = ops.clip(x, -1, 1) + 1
+    return ops.where(x.data >= 1, x, middle * middle / 4)
+
+
+@ACTIVATIONS.register()
+def sparsemax(x, axis=-1):
+    """relu(x - τ), where τ makes the sum along `axis` 1 (Martins and Astudillo, 2016).
+
+    The nearest point to x of the simplex; unlike softmax, most of it is 0.
+    """
+    x = as_tensor(x)
+    ordered = np.moveaxis(-np.sort(-x.data, axis), axis, -1)
+    counts = np.arange(1, ordered.shape[-1] + 1)
+    is_kept = 1 + counts * ordered > np.cumsum(ordered, -1)
+    count = np.moveaxis(np.count_nonzero(is_kept, -1, keepdims=True), -1, axis)
+    least = np.moveaxis(np.where(is_kept, ordered, np.inf).min(-1, keepdims=True), -1, axis)
+    kept = ops.where(x.data >= least, x, 0.0)
+    return relu(x - (ops.sum(kept, axis, keepdims=True) - 1) / count)
+
+
+@ACTIVATIONS.register()
+def glu(x, axis=-1):
+    """The product a sigmoid(b) of the halves a, b of x along `axis` (Dauphin et al., 2017)."""
+    x = as_tensor(x)
+    if x.shape[axis] % 2:
+        raise ValueError(f"glu: expected an even size on axis {axis}, got {x.shape}")
+    before = (slice(None),) * (axis % x.ndim)
+    half = x.shape[axis] // 2
+    return x[(*before, slice(half))] * sigmoid(x[(*before, slice(half, None))])
 
 
 hard_swish = hard_silu

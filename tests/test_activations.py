@@ -7,7 +7,7 @@ from minigrad import activations, ops
 from minigrad.core import Tensor
 from minigrad.testing import check_gradients
 
-NAMES = list(activations.ACTIVATIONS.names)
+NAMES = sorted(set(activations.ACTIVATIONS.names) - {"glu"})  # it halves an axis
 # Off every kink (0, ±3, 6), of both signs, in an order that reveals a swapped axis.
 X = np.array([[0.4, -2.3, 1.1, -0.7], [2.6, -4.1, 6.3, -0.2], [-3.4, 3.3, 0.9, 5.2]])
 
@@ -19,7 +19,29 @@ def slope(function, x):
 
 
 # Formulas of the activations that are not among Keras's golden numbers; each needs one of both.
-FORMULAS = {"hard_silu": lambda x: x * np.clip(x / 6 + 0.5, 0, 1)}
+FORMULAS = {
+    "celu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "hard_shrink": lambda x: x * (np.abs(x) > 0.5),
+    "hard_silu": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "log_sigmoid": lambda x: -np.log1p(np.exp(-x)),
+    "soft_shrink": lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0),
+    "sparse_plus": lambda x: np.where(x > 1, x, np.where(x < -1, 0, (x + 1) ** 2 / 4)),
+    "sparse_sigmoid": lambda x: np.clip((x + 1) / 2, 0, 1),
+    "sparsemax": lambda x: project_onto_simplex(x),
+    "squareplus": lambda x: (x + np.sqrt(x**2 + 4)) / 2,
+    "tanh_shrink": lambda x: x - np.tanh(x),
+}
+
+
+def project_onto_simplex(x):
+    """The nearest point whose coordinates are positive and sum to 1, by bisection."""
+    low, high = x.max(-1, keepdims=True) - 1, x.max(-1, keepdims=True)
+    for _ in range(80):
+        middle = (low + high) / 2
+        is_low = np.maximum(x - middle, 0).sum(-1, keepdims=True) > 1
+        low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
+    return np.maximum(x - low, 0)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -70,6 +92,11 @@ def test_softmax_takes_an_axis(axis):
             lambda x: activations.gelu(x, approximate=True),
             [-7.02e-5, -0.1588, 0, 0.3457, 1.9546, 7],
         ),
+        (lambda x: activations.celu(x, 2.0), [2 * np.expm1(-2), 2 * np.expm1(-0.5), 0, 0.5, 2, 7]),
+        (lambda x: activations.hard_shrink(x, 1.0), [-4, 0, 0, 0, 2, 7]),
+        (lambda x: activations.soft_shrink(x, 1.0), [-3, 0, 0, 0, 1, 6]),
+        (lambda x: activations.squareplus(x, 9.0), [0.5, 1.0811, 1.5, 1.7707, 2.8028, 7.3079]),
+        (lambda x: activations.threshold(x, 0.5, -9.0), [-9, -9, -9, -9, 2, 7]),
         (lambda x: activations.leaky_relu(x, 0.5), [-2, -0.5, 0, 0.5, 2, 7]),
         (lambda x: activations.elu(x, 2.0), [2 * np.expm1(-4), 2 * np.expm1(-1), 0, 0.5, 2, 7]),
     ],
@@ -90,6 +117,13 @@ def test_activations_take_their_options(function, expected):
         ("elu", 0, 1),
         ("selu", 0, 1.7580993408473766),
         ("softsign", 0, 1),
+        ("celu", 0, 1),
+        ("hard_tanh", 1, 1),
+        ("hard_shrink", 0.5, 0),
+        ("soft_shrink", -0.5, 0),
+        ("sparse_plus", 1, 1),
+        ("sparse_sigmoid", -1, 0),
+        ("sparse_sigmoid", 1, 0),
         ("hard_sigmoid", -3, 0),
         ("hard_sigmoid", 3, 0),
     ],
@@ -106,7 +140,7 @@ def test_activations_stay_finite_at_large_values(name):
     assert np.isfinite(slope(activations.get(name), x)).all()
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"softmax", "log_softmax"}))
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"softmax", "log_softmax", "sparsemax"}))
 def test_activations_work_on_scalars_and_empty_arrays_and_pass_nan_on(name):
     function = activations.get(name)
     assert function(Tensor(0.5)).shape == ()
@@ -125,3 +159,25 @@ def test_get_takes_none_and_callables_and_answers_near_misses():
     assert activations.get(ops.exp) is ops.exp
     with pytest.raises(ValueError, match=r"activation: .*got 'rleu'; did you mean 'relu'"):
         activations.get("rleu")
+
+
+@pytest.mark.parametrize("axis", [0, 1, -2])
+def test_sparsemax_takes_an_axis(axis):
+    result = activations.sparsemax(X, axis=axis)
+    expected = np.moveaxis(project_onto_simplex(np.moveaxis(X, axis, -1)), -1, axis)
+    np.testing.assert_allclose(result.data, expected, rtol=1e-12, atol=1e-15)
+    check_gradients(lambda x: activations.sparsemax(x, axis=axis), X / 4)
+
+
+def test_sparsemax_shares_evenly_among_equals():
+    np.testing.assert_allclose(activations.sparsemax(np.full((1, 3), 3.0)).data, [[1 / 3] * 3])
+
+
+def test_glu_gates_one_half_by_the_other():
+    x = X.reshape(2, 3, 2)  # the axes differ in size
+    a, b = x[:1], x[1:]
+    np.testing.assert_allclose(activations.glu(x, 0).data, a / (1 + np.exp(-b)), rtol=1e-14)
+    assert activations.get("glu")(x).shape == (2, 3, 1)
+    check_gradients(lambda x: activations.glu(x, axis=-3), x)
+    with pytest.raises(ValueError, match=r"glu: expected an even size on axis 1, got \(2, 3, 2\)"):
+        activations.glu(x, axis=1)
