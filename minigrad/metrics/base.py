@@ -1,11 +1,15 @@
 """Metrics as objects: numbers that are updated batch by batch."""
 
+import itertools
+
 import numpy as np
 
 from minigrad import initializers, losses
+from minigrad.core import Parameter
 from minigrad.utils.arguments import FromFunction
 from minigrad.utils.arrays import match_weights
 from minigrad.utils.registry import Registry, to_snake_case
+from minigrad.utils.structures import held_in
 from minigrad.utils.variable import Variable
 
 
@@ -46,8 +50,10 @@ class Metric:
 
     @property
     def variables(self):
-        """What `add_weight` made, a list of Variable."""
-        return list(self._variables)
+        """Those of `add_weight`, and those in the attributes and in the metrics there."""
+        held = held_in(vars(self).values(), (Variable, Parameter, Metric))
+        parts = [each.variables if isinstance(each, Metric) else [each] for each in held]
+        return list(itertools.chain(*parts))
 
     def add_weight(self, shape=(), initializer=None, dtype=None, name=None):
         """Make a variable, of zeros unless another initializer is given, and return it."""
@@ -73,7 +79,7 @@ class Metric:
         if not self.variables:
             raise NotImplementedError(f"{type(self).__name__} must define reset_state")
         for variable in self.variables:
-            variable.assign(0)
+            variable.assign(np.zeros(variable.shape))
 
     def __call__(self, *arguments, **named):
         """Add one batch, and return the value over all since the last reset."""

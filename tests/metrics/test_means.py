@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import minigrad
 from minigrad import losses, metrics
 from minigrad.core import Tensor
 
@@ -391,6 +392,27 @@ def test_metric_of_ones_own_may_be_made_of_variables():
     assert [v.tolist() for v in metric.variables] == [0, [0, 0]]
     with pytest.raises(NotImplementedError, match="Metric must define reset_state"):
         metrics.Metric().reset_state()
+
+
+def test_a_metric_holds_the_variables_of_metrics_and_parameters_within():
+    class Pair(metrics.Metric):
+        def __init__(self):
+            super().__init__()
+            self.first = metrics.Mean()
+            self.others = {"a": [metrics.Sum(), minigrad.Parameter([1.0, 2.0])]}
+            self.count = self.add_weight()
+
+        def update_state(self, values):
+            for metric in (self.first, self.others["a"][0]):
+                metric.update_state(values)
+
+    pair = Pair()
+    pair.update_state([3.0, 4.0])
+    assert [v.numpy().tolist() for v in pair.variables] == [0, 7, 2, 7, [1, 2]]
+    pair.reset_state()
+    assert [v.numpy().tolist() for v in pair.variables] == [0, 0, 0, 0, [0, 0]]
+    with pytest.raises(AttributeError):
+        pair.variables = []
 
 
 @pytest.mark.parametrize("dtype", ["int32", "float16", int, "mine"])
