@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from minigrad import ops
+from minigrad import distances, ops
 from minigrad.core import Function, Tensor, as_array, as_tensor
 from minigrad.distances import (
     categorical_hinge,
@@ -68,6 +68,11 @@ def log_cosh(y_true, y_pred):
     y_true, y_pred = _match("log_cosh", y_true, y_pred)
     error = y_pred - y_true
     return ops.mean(error + ops.softplus(-2 * error) - math.log(2), axis=-1)
+
+
+def cosine_similarity(y_true, y_pred, axis=-1):
+    """Minus the cosine of the angle between y and ŷ along `axis`: -1 for the same direction."""
+    return -distances.cosine_similarity(y_true, y_pred, axis)
 
 
 # --- probabilities -------------------------------------------------------------------------------
@@ -294,16 +299,16 @@ class Loss:
 
     Parameters
     ----------
+    name : str, optional
+        By default the class name in snake case.
     reduction : {"sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None}
         How the losses l with weights w become one: Σlw / number of losses (the first two), Σlw,
         Σlw / Σw, or not at all.
-    name : str, optional
-        By default the class name in snake case.
     dtype : {"float32", "float64"}, optional
         The type in which the losses are reduced, and of the result; by default that of `y_pred`.
     """
 
-    def __init__(self, reduction="sum_over_batch_size", name=None, dtype=None):
+    def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):
         if reduction not in REDUCTIONS:
             known = ", ".join(map(repr, REDUCTIONS))
             raise ValueError(
@@ -398,7 +403,7 @@ class LossFunctionWrapper(FromFunction, Loss):
 
     Parameters
     ----------
-    function : callable(y_true, y_pred, **options)
+    fn : callable(y_true, y_pred, **options)
         Returns a Tensor of one loss per sample.
     reduction, name, dtype
         As for `Loss`; the name is by default the function's.
@@ -406,10 +411,10 @@ class LossFunctionWrapper(FromFunction, Loss):
         Passed on to the function.
     """
 
-    def __init__(self, function, reduction="sum_over_batch_size", name=None, dtype=None, **options):
-        name = name or getattr(function, "__name__", type(function).__name__)
-        super().__init__(reduction, name, dtype)
-        self.function = function
+    def __init__(self, fn, reduction="sum_over_batch_size", name=None, dtype=None, **options):
+        name = name or getattr(fn, "__name__", type(fn).__name__)
+        super().__init__(name, reduction, dtype)
+        self.function = fn
         self.options = options
 
     def call(self, y_true, y_pred):
@@ -427,7 +432,7 @@ class MeanAbsoluteError(LossFunctionWrapper, of=mean_absolute_error):
 
 
 @LOSSES.register()
-class Huber(LossFunctionWrapper, of=huber, check=_check_delta):
+class Huber(LossFunctionWrapper, of=huber, name="huber_loss", check=_check_delta):
     """The mean of `huber`."""
 
 
@@ -503,10 +508,15 @@ class CategoricalHinge(LossFunctionWrapper, of=categorical_hinge):
     """The mean of `categorical_hinge`."""
 
 
+@LOSSES.register()
+class CosineSimilarity(LossFunctionWrapper, of=cosine_similarity):
+    """The mean of `cosine_similarity`, from -1 for the same direction to 1 for the opposite one."""
+
+
 LOSSES.add(crossentropy, "ce")  # no class: which one it is depends on the shapes
 
 
-def get(identifier):
+def as_loss(identifier):
     """Return a `Loss` from what a user may write in `compile(loss=...)`.
 
     Parameters
@@ -520,3 +530,16 @@ def get(identifier):
     if found is None or isinstance(found, Loss):
         return found
     return LossFunctionWrapper(found)
+
+
+def get(identifier):
+    """Return the function of a function's name ("mse"), the Loss of a class's ("MeanSquaredError").
+
+    Anything else as for `as_loss`, but functions as they are.
+    """
+    found = LOSSES.get(identifier)
+    is_function = isinstance(identifier, str) and identifier in (
+        identifier.lower(),
+        identifier.upper(),
+    )
+    return getattr(found, "function", found) if is_function else found

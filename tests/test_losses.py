@@ -127,6 +127,11 @@ def test_losses_meet_keras_golden_gradients(label, loss, name, activation, keras
 
 # --- against formulas, in float64 ----------------------------------------------------------------
 
+
+def cosines(a, b):
+    return (a * b).sum(1) / np.sqrt((a * a).sum(1) * (b * b).sum(1))
+
+
 E = PREDICTIONS - TARGETS
 Q = ONE_HOT * 0.8 + 0.05  # smoothed by 0.2
 FORMULAS = [
@@ -145,6 +150,13 @@ FORMULAS = [
         np.where(abs(E) <= 0.3, E**2 / 2, 0.3 * abs(E) - 0.045).mean(1),
     ),
     (losses.log_cosh, TARGETS, PREDICTIONS, np.log(np.cosh(E)).mean(1)),
+    (losses.cosine_similarity, TARGETS, PREDICTIONS, -cosines(TARGETS, PREDICTIONS)),
+    (
+        lambda y, p: losses.cosine_similarity(y, p, axis=0),
+        TARGETS,
+        PREDICTIONS,
+        -cosines(TARGETS.T, PREDICTIONS.T),
+    ),
     (
         losses.mean_absolute_percentage_error,
         TARGETS,
@@ -289,7 +301,7 @@ def test_crossentropies_find_the_classes_on_another_axis(axis):
 )
 def test_crossentropies_learn_on_from_a_saturated_wrong_answer(loss, y_true, activation, expected):
     z = Tensor(np.float32([[60, -60, -60]]), requires_grad=True)
-    losses.get(loss)(y_true, activations.get(activation)(z)).backward()
+    losses.as_loss(loss)(y_true, activations.get(activation)(z)).backward()
     np.testing.assert_allclose(z.grad, expected, atol=1e-6)
 
 
@@ -341,8 +353,8 @@ def test_crossentropies_start_at_the_probabilities_if_anything_was_changed(chang
             tensor.assign(tensor.data * 0.5)
         else:
             tensor.data = tensor.data * 0.5
-        expected = losses.get(name)(ONE_HOT, Tensor(p.data.copy()))
-        np.testing.assert_array_equal(losses.get(name)(ONE_HOT, p).data, expected.data)
+        expected = losses.as_loss(name)(ONE_HOT, Tensor(p.data.copy()))
+        np.testing.assert_array_equal(losses.as_loss(name)(ONE_HOT, p).data, expected.data)
 
 
 def test_crossentropies_take_only_their_own_activation_for_logits():
@@ -450,9 +462,9 @@ def test_sparse_crossentropy_ignores_a_class():
 def test_losses_make_vectors_and_columns_agree(name):
     y = np.array([1.0, 0, 1, 1, 0])
     p = np.array([0.9, 0.2, 0.7, 0.4, 0.1])
-    expected = losses.get(name)(y[:, None], Tensor(p[:, None])).item()
-    assert losses.get(name)(y, Tensor(p[:, None])).item() == pytest.approx(expected, rel=1e-14)
-    assert losses.get(name)(y[:, None], Tensor(p)).item() == pytest.approx(expected, rel=1e-14)
+    expected = losses.as_loss(name)(y[:, None], Tensor(p[:, None])).item()
+    assert losses.as_loss(name)(y, Tensor(p[:, None])).item() == pytest.approx(expected, rel=1e-14)
+    assert losses.as_loss(name)(y[:, None], Tensor(p)).item() == pytest.approx(expected, rel=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -468,7 +480,7 @@ def test_losses_make_vectors_and_columns_agree(name):
 def test_crossentropy_takes_the_one_that_fits_the_shapes(y_true, y_pred, function):
     expected = function(y_true, y_pred).data
     np.testing.assert_array_equal(losses.crossentropy(y_true, y_pred).data, expected)
-    assert losses.get("ce")(y_true, y_pred).item() == pytest.approx(expected.mean())
+    assert losses.as_loss("ce")(y_true, y_pred).item() == pytest.approx(expected.mean())
 
 
 # --- error messages ------------------------------------------------------------------------------
@@ -548,7 +560,7 @@ def test_crossentropy_takes_the_one_that_fits_the_shapes(y_true, y_pred, functio
             "got (3,)",
         ),
         (
-            lambda: losses.get("mean_square_error"),
+            lambda: losses.as_loss("mean_square_error"),
             "loss: expected a known name, got 'mean_square_error'; did you mean "
             "'mean_squared_error' or 'mean_squared_logarithmic_error' or 'mean_absolute_error'?",
         ),
@@ -579,20 +591,38 @@ def test_losses_refuse_with_a_reason(call, message):
     ],
 )
 def test_get_knows_keras_names(name, kind):
-    assert type(losses.get(name)) is kind
-    assert losses.get(name).name in losses.LOSSES.names
+    assert type(losses.as_loss(name)) is kind
+    assert losses.as_loss(name).name in losses.LOSSES.names
 
 
 def test_get_wraps_functions_and_leaves_losses():
     def twice_the_error(y_true, y_pred):
         return ops.mean(2 * ops.abs(y_pred - y_true), axis=-1)
 
-    loss = losses.get(twice_the_error)
+    loss = losses.as_loss(twice_the_error)
     assert loss.name == "twice_the_error"
     assert loss([[1.0, 2.0]], Tensor([[2.0, 5.0]])).item() == 4
-    assert losses.get(loss) is loss
-    assert losses.get(None) is None
+    assert losses.as_loss(loss) is loss
+    assert losses.as_loss(None) is None
     check_gradients(lambda p: loss(TARGETS, p), PREDICTIONS)
+
+
+def test_get_gives_the_function_of_a_functions_name():
+    assert losses.get("mse") is losses.get("MSE") is losses.mean_squared_error
+    assert losses.get("categorical_crossentropy") is losses.categorical_crossentropy
+    assert losses.get(losses.huber) is losses.huber
+    assert losses.get(None) is None
+    for identifier in ("MeanSquaredError", losses.MeanSquaredError, losses.MeanSquaredError()):
+        assert type(losses.get(identifier)) is losses.MeanSquaredError
+
+
+def test_loss_of_ones_own_takes_its_name_first():
+    class LargestError(losses.Loss):
+        def __init__(self):
+            super().__init__("mine", "sum")
+
+    assert (LargestError().name, LargestError().reduction) == ("mine", "sum")
+    assert losses.Huber().name == "huber_loss"
 
 
 def test_loss_of_ones_own_is_a_class_with_call():
@@ -613,7 +643,7 @@ def test_registered_loss_is_known_by_its_name(monkeypatch):
         def call(self, y_true, y_pred):
             return ops.max(ops.abs(y_pred - y_true), axis=-1)
 
-    assert type(losses.get("largest_error")) is type(losses.get("Largest")) is LargestError
+    assert type(losses.as_loss("largest_error")) is type(losses.as_loss("Largest")) is LargestError
     metric = metrics.get("largest_error")
     metric.update_state(np.zeros((2, 2)), np.array([[1.0, -3.0], [5.0, 0.0]]))
     assert (metric.result(), metric.name, metric.direction) == (4, "largest_error", "down")
@@ -634,7 +664,8 @@ def test_made_class_has_the_names_options_and_text_of_its_function(kind):
     options = {option.name: option for option in list(arguments_of(function))[2:]}
     arguments = {argument.name: argument for argument in arguments_of(kind)}
     assert options.items() <= arguments.items()
-    assert kind().name == arguments["name"].default == function.__name__
+    names = {losses.Huber: "huber_loss"}  # as in Keras
+    assert kind().name == arguments["name"].default == names.get(kind, function.__name__)
     assert kind.__doc__.startswith(f"The mean of `{function.__name__}`")
     assert all(name in kind.__doc__.partition("Parameters\n")[2] for name in arguments)
 
@@ -695,7 +726,7 @@ def test_made_class_refuses_arguments_that_do_not_fit(call, message):
 
 
 def test_loss_function_without_gradient_is_refused():
-    loss = losses.get(lambda y_true, y_pred: np.mean(y_pred.data, axis=-1))
+    loss = losses.as_loss(lambda y_true, y_pred: np.mean(y_pred.data, axis=-1))
     with pytest.raises(TypeError, match=r"<lambda>: .* returns a Tensor, got ndarray; .*ops"):
         loss(TARGETS, Tensor(PREDICTIONS, requires_grad=True))
 
@@ -711,7 +742,7 @@ def test_loss_of_ones_own_takes_lists_and_arrays():
     y_pred = Tensor([[1.5, 2.0], [3.0, 3.0]], requires_grad=True)
     Squared()([[1.0, 2.0], [3.0, 4.0]], y_pred).backward()
     np.testing.assert_allclose(y_pred.grad, [[0.25, 0], [0, -0.5]])
-    arrays = losses.get(lambda y_true, y_pred: np.abs(y_pred.data - y_true).mean(axis=-1))
+    arrays = losses.as_loss(lambda y_true, y_pred: np.abs(y_pred.data - y_true).mean(axis=-1))
     assert arrays([[1.0, 2.0]], [[1.5, 2.0]]).item() == 0.25
 
 

@@ -176,7 +176,7 @@ class MeanMetricWrapper(FromFunction, Mean):
             cls.direction = direction
 
     def __init__(self, fn, name=None, dtype=None, direction=None, **options):
-        super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
+        super().__init__(name or getattr(fn, "__name__", type(fn).__name__).strip("<>"), dtype)
         self.function = fn
         self.direction = direction or self.direction
         self.options = options

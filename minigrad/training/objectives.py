@@ -35,7 +35,7 @@ class Objectives:
         if names is not None:
             self._make_parts(names)
         elif not isinstance(loss, (list, tuple, dict)):
-            losses.get(loss)  # a name that is wrong should be an error of compile
+            losses.as_loss(loss)  # a name that is wrong should be an error of compile
 
     def compute_loss(self, y, y_pred, sample_weight):
         """Return the sum of the outputs' losses times their factors; None without any loss."""
@@ -146,7 +146,7 @@ class Objective:
     """The loss, its factor, and the metrics of one output."""
 
     def __init__(self, prefix, taken, loss, factor, unweighted, weighted):
-        self.loss = losses.get(loss)
+        self.loss = losses.as_loss(loss)
         self.factor = factor
         if factor is not None:
             self.factor = checked_number("compile", "loss_weights", factor, "(-inf, inf)")

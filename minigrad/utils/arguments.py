@@ -127,8 +127,9 @@ class FromFunction:
 
     The wrapper, a direct subclass, is constructed with (function, ..., **options). The constructor
     of ``class Huber(LossFunctionWrapper, of=huber)`` takes the options of `huber`, with their
-    defaults, and then the other arguments of the wrapper; `name` is by default "huber". The class
-    argument `check`, a function of the options, raises an error unless they are valid.
+    defaults, and then the other arguments of the wrapper; `name` is by default that of the class
+    statement, or else "huber". The class argument `check`, a function of the options, raises an
+    error unless they are valid.
 
     Attributes
     ----------
@@ -138,13 +139,13 @@ class FromFunction:
 
     options_first = True
 
-    def __init_subclass__(cls, of=None, check=None, **others):
+    def __init_subclass__(cls, of=None, name=None, check=None, **others):
         super().__init_subclass__(**others)
         if of is None:
             return
         cls.function = staticmethod(of)
         wrapper = next(ancestor for ancestor in cls.__mro__ if FromFunction in ancestor.__bases__)
-        options, common = _options_of(of), _common_arguments(wrapper, of.__name__)
+        options, common = _options_of(of), _common_arguments(wrapper, name or of.__name__)
         if "__init__" not in vars(cls):
             cls.__init__ = _constructor(cls, wrapper, of, check, options, common)
         about = "".join(f"{option.name}\n    As for `{of.__name__}`.\n" for option in options)
