@@ -232,9 +232,10 @@ class TensorBase:
         return Tensor(self, name=self.name)
 
     def assign(self, value):
-        """Overwrite the values in place; ``value`` must have the tensor's shape."""
+        """Overwrite the values in place; ``value`` must have the tensor's shape. Returns self."""
         self.data[...] = self._fitting(value)
         self.mark_changed()
+        return self
 
     def _fitting(self, value):
         array = as_array(value, self.dtype)
@@ -454,17 +455,23 @@ class Parameter(Tensor):
     path : str, optional
         The name within the model, such as ``"conv2d/kernel"``; optimizers save their state by it.
     trainable : bool
-        False for values that are kept with the weights but not trained (moving averages). It says
-        what the parameter is; ``requires_grad`` is also False while its layer is frozen.
+        False for values that are kept with the weights but not trained (moving averages).
     regularizer : callable, optional
         ``regularizer(tensor)``: a scalar Tensor that is added to the loss.
     constraint : callable, optional
         ``constraint(array)``: the array that replaces the values after each optimizer step.
     copy : bool
         False to take the array ``data`` itself, if it is contiguous and writable.
+
+    Attributes
+    ----------
+    trainable : bool
+        Whether it is trained now, another name of ``requires_grad``: False while it is frozen.
+    made_trainable : bool
+        What it was made as.
     """
 
-    __slots__ = ("constraint", "path", "regularizer", "trainable")
+    __slots__ = ("constraint", "made_trainable", "path", "regularizer")
 
     def __init__(
         self, data, dtype=None, name=None, path=None, trainable=True,
@@ -475,9 +482,34 @@ class Parameter(Tensor):
             array = np.array(array, order="C")
         super().__init__(array, None, trainable, name)
         self.path = path if path is not None else name
-        self.trainable = bool(trainable)
+        self.made_trainable = bool(trainable)
         self.regularizer = regularizer
         self.constraint = constraint
+
+    @property
+    def trainable(self):
+        return self.requires_grad
+
+    @trainable.setter
+    def trainable(self, trainable):
+        self.requires_grad = bool(trainable)
+
+    def numpy(self):
+        """A copy of the values, which stays as it is while training goes on; ``data`` does not."""
+        return self.data.copy()
+
+    @property
+    def value(self):
+        """The parameter itself, in place of what Keras's variables hold; gradients reach it."""
+        return self
+
+    def assign_add(self, value):
+        """Add to the values in place; the sum must have the parameter's shape."""
+        return self.assign(self.data + as_array(value, self.dtype))
+
+    def assign_sub(self, value):
+        """Subtract from the values in place; the difference must have the parameter's shape."""
+        return self.assign(self.data - as_array(value, self.dtype))
 
 
 # --- operations: the nodes of the graph ----------------------------------------------------------

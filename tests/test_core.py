@@ -1305,6 +1305,22 @@ def test_parameters_copy_into_contiguous_writable_memory():
         assert_array_equal(parameter.data, np.asarray(data))
 
 
+def test_parameters_change_in_place_as_keras_variables_do():
+    weight = Parameter([1.0, 2.0], name="w")
+    before, shared = weight.numpy(), weight.data
+    assert weight.assign_add([1, 1]).assign_sub(0.5).assign(weight * 2) is weight
+    np.testing.assert_array_equal(before, [1, 2])  # numpy() stays
+    np.testing.assert_array_equal(shared, [3, 5])
+    (weight.value * 3).sum().backward()
+    np.testing.assert_array_equal(weight.grad, [3, 3])
+    with pytest.raises(ValueError, match=r"expected shape \(2,\), got \(3, 2\)"):
+        weight.assign_add(np.ones((3, 2)))
+    y = weight * weight
+    weight.assign_add(1)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.sum().backward()
+
+
 def test_parameters_know_their_name_path_and_whether_they_are_trained():
     kernel = Parameter([1.0], name="kernel", path="dense/kernel")
     assert (kernel.name, kernel.path, kernel.requires_grad) == ("kernel", "dense/kernel", True)

@@ -274,7 +274,7 @@ class Layer(Tracked):
             kernels.aligned(values), name=name, path=f"{self.name}/{name}", trainable=trainable,
             regularizer=made.regularizer, constraint=made.constraint, copy=False,
         )  # fmt: skip
-        weight.requires_grad = weight.trainable and self.trainable
+        weight.trainable = trainable and self.trainable
         self._weights = [*self._weights, weight]
         return weight
 

@@ -71,7 +71,7 @@ class BatchNormalization(ElementwiseLayer):
         self.moving_variance = self.add_weight(shape, trainable=False, **self._variance)
 
     def call(self, x, training=False):
-        mean, variance = self.moving_mean.numpy(), self.moving_variance.numpy()
+        mean, variance = self.moving_mean.data, self.moving_variance.data
         gamma = np.ones_like(mean) if self.gamma is None else self.gamma
         beta = np.zeros_like(mean) if self.beta is None else self.beta
         if training and self.trainable and x.size > 0:  # an empty batch has no statistics

@@ -119,8 +119,8 @@ class Normalization(AxisLayer):
         self.adapt_variance.assign(data.var(axis=others, dtype=np.float64))
 
     def call(self, x, training=False):
-        deviation = np.maximum(np.sqrt(self.variance.numpy()), 1e-7).astype(x.dtype)
-        mean = self.mean.numpy().astype(x.dtype)
+        deviation = np.maximum(np.sqrt(self.variance.data), 1e-7).astype(x.dtype)
+        mean = self.mean.data.astype(x.dtype)
         return x * deviation + mean if self.invert else (x - mean) / deviation
 
 

@@ -6,6 +6,8 @@ a list that grew, an attribute that was replaced, a layer used twice and a cycle
 
 import itertools
 
+import numpy as np
+
 from minigrad.core import Parameter, as_array
 from minigrad.utils.structures import held_in
 
@@ -68,7 +70,7 @@ class Tracked:
         found = held_in(values, (Parameter, Tracked))
         weights = [value for value in found if isinstance(value, Parameter)]
         layers = [value for value in found if isinstance(value, Tracked)]
-        weights.sort(key=lambda weight: not weight.trainable)
+        weights.sort(key=lambda weight: not weight.made_trainable)
         return weights, sorted(layers, key=lambda layer: layer._number)
 
     def _walk(self, only_trained=False):
@@ -107,14 +109,14 @@ class Tracked:
 
     @trainable.setter
     def trainable(self, trainable):
-        if trainable not in (True, False):
+        if not isinstance(trainable, (bool, np.bool_)):
             title = type(self).__name__
             raise ValueError(f"{title}: expected trainable as bool, got {trainable!r}")
         self._trainable = bool(trainable)
         for layer, weights in list(self._walk()):
             layer._trainable = self._trainable
             for weight in weights:
-                weight.requires_grad = weight.trainable and self._trainable
+                weight.trainable = weight.made_trainable and self._trainable
         _changes[0] += 1
 
     @property
@@ -123,10 +125,15 @@ class Tracked:
         return _unique(weight for _, weights in self._walk() for weight in weights)
 
     @property
+    def thawed_weights(self):
+        """The weights of all layers that are not frozen, trained or not."""
+        walk = self._walk(only_trained=True)
+        return _unique(weight for _, weights in walk for weight in weights)
+
+    @property
     def trainable_weights(self):
         """The weights that training changes: none of a frozen layer or of the layers within."""
-        weights = (weight for _, weights in self._walk(only_trained=True) for weight in weights)
-        return [weight for weight in _unique(weights) if weight.trainable and weight.requires_grad]
+        return [weight for weight in self.thawed_weights if weight.trainable]
 
     @property
     def non_trainable_weights(self):
@@ -140,7 +147,7 @@ class Tracked:
 
     def get_weights(self):
         """Return copies of the weights as a list of arrays, in the order of ``weights``."""
-        return [weight.numpy().copy() for weight in self.weights]
+        return [weight.numpy() for weight in self.weights]
 
     def set_weights(self, arrays):
         """Replace the values of all weights, in the order of ``weights``.

@@ -194,7 +194,7 @@ class Model(Trainer, Layer):
 
         digest = hashlib.sha256()
         for weight in self.weights:
-            values = weight.numpy()
+            values = weight.data
             digest.update(f"{weight.path} {values.dtype.str} {values.shape}\n".encode())
             digest.update(values.tobytes())
         return digest.hexdigest()

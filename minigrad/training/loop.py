@@ -182,7 +182,7 @@ class Trainer:
         A change is noticed, but for a list that grew in the middle of an epoch.
         """
         if self._kept is None or self._kept[0] != count_changes():
-            parameters = self.trainable_weights
+            parameters = self.thawed_weights
             layers = [layer for layer, _ in self._walk() if layer is not self]  # no cycle
             vars(self)["_kept"] = count_changes(), parameters, layers
         _, parameters, layers = self._kept

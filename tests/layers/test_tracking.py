@@ -440,3 +440,28 @@ def test_layers_within_are_freed_without_the_garbage_collector():
         assert gone() is None
     finally:
         gc.enable()
+
+
+# --- single weights that are frozen --------------------------------------------------------------
+
+
+def test_a_weight_may_be_frozen_and_thawed_at_any_time():
+    dense = Dense(2)
+    model = Sequential([dense])
+    model.compile("sgd", "mse")
+    x, y = np.ones((3, 4)), np.ones((3, 2))
+    model.train_on_batch(x, y)
+    names = [weight.name for weight in model.weights]
+    for kernel_is_trained in (False, True):
+        dense.kernel.trainable = kernel_is_trained
+        before = model.get_weights()
+        model.train_on_batch(x, y)
+        changed = [(a != b).any() for a, b in zip(before, model.get_weights(), strict=True)]
+        assert changed == [kernel_is_trained, True]
+        assert [weight.name for weight in model.weights] == names  # files keep their order
+    model.trainable = False
+    assert not dense.kernel.trainable
+    model.trainable = True
+    assert dense.kernel.trainable
+    with pytest.raises(ValueError, match="expected trainable as bool, got 1"):
+        Dense(2, trainable=1)
