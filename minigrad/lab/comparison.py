@@ -1,7 +1,8 @@
 """Compare optimizers fairly: each gets the same initial weights, batches and dropout masks.
 
 All three come from minigrad's default generator, which is seeded before each training: a run is,
-bit for bit, what `set_random_seed(seed)`, `build_model(optimizer)` and `fit` make by themselves.
+bit for bit, what `set_random_seed(seed)`, `build_model(optimizer)` and `fit` make by themselves,
+with `model.build` in between where `build_model` makes no weights yet.
 """
 
 import copy
@@ -14,6 +15,8 @@ from minigrad import kernels, random
 from minigrad.callbacks import Callback
 from minigrad.lab.results import Comparison, Run, Sweep
 from minigrad.optimizers import get as get_optimizer
+from minigrad.utils.batches import as_samples
+from minigrad.utils.structures import flatten, map_structure
 
 POINTS_PER_EPOCH = 20  # of the curves by step
 
@@ -40,9 +43,9 @@ def compare(
     optimizers : list, or dict from label to optimizer
         Each is a name, a class, a config, an instance (only copies of it are trained), or a
         function without arguments that makes one.
-    x, y : array_like (n, ...)
+    x, y : array_like (n, ...), or a list or dict of several
     batch_size, epochs, validation_data
-        As for ``Sequential.fit``.
+        As for ``Model.fit``.
     verbose : {0, 1}
         Whether to print a line after each run.
     seeds : iterable of int
@@ -63,7 +66,7 @@ def compare(
     jobs = [(label, given, None) for label, given in _by_label(optimizers).items()]
     fit = {"batch_size": batch_size, "epochs": epochs, "validation_data": validation_data}
     runs = _train_all(build_model, jobs, seeds, verbose, x, y, fit)
-    return Comparison(title, len(x), batch_size, kernels.get_num_threads(), runs)
+    return Comparison(title, _count_samples(x), batch_size, kernels.get_num_threads(), runs)
 
 
 def sweep(
@@ -86,7 +89,7 @@ def sweep(
     jobs = [(*item, float(rate)) for rate in learning_rates for item in labelled]
     fit = {"batch_size": batch_size, "epochs": epochs, "validation_data": validation_data}
     runs = _train_all(build_model, jobs, seeds, verbose, x, y, fit)
-    return Sweep(title, len(x), batch_size, kernels.get_num_threads(), runs)
+    return Sweep(title, _count_samples(x), batch_size, kernels.get_num_threads(), runs)
 
 
 def _by_label(optimizers):
@@ -124,7 +127,7 @@ def _train_all(build_model, jobs, seeds, verbose, x, y, fit):
                 optimizer = _new_optimizer(given)
                 if learning_rate is not None:
                     optimizer.learning_rate = learning_rate
-                model = _build(build_model, optimizer, np.shape(x))
+                model = _build(build_model, optimizer, x)
                 hashes.add(model.weights_hash())
                 if len(hashes) > 1:
                     fault = f"the same initial weights each time, got others for {label}"
@@ -141,18 +144,22 @@ def _train_all(build_model, jobs, seeds, verbose, x, y, fit):
     return runs
 
 
-def _build(build_model, optimizer, shape):
+def _count_samples(x):
+    return flatten(as_samples(x)[0])[0].shape[0]
+
+
+def _build(build_model, optimizer, x):
     model = build_model(optimizer)
     if model.optimizer is not optimizer:
         fault = f"a model compiled with the {type(optimizer).__name__} that it is given"
         raise ValueError(f"build_model: expected {fault}, got {model.optimizer!r}")
-    model.build((None, *shape[1:]))
+    model.build(map_structure(lambda array: (None, *array.shape[1:]), as_samples(x)[0]))
     return model
 
 
 def _train(run, model, x, y, fit):
     """Fill in the run; return a list of the error that ended it, empty if there was none."""
-    recorder = _Recorder(run, len(x), fit["batch_size"])
+    recorder = _Recorder(run, _count_samples(x), fit["batch_size"])
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # the run records that it diverged
             model.fit(x, y, verbose=0, callbacks=[recorder], **fit)

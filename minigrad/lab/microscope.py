@@ -6,7 +6,9 @@ import numpy as np
 
 from minigrad import optimizers
 from minigrad.core import Tensor
+from minigrad.lab.names import name_weights
 from minigrad.lab.text import table
+from minigrad.models import Model
 
 WIDEST = 6  # up to this many weights a parameter is printed in full, else by quantiles
 QUANTILES = {"min": 0, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "max": 1}
@@ -86,13 +88,15 @@ class Microscope:
 
     In a script, or around ``fit``::
 
-        with Microscope(model.optimizer, model.layers[0].kernel, only=[1, 2, 100]) as microscope:
+        with Microscope(model, model.layers[0].kernel, only=[1, 2, 100]) as microscope:
             model.fit(x, y)
         print(microscope.steps[1])
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer : Optimizer or Model
+        Of a model, the optimizer that it was compiled with. Its parameters are then named by the
+        layers around them, "block/first/kernel".
     parameter : Tensor
         One of those that the optimizer trains.
     only : collection of int, optional
@@ -112,6 +116,9 @@ class Microscope:
     """
 
     def __init__(self, optimizer, parameter, only=None):
+        self.model = optimizer if isinstance(optimizer, Model) else None
+        if self.model is not None:
+            optimizer = self.model.optimizer
         for value, kind in ((optimizer, optimizers.Optimizer), (parameter, Tensor)):
             if not isinstance(value, kind):
                 raise TypeError(f"Microscope: expected {kind.__name__}, got {value!r}")
@@ -129,8 +136,9 @@ class Microscope:
 
     def on_step_begin(self, gradients, states):
         if self.parameter not in states:
-            trained = ", ".join(_name(variable) for variable in states)
-            raise ValueError(f"Microscope: expected one of {trained}, got {_name(self.parameter)}")
+            trained = ", ".join(map(self._name, states))
+            name = self._name(self.parameter)
+            raise ValueError(f"Microscope: expected one of {trained}, got {name}")
         if self._is_wanted(gradients):
             self._before = self.parameter.data.copy(), self._state(states)
 
@@ -140,7 +148,7 @@ class Microscope:
         rule, number = self.optimizer, self.optimizer.iterations + 1
         rate = float(rule.learning_rate)
         weight, state_before = self._before
-        name = f"{_name(self.parameter)} {self.parameter.shape}"
+        name = f"{self._name(self.parameter)} {self.parameter.shape}"
         step = Step(
             f"{type(rule).__name__}, step {number} of {name}, learning rate {rate:g}",
             number,
@@ -162,9 +170,10 @@ class Microscope:
     def _state(self, states):
         return {name: array.copy() for name, array in states[self.parameter].items()}
 
-
-def _name(variable):
-    return getattr(variable, "path", None) or variable.name or "parameter"
+    def _name(self, variable):
+        names = {} if self.model is None else name_weights(self.model)
+        known = names.get(variable) or getattr(variable, "path", None)
+        return known or variable.name or "parameter"
 
 
 def _quantiles(array):

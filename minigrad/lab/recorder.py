@@ -6,6 +6,7 @@ import numpy as np
 
 from minigrad.callbacks import Callback
 from minigrad.core import Tensor
+from minigrad.lab.names import name_layers
 
 SAMPLE = 500  # at most this many weights of a layer are sampled
 
@@ -35,8 +36,9 @@ class Recorder(Callback):
         The running mean over the epoch, as ``fit`` shows it.
     learning_rate : list of float
     gradient_norms : dict from str to list of float
-        For each layer with weights that are trained: the Euclidean norm of the gradients of all its
-        weights, after clipping.
+        For each layer with weights of its own that are trained, those within layers and models too,
+        under names such as "block/first": the Euclidean norm of the gradients of all these weights,
+        after clipping.
     update_ratios : dict from str to list of array (k)
         For each such layer ``|update| / |weight|`` of at most 500 weights of its largest parameter,
         the same ones each time. Infinite where the weight is 0.
@@ -70,30 +72,35 @@ class Recorder(Callback):
     def on_step_begin(self, gradients, states):
         self._due = self.model.optimizer.iterations % self.every == 0
         if self._due:
-            self._before = {layer: _sample(layer) for layer in self._layers()}
+            self._before = [(*found, _sample(found[-1])) for found in self._layers()]
 
     def on_step_end(self, gradients, states):
         if not self._due:
             return
         self.steps.append(self.model.optimizer.iterations + 1)
         self.learning_rate.append(float(self.model.optimizer.learning_rate))
-        for layer, before in self._before.items():
-            found = [gradients[w] for w in layer.trainable_weights if w in gradients]
+        for name, layer, weights, before in self._before:
+            found = [gradients[weight] for weight in weights if weight in gradients]
             squares = sum(np.square(g, dtype=np.float64).sum() for g in found)
-            self.gradient_norms.setdefault(layer.name, []).append(squares**0.5)
-            update = np.abs(_sample(layer) - before)
+            self.gradient_norms.setdefault(name, []).append(float(squares) ** 0.5)
+            update = np.abs(_sample(weights) - before)
             with np.errstate(divide="ignore"):
                 ratios = np.divide(update, np.abs(before), update, where=update > 0)  # 0 / 0 is 0
-            self.update_ratios.setdefault(layer.name, []).append(ratios)
+            self.update_ratios.setdefault(name, []).append(ratios)
             if isinstance(getattr(layer, "kernel", None), Tensor):
-                self.dead_units.setdefault(layer.name, []).append(_dead(layer, gradients))
+                self.dead_units.setdefault(name, []).append(_dead(layer, gradients))
 
     def on_train_batch_end(self, batch, logs=None):
         if len(self.loss) < len(self.steps):
             self.loss.append(logs["loss"])
 
     def _layers(self):
-        return [layer for layer in self.model.layers if layer.trainable_weights]
+        """Triples of name, layer, and its own weights that are trained, if it has any."""
+        trained = set(self.model.trainable_weights)
+        for layer, name in name_layers(self.model).items():
+            weights = [weight for weight in layer.own_weights if weight in trained]
+            if weights:
+                yield name or layer.name, layer, weights
 
 
 def _dead(layer, gradients):
@@ -105,7 +112,7 @@ def _dead(layer, gradients):
     return 1 - gradients[weight].reshape(-1, *weight.shape[-1:]).any(axis=0).mean()
 
 
-def _sample(layer):
-    """Some weights of a layer's largest parameter, evenly spread over it."""
-    largest = max(layer.trainable_weights, key=lambda weight: weight.size)
+def _sample(weights):
+    """Some values of the largest of a layer's weights, evenly spread over it."""
+    largest = max(weights, key=lambda weight: weight.size)
     return largest.data.reshape(-1)[:: -(-largest.size // SAMPLE)].copy()

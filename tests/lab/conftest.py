@@ -5,9 +5,9 @@ import pytest
 
 import minigrad
 from minigrad import Parameter, ops
-from minigrad.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
+from minigrad.layers import Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPooling2D
 from minigrad.losses import SparseCategoricalCrossentropy
-from minigrad.models import Sequential
+from minigrad.models import Model, Sequential
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +66,68 @@ LOSSES = [three_scalars, cnn, recurrent, branches]
 @pytest.fixture(params=LOSSES, ids=lambda make: make.__name__)
 def loss(request):
     return request.param()
+
+
+# --- models of layers ----------------------------------------------------------------------------
+
+
+class Block(Layer):
+    """A composite layer: two layers and a weight of its own."""
+
+    def __init__(self, units, **options):
+        super().__init__(**options)
+        self.first = Dense(units, "relu")
+        self.second = Dense(units)
+        self.scale = Parameter(np.full(units, 0.5))
+
+    def call(self, x):
+        return x + self.second(self.first(x)) * self.scale
+
+
+class Net(Model):
+    """A subclassed model; one of its layers is held twice."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.hidden = Dense(4, "relu")
+        self.blocks = [Block(4), Block(4)]
+        self.ends = {"one": self.hidden, "other": Dense(5)}
+
+    def call(self, x):
+        x = self.hidden(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.ends["other"](x)
+
+
+def nested():
+    """A Sequential of a layer, a composite layer and a Sequential."""
+    return Sequential([Input((3,)), Dense(4), Block(4), Sequential([Dense(4, "relu"), Dense(5)])])
+
+
+def functional():
+    """A graph of two branches, an op, and a composite layer that is used twice."""
+    x = Input((3,), name="points")
+    block = Block(4, name="block")
+    y = Dense(4)(x) + block(block(Dense(4)(x)))
+    return Model(x, Dense(5, name="end")(y))
+
+
+NAMES = {
+    Net: [
+        "hidden", "blocks/0", "blocks/0/first", "blocks/0/second", "blocks/1", "blocks/1/first",
+        "blocks/1/second", "ends/other",
+    ],
+    nested: [
+        "dense", "block", "block/first", "block/second", "sequential/dense", "sequential/dense_1",
+    ],
+    functional: ["dense", "block", "block/first", "block/second", "dense_1", "end"],
+}  # fmt: skip
+
+
+@pytest.fixture(params=NAMES, ids=lambda make: make.__name__)
+def model_of_layers(request):
+    """A compiled model of layers within layers, and the names of those that have weights."""
+    model = request.param()
+    model.compile("adam", "mse")
+    return model, NAMES[request.param]

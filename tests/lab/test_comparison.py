@@ -9,9 +9,9 @@ import pytest
 from minigrad import lab, ops, random
 from minigrad.core import is_grad_enabled
 from minigrad.lab import comparison
-from minigrad.layers import Dense, Dropout, Input
+from minigrad.layers import Concatenate, Dense, Dropout, Input
 from minigrad.layers.base import Layer
-from minigrad.models import Sequential
+from minigrad.models import Model, Sequential
 from minigrad.optimizers import OPTIMIZERS, SGD, Adam, schedules
 
 X = np.random.default_rng(5).uniform(1, 2, (23, 3)).astype("float32")  # never 0
@@ -58,6 +58,48 @@ def without_seconds(result):
         run.steps.pop("seconds", None)
         run.epochs.pop("seconds", None)
     return result.runs
+
+
+# --- models of all kinds -------------------------------------------------------------------------
+
+
+def two_inputs():
+    a, b = Input((3,), name="a"), Input((2,), name="b")
+    hidden = Concatenate()([Dense(4)(a), Dense(3)(b)])
+    return Model({"a": a, "b": b}, [Dense(5)(hidden), Dense(1)(hidden)])
+
+
+class TwoInputs(Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden = [Dense(4), Dense(4)]
+        self.ends = [Dense(5), Dense(1)]
+
+    def call(self, x):
+        hidden = self.hidden[0](x["a"]) + self.hidden[1](x["b"])
+        return [end(hidden) for end in self.ends]
+
+
+@pytest.mark.parametrize("make", [two_inputs, TwoInputs])
+def test_models_of_several_inputs_and_outputs_are_compared(make):
+    x = {"a": X, "b": X[:, :2]}
+    y = [np.ones((23, 5)), Y]
+
+    def build(optimizer):
+        model = make()
+        model.compile(optimizer, ["mse", "mae"])
+        return model
+
+    settings = {"batch_size": 7, "verbose": 0, "validation_data": (x, y)}
+    result = lab.compare(build, ["adam"], x, y, seeds=(3,), **settings)
+    assert result.samples == 23
+    random.set_random_seed(3)
+    model = build("adam")
+    model.build({"a": (None, 3), "b": (None, 2)})
+    history = model.fit(x, y, **settings).history
+    assert len(history) == 6
+    assert {name: result.runs[0].epochs[name] for name in history} == history
+    assert len(lab.sweep(build, ["sgd"], [0.01], x, y, verbose=0).runs) == 1
 
 
 # --- fairness ------------------------------------------------------------------------------------

@@ -268,3 +268,36 @@ def test_parameter_without_a_gradient_makes_no_step():
     with Microscope(optimizer, w) as microscope, pytest.warns(UserWarning, match="do not exist"):
         optimizer.apply([None, START], [w, other])
     assert microscope.steps == {}
+
+
+# --- models of layers ----------------------------------------------------------------------------
+
+
+def test_a_models_parameters_are_named_by_the_layers_around(model_of_layers):
+    model, names = model_of_layers
+    x = np.random.default_rng(1).standard_normal((4, 3))
+    model.build((None, 3))
+    for name, kernel in zip(kernel_names(names), kernels_of(model), strict=True):
+        with Microscope(model, kernel) as microscope:
+            model.fit(x, np.ones((4, 5)), verbose=0)
+        (step,) = microscope.steps.values()
+        assert f" of {name} {kernel.shape}, " in step.title
+    assert model.optimizer.observers == []
+    other = Parameter(START, path="other")
+    fault = f"expected one of .*{kernel_names(names)[-1]}.*, got other"
+    with pytest.raises(ValueError, match=fault), Microscope(model, other):
+        model.fit(x, np.ones((4, 5)), verbose=0)
+
+
+def kernel_names(names):
+    return [f"{name}/kernel" for name in names if name not in ("block", "blocks/0", "blocks/1")]
+
+
+def kernels_of(model):
+    return [weight for weight in model.weights if weight.name == "kernel"]
+
+
+def test_microscope_refuses_a_model_without_an_optimizer():
+    model = Sequential([layers.Input((3,)), layers.Dense(5)])
+    with pytest.raises(TypeError, match="Microscope: expected Optimizer, got None"):
+        Microscope(model, model.layers[0].kernel)

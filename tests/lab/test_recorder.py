@@ -7,7 +7,7 @@ import minigrad
 from minigrad.lab import Recorder
 from minigrad.layers import BatchNormalization, Conv2D, Dense, Flatten, Input
 from minigrad.layers.base import Layer
-from minigrad.models import Sequential
+from minigrad.models import Model, Sequential
 from minigrad.optimizers import SGD
 
 X = np.random.default_rng(2).standard_normal((12, 3)).astype("float32")
@@ -138,6 +138,38 @@ def test_recorder_stops_looking_when_fit_ends_even_by_an_error():
 def test_recorder_refuses_other_intervals(every):
     with pytest.raises(ValueError, match=f"Recorder: expected every .* got {every!r}"):
         Recorder(every)
+
+
+def test_layers_within_layers_are_recorded_under_names_of_their_own(model_of_layers):
+    model, names = model_of_layers
+    recorder = Recorder()
+    model.fit(X, Y, batch_size=4, verbose=0, callbacks=[recorder])
+    assert sorted(recorder.gradient_norms) == sorted(recorder.update_ratios) == sorted(names)
+    assert sorted(recorder.dead_units) == sorted(set(names) - {"block", "blocks/0", "blocks/1"})
+    assert all(0 < norms[0] < np.inf for norms in recorder.gradient_norms.values())
+
+
+def test_a_model_of_layers_is_recorded_for_its_own_weights_alone():
+    class Scaled(Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = Dense(5)
+            self.factor = minigrad.Parameter(np.full(5, 2.0))
+
+        def call(self, x):
+            return self.dense(x) * self.factor
+
+    model = Scaled()
+    model.compile(SGD(0.0), "mse")
+    recorder = Recorder(every=1)
+    model.fit(X[:4], Y[:4], verbose=0, callbacks=[recorder])
+    assert list(recorder.gradient_norms) == ["scaled", "dense"]
+    outputs = model.dense(X[:4]).data
+    gradient = (2 * (2 * outputs - Y[:4]) / 20 * outputs).sum(axis=0)
+    assert recorder.gradient_norms["scaled"] == [pytest.approx(np.linalg.norm(gradient))]
+    model.dense.trainable = False
+    model.fit(X[:4], Y[:4], verbose=0, callbacks=[recorder])
+    assert list(recorder.gradient_norms) == ["scaled"]
 
 
 # --- layers that are not minigrad's --------------------------------------------------------------
