@@ -15,3 +15,4 @@ from minigrad.lab.surfaces import Descent as Descent
 from minigrad.lab.surfaces import Surface as Surface
 from minigrad.lab.surfaces import descend as descend
 from minigrad.lab.surfaces import race as race
+from minigrad.lab.watch import Watch as Watch

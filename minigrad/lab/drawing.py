@@ -185,7 +185,8 @@ def _title(vertex):
 
 def _labels(vertex):
     """The texts below a box: the shape, that of the gradient, and single numbers."""
-    labels = [f"{vertex.shape}{_number(vertex.value)}"]
+    layer = f" in {vertex.layer}" if vertex.operation and vertex.layer else ""
+    labels = [f"{vertex.shape}{_number(vertex.value)}{layer}"]
     if vertex.gradient is not None:
         labels.append(f"∂ {vertex.gradient.shape}{_number(vertex.gradient)}")
     return labels
@@ -212,6 +213,8 @@ def _draw_slot(picture, slot, top):
     is_leaf = slot.vertex.wants_gradient and not slot.vertex.operation
     box = {"x": f"{slot.x - slot.left:.1f}", "y": top, "width": f"{slot.box:.1f}", "height": BOX}
     box |= {"rx": 4, "fill": PALE if is_leaf else WHITE, "stroke": BLUE if is_leaf else color}
+    if slot.vertex.is_layer:
+        box["stroke-width"] = 2.5
     if not slot.vertex.wants_gradient:
         box["stroke-dasharray"] = "4 3"
     _add(picture, "rect", **box)

@@ -9,7 +9,7 @@ SHORT = 6  # up to this many numbers an array is printed, else its range
 WIDEST = 36  # the column of formulas; a longer formula pushes the rest of its line to the right
 
 
-def explain(tensor, print_fn=print):
+def explain(tensor, print_fn=print, watch=None, depth=None):
     """Print the chain rule of the graph behind a tensor, such as a loss, with shapes and values.
 
     First the forward pass, inputs before results. Then the backward pass, from the last result on:
@@ -23,13 +23,18 @@ def explain(tensor, print_fn=print):
         The result of operations. If it has several elements, the gradients are those of their sum.
     print_fn : callable, optional
         Called with each line.
+    watch : Watch, optional
+        One that watched the model compute the tensor: lines then stand under the layers' names.
+    depth : int, optional
+        How far layers are opened, as for `Graph`; a layer that is not opened is one line.
 
     Raises
     ------
     TypeError, ValueError, RuntimeError
         As `Graph`.
     """
-    vertices = Graph(tensor).vertices
+    graph = Graph(tensor, watch, depth)
+    vertices = graph.vertices
     last = vertices[-1].name
     width = min(WIDEST, max(len(_formula(vertex)) for vertex in vertices))
 
@@ -37,23 +42,29 @@ def explain(tensor, print_fn=print):
         for part in wrapped(line, indent=8):
             print_fn(part)
 
+    def by_layer(some):
+        """Yield the vertices; before the first one of a layer show its name."""
+        layer = ""
+        for vertex in some:
+            if vertex.layer != layer:
+                layer = vertex.layer
+                show(f" in {layer}:" if layer else " outside of layers:")
+            yield vertex
+
     show("Forward, what was computed:")
-    for vertex in vertices:
+    for vertex in by_layer(vertices):
         show(f"  {_formula(vertex):<{width}}  {_values(vertex.value, shape=vertex.shape)}")
     show(f"Backward, g being the gradient of {last} with respect to the result of each line:")
-    for vertex in reversed(vertices):
-        if vertex.operation and vertex.gradient is not None:
-            show(f"  {_formula(vertex):<{width}}  {_values(vertex.gradient, 'g ')}")
-            for origin, rule, gradient in zip(
-                vertex.inputs, _rules(vertex), vertex.passed, strict=True
-            ):
-                if gradient is not None:
-                    show(f"    to {origin.name}: {rule}: {_values(gradient)}")
+    for vertex in by_layer(v for v in reversed(vertices) if v.passed):
+        show(f"  {_formula(vertex):<{width}}  {_values(vertex.gradient, 'g ', vertex.shape)}")
+        for origin, rule, gradient in zip(
+            vertex.inputs, _rules(vertex), vertex.passed, strict=True
+        ):
+            if gradient is not None:
+                show(f"    to {origin.name}: {rule}: {_values(gradient)}")
     show(f"The gradients of {last} with respect to the leaves:")
-    for vertex in vertices:
-        if vertex.wants_gradient and not vertex.operation:
-            arrived = vertex.gradient is not None
-            show(f"  {vertex.name}  {_values(vertex.gradient) if arrived else 'none'}")
+    for leaf in graph.leaves:
+        show(f"  {leaf.name}  {'none' if leaf.gradient is None else _values(leaf.gradient)}")
 
 
 def _formula(vertex):
@@ -77,7 +88,10 @@ def _rules(vertex):
 
 def _values(array, before="", shape=None):
     """Shape and values on one line; None is an array that the graph has not kept."""
-    return unbroken(f"{before}{array.shape if shape is None else shape}  {_describe(array)}")
+    shape = array.shape if shape is None else shape
+    several = any(isinstance(part, tuple) for part in shape)
+    text = "several results" if several else _describe(array)
+    return unbroken(f"{before}{shape}  {text}")
 
 
 def _describe(array):

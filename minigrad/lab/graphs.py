@@ -9,6 +9,8 @@ import numpy as np
 from minigrad.core import Function, Tensor
 from minigrad.lab.chain_rules import CHAIN_RULES
 from minigrad.lab.drawing import draw
+from minigrad.lab.names import name_weights
+from minigrad.lab.watch import Watch
 from minigrad.ops.nn import Elementwise
 from minigrad.utils.files import replacing
 
@@ -17,12 +19,15 @@ from minigrad.utils.files import replacing
 class Vertex:
     """One tensor of a graph: a leaf that requires a gradient, a constant, or an op's result.
 
+    Or all that one call of a layer computed, which is then the operation.
+
     Attributes
     ----------
     name : str
     shape : tuple of int
+        Or a tuple of such, if a layer has several results.
     operation : str
-        The operation that computed it; "" for leaves and constants.
+        The operation that computed it, or the layer's path; "" for leaves and constants.
     inputs : list of Vertex
         The operation's inputs.
     rule : tuple or None
@@ -36,6 +41,10 @@ class Vertex:
         The gradient that the operation passes on to each of its inputs.
     added_up : list of bool
         For each input, whether that gradient was summed over broadcast axes.
+    calls : tuple of Call
+        The calls of layers within which it was made (a leaf: first used), the outermost first.
+    is_layer : bool
+        Whether the operation is a whole layer.
     """
 
     name: str
@@ -48,6 +57,13 @@ class Vertex:
     gradient: np.ndarray | None = None
     passed: list = dataclasses.field(default_factory=list)
     added_up: list = dataclasses.field(default_factory=list)
+    calls: tuple = ()
+    is_layer: bool = False
+
+    @property
+    def layer(self):
+        """The path of the layer within which it was made; "" if that is the model, or none."""
+        return self.calls[-1].path if self.calls else ""
 
 
 class Graph:
@@ -63,43 +79,61 @@ class Graph:
     ----------
     tensor : Tensor
         The result of operations, before its ``backward``, and before a value has changed.
+    watch : Watch, optional
+        One that watched the model while it computed the tensor. Vertices then have a ``layer``, and
+        weights names such as "block/first/kernel".
+    depth : int, optional
+        With `watch`, how far layers are opened: 0 shows the model as one vertex, 1 each layer of
+        the model, 2 the layers within these, and so on. The weights of a layer that is not opened
+        are not shown. Default: open all, down to the operations.
 
     Attributes
     ----------
     vertices : list of Vertex
         Inputs before results; the last one is `tensor`.
+    leaves : list of Vertex
+        The leaves that require a gradient, those within layers too.
 
     Raises
     ------
     TypeError
         If `tensor` is no Tensor.
     ValueError
-        If it is a leaf, or was computed from no tensor that requires a gradient.
+        If it is a leaf, or was computed from no tensor that requires a gradient, or `depth` is no
+        number of levels, or given without `watch`.
     RuntimeError
         If an earlier ``backward`` has freed the graph.
     """
 
-    def __init__(self, tensor):
+    def __init__(self, tensor, watch=None, depth=None):
         if not isinstance(tensor, Tensor):
             raise TypeError(f"Graph: expected a Tensor, got {tensor!r}")
         if tensor.node is None:
             fault = "a tensor computed from others, one of them with requires_grad=True"
             raise ValueError(f"Graph: expected {fault}, got {tensor!r}")
+        if watch is not None and not isinstance(watch, Watch):
+            raise TypeError(f"Graph: expected a Watch, got {watch!r}")
+        if depth is not None and (watch is None or not isinstance(depth, int) or depth < 0):
+            fault = "depth from 0, with the Watch of the model that computed the tensor"
+            raise ValueError(f"Graph: expected {fault}, got depth={depth!r}, watch={watch!r}")
         self.vertices = []
-        self._uses = collections.Counter()
-        operations = self._add_vertices(tensor)
+        operations, by_source = self._add_vertices(tensor, watch)
         root = operations[-1][1]
         for node, vertex in operations:
             _take_kept_values(node, vertex)
         root.value = tensor.data.copy()
         for node, vertex in operations:
             _compute_value(node, vertex)
-        for vertex in self.vertices:
-            if not vertex.wants_gradient and vertex.shape == () and vertex.value is not None:
-                vertex.name = f"{vertex.value:g}"
         root.gradient = np.ones(tensor.shape, tensor.dtype)
         for node, vertex in reversed(operations):
             _pass_gradient_on(node, vertex)
+        self.leaves = [v for v in self.vertices if v.wants_gradient and not v.operation]
+        if depth is not None:
+            self.vertices = _fold(self.vertices, by_source, depth)
+        for vertex in reversed(self.vertices):
+            for origin in vertex.inputs:
+                origin.calls = origin.calls if origin.operation else vertex.calls
+        _give_names([*self.vertices, *(leaf for leaf in self.leaves if leaf not in self.vertices)])
 
     def _repr_svg_(self):
         return draw(self.vertices)
@@ -111,9 +145,13 @@ class Graph:
         with replacing(path) as temporary:
             temporary.write_text(self._repr_svg_(), encoding="utf-8")
 
-    def _add_vertices(self, tensor):
-        """Make the vertices; return the pairs (node, vertex) of operations, inputs first."""
-        order = _inputs_first(tensor.node)
+    def _add_vertices(self, tensor, watch):
+        """Make the vertices.
+
+        Returns the pairs (node, vertex) of operations, inputs first, and {node or leaf: vertex}.
+        """
+        order = _inputs_first(tensor.node, _sources)
+        names = {} if watch is None else name_weights(watch.model)
         shapes = {tensor.node: tensor.shape}
         for node in order:
             if isinstance(node, Function):
@@ -130,43 +168,58 @@ class Graph:
                     shape = shapes[source] if value is None else value.shape
                     operation = _operation(node)
                     vertex = Vertex("", shape, operation, inputs, _rule(node), value=value)
+                    vertex.calls = () if watch is None else watch.calls_around(source)
                     operations.append((node, self._add(vertex)))
                     inputs = [vertex]
             else:
-                name = getattr(source, "path", None) or source.name
+                name = names.get(source) or getattr(source, "path", None) or source.name
                 vertex = self._add(Vertex(name, source.shape, value=source.data.copy()))
             vertices[source] = vertex
-        return operations
+        return operations, vertices
 
     def _add_constant(self, shape):
         return self._add(Vertex("", shape, wants_gradient=False))
 
     def _add(self, vertex):
-        """Append a vertex; a name that is missing or taken gets a number."""
-        letter = "z" if vertex.operation else "x" if vertex.wants_gradient else "c"
-        name = vertex.name or letter
-        self._uses[name] += 1
-        vertex.name = name if vertex.name and self._uses[name] == 1 else f"{name}{self._uses[name]}"
         self.vertices.append(vertex)
         return vertex
 
 
-def _inputs_first(root):
-    """The nodes and leaves below ``root``, and itself, in topological order: inputs first."""
+def _sources(node):
+    """The origins of a node's inputs, those that need no gradient left out."""
+    if not isinstance(node, Function):
+        return []
+    if node.sources is None:
+        raise RuntimeError("Graph: the graph was freed by backward(); compute it again")
+    return [source for source in node.sources if source is not None]
+
+
+def _inputs_first(root, inputs_of):
+    """All that leads to ``root``, and itself, in topological order: inputs first."""
     order, seen = [], set()
     stack = [(root, False)]
     while stack:
-        source, inputs_done = stack.pop()
+        item, inputs_done = stack.pop()
         if inputs_done:
-            order.append(source)
-        elif source not in seen:
-            seen.add(source)
-            stack.append((source, True))
-            if isinstance(source, Function):
-                if source.sources is None:
-                    raise RuntimeError("Graph: the graph was freed by backward(); compute it again")
-                stack += [(s, False) for s in reversed(source.sources) if s is not None]
+            order.append(item)
+        elif item not in seen:
+            seen.add(item)
+            stack.append((item, True))
+            stack += [(below, False) for below in reversed(inputs_of(item))]
     return order
+
+
+def _give_names(vertices):
+    """Name the vertices; a name that is missing or taken gets a number."""
+    uses = collections.Counter()
+    for vertex in vertices:
+        letter = "z" if vertex.operation else "x" if vertex.wants_gradient else "c"
+        name = vertex.name or letter
+        uses[name] += 1
+        is_new = vertex.name and uses[name] == 1
+        vertex.name = name if is_new else f"{name}{uses[name]}"
+        if not vertex.wants_gradient and vertex.shape == () and vertex.value is not None:
+            vertex.name = f"{vertex.value:g}"
 
 
 def _unfused(node, inputs):
@@ -191,6 +244,58 @@ def _rule(node):
     """The row of `CHAIN_RULES` for one of minigrad's ops; a user's op may have the same name."""
     own = type(node).__module__.startswith("minigrad.ops.")
     return CHAIN_RULES.get(_operation(node)) if own else None
+
+
+# --- levels --------------------------------------------------------------------------------------
+
+
+def _fold(vertices, by_source, depth):
+    """Return the vertices, those of each call at this depth as one."""
+    owners = {v: v.calls[depth] for v in vertices if len(v.calls) > depth}
+    users = collections.defaultdict(list)
+    for vertex in vertices:
+        for origin in vertex.inputs:
+            users[origin].append(vertex)
+    given = {call: [] for call in owners.values()}  # the vertices of what it was given
+    data = {}  # vertices of tensors that need no gradient, by the tensors' ids
+    for call, inputs in given.items():
+        for tensor in call.given:
+            constant = Vertex("", tensor.shape, wants_gradient=False, value=tensor.data.copy())
+            constant = data.setdefault(id(tensor), constant)
+            inputs.append(by_source.get(tensor.node or tensor, constant))
+    shown = {vertex for inputs in given.values() for vertex in inputs}
+    for vertex in vertices:
+        callers = [owners.get(user) for user in users[vertex]]
+        if not vertex.operation and None not in callers and vertex not in shown:
+            owners[vertex] = None  # a weight or constant of layers that are not opened
+    folded = {call: _one_vertex(call, owners, users, given[call], depth) for call in given}
+    for vertex in [*vertices, *folded.values()]:
+        vertex.inputs = [folded.get(owners.get(origin), origin) for origin in vertex.inputs]
+    last = vertices[-1]
+    return _inputs_first(folded.get(owners.get(last), last), lambda vertex: vertex.inputs)
+
+
+def _one_vertex(call, owners, users, given, depth):
+    """All that a call computed as one vertex, whose inputs are still those of the operations."""
+    within = [vertex for vertex, owner in owners.items() if owner is call]
+    results = [
+        v for v in within if not users[v] or any(owners.get(user) is not call for user in users[v])
+    ]
+    passed = dict.fromkeys(given)
+    for vertex in within:
+        for origin, gradient in zip(vertex.inputs, vertex.passed, strict=True):
+            if owners.get(origin, origin) not in (call, None):
+                gradients = [g for g in (passed.get(origin), gradient) if g is not None]
+                passed[origin] = np.asarray(sum(gradients)) if gradients else None
+    whole = Vertex("", results[0].shape, call.path or call.layer.name, list(passed))
+    whole.rule, whole.calls = ("through its operations", ""), within[0].calls[:depth]
+    whole.is_layer = True
+    whole.passed, whole.added_up = list(passed.values()), [False] * len(passed)
+    if len(results) == 1:
+        whole.value, whole.gradient = results[0].value, results[0].gradient
+    else:
+        whole.shape = tuple(result.shape for result in results)
+    return whole
 
 
 # --- values and gradients ------------------------------------------------------------------------
@@ -226,10 +331,11 @@ def _pass_gradient_on(node, vertex):
         return
     passed = node.backward(vertex.gradient)
     passed = passed if isinstance(passed, tuple) else (passed,)
-    for origin, gradient in zip(vertex.inputs, passed, strict=True):
+    signatures = node.signatures or [(None, vertex.gradient.dtype)] * len(passed)
+    for origin, gradient, (_, dtype) in zip(vertex.inputs, passed, signatures, strict=True):
         if gradient is not None and origin.wants_gradient:
             vertex.added_up.append(np.size(gradient) != math.prod(origin.shape))
-            gradient = _undo_broadcasting(gradient, origin.shape)
+            gradient = _undo_broadcasting(gradient, origin.shape).astype(dtype, copy=False)
             before = origin.gradient
             origin.gradient = gradient if before is None else before + gradient
             vertex.passed.append(gradient)

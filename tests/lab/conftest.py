@@ -131,3 +131,9 @@ def model_of_layers(request):
     model = request.param()
     model.compile("adam", "mse")
     return model, NAMES[request.param]
+
+
+@pytest.fixture
+def make_model():
+    """``make_model("Net")``: a model of layers that is not compiled."""
+    return lambda kind: {make.__name__: make for make in NAMES}[kind]()

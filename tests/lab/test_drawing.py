@@ -4,10 +4,11 @@ import itertools
 import re
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 
 from minigrad import Parameter
-from minigrad.lab import Graph
+from minigrad.lab import Graph, Watch
 
 # Of DejaVu Sans Mono at 12 pixels; Menlo and Consolas are narrower.
 CHARACTER, ASCENT, DESCENT = 7.25, 10, 3
@@ -107,6 +108,23 @@ def test_every_line_ends_at_its_box(loss):
     tops = [(left, right, top) for left, top, right, _ in boxes]
     reached = [(x, y) for x, y in ends if any(a < x < b and y == top for a, b, top in tops)]
     assert len(reached) == len(set(reached)) == inputs
+
+
+@pytest.mark.parametrize("depth", [1, 2, None])
+def test_layers_are_drawn_with_thick_boxes_and_operations_with_their_layer(make_model, depth):
+    model = make_model("functional")
+    with Watch(model) as watch:
+        loss = model(np.ones((2, 3)), training=True).mean()
+    graph = Graph(loss, watch, depth)
+    svg = graph._repr_svg_()
+    size, boxes, texts, _ = parse(svg)
+    for a, b in itertools.combinations([*texts, *boxes], 2):
+        assert not overlap(a, b) or contains(b, a) or contains(a, b), (texts.get(a), texts.get(b))
+    assert all(contains((0, 0, *size), area) for area in texts)
+    assert svg.count('stroke-width="2.5"') == sum(vertex.is_layer for vertex in graph.vertices)
+    for vertex in graph.vertices:
+        if vertex.operation and vertex.layer:
+            assert f"{vertex.shape} in {vertex.layer}" in texts.values()
 
 
 def test_saved_file_is_the_picture(tmp_path):
