@@ -17,6 +17,8 @@ class Graph:
     ----------
     layers : list of Layer
         Each once, in Keras's order.
+    calls : list of Call
+        All of them in that order, those of ``Input`` among them.
     """
 
     def __init__(self, inputs, outputs):
@@ -28,7 +30,7 @@ class Graph:
                     f"{wrong[0] if wrong else value!r}"
                 )
         self.inputs, self.outputs = inputs, outputs = _sorted(inputs), _sorted(outputs)
-        calls = order_calls(flatten(inputs), flatten(outputs))
+        self.calls = calls = order_calls(flatten(inputs), flatten(outputs))
         functions = {id(call.function): call.function for call in calls}
         self.layers = [layer for layer in functions.values() if isinstance(layer, Layer)]
         given = {symbol.key for symbol in flatten(inputs)}

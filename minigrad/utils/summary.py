@@ -1,13 +1,18 @@
 """The tables that `model.summary()` prints: Keras's, and one of operations and bytes."""
 
+import dataclasses
+import itertools
 import math
 import re
 import shutil
 import textwrap
 
 from minigrad.utils.progress import can_print
+from minigrad.utils.registry import unique_name
+from minigrad.utils.structures import flatten
 
 DEFAULT_WIDTH = 88
+GRAPH_WIDTH = 108  # with the column "Connected to"
 LEAST_WIDTH = 44  # in a narrower terminal the lines wrap
 TRAINABLE_WIDTH = 12  # what the column "Trainable" adds to it
 TEXT = "┏━┳┓┃┡╇┩│├─┼┤└┴┘…"
@@ -20,11 +25,15 @@ def summary_lines(
 ):  # fmt: skip
     """Return the lines of the table, one row a layer, and of the totals below it.
 
+    A graph that is no simple row has a column "Connected to", as in Keras: "dense[0][1]" is the
+    second result of the layer's first use. What is not known is shown as "?".
+
     Parameters
     ----------
-    model : Sequential
+    model : Model
     line_length : int, optional
-        Width in characters. Default: 88, or the terminal's width less 4 if that is less.
+        Width in characters. Default: 88, or 108 with "Connected to", or the terminal's width less 4
+        if that is less.
     positions : list of float, optional
         Where each column ends, as a fraction of the width.
     expand_nested : bool
@@ -41,35 +50,84 @@ def summary_lines(
     ValueError
         If a column would be narrower than 4 characters, or no layer has such a name.
     """
-    positions = list(positions or [0.45, 0.80, 1.0])
+    graph = getattr(model, "_graph", None)
+    has_branches = graph is not None and _has_branches(graph)
     header, alignment = ["Layer (type)", "Output Shape", "Param #"], "<<>"
-    width = DEFAULT_WIDTH
+    width, default = DEFAULT_WIDTH, [0.45, 0.80, 1.0]
+    if has_branches:
+        header, alignment = [*header, "Connected to"], alignment + "<"
+        width, default = GRAPH_WIDTH, [0.3, 0.56, 0.74, 1.0]
+    positions = list(positions or default)
     if show_trainable:
         positions = [0.9 * position for position in positions] + [1.0]
         header, alignment = [*header, "Trainable"], alignment + "^"
         width += TRAINABLE_WIDTH
     room = max(shutil.get_terminal_size().columns - 4, LEAST_WIDTH)
     width = line_length or min(width, room)
-    layers = _select(model.layers, layer_range)
-    indented = _expand(layers) if expand_nested else [("", layer) for layer in layers]
-    rows = [_describe(layer, show_trainable, indent) for indent, layer in indented]
-    lines = _draw(header, rows, alignment, _column_widths(width, positions))
+    rows = _select(_rows(model), layer_range)
+    layers = [row.layer for row in rows if row.layer is not None]
+    rows = _expand(rows) if expand_nested else rows
+    cells = [_describe(row, has_branches, show_trainable) for row in rows]
+    lines = _draw(header, cells, alignment, _column_widths(width, positions))
     lines = [f'Model: "{model.name}"', *lines, *_totals(model)]
     if show_operations:
-        lines += _work_table(model, layers, width)
+        lines += _work_table(model, layers, width, has_branches)
     if can_print(TEXT):
         return lines
     return [line.translate(str.maketrans(TEXT, ASCII)) for line in lines]
 
 
-def _select(layers, layer_range):
-    """The layers from the first match of one name to the last match of the other, inclusive."""
+@dataclasses.dataclass
+class _Row:
+    """A layer, or in a graph the use of an op, which is no layer."""
+
+    layer: object
+    name: str
+    shape: object = None  # of the results, if it is known from the graph
+    indent: int = 0
+    uses: int = 0
+    connected: list = dataclasses.field(default_factory=list)
+
+
+def _rows(model):
+    """The rows of the model's layers, of a graph with its ops among them."""
+    graph, rows = getattr(model, "_graph", None), {}
+    if graph is not None:
+        symbols = [source for call in graph.calls for source in call.sources]
+        shapes, names, taken = {}, {}, {layer.name for layer in graph.layers}
+        for symbol in sorted([*symbols, *flatten(graph.outputs)], key=lambda symbol: symbol.index):
+            shapes.setdefault(id(symbol.call), {})[symbol.index] = symbol.shape
+        for call in graph.calls:
+            layer = call.function if hasattr(call.function, "sublayers") else None
+            name = call.title if layer is not None else unique_name(call.title, taken)
+            taken.add(name)
+            found = list(shapes.get(id(call), {}).values())
+            row = _Row(layer, name, found[0] if call.is_single and found else found or None)
+            row = rows.setdefault(id(call if layer is None else layer), row)
+            names[id(call)] = f"{row.name}[{row.uses}]"
+            row.uses += 1
+            row.connected += [f"{names.get(id(s.call), s.name)}[{s.index}]" for s in call.sources]
+    for layer in model.layers:
+        rows.setdefault(id(layer), _Row(layer, layer.name))
+    return list(rows.values())
+
+
+def _has_branches(graph):
+    """Whether any call uses more than the results of the one before, or a layer is used twice."""
+    chained = all(s.call is a for a, b in itertools.pairwise(graph.calls) for s in b.sources)
+    starts = [call for call in graph.calls if not call.sources]
+    layers = [call.function for call in graph.calls if hasattr(call.function, "sublayers")]
+    return not chained or len(starts) > 1 or len(layers) > len(graph.layers)
+
+
+def _select(rows, layer_range):
+    """The rows from the first match of one name to the last match of the other, inclusive."""
     if layer_range is None:
-        return layers
+        return rows
     if len(layer_range) != 2 or not all(isinstance(name, str) for name in layer_range):
         raise ValueError(f"layer_range: expected two names, got {layer_range}")
     first, last = (
-        [i for i, layer in enumerate(layers) if re.match(name, layer.name)] for name in layer_range
+        [i for i, row in enumerate(rows) if re.match(name, row.name)] for name in layer_range
     )
     if not first or not last:
         raise ValueError(
@@ -77,23 +135,39 @@ def _select(layers, layer_range):
         )
     if first[0] > last[-1]:
         first, last = last, first
-    return layers[first[0] : last[-1] + 1]
+    return rows[first[0] : last[-1] + 1]
 
 
-def _expand(layers, indent=""):
-    """Pairs of indent and layer: each layer, then the layers within."""
-    for layer in layers:
-        yield indent, layer
-        yield from _expand(layer.sublayers, f"{indent}└ ")
+def _expand(rows, around=()):
+    """Each row, then those of the layers within, except of one that is within itself."""
+    for row in rows:
+        yield row
+        if row.layer is not None and row.layer not in around:
+            inner = [_Row(each, each.name, indent=row.indent + 1) for each in row.layer.sublayers]
+            yield from _expand(inner, (*around, row.layer))
 
 
-def _describe(layer, show_trainable, indent):
-    shape = _shape_text(layer.output_shape) if layer.built else "?"
-    params = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
-    row = [f"{indent}{layer.name} ({type(layer).__name__})", shape, params]
+def _describe(row, has_branches, show_trainable):
+    layer, kind, params = row.layer, "op", "0"
+    if layer is not None:
+        kind = type(layer).__name__
+        params = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+    shape = _shape_text(_output_shape(layer) if row.shape is None else row.shape)
+    cells = [f"{'   ' * row.indent}{'└ ' * bool(row.indent)}{row.name} ({kind})", shape, params]
+    if has_branches:
+        cells.append(", ".join(row.connected) or "-")
     if show_trainable:
-        row.append(("Y" if layer.trainable else "N") if layer.weights else "-")
-    return row
+        has_weights = layer is not None and layer.weights
+        cells.append(("Y" if layer.trainable else "N") if has_weights else "-")
+    return cells
+
+
+def _output_shape(layer):
+    """The shape of a layer's output; None if it is not known, or cannot be found out."""
+    try:
+        return layer.output_shape if layer is not None and layer.built else None
+    except Exception:  # a call of the user's own was tried on zeros
+        return None
 
 
 def _shape_text(shape):
@@ -146,9 +220,10 @@ def _draw(header, rows, alignment, widths):
 
 
 def _wrap(text, width):
-    """Break between words; a word that is too long loses its end."""
+    """Break between words, and keep the first line's indent; too long a word loses its end."""
+    indent = " " * min(len(text) - len(text.lstrip()), width // 2)
     words = [word if len(word) <= width else word[: width - 1] + "…" for word in text.split()]
-    return textwrap.wrap(" ".join(words), width, break_on_hyphens=False)
+    return textwrap.wrap(" ".join(words), width, initial_indent=indent, break_on_hyphens=False)
 
 
 def _totals(model):
@@ -164,12 +239,12 @@ def _totals(model):
         yield f" {name} params: {sum(array.size for array in arrays):,} ({size})"
 
 
-def _work_table(model, layers, width):
+def _work_table(model, layers, width, has_branches):
     """Yield the lines of the second table: the cost of one sample in each layer."""
     header = ["Layer", "Operations", "Output", "Weights"]
     rows = [_describe_work(layer) for layer in layers]
     yield from _draw(header, rows, "<>>>", _column_widths(width, [0.4, 0.6, 0.8, 1.0]))
-    if not all(map(_is_known, model.layers)):
+    if has_branches or not all(map(_is_known, model.layers)):
         return
     forward = step = 0
     gradient_goes_on = False  # the gradient of the model's input is not computed
@@ -183,7 +258,10 @@ def _work_table(model, layers, width):
 
 
 def _is_known(layer):
-    return layer.built and None not in layer.output_shape[1:]
+    """Whether its work can be told: it has one output, of known sizes, and no layers within."""
+    shape = _output_shape(layer)
+    is_one = isinstance(shape, tuple) and all(hasattr(n, "__index__") for n in shape[1:])
+    return is_one and not layer.sublayers
 
 
 def _describe_work(layer):
