@@ -46,7 +46,7 @@ def graph():
 def test_summary_of_a_graph_is_keras_table(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert lines_of(graph()) == [
-        'Model: "model"',
+        'Model: "functional"',
         "┏━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━┓",
         "┃ Layer (type)        ┃ Output Shape      ┃    Param # ┃ Connected to      ┃",
         "┡━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━┩",
@@ -61,7 +61,7 @@ def test_summary_of_a_graph_is_keras_table(monkeypatch):
         "│ concatenate         │ (None, 10)        │          0 │ dense[0][0],      │",
         "│ (Concatenate)       │                   │            │ dense_1[0][0]     │",
         "├─────────────────────┼───────────────────┼────────────┼───────────────────┤",
-        "│ block (Model)       │ (None, 10)        │         94 │ concatenate[0][0] │",
+        "│ block (Functional)  │ (None, 10)        │         94 │ concatenate[0][0] │",
         "├─────────────────────┼───────────────────┼────────────┼───────────────────┤",
         "│ add (op)            │ (None, 10)        │          0 │ block[0][0],      │",
         "│                     │                   │            │ concatenate[0][0] │",
@@ -89,7 +89,7 @@ def test_summary_of_a_graph_is_keras_table(monkeypatch):
 def test_summary_indents_what_is_within():
     rows = rows_of(graph(), expand_nested=True, show_trainable=True)
     assert rows[5:10] == [
-        ["block (Model)", "(None, 10)", "94", "concatenate[0][0]", "Y"],
+        ["block (Functional)", "(None, 10)", "94", "concatenate[0][0]", "Y"],
         ["   └ input_layer (InputLayer)", "(None, 10)", "0", "-", "-"],
         ["   └ row (Sequential)", "(None, 4)", "44", "-", "Y"],
         ["      └ dropout (Dropout)", "(None, 10)", "0", "-", "-"],

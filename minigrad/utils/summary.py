@@ -151,6 +151,7 @@ def _describe(row, has_branches, show_trainable):
     layer, kind, params = row.layer, "op", "0"
     if layer is not None:
         kind = type(layer).__name__
+        kind = "Functional" if kind == "Model" else kind  # as Keras calls it
         params = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
     shape = _shape_text(_output_shape(layer) if row.shape is None else row.shape)
     cells = [f"{'   ' * row.indent}{'└ ' * bool(row.indent)}{row.name} ({kind})", shape, params]

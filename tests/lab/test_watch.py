@@ -47,7 +47,7 @@ LEVELS = {
         "Dense", "block/first", "block/second", "Mul", "Add", "sequential/dense",
         "sequential/dense_1", *LOSS,
     ],
-    ("functional", 0): ["model", *LOSS],
+    ("functional", 0): ["functional", *LOSS],
     ("functional", 1): ["dense_1", "dense", "block", "block", "Add", "end", *LOSS],
 }  # fmt: skip
 
