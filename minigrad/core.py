@@ -31,7 +31,7 @@ NUMBERS = (float, int, np.floating, np.integer, np.bool_)
 # --- gradient mode -------------------------------------------------------------------------------
 
 
-_mode = threading.local()  # .depth: how many no_grad() this thread is in
+_mode = threading.local()  # .depth: how many no_grad() this thread is in; .is_trial
 _pauses = []  # one item for each no_grad() of any thread; while it is empty, _mode is not read
 
 
@@ -81,6 +81,21 @@ class no_grad(contextlib.ContextDecorator):
     def __exit__(self, *error):
         _pauses.pop()
         _mode.depth -= 1
+
+
+def is_trial():
+    """Whether this thread runs a function on zeros, only to learn the shapes of its results."""
+    return getattr(_mode, "is_trial", False)
+
+
+@contextlib.contextmanager
+def trial(is_on=True):
+    """While it lasts nothing is assigned: what counts or averages must not see the zeros."""
+    before, _mode.is_trial = is_trial(), is_on
+    try:
+        yield
+    finally:
+        _mode.is_trial = before
 
 
 # --- conversion to float arrays ------------------------------------------------------------------
@@ -233,8 +248,9 @@ class TensorBase:
 
     def assign(self, value):
         """Overwrite the values in place; ``value`` must have the tensor's shape. Returns self."""
-        self.data[...] = self._fitting(value)
-        self.mark_changed()
+        if not is_trial():
+            self.data[...] = self._fitting(value)
+            self.mark_changed()
         return self
 
     def _fitting(self, value):

@@ -5,13 +5,11 @@ recorded as a ``Call``, whose results are Symbols again. A model replays the cal
 in the engine, a Symbol points to its Call and a Call to its arguments, never to its results.
 """
 
-import contextlib
 import functools
-import threading
 
 import numpy as np
 
-from minigrad.core import FLOAT_TYPES, Tensor, no_grad
+from minigrad.core import FLOAT_TYPES, Tensor, no_grad, trial
 from minigrad.utils.structures import flatten, map_structure, pack_like
 
 # A size that is not known is tried with two values: the batch's, that of any other axis. The sizes
@@ -162,29 +160,6 @@ def _merge(function, first, second):
     return Symbol((a if a == b else None for a, b in pairs), dtype)
 
 
-class _State(threading.local):
-    is_trial = False
-
-
-_state = _State()
-
-
-def is_trial():
-    """Whether this thread is running a function on zeros, only to learn the shapes of results."""
-    return _state.is_trial
-
-
-@contextlib.contextmanager
-def trial():
-    """While it lasts no graph is recorded, and layers keep no losses."""
-    before, _state.is_trial = _state.is_trial, True
-    try:
-        with no_grad():
-            yield
-    finally:
-        _state.is_trial = before
-
-
 def _try(function, arguments, options, sizes):
     batch, other = sizes
 
@@ -196,7 +171,7 @@ def _try(function, arguments, options, sizes):
             shape[0] = batch
         return Tensor(np.zeros(shape, leaf.dtype))
 
-    with trial():
+    with trial(), no_grad():
         return function(*map_structure(zeros, arguments), **map_structure(zeros, options))
 
 

@@ -10,7 +10,7 @@ import weakref
 import numpy as np
 
 from minigrad import activations, constraints, initializers, kernels, regularizers, symbolic
-from minigrad.core import Parameter, Tensor, as_array, as_tensor
+from minigrad.core import Parameter, Tensor, as_array, as_tensor, is_trial, trial
 from minigrad.layers.tracking import Tracked
 from minigrad.symbolic import Symbol, is_symbolic
 from minigrad.utils.arguments import unknown_argument
@@ -65,7 +65,8 @@ def _complete_build(build):
             input_shape = map_shapes(lambda shape: (None, *shape[1:]), input_shape)  # any batch
             before, around.building = around.building, True
             try:
-                build(self, input_shape)
+                with trial(False):
+                    build(self, input_shape)
             finally:
                 around.building = before
             self.input_shape = input_shape
@@ -112,13 +113,14 @@ def recipe(name, initializer, regularizer=None, constraint=None):
 def _read_signature(call, skipped):
     """What a ``call`` takes after its first, skipped arguments.
 
-    Returns the names, whether ``training`` is one of them, and the default of that as a bool.
+    Returns the name of its input, the names after that, whether ``training`` is one of them, and
+    the default of that as a bool.
     """
     arguments = list(inspect.signature(call).parameters.values())
     by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    names = [a.name for a in arguments if a.kind in by_place][skipped:]
+    names = [a.name for a in arguments if a.kind in by_place][skipped:] or [None]
     defaults = [a.default for a in arguments if a.name == "training"]
-    return names, bool(defaults), defaults in ([True], [1])
+    return names[0], names[1:], bool(defaults), defaults in ([True], [1])
 
 
 class Layer(Tracked):
@@ -178,14 +180,14 @@ class Layer(Tracked):
     rank = None  # the number of axes that an input must have, batch axis included; None: any
     min_rank = 1
     fixed_axes = ()  # axes of the input whose sizes the weights depend on
-    _signature = [], False, False
+    _signature = "x", [], False, False
 
     def __init_subclass__(cls):
         super().__init_subclass__()
         if "build" in vars(cls):
             cls.build = _complete_build(cls.build)
         if "call" in vars(cls):
-            cls._signature = _read_signature(cls.call, 2)  # self and x
+            cls._signature = _read_signature(cls.call, 1)  # self
 
     def __init__(
         self, name=None, trainable=True, dtype=None,
@@ -285,20 +287,21 @@ class Layer(Tracked):
         """
         if around.training is None:
             raise RuntimeError(f"{self._title}: expected add_loss to be called in call(self, x)")
-        if not symbolic.is_trial():
+        if not is_trial():
             number, losses = self._added_losses
             losses = losses if number == around.number else ()
             self._added_losses = around.number, (*losses, *flatten(loss))
 
     # --- what a user calls ---
 
-    def __call__(self, x, *others, training=None, **options):
+    def __call__(self, x=None, *others, training=None, **options):
         """Return the layer's output for a batch, making the weights first if there are none.
 
         Parameters
         ----------
         x : Tensor or array_like of shape (N, ...), or a list or dict of several
-            With a Symbol among them, the call is recorded: see ``minigrad.Model``.
+            With a Symbol among them, the call is recorded: see ``minigrad.Model``. May also be
+            given by the name that ``call`` has for it, as in ``layer(inputs=x)``.
         training : bool, optional
             Whether dropout and batch normalization work as in training. Default: as in the call
             around this one, else False.
@@ -312,7 +315,11 @@ class Layer(Tracked):
         """
         outside, given = around.training, training
         try:
-            names, takes_training, default = self._signature
+            first, names, takes_training, default = self._signature
+            if x is None:
+                if first not in options:
+                    raise self._error("an input", None, TypeError)
+                x = options.pop(first)
             if others:
                 options |= zip(names, others, strict=False)
                 others = others[len(names) :]  # for a call(self, *inputs)
@@ -388,7 +395,7 @@ class Layer(Tracked):
     def __setattr__(self, name, value):
         super().__setattr__(name, value)
         if name == "call":  # replaced for this layer alone
-            self._signature = _read_signature(value, 1)
+            self._signature = _read_signature(value, 0)
 
     def fit_shape(self, shape):
         """Check the input's shape, and make the weights if there are none: once for each shape."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import warnings
 import weakref
 
 import numpy as np
@@ -51,9 +52,12 @@ class InputLayer(ElementwiseLayer):
     def __init__(self, shape=None, batch_size=None, batch_shape=None, dtype=None, **kwargs):
         if batch_shape is not None:
             if shape is not None or batch_size is not None:
-                expected = "expected shape and batch_size, or batch_shape alone, got both"
-                raise TypeError(f"InputLayer: {expected}")
+                fault = "InputLayer: expected shape and batch_size, or batch_shape alone, got both"
+                raise ValueError(fault)
             shape = tuple(batch_shape[1:])
+        if "input_shape" in kwargs:
+            text = "InputLayer: `input_shape` is deprecated. Use `shape` instead."
+            warnings.warn(text, stacklevel=2)
         kwargs = {"input_shape": shape, "dtype": _float_type(dtype)} | kwargs
         super().__init__(**kwargs)  # older notebooks say input_shape
         if self.input_shape is None:

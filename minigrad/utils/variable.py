@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from minigrad.core import is_trial
+
 
 class Variable(np.ndarray):
     """A NumPy array with the methods of Keras's variables; what is computed from it is plain.
@@ -27,18 +29,19 @@ class Variable(np.ndarray):
 
     def assign(self, value):
         """Replace the values; return the variable."""
-        self[...] = np.asarray(value)
+        if not is_trial():
+            self[...] = np.asarray(value)
         return self
 
     def assign_add(self, value):
         """Add to the values; return the variable."""
-        self.view(np.ndarray)[()] += value  # for a single number, NumPy's quickest way
+        if not is_trial():
+            self.view(np.ndarray)[()] += value  # for a single number, NumPy's quickest way
         return self
 
     def assign_sub(self, value):
         """Subtract from the values; return the variable."""
-        self.view(np.ndarray)[()] -= value
-        return self
+        return self.assign_add(-np.asarray(value))
 
     def numpy(self):
         """Return a copy, a plain array."""

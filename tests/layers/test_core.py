@@ -17,7 +17,6 @@ from minigrad import random as minigrad_random
         layers.InputLayer((28, 28, 1)),
         layers.InputLayer(shape=[28, 28, 1], batch_size=32, dtype="float32", name="input"),
         layers.InputLayer(batch_shape=(None, 28, 28, 1)),
-        layers.InputLayer(input_shape=(28, 28, 1)),
         layers.Flatten(input_shape=(28, 28, 1)),
         layers.Conv2D(3, 5, input_shape=(28, 28, 1)),
     ],
@@ -34,7 +33,15 @@ def test_input_dim_is_an_input_shape_of_one_size():
     assert layers.Dense(3).output_shape is None
 
 
+def test_input_takes_the_older_name_with_a_warning():
+    with pytest.warns(UserWarning, match="`input_shape` is deprecated. Use `shape` instead"):
+        assert layers.InputLayer(input_shape=(28, 1)).input_shape == (None, 28, 1)
+
+
 def test_input_refuses_shapes():
+    for contradiction in ({"shape": (2,)}, {"batch_size": 1}):
+        with pytest.raises(ValueError, match=r"InputLayer: expected shape .* alone, got both"):
+            layers.InputLayer(**contradiction, batch_shape=(1, 2))
     with pytest.raises(ValueError, match="InputLayer 'input_layer': expected a shape, got None"):
         layers.Input()
     with pytest.raises(TypeError, match="expected shape and batch_size, or batch_shape alone"):

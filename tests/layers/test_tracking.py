@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
+import minigrad
 from minigrad import Model, Parameter, Sequential, Tensor, callbacks, layers, no_grad
 from minigrad.layers import Dense, Dropout, Layer
 
@@ -465,3 +466,42 @@ def test_a_weight_may_be_frozen_and_thawed_at_any_time():
     assert dense.kernel.trainable
     with pytest.raises(ValueError, match="expected trainable as bool, got 1"):
         Dense(2, trainable=1)
+
+
+def test_a_layer_takes_its_input_by_name():
+    class Sum(Layer):
+        def __init__(self):
+            super().__init__()
+            self.dense = Dense(2)
+
+        def call(self, first, second=None, training=False):
+            return self.dense(x=first) + self.dense(second) + training
+
+    layer = Sum()
+    x, y = np.ones((3, 4)), np.zeros((3, 4))
+    expected = layer(x, y).numpy()
+    np.testing.assert_array_equal(layer(second=y, first=x).numpy(), expected)
+    np.testing.assert_array_equal(layer(first=x, second=y, training=True).numpy(), expected + 1)
+    a, b = minigrad.Input((4,)), minigrad.Input((4,))
+    model = Model([a, b], layer(second=b, first=a))
+    np.testing.assert_array_equal(model([x, y]).numpy(), expected)
+    with pytest.raises(TypeError, match="Sum 'sum': expected an input, got None"):
+        layer(second=y)
+
+
+def test_a_trial_for_shapes_changes_no_values_but_those_that_build_makes():
+    class Counting(Layer):
+        def build(self, input_shape):
+            self.calls = self.add_weight((), "zeros", trainable=False)
+            self.calls.assign(10)
+
+        def call(self, x):
+            self.calls.assign_add(1)
+            return x * 2
+
+    layer = Counting()
+    assert layer.compute_output_shape((None, 3)) == (None, 3)
+    model = Model(x := minigrad.Input((3,)), layer(x))
+    assert layer.calls.numpy() == 10
+    model(np.ones((2, 3)))
+    assert layer.calls.numpy() == 11
