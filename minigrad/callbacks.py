@@ -45,7 +45,10 @@ class Callback:
         """Do something before `fit` begins."""
 
     def on_train_end(self, logs=None):
-        """Do something when `fit` ends, also after an error or Ctrl-C."""
+        """Do something when `fit` ends, also by Ctrl-C, but not by an error."""
+
+    def release(self):
+        """Free what the callback holds; called at the very end of `fit`, also after an error."""
 
     def on_epoch_begin(self, epoch, logs=None):
         """Do something before an epoch of `fit`."""
@@ -108,6 +111,7 @@ class CallbackList:
     """
 
     def __init__(self, callbacks, model, params):
+        self.callbacks = callbacks
         self.hooks = {name: [] for name in HOOKS}
         for callback in callbacks:
             if not isinstance(callback, Callback):
@@ -126,6 +130,10 @@ class CallbackList:
     def call(self, hook, *arguments):
         for method in self.hooks[hook]:
             method(*arguments)
+
+    def release(self):
+        for callback in self.callbacks:
+            callback.release()
 
     def need(self, hook):
         """Whether a callback defines this hook."""
@@ -181,7 +189,7 @@ class ProgbarLogger(Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.progress.finish(logs)
 
-    def on_train_end(self, logs=None):
+    def release(self):
         if self.progress is not None:
             self.progress.interrupt()
 
@@ -591,6 +599,9 @@ class CSVLogger(Callback):
         self.file.flush()
 
     def on_train_end(self, logs=None):
+        self.release()
+
+    def release(self):
         if self.file is not None:
             self.file.close()
 

@@ -66,8 +66,9 @@ class Recorder(Callback):
         self._begin()
         self.model.optimizer.observers.append(self)
 
-    def on_train_end(self, logs=None):
-        self.model.optimizer.observers.remove(self)
+    def release(self):
+        if self in self.model.optimizer.observers:
+            self.model.optimizer.observers.remove(self)
 
     def on_step_begin(self, gradients, states):
         self._due = self.model.optimizer.iterations % self.every == 0

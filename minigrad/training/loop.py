@@ -1,5 +1,7 @@
 """The training loop: fit, evaluate and predict, and the five methods that a model may override."""
 
+import inspect
+import itertools
 import math
 import os
 import warnings
@@ -96,9 +98,14 @@ class Trainer:
 
     @property
     def metrics(self):
-        """The mean of the loss, the metrics of ``compile``, and those among the attributes."""
+        """The mean of the loss, the metrics of ``compile``, and those among the attributes.
+
+        Also those among the attributes of the layers within, but not of models within.
+        """
         compiled = self._objectives.metrics if self._objectives else []
-        return [*compiled, *held_in(vars(self).values(), Metric)]
+        layers = [each for each, _ in self._walk() if each is self or not isinstance(each, Trainer)]
+        values = itertools.chain(*(vars(layer).values() for layer in layers))
+        return [*compiled, *held_in(values, Metric)]
 
     @property
     def metrics_names(self):
@@ -149,7 +156,9 @@ class Trainer:
         """Measure one batch, without gradients; return the logs. ``data`` as for ``train_step``."""
         x, y, sample_weight = unpack(data)
         y_pred = self(x, training=False)
-        loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
+        takes_training = "training" in inspect.signature(self.compute_loss).parameters
+        options = {"training": False} if takes_training else {}  # Keras's older form has none
+        loss = self.compute_loss(x, y, y_pred, sample_weight, **options)
         self._objectives.tracker.add(loss, y_pred)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -270,7 +279,7 @@ class Trainer:
         self.history = History()
         callbacks = self._prepare([*as_list(callbacks), self.history], verbose, epochs, data)
         self.stop_training = False
-        logs = {}
+        logs, has_failed = {}, False
         try:
             callbacks.call("on_train_begin", {})
             for epoch in range(initial_epoch, epochs):
@@ -284,9 +293,14 @@ class Trainer:
                 callbacks.call("on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
+        except Exception:  # callbacks must not take it for an end; Ctrl-C is one
+            has_failed = True
+            raise
         finally:
             self.optimizer.finalize_variable_values()
-            callbacks.call("on_train_end", logs)
+            if not has_failed:
+                callbacks.call("on_train_end", logs)
+            callbacks.release()
         return self.history
 
     def evaluate(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from minigrad import Input, Model, Sequential, layers, losses, metrics, no_grad, ops
-from minigrad.callbacks import Callback
+from minigrad.callbacks import Callback, CSVLogger
+from minigrad.lab import Recorder
 from minigrad.layers import Dense
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
@@ -289,3 +290,74 @@ def test_a_sequential_model_in_a_graph_trains_with_dicts_of_inputs():
     model.compile("adam", "mse")
     history = model.fit({"a": X, "b": Y}, Y, epochs=5, verbose=0).history["loss"]
     assert history[-1] < history[0]
+
+
+# --- metrics and callbacks, as Keras's users write them ------------------------------------------
+
+
+def test_compute_loss_may_be_without_training():
+    class Own(Net):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+            return super().compute_loss(x, y, y_pred, sample_weight) * 0 + 7
+
+    history = fitted(Own(), validation_data=(X, Y)).history
+    assert history["loss"] == history["val_loss"] == [7]
+
+
+def test_metrics_of_layers_within_are_shown_and_reset_those_of_models_are_not():
+    class Counting(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.counts = {"rows": metrics.Sum(name="rows")}
+
+        def call(self, inputs):
+            self.counts["rows"].update_state(len(inputs))
+            return inputs
+
+    class Inner(Model):
+        def __init__(self):
+            super().__init__()
+            self.own = metrics.Sum(name="hidden")
+            self.deep = Counting()
+
+        def call(self, x):
+            return self.deep(x)
+
+    model = Sequential([Dense(2), Inner()])
+    history = fitted(model, epochs=2).history
+    assert history["rows"] == [12, 12]
+    assert "hidden" not in history
+    assert model.metrics_names == ["loss", "mae", "rows"]
+
+
+class Failing(Callback):
+    def __init__(self, error):
+        self.error, self.called = error, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        raise self.error
+
+    def on_train_end(self, logs=None):
+        self.called.append("on_train_end")
+
+    def release(self):
+        self.called.append("release")
+
+
+@pytest.mark.parametrize(
+    ("error", "called"),
+    [(OSError, ["release"]), (KeyboardInterrupt, ["on_train_end", "release"])],
+)
+def test_an_error_is_no_end_of_training_but_ctrl_c_is(error, called):
+    callback = Failing(error)
+    with pytest.raises(error):
+        fitted(Net(), callbacks=[callback])
+    assert callback.called == called
+
+
+def test_an_error_leaves_no_file_open_and_no_recorder_behind(tmp_path):
+    model, log, recorder = Net(), CSVLogger(tmp_path / "log.csv"), Recorder()
+    with pytest.raises(OSError, match="disk"):
+        fitted(model, callbacks=[log, recorder, Failing(OSError("disk"))])
+    assert log.file.closed
+    assert model.optimizer.observers == []
