@@ -10,11 +10,11 @@ EPSILON = 1e-7
 
 
 class Constraint:
-    """Base of the constraints: a subclass defines `__call__(w)`."""
+    """Base of the constraints: a subclass defines `__call__(w)`. This one allows everything."""
 
     def __call__(self, w):
         """Return an array of the shape and dtype of the array `w`, which is not changed."""
-        raise NotImplementedError(f"{type(self).__name__} must define __call__(w)")
+        return w
 
 
 class NonNeg(Constraint):
@@ -61,6 +61,33 @@ class UnitNorm(Constraint):
         return w / (EPSILON + _norm(w, self.axis))
 
 
+class MinMaxNorm(Constraint):
+    """Norms from `min_value` to `max_value`: w d / (1e-7 + ‖w‖).
+
+    The norm d is rate clip(‖w‖, min_value, max_value) + (1 - rate) ‖w‖.
+
+    Parameters
+    ----------
+    min_value, max_value : float
+        Not negative.
+    rate : float
+        In [0, 1]: below 1 a step only goes part of the way.
+    axis : int or tuple of int
+        The axes along which the Euclidean norm is taken, as for `MaxNorm`.
+    """
+
+    def __init__(self, min_value=0.0, max_value=1.0, rate=1.0, axis=0):
+        self.max_value = checked_number(self, "max_value", max_value, "[0, inf]")
+        self.min_value = checked_number(self, "min_value", min_value, f"[0, {self.max_value}]")
+        self.rate = checked_number(self, "rate", rate, "[0, 1]")
+        self.axis = _as_axes(axis)
+
+    def __call__(self, w):
+        norm = _norm(w, self.axis)
+        limited = np.clip(norm, self.min_value, self.max_value)
+        return w * ((self.rate * limited + (1 - self.rate) * norm) / (EPSILON + norm))
+
+
 def _as_axes(axis):
     return tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
 
@@ -74,6 +101,7 @@ CONSTRAINTS = Registry("constraint", Constraint)
 non_neg = CONSTRAINTS.add(NonNeg)
 max_norm = CONSTRAINTS.add(MaxNorm)
 unit_norm = CONSTRAINTS.add(UnitNorm)
+min_max_norm = CONSTRAINTS.add(MinMaxNorm)
 
 
 def get(identifier):

@@ -44,7 +44,7 @@ class Constant(Initializer):
 
     Parameters
     ----------
-    value : float
+    value : float or array_like
     """
 
     def __init__(self, value=0.0):
@@ -52,6 +52,23 @@ class Constant(Initializer):
 
     def __call__(self, shape, dtype="float32"):
         return np.full(shape, self.value, dtype)
+
+
+class Identity(Initializer):
+    """A matrix of `gain` on the diagonal, else 0.
+
+    Parameters
+    ----------
+    gain : float
+    """
+
+    def __init__(self, gain=1.0):
+        self.gain = checked_number(self, "gain", gain, "(-inf, inf)")
+
+    def __call__(self, shape, dtype="float32"):
+        if len(shape) != 2:
+            raise ValueError(f"Identity: expected a shape of 2 axes, got {shape}")
+        return self.gain * np.eye(*shape, dtype=dtype)
 
 
 class RandomInitializer(Initializer):
@@ -280,9 +297,15 @@ he_uniform = INITIALIZERS.add(HeUniform)
 he_normal = INITIALIZERS.add(HeNormal)
 lecun_uniform = INITIALIZERS.add(LecunUniform)
 lecun_normal = INITIALIZERS.add(LecunNormal)
-orthogonal = INITIALIZERS.add(Orthogonal)
+orthogonal = INITIALIZERS.add(Orthogonal, "OrthogonalInitializer")
+identity = INITIALIZERS.add(Identity, "IdentityInitializer")
 
 
 def get(identifier):
-    """Return an initializer from its name ("he_normal"), class, or any callable(shape, dtype)."""
+    """Return an initializer from its name ("he_normal"), class, or any callable(shape, dtype).
+
+    An array or a Tensor stands for its values.
+    """
+    if hasattr(identifier, "__array__"):
+        return Constant(np.array(identifier))
     return INITIALIZERS.get(identifier)

@@ -1,8 +1,14 @@
 """Regularizers: `regularizer(w)` returns a scalar Tensor, the penalty that is added to the loss."""
 
+import numpy as np
+
 from minigrad import ops
+from minigrad.core import as_tensor
 from minigrad.utils.arguments import checked_number
 from minigrad.utils.registry import Registry
+
+# Keeps a norm of zero from being divided by.
+EPSILON = 1e-7
 
 
 class Regularizer:
@@ -62,11 +68,42 @@ class L1L2(Regularizer):
         return self.l1(x) + self.l2(x)
 
 
+class OrthogonalRegularizer(Regularizer):
+    """The mean of factor ``|cos|`` over the pairs of rows (or columns) of a matrix.
+
+    Parameters
+    ----------
+    factor : float
+        Not negative.
+    mode : {"rows", "columns"}
+        Which vectors are pushed to be orthogonal.
+    """
+
+    def __init__(self, factor=0.01, mode="rows"):
+        self.factor = checked_number(self, "factor", factor, "[0, inf)")
+        if mode not in ("rows", "columns"):
+            raise ValueError(f"OrthogonalRegularizer: expected mode rows or columns, got {mode!r}")
+        self.mode = mode
+
+    def __call__(self, x):
+        x = as_tensor(x)
+        if x.ndim != 2:
+            raise ValueError(f"OrthogonalRegularizer: expected a matrix, got shape {x.shape}")
+        if self.mode == "columns":
+            x = x.transpose()
+        norms = ops.sqrt(ops.sum(x * x, axis=1, keepdims=True))
+        x = x / ops.maximum(norms, EPSILON)
+        n = len(x)
+        cosines = ops.matmul(x, x.transpose()) * (1 - np.eye(n, dtype=x.dtype))
+        return self.factor * ops.sum(ops.abs(cosines)) / max(n * (n - 1), 1)
+
+
 REGULARIZERS = Registry("regularizer", Regularizer)
 
 l1 = REGULARIZERS.add(L1)
 l2 = REGULARIZERS.add(L2)
 l1_l2 = REGULARIZERS.add(L1L2, "l1_l2")
+orthogonal_regularizer = REGULARIZERS.add(OrthogonalRegularizer)
 
 
 def get(identifier):

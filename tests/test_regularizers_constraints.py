@@ -40,7 +40,10 @@ def test_regularizers_get_has_keras_defaults():
     assert regularizers.get(None) is None
     regularizer = regularizers.l2(1e-4)
     assert regularizers.get(regularizer) is regularizer
-    with pytest.raises(ValueError, match=r"regularizer: .*got 'l3'; known names: l1, l2, l1_l2"):
+    with pytest.raises(
+        ValueError,
+        match=r"regularizer: .*got 'l3'; known names: l1, l2, l1_l2, orthogonal_regularizer",
+    ):
         regularizers.get("l3")
 
 
@@ -49,6 +52,27 @@ def test_regularizers_get_has_keras_defaults():
 def test_regularizers_refuse_factors_that_are_no_penalty(kind, factor):
     with pytest.raises(ValueError, match=rf"L[12]: expected l[12] in \[0, inf\), got {factor}"):
         kind(factor)
+
+
+def test_orthogonal_regularizer_is_the_mean_cosine_of_the_pairs():
+    w = np.array([[1.0, 2.0, 2.0], [-3.0, 0.0, 4.0], [0.5, -1.0, 0.0], [2.0, 0.1, 0.3]])
+    for mode, vectors in (("rows", w), ("columns", w.T)):
+        regularizer = regularizers.OrthogonalRegularizer(0.1, mode)
+        n = len(vectors)
+        pairs = [(a, b) for a in range(n) for b in range(a)]
+        cosines = [
+            abs(vectors[a] @ vectors[b])
+            / np.sqrt((vectors[a] ** 2).sum() * (vectors[b] ** 2).sum())
+            for a, b in pairs
+        ]
+        assert regularizer(Tensor(w)).item() == pytest.approx(0.1 * np.mean(cosines), rel=1e-12)
+        check_gradients(regularizer, w)
+    assert regularizers.get("orthogonal_regularizer")(np.eye(3)).item() == 0
+    assert regularizers.OrthogonalRegularizer()(Tensor([[1.0, 2.0]])).item() == 0  # no pair
+    with pytest.raises(ValueError, match="expected mode rows or columns, got 'both'"):
+        regularizers.OrthogonalRegularizer(mode="both")
+    with pytest.raises(ValueError, match=r"expected a matrix, got shape \(4, 4, 4\)"):
+        regularizers.OrthogonalRegularizer()(Tensor(np.ones((4, 4, 4))))
 
 
 # --- constraints ---------------------------------------------------------------------------------
@@ -107,3 +131,15 @@ def test_constraints_get_and_checks():
         constraints.get("maxnrm")
     with pytest.raises(ValueError, match=r"MaxNorm: expected max_value in \[0, inf\], got -1"):
         constraints.MaxNorm(-1)
+
+
+def test_min_max_norm_goes_part_of_the_way_to_its_limits():
+    w = np.array([[0.3, 3.0, 0.6], [0.4, 4.0, 0.8]])  # norms 0.5, 5, 1
+    for rate, norms in ((1.0, [0.8, 2, 1]), (0.25, [0.575, 4.25, 1])):
+        result = constraints.MinMaxNorm(0.8, 2.0, rate)(w)
+        np.testing.assert_allclose(np.sqrt((result**2).sum(0)), norms, rtol=1e-6)
+    result = constraints.get("min_max_norm")(w.T[:, :, None])  # (3, 2, 1), along the first axis
+    assert np.sqrt((result**2).sum(0)).max() <= 1
+    assert constraints.Constraint()(w) is w
+    with pytest.raises(ValueError, match=r"expected min_value in \[0, 1.0\], got 2"):
+        constraints.MinMaxNorm(2)
