@@ -448,6 +448,15 @@ class Optimizer(arguments.Configured):
         for name, array in arrays.items():
             array[...] = values[name]
 
+    def set_weights(self, arrays):
+        """Restore the values of ``variables``, in their order; the variables must be known."""
+        known = self._arrays()
+        if len(known) != len(arrays):
+            cure = "" if self._state else "; call build(variables) first"
+            fault = f"expected {len(known)} arrays, got {len(arrays)}{cure}"
+            raise ValueError(f"{self.name}: {fault}")
+        self.set_state(dict(zip(known, arrays, strict=True)))
+
     def get_config(self):
         """Return the constructor's arguments without ``parameters``, for ``from_config``.
 

@@ -13,7 +13,8 @@ from minigrad.utils.registry import Registry
 class LearningRateSchedule(Configured):
     """Base of the schedules: a subclass defines ``__call__(step)``.
 
-    It keeps every constructor argument in an attribute of the same name; they form its config.
+    It keeps every constructor argument in an attribute of the same name; they form its config. The
+    argument ``name`` has no effect, as in Keras; by default it is that of the class.
     """
 
     def __call__(self, step):
@@ -34,7 +35,8 @@ class ExponentialDecay(LearningRateSchedule):
         Round s / decay_steps down: the rate falls in jumps.
     """
 
-    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False):
+    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None):
+        self.name = name or type(self).__name__
         self._keep(initial_learning_rate=initial_learning_rate, decay_rate=decay_rate)
         self._keep("(0, inf)", decay_steps=decay_steps)
         self.staircase = staircase
@@ -75,7 +77,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         One more than boundaries; the last holds beyond the last boundary.
     """
 
-    def __init__(self, boundaries, values):
+    def __init__(self, boundaries, values, name=None):
+        self.name = name or type(self).__name__
         self.boundaries, self.values = list(boundaries), list(values)
         if len(self.values) != len(self.boundaries) + 1 or self.boundaries != sorted(boundaries):
             raise ValueError(
@@ -102,8 +105,10 @@ class PolynomialDecay(LearningRateSchedule):
     """
 
     def __init__(
-        self, initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False
-    ):
+        self, initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False,
+        name=None,
+    ):  # fmt: skip
+        self.name = name or type(self).__name__
         self._keep("(0, inf)", decay_steps=decay_steps)
         self._keep(initial_learning_rate=initial_learning_rate, power=power)
         self._keep(end_learning_rate=end_learning_rate)
@@ -135,8 +140,10 @@ class CosineDecay(LearningRateSchedule):
     """
 
     def __init__(
-        self, initial_learning_rate, decay_steps, alpha=0.0, warmup_target=None, warmup_steps=0
-    ):
+        self, initial_learning_rate, decay_steps, alpha=0.0, name=None, warmup_target=None,
+        warmup_steps=0,
+    ):  # fmt: skip
+        self.name = name or type(self).__name__
         self._keep(initial_learning_rate=initial_learning_rate, alpha=alpha)
         self._keep("(0, inf)", decay_steps=decay_steps)
         self._keep(optional=True, warmup_target=warmup_target)
@@ -169,7 +176,10 @@ class CosineDecayRestarts(LearningRateSchedule):
     m_mul, alpha : float
     """
 
-    def __init__(self, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0):
+    def __init__(
+        self, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0, name=None
+    ):
+        self.name = name or type(self).__name__
         self._keep(initial_learning_rate=initial_learning_rate, m_mul=m_mul, alpha=alpha)
         self._keep("(0, inf)", first_decay_steps=first_decay_steps)
         self._keep("[1, inf)", t_mul=t_mul)

@@ -94,3 +94,17 @@ def test_values_out_of_range_are_refused(make, message):
 def test_base_schedule_says_what_is_missing():
     with pytest.raises(NotImplementedError, match="__call__"):
         LearningRateSchedule()(0)
+
+
+def test_schedules_have_a_name_that_is_part_of_their_config():
+    for kind, arguments in {
+        ExponentialDecay: (0.1, 10, 0.5),
+        InverseTimeDecay: (0.1, 10, 0.5),
+        PiecewiseConstantDecay: ([5], [0.1, 0.2]),
+        PolynomialDecay: (0.1, 10),
+        CosineDecay: (0.1, 10),
+        CosineDecayRestarts: (0.1, 10),
+    }.items():
+        assert kind(*arguments).name == kind.__name__
+        named = kind(*arguments, name="mine")
+        assert kind.from_config(named.get_config()).name == "mine"

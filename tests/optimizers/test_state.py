@@ -272,3 +272,17 @@ def test_learning_rate_of_a_schedule_can_be_read_but_not_assigned():
 def test_two_clippings_are_both_named():
     with pytest.raises(ValueError, match=r"SGD: .* got clipnorm=1 and clipvalue=0.5"):
         SGD(clipnorm=1, clipvalue=0.5)
+
+
+def test_state_is_restored_from_a_list_of_arrays():
+    w, twin = Parameter([1.0, 2.0]), Parameter([1.0, 2.0])
+    optimizer, other = optimizers.Adam(0.1), optimizers.Adam(0.1)
+    optimizer.apply([np.array([0.5, -1.0])], [w])
+    with pytest.raises(
+        ValueError, match=r"adam: expected .* arrays, got 4; call build\(variables\)"
+    ):
+        other.set_weights(optimizer.variables)
+    other.build([twin])
+    other.set_weights(optimizer.variables)
+    for first, second in zip(optimizer.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(first, second)
