@@ -232,6 +232,15 @@ def test_metric_weighs_samples():
     assert metric.result() == pytest.approx(4 / 6)
 
 
+def test_labels_may_have_other_axes_of_size_one():
+    scores = SCORES[None, :2]  # (1, 2, 3)
+    assert metrics.sparse_categorical_accuracy(LABELS[:2, None], scores).tolist() == [[True, False]]
+    with pytest.raises(
+        ValueError, match=r"expected integer labels of shape \(1, 4\), got \(2, 2\)"
+    ):
+        metrics.sparse_categorical_accuracy(LABELS.reshape(2, 2), SCORES[None])
+
+
 def test_a_lambda_has_a_name_without_signs():
     assert metrics.MeanMetricWrapper(lambda y_true, y_pred: y_pred).name == "lambda"
 
