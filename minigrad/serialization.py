@@ -295,7 +295,7 @@ class Hdf5:
                 if _names_in(weights, "layer_names") is not None:
                     return _read_keras_2(weights, places)
                 file.visititems(collect)
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, MemoryError) as error:
             raise ValueError(f"load: expected an intact HDF5 file, got {path}: {error}") from error
         return arrays
 

@@ -460,3 +460,17 @@ def test_h5_without_h5py_says_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(ImportError, match=r'pip install "minigrad\[hdf5\]"'):
         serialization.save_arrays(tmp_path / "w.weights.h5", {})
     assert os.listdir(tmp_path) == []
+
+
+@needs_h5py
+def test_a_file_that_claims_more_than_fits_into_memory_is_refused(tmp_path):
+    stack = Sequential([layers.Dense(3, input_shape=(4,))])
+    path = tmp_path / "bomb.weights.h5"
+    with h5py.File(path, "w") as file:
+        for i, shape in enumerate([(2**50,), (3,)]):
+            options = {"chunks": (3,), "dtype": "float64", "fillvalue": 0.0}
+            file.create_dataset(f"layers/dense/vars/{i}", shape, **options)
+    before = stack.get_weights()
+    with pytest.raises(ValueError, match=r"expected an intact HDF5 file, got .*Unable to allocate"):
+        stack.load_weights(path)
+    np.testing.assert_array_equal(stack.get_weights()[0], before[0])
