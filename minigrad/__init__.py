@@ -21,6 +21,14 @@ from minigrad.kernels import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 
+Variable = Parameter  # Keras's name
+
+
+def version():
+    """Return minigrad's version, a string."""
+    return __version__
+
+
 _SUBMODULES = (
     "activations",
     "callbacks",
@@ -40,21 +48,24 @@ _SUBMODULES = (
     "testing",
     "utils",
 )
-_NAMES = {"Sequential": "models", "Model": "models", "Input": "layers", "Layer": "layers"}
+_NAMES = {
+    "Sequential": "models", "Model": "models", "Input": "layers", "Layer": "layers",
+    "Loss": "losses", "Metric": "metrics", "Optimizer": "optimizers", "Initializer": "initializers",
+    "Regularizer": "regularizers",
+}  # fmt: skip
 
 __all__ = [
     "Function",
-    "Input",
-    "Layer",
-    "Model",
     "Parameter",
-    "Sequential",
     "Tensor",
+    "Variable",
     "get_num_threads",
     "is_grad_enabled",
     "no_grad",
     "ops",
     "set_num_threads",
+    "version",
+    *_NAMES,
     *_SUBMODULES,
 ]
 

@@ -5,6 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
+import minigrad
+from minigrad import Tensor
+from minigrad.testing import check_gradients
 from minigrad.utils import normalize, to_categorical
 from minigrad.utils.arguments import whole_number
 from minigrad.utils.arrays import as_labels, match_ranks, match_weights, one_hot
@@ -290,3 +293,23 @@ def test_match_weights_refuses_other_shapes(shape):
 def test_match_weights_refuses_nan():
     with pytest.raises(ValueError, match="loss: expected finite sample_weight"):
         match_weights("loss", [1.0, np.nan], (2,))
+
+
+def test_tensors_are_normalized_and_encoded_as_tensors():
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    for order in (1, 2, 3, np.inf):
+        result = normalize(Tensor(x), 0, order)
+        assert type(result) is Tensor
+        np.testing.assert_array_equal(result.numpy(), normalize(x, 0, order))
+    check_gradients(normalize, x)
+    rows = to_categorical(Tensor([2.0, 0.0]))
+    assert type(rows) is Tensor
+    np.testing.assert_array_equal(rows.numpy(), [[0, 0, 1], [1, 0, 0]])
+
+
+def test_keras_names_are_there_at_the_top():
+    for name in ("Initializer", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer"):
+        assert isinstance(getattr(minigrad, name), type)
+        assert name in dir(minigrad)
+    assert minigrad.Variable is minigrad.Parameter
+    assert minigrad.version() == minigrad.__version__

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from minigrad.core import Tensor
+
 
 def to_categorical(x, num_classes=None):
     """Turn integer labels into one-hot rows.
@@ -15,7 +17,7 @@ def to_categorical(x, num_classes=None):
 
     Returns
     -------
-    float64 array (..., num_classes)
+    float64 array (..., num_classes), or a Tensor of a Tensor
 
     Raises
     ------
@@ -36,7 +38,8 @@ def to_categorical(x, num_classes=None):
             f"to_categorical: expected labels from 0 to {num_classes - 1}, "
             f"got {labels[outside].flat[0]}"
         )
-    return one_hot(labels, num_classes)
+    rows = one_hot(labels, num_classes)
+    return Tensor(rows) if isinstance(x, Tensor) else rows
 
 
 def one_hot(labels, num_classes, dtype=np.float64):
@@ -51,17 +54,19 @@ def normalize(x, axis=-1, order=2):
 
     Parameters
     ----------
-    x : array of any shape
+    x : array or Tensor of any shape
     axis : int
     order : int or float
-        The norm's order, as in `numpy.linalg.norm`.
+        The norm's order, as in `numpy.linalg.norm`; with a gradient 1, 2 or infinity.
 
     Returns
     -------
-    array of the shape of `x`
+    array of the shape of `x`, or a Tensor of a Tensor
     """
-    x = np.asarray(x)
-    norm = np.linalg.norm(x, order, axis, keepdims=True)
+    if isinstance(x, Tensor) and not x.requires_grad:
+        return Tensor(normalize(x.data, axis, order))
+    x = x if isinstance(x, Tensor) else np.asarray(x)
+    norm = np.linalg.vector_norm(x, axis=axis, keepdims=True, ord=order)
     return x / np.where(norm == 0, 1, norm)
 
 
