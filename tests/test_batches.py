@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from minigrad import utils
 from minigrad.core import Tensor
+from minigrad.utils import PyDataset
 from minigrad.utils.batches import (
     Batches,
     class_weights_of,
@@ -392,3 +394,43 @@ def test_class_weights_take_keys_and_weights_of_any_number_type():
     weights = {np.int64(3): np.float32(9), 2.0: 4, True: np.array(0.5)}
     ((_, _, found),) = Batches(x, y, class_weight=weights).epoch()
     assert found.tolist() == [1, 0.5, 4, 9]
+
+
+# --- PyDataset -----------------------------------------------------------------------------------
+
+
+class Own(PyDataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return np.full((2, 3), index), np.full(2, index)
+
+    def on_epoch_end(self):
+        self.ends = getattr(self, "ends", 0) + 1
+
+
+def test_own_data_sets_are_read_by_index_and_shuffled():
+    own = Own(workers=2)
+    assert numbers(Batches(own)) == [[0, 0], [1, 1], [2, 2], [3, 3]]
+    shuffled = numbers(Batches(own, generator=np.random.default_rng(0)))
+    assert sorted(shuffled) == [[0, 0], [1, 1], [2, 2], [3, 3]] != shuffled
+    assert (own.ends, own.num_batches, len(list(own))) == (2, 4, 4)
+
+
+@pytest.mark.parametrize(("count", "steps"), [(3, None), (None, 5)])
+def test_own_data_sets_may_give_their_number_or_have_no_end(count, steps):
+    class Counted(Own):
+        __len__ = PyDataset.__len__
+        num_batches = count
+
+    batches = Batches(Counted(), steps=steps, generator=np.random.default_rng(1))
+    assert batches.steps == (count or steps)
+    assert len(numbers(batches)) == (count or steps)
+
+
+def test_own_data_sets_say_what_they_lack():
+    for action, name in ((len, "__len__ or num_batches"), (lambda own: own[0], "__getitem__")):
+        with pytest.raises(NotImplementedError, match=f"PyDataset must define {name}"):
+            action(PyDataset())
+    assert utils.Sequence is PyDataset

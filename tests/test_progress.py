@@ -5,9 +5,10 @@ import os
 import re
 import sys
 
+import numpy as np
 import pytest
 
-from minigrad.utils import progress
+from minigrad.utils import Progbar, progress
 from minigrad.utils.progress import Progress, can_print, can_redraw
 
 
@@ -233,6 +234,42 @@ def test_interrupted_bar_ends_its_line_once(clock, screen):
     bar.finish({})
     bar.interrupt()
     assert terminal.text.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({}, "loss: 0.8750 - size: 4.3333"),  # (2 * 0.5 + 0.5 + 2) / 4, (2 * 3 + 7) / 3
+        ({"stateful_metrics": ["size"]}, "loss: 0.8750 - size: 7.0000"),
+        ({"stateless_metrics": ["size"]}, "loss: 2.0000 - size: 4.3333"),
+    ],
+)
+def test_progbar_shows_means_over_the_steps_or_the_last_value(clock, screen, options, shown):
+    terminal = screen()
+    bar = Progbar(6, width=8, interval=0, unit_name="sample", **options)
+    clock(1)
+    bar.update(2, [("loss", 0.5), ("size", 3)])
+    bar.update(3, [("loss", [0.0, 1.0])])
+    clock(1)
+    bar.add(1, [("loss", 2.0), ("size", np.float32(7))])
+    frame = terminal.plain.rpartition("\r")[2]
+    assert frame.startswith(f"4/6 {'━' * 8} ")
+    assert "s/sample" in frame
+    assert frame.rstrip().endswith(shown)
+    bar.update(6)
+    assert terminal.plain.endswith("\n")
+
+
+@pytest.mark.parametrize("verbose", [0, 2])
+def test_progbar_may_print_nothing_or_one_line(clock, screen, verbose):
+    terminal = screen()
+    bar = Progbar(2, verbose=verbose)
+    for step in (1, 2):
+        clock(1)
+        bar.update(step, [("loss", step)])
+    assert terminal.text == ("2/2 - 2s - 1s/step - loss: 1.5000\n" if verbose else "")
+    with pytest.raises(ValueError, match="stateful_metrics or stateless_metrics, got both"):
+        Progbar(2, stateful_metrics=[], stateless_metrics=[])
 
 
 class Notebook(io.StringIO):

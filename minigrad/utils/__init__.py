@@ -1,6 +1,10 @@
-"""Helpers for users: seeds, labels, normalization."""
+"""Helpers for users: seeds, labels, normalization, batches and progress of one's own."""
 
 from minigrad.random import set_random_seed
 from minigrad.utils.arrays import normalize, to_categorical
+from minigrad.utils.datasets import PyDataset
+from minigrad.utils.progress import Progbar
 
-__all__ = ["normalize", "set_random_seed", "to_categorical"]
+Sequence = PyDataset  # its older name
+
+__all__ = ["Progbar", "PyDataset", "Sequence", "normalize", "set_random_seed", "to_categorical"]

@@ -7,6 +7,8 @@ import shutil
 import sys
 import time
 
+import numpy as np
+
 BAR_WIDTH = 20  # characters
 REDRAW_INTERVAL = 0.05  # seconds
 BOLD, GREEN, WHITE, PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
@@ -21,11 +23,14 @@ class Progress:
         The number of steps to come; None if unknown.
     redraw : bool
         True draws a bar, which needs a terminal or a notebook (see `can_redraw`).
+    width, interval, unit
+        Of the bar in characters, between two drawings in seconds; what a step is called.
     """
 
-    def __init__(self, target, redraw):
+    def __init__(self, target, redraw, width=BAR_WIDTH, interval=REDRAW_INTERVAL, unit="step"):
         self.target = target
         self.redraw = redraw
+        self.width, self.interval, self.unit = width, interval, unit
         self.step = 0
         self.start = time.perf_counter()
         self.first_step_end = None
@@ -41,7 +46,7 @@ class Progress:
         self.step = step
         if step == 1:
             self.first_step_end = now
-        if self.redraw and now - self.drawn_at >= REDRAW_INTERVAL:
+        if self.redraw and now - self.drawn_at >= self.interval:
             self._draw(logs, now, finished=False)
 
     def finish(self, logs):
@@ -63,7 +68,7 @@ class Progress:
 
     def _draw(self, logs, now, finished):
         columns = _columns()
-        width = min(BAR_WIDTH, columns // 4)
+        width = min(self.width, columns // 4)
         clock = f"{now - self.start:.0f}s"
         if self.target is None:
             head = f"{self.step:7}/Unknown"
@@ -95,10 +100,77 @@ class Progress:
     def _time_per_step(self, now):
         seconds = self._seconds_per_step(now)
         if seconds >= 1 or seconds == 0:
-            return f"{seconds:.0f}s/step"
+            return f"{seconds:.0f}s/{self.unit}"
         if seconds >= 1e-3:
-            return f"{seconds * 1e3:.0f}ms/step"
-        return f"{seconds * 1e6:.0f}us/step"
+            return f"{seconds * 1e3:.0f}ms/{self.unit}"
+        return f"{seconds * 1e6:.0f}us/{self.unit}"
+
+
+class Progbar:
+    """The progress bar of `fit`, for a loop of one's own.
+
+    Parameters
+    ----------
+    target : int or None
+        The number of steps to come; None if unknown.
+    width : int
+        Of the bar, in characters.
+    verbose : {0, 1, 2}
+        0: nothing; 1: a bar that is redrawn in place; 2: one line at the end.
+    interval : float
+        At least this many seconds lie between two drawings.
+    stateful_metrics, stateless_metrics : list of str, optional
+        Whose values are shown as they are, or whose as means over the steps; give one of the two.
+        Default: means of all.
+    unit_name : str
+        What a step is called.
+    """
+
+    def __init__(
+        self, target, width=BAR_WIDTH, verbose=1, interval=REDRAW_INTERVAL, stateful_metrics=None,
+        unit_name="step", stateless_metrics=None,
+    ):  # fmt: skip
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ValueError("Progbar: expected stateful_metrics or stateless_metrics, got both")
+        self.progress = Progress(target, verbose == 1, width, interval, unit_name)
+        self.verbose = verbose
+        self.stateful, self.stateless = stateful_metrics, stateless_metrics
+        self.sums = {}  # name -> sum and number of values, one for each step
+
+    def update(self, current, values=None, finalize=None):
+        """Note that `current` steps are done.
+
+        Parameters
+        ----------
+        current : int
+        values : list of (name, value), optional
+            Of the steps since the last update.
+        finalize : bool, optional
+            Whether this is the end. Default: whether the target is reached.
+        """
+        steps = max(current - self.progress.step, 1)
+        for name, value in values or ():
+            total, count = 0.0, 0
+            if not self._is_stateful(name):
+                total, count = self.sums.get(name, (0.0, 0))
+            self.sums[name] = total + float(np.mean(value)) * steps, count + steps
+        logs = {name: total / count for name, (total, count) in self.sums.items()}
+        if finalize is None:
+            finalize = self.progress.target is not None and current >= self.progress.target
+        if self.verbose and not finalize:
+            self.progress.update(current, logs)
+        self.progress.step = current
+        if self.verbose and finalize:
+            self.progress.finish(logs)
+
+    def add(self, n, values=None):
+        """Note that `n` more steps are done."""
+        self.update(self.progress.step + n, values)
+
+    def _is_stateful(self, name):
+        if self.stateless is not None:
+            return name not in self.stateless
+        return self.stateful is not None and name in self.stateful
 
 
 def can_redraw():
