@@ -88,6 +88,9 @@ class Objectives:
     def _split(self, argument, value, each=False):
         """Return one value for each output from a list by order, a dict by name, or None."""
         names = self.names
+        has_loss = [part.loss is not None for part in self.parts or ()]
+        if argument == "y" and sum(has_loss) == 1 and not isinstance(value, (list, tuple, dict)):
+            return [value if has else None for has in has_loss]  # targets of the only loss
         is_one = not isinstance(value, (list, tuple, dict))
         if value is None or (is_one and (each or len(names) == 1)):
             return [value] * len(names)

@@ -292,6 +292,18 @@ def test_a_sequential_model_in_a_graph_trains_with_dicts_of_inputs():
     assert history[-1] < history[0]
 
 
+def test_targets_of_the_only_loss_may_stand_alone():
+    x = Input((3,))
+    y = Dense(2)(x)
+    partial, full = Model(x, [y, y, y]), Model(x, [y, y, y])
+    partial.compile(loss=[None, "mse", None])
+    full.compile(loss=["mse"] * 3)
+    expected = full.evaluate(X, [Y] * 3, verbose=0, return_dict=True)["loss"]
+    assert partial.evaluate(X, Y, verbose=0) == pytest.approx([expected / 3] * 2, rel=1e-6)
+    with pytest.raises(ValueError, match="y: expected a list or dict of 3 values"):
+        full.evaluate(X, Y, verbose=0)
+
+
 # --- metrics and callbacks, as Keras's users write them ------------------------------------------
 
 
