@@ -37,7 +37,7 @@ class LayerNormalization(layers.Layer):
         self.gamma = self.add_weight(input_shape[-1:], "ones", name="gamma")
         self.beta = self.add_weight(input_shape[-1:], "zeros", name="beta")
 
-    def call(self, x, training=False):
+    def call(self, x):
         centered = x - ops.mean(x, axis=-1, keepdims=True)
         variance = ops.mean(centered * centered, axis=-1, keepdims=True)
         return self.gamma * centered / ops.sqrt(variance + self.epsilon) + self.beta

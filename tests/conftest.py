@@ -8,6 +8,7 @@ import pytest
 
 import minigrad
 from minigrad import random as minigrad_random
+from minigrad.layers.base import around
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,11 +29,14 @@ def golden():
 
 @pytest.fixture(autouse=True)
 def global_state_is_left_alone():
-    """Fail a test that changes the thread count or gradient mode; seed the generators before."""
+    """Fail a test that leaks gradient mode, a layer's call, or the thread count; seed before it."""
     threads = minigrad.get_num_threads()
     minigrad_random.set_random_seed(0)
     yield
     assert minigrad.is_grad_enabled(), "the test left gradients switched off"
+    state = around.training, around.building, around.deferred
+    around.training, around.building, around.deferred = None, False, []
+    assert state == (None, False, []), "the test left a layer's call, or results put off"
     if minigrad.get_num_threads() != threads:
         minigrad.set_num_threads(threads)
         pytest.fail("the test left another number of threads behind")
