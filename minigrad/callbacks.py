@@ -12,12 +12,12 @@ import warnings
 
 import numpy as np
 
-from minigrad.utils.arguments import checked_number, whole_number
+from minigrad.utils.arguments import Described, checked_number, whole_number
 from minigrad.utils.progress import Progress, can_redraw
 from minigrad.utils.variable import Variable
 
 
-class Callback:
+class Callback(Described):
     """Base of the callbacks. Every hook does nothing until a subclass defines it.
 
     `epoch` and `batch` count from 0. `logs` is a dict from name to number: for a batch the running
@@ -159,6 +159,11 @@ class History(Callback):
     def __init__(self):
         self.history = {}
         self.epoch = []
+
+    def _shown(self):
+        recorded = vars(self).get("history", {})
+        last = {name: values[-1] for name, values in recorded.items()}
+        return {"epochs": len(vars(self).get("epoch", ()))} | last
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch.append(epoch)

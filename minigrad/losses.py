@@ -19,7 +19,7 @@ from minigrad.distances import (
     poisson,
     squared_hinge,
 )
-from minigrad.utils.arguments import FromFunction, checked_number, whole_number
+from minigrad.utils.arguments import Described, FromFunction, checked_number, whole_number
 from minigrad.utils.arrays import as_labels, match_ranks, match_weights, one_hot
 from minigrad.utils.registry import Registry, to_snake_case
 
@@ -294,7 +294,7 @@ def _shape_error(name, y_true, y_pred, hint=""):
 # --- classes -------------------------------------------------------------------------------------
 
 
-class Loss:
+class Loss(Described):
     """Base of the losses: a subclass defines `call(y_true, y_pred)`, one value per sample.
 
     Parameters
@@ -459,10 +459,6 @@ class SparseCategoricalCrossentropy(
 
     Samples of `ignore_class` do not count.
     """
-
-    @property
-    def ignore_class(self):
-        return self.options["ignore_class"]
 
     def counted(self, y_true):
         return None if self.ignore_class is None else np.asarray(y_true) != self.ignore_class

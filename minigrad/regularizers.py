@@ -4,14 +4,14 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.core import as_tensor
-from minigrad.utils.arguments import checked_number
+from minigrad.utils.arguments import Described, checked_number
 from minigrad.utils.registry import Registry
 
 # Keeps a norm of zero from being divided by.
 EPSILON = 1e-7
 
 
-class Regularizer:
+class Regularizer(Described):
     """Base of the regularizers: a subclass defines `__call__(x)`."""
 
     def __call__(self, x):
@@ -61,11 +61,11 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1=0.0, l2=0.0):
-        self.l1 = L1(l1)
-        self.l2 = L2(l2)
+        self.l1 = L1(l1).l1
+        self.l2 = L2(l2).l2
 
     def __call__(self, x):
-        return self.l1(x) + self.l2(x)
+        return L1(self.l1)(x) + L2(self.l2)(x)
 
 
 class OrthogonalRegularizer(Regularizer):

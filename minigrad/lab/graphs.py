@@ -15,7 +15,7 @@ from minigrad.ops.nn import Elementwise
 from minigrad.utils.files import replacing
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Vertex:
     """One tensor of a graph: a leaf that requires a gradient, a constant, or an op's result.
 
@@ -64,6 +64,10 @@ class Vertex:
     def layer(self):
         """The path of the layer within which it was made; "" if that is the model, or none."""
         return self.calls[-1].path if self.calls else ""
+
+    def __repr__(self):  # without the inputs, which have inputs
+        made = f", made by {self.operation}" if self.operation else ""
+        return f"Vertex({self.name!r}, shape={self.shape}{made})"
 
 
 class Graph:
@@ -134,6 +138,12 @@ class Graph:
             for origin in vertex.inputs:
                 origin.calls = origin.calls if origin.operation else vertex.calls
         _give_names([*self.vertices, *(leaf for leaf in self.leaves if leaf not in self.vertices)])
+
+    def __repr__(self):
+        counts = collections.Counter(v.operation for v in self.vertices if v.operation)
+        made = ", ".join(f"{count} {name}" for name, count in counts.items())
+        given = len(self.vertices) - counts.total()
+        return f"Graph({counts.total()} operations on {given} given tensors: {made})"
 
     def _repr_svg_(self):
         return draw(self.vertices)

@@ -26,14 +26,15 @@ class ReLU(Activation):
         super().__init__(functools.partial(activations.relu, **options), **kwargs)
         for option, value in options.items():
             if option != "max_value" or value is not None:
-                checked_number(self, option, value, "[0, inf]")
+                value = checked_number(self, option, value, "[0, inf]")
+            setattr(self, option, value)
 
 
 class LeakyReLU(Activation):
     """x where x ≥ 0, else ``negative_slope · x`` (0.3 here, 0.2 in the function of that name)."""
 
     def __init__(self, negative_slope=0.3, **kwargs):
-        checked_number(self, "negative_slope", negative_slope, "(-inf, inf)")
+        self.negative_slope = checked_number(self, "negative_slope", negative_slope, "(-inf, inf)")
         function = functools.partial(activations.leaky_relu, negative_slope=negative_slope)
         super().__init__(function, **kwargs)
 
@@ -42,7 +43,7 @@ class ELU(Activation):
     """x where x ≥ 0, else ``alpha · (exp(x) − 1)`` (Clevert and others 2015, arXiv:1511.07289)."""
 
     def __init__(self, alpha=1.0, **kwargs):
-        checked_number(self, "alpha", alpha, "(-inf, inf)")
+        self.alpha = checked_number(self, "alpha", alpha, "(-inf, inf)")
         super().__init__(functools.partial(activations.elu, alpha=alpha), **kwargs)
 
 
@@ -51,3 +52,4 @@ class Softmax(Activation):
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(functools.partial(activations.softmax, axis=axis), **kwargs)
+        self.axis = axis

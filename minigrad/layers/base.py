@@ -4,16 +4,16 @@ import functools
 import inspect
 import itertools
 import threading
-import types
 import weakref
 
 import numpy as np
 
 from minigrad import activations, constraints, initializers, kernels, regularizers, symbolic
 from minigrad.core import Parameter, Tensor, as_array, as_tensor, is_trial, trial
+from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.tracking import Tracked
 from minigrad.symbolic import Symbol, is_symbolic
-from minigrad.utils.arguments import unknown_argument
+from minigrad.utils.arguments import argument_names, unknown_argument
 from minigrad.utils.registry import to_snake_case
 from minigrad.utils.structures import flatten, is_structure, map_structure
 
@@ -88,26 +88,6 @@ def map_shapes(function, shapes):
     if isinstance(shapes, dict):
         return {name: map_shapes(function, shape) for name, shape in shapes.items()}
     return [map_shapes(function, shape) for shape in shapes]
-
-
-class Recipe(types.SimpleNamespace):
-    """How to make a weight, for ``add_weight(shape, **recipe)``. (In a dict, layers are sought.)"""
-
-    def keys(self):
-        return vars(self)
-
-    def __getitem__(self, name):
-        return vars(self)[name]
-
-
-def recipe(name, initializer, regularizer=None, constraint=None):
-    """Return a weight's recipe, looked up: unknown names raise here."""
-    return Recipe(
-        name=name,
-        initializer=initializers.get(initializer),
-        regularizer=regularizers.get(regularizer),
-        constraint=constraints.get(constraint),
-    )
 
 
 def _read_signature(call, skipped):
@@ -194,7 +174,8 @@ class Layer(Tracked):
         activity_regularizer=None, input_shape=None, input_dim=None, **unknown,
     ):  # fmt: skip
         if unknown:
-            raise unknown_argument(type(self), next(iter(unknown)))
+            title, known = type(self).__name__, argument_names(type(self))
+            raise unknown_argument(title, next(iter(unknown)), known)
         self.built = False
         self._fitting_shape = None  # of the last input that was checked
         self._last_call = 0  # the number of its last call that was an outermost one
@@ -263,18 +244,18 @@ class Layer(Tracked):
         if self._is_made_in_call or (self.built and _is_in_call()):
             fault = f"weight {name!r} to be made in __init__ or build"
             raise self._error(f"{fault}, which run once", "one made in call", RuntimeError)
-        made = recipe(name, initializer, regularizer, constraint)
         try:
             dtype, shape = np.dtype(dtype or self.dtype), tuple(shape or ())
         except TypeError:
             fault = "dtype float32 or float64 (the weight's name is given as name=...)"
             raise self._error(fault, dtype, TypeError) from None
-        values = as_array(made.initializer(shape, dtype=dtype), dtype)
+        values = as_array(initializers.get(initializer)(shape, dtype=dtype), dtype)
         if values.shape != shape:
             raise self._error(f"an initializer of {name!r} to return {shape}", values.shape)
         weight = Parameter(
             kernels.aligned(values), name=name, path=f"{self.name}/{name}", trainable=trainable,
-            regularizer=made.regularizer, constraint=made.constraint, copy=False,
+            regularizer=regularizers.get(regularizer), constraint=constraints.get(constraint),
+            copy=False,
         )  # fmt: skip
         weight.trainable = trainable and self.trainable
         self._weights = [*self._weights, weight]
@@ -477,9 +458,6 @@ class Layer(Tracked):
     def __getstate__(self):
         return vars(self) | {"_output": None}  # weak references can neither be copied nor pickled
 
-    def __repr__(self):
-        return f"<{self._title}, input_shape={self.input_shape}>"
-
     # --- checks ---
 
     @property
@@ -548,13 +526,13 @@ class KernelLayer(Layer):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self._kernel = recipe("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
-        self._bias = recipe("bias", bias_initializer, bias_regularizer, bias_constraint)
+        keep_options(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        keep_options(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def add_kernel_and_bias(self, kernel_shape):
         """Make ``self.kernel``, and ``self.bias`` of the size of its last axis, or None."""
-        self.kernel = self.add_weight(kernel_shape, **self._kernel)
-        self.bias = self.add_weight(kernel_shape[-1:], **self._bias) if self.use_bias else None
+        self.kernel = make_weight(self, "kernel", kernel_shape)
+        self.bias = make_weight(self, "bias", kernel_shape[-1:]) if self.use_bias else None
 
     @property
     def kernel_and_bias(self):

@@ -194,8 +194,9 @@ class Dropout(ElementwiseLayer):
         if noise_shape is not None:
             self.noise_shape = self._check_sizes("noise_shape", noise_shape)
             self.rank = len(noise_shape)
-        self.seed = random.next_seed() if seed is None else random.check_seed(self.name, seed)
-        self.mask_seed = (self.seed + MASK_SEED_STEP) % 2**64
+        self.seed = None if seed is None else random.check_seed(self.name, seed)
+        first = random.next_seed() if seed is None else self.seed
+        self.mask_seed = (first + MASK_SEED_STEP) % 2**64
 
     def call(self, x, training=False):
         if not training or self.rate == 0:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from minigrad import ops
-from minigrad.layers.base import ElementwiseLayer, recipe
+from minigrad import initializers, ops
+from minigrad.layers.base import ElementwiseLayer
+from minigrad.layers.options import keep_options, make_weight
 from minigrad.utils.arguments import checked_number
 
 
@@ -58,17 +59,18 @@ class BatchNormalization(ElementwiseLayer):
         self.epsilon = checked_number(self, "epsilon", epsilon, "(0, inf)")
         self.center = center
         self.scale = scale
-        self._gamma = recipe("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
-        self._beta = recipe("beta", beta_initializer, beta_regularizer, beta_constraint)
-        self._mean = recipe("moving_mean", moving_mean_initializer)
-        self._variance = recipe("moving_variance", moving_variance_initializer)
+        keep_options(self, "gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        keep_options(self, "beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 
     def build(self, input_shape):
         shape = (input_shape[self.axis],)
-        self.gamma = self.add_weight(shape, **self._gamma) if self.scale else None
-        self.beta = self.add_weight(shape, **self._beta) if self.center else None
-        self.moving_mean = self.add_weight(shape, trainable=False, **self._mean)
-        self.moving_variance = self.add_weight(shape, trainable=False, **self._variance)
+        self.gamma = make_weight(self, "gamma", shape) if self.scale else None
+        self.beta = make_weight(self, "beta", shape) if self.center else None
+        for name in ("moving_mean", "moving_variance"):
+            initializer = getattr(self, f"{name}_initializer")
+            setattr(self, name, self.add_weight(shape, initializer, trainable=False, name=name))
 
     def call(self, x, training=False):
         mean, variance = self.moving_mean.data, self.moving_variance.data

@@ -9,6 +9,7 @@ import itertools
 import numpy as np
 
 from minigrad.core import Parameter, as_array
+from minigrad.utils.arguments import Described
 from minigrad.utils.structures import held_in
 
 _numbers = itertools.count()  # of the layers, in the order in which they are made
@@ -43,7 +44,7 @@ def _may_hold(value):
     return isinstance(value, (Tracked, Parameter, list, dict))
 
 
-class Tracked:
+class Tracked(Described):
     """Base of ``Layer``: its weights are those of ``add_weight`` and of its attributes.
 
     An attribute may be a Parameter, a layer, or a list, tuple or dict of such, to any depth. Each
@@ -51,8 +52,8 @@ class Tracked:
     then those of the layers within, in the order in which these were made.
     """
 
-    def __new__(cls, *_, **__):
-        self = super().__new__(cls)
+    def __new__(cls, *arguments, **named):
+        self = super().__new__(cls, *arguments, **named)
         vars(self).update(_number=next(_numbers), _holders={"_weights": None}, _weights=[])
         return self
 

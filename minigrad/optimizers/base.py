@@ -84,7 +84,8 @@ class Optimizer(arguments.Configured):
     ):  # fmt: skip
         title = type(self).__name__
         if unknown:
-            raise arguments.unknown_argument(type(self), next(iter(unknown)))
+            known = arguments.argument_names(type(self))
+            raise arguments.unknown_argument(title, next(iter(unknown)), known)
         if isinstance(learning_rate, (list, tuple, Tensor)):
             got = f"got a {type(learning_rate).__name__} as learning rate"
             write = f"{title}(learning_rate=..., parameters=[w, b])"

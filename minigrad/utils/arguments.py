@@ -1,15 +1,47 @@
-"""Arguments: checks of numbers, hints for misspelled names, and configs."""
+"""Arguments: hints for misspelled names, checks of numbers, configs, and what ``repr`` shows."""
 
+import functools
 import inspect
 import math
 import numbers
 import operator
+import reprlib
 
-# Names of the same arguments in other libraries.
-ELSEWHERE = {"lr": "learning_rate", "params": "parameters", "eps": "epsilon"}
+import numpy as np
+
+from minigrad.core import TensorBase
+from minigrad.utils.registry import to_snake_case
+
+# Names of the same arguments in other libraries, and in older ones.
+ELSEWHERE = {
+    "criterion": "loss", "decay": "weight_decay", "eps": "epsilon", "init": "kernel_initializer",
+    "lr": "learning_rate", "nb_epoch": "epochs", "out_channels": "filters", "out_features": "units",
+    "p": "rate", "params": "parameters", "std": "stddev", "stride": "strides",
+}  # fmt: skip
 
 
-class Configured:
+class Described:
+    """Base of what users make by naming arguments: wrong names are answered, ``repr`` shows all.
+
+    For ``repr``, an attribute named like an argument of the constructor holds the argument.
+    """
+
+    def __new__(cls, *arguments, **named):
+        if arguments or named:  # copies are made without
+            init = cls.__init__ if cls.__init__ is not object.__init__ else lambda self: None
+            check_call(cls.__name__, init, (None, *arguments), named, argument_names(cls))
+        return super().__new__(cls)
+
+    @reprlib.recursive_repr()
+    def __repr__(self):
+        settings = (f"{name}={short_text(value)}" for name, value in self._shown().items())
+        return f"{type(self).__name__}({', '.join(settings)})"
+
+    def _shown(self):
+        return shown_settings(self)
+
+
+class Configured(Described):
     """A class that keeps its constructor's arguments in attributes of the same names."""
 
     def get_config(self):
@@ -97,29 +129,148 @@ def whole_number(owner, name, value, least=0, optional=False):
 
 def argument_names(cls):
     """Return the names of a constructor's arguments, and of those it passes on as **common."""
+    return list(_arguments_of(cls))
+
+
+def _arguments_of(cls):
+    """The arguments by name, those of the class before those of its ancestors."""
     names = {}
     for ancestor in cls.__mro__:
         if "__init__" in vars(ancestor):
             arguments = inspect.signature(ancestor.__init__).parameters.values()
-            names |= {a.name: a for a in arguments if a.kind == a.POSITIONAL_OR_KEYWORD}
+            for argument in arguments:
+                if argument.kind in (argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY):
+                    names.setdefault(argument.name, argument)
             if all(a.kind != a.VAR_KEYWORD for a in arguments):
                 break
-    return [name for name in names if name != "self"]
+    names.pop("self", None)
+    return names
 
 
-def unknown_argument(cls, name):
-    """Return the error for an unknown constructor argument, which suggests the nearest one."""
+def unknown_argument(title, name, known):
+    """Return the error for an unknown argument, which suggests the nearest one."""
     import difflib  # only here, where something went wrong: it takes a millisecond
 
-    known = argument_names(cls)
-    meant = [ELSEWHERE[name]] if name in ELSEWHERE else difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {meant[0]}?" if meant else f"known arguments: {', '.join(known)}"
-    return TypeError(f"{cls.__name__}: expected a known argument, got {name}; {hint}")
+    meant = [ELSEWHERE[name]] if ELSEWHERE.get(name) in known else []
+    meant = meant or difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {meant[0]}?" if meant else _list_known(known)
+    return TypeError(f"{title}: expected a known argument, got {name}; {hint}")
+
+
+def check_call(title, function, arguments, named, known):
+    """Raise TypeError unless the function takes these arguments; ``known`` names all it has."""
+    try:
+        inspect.signature(function).bind(*arguments, **named)
+    except TypeError as error:
+        for name in named:
+            if name not in known:
+                raise unknown_argument(title, name, known) from None
+        raise TypeError(f"{title}: {error}; {_list_known(known)}") from None
+
+
+def _list_known(names):
+    return f"known arguments: {', '.join(names) or 'none'}"
+
+
+def explain_arguments(function):
+    """Return the function, whose errors for wrong arguments then suggest the right ones."""
+    known = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @functools.wraps(function)
+    def explained(*arguments, **named):
+        check_call(function.__name__, function, arguments, named, known)
+        return function(*arguments, **named)
+
+    return explained
+
+
+def takes(function, *arguments):
+    """Whether the function can be called with these arguments, as far as it can be known."""
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError:
+        return False
+    except ValueError:  # a function in C that does not say
+        return True
+    return True
 
 
 def serialize(instance):
     """Return a dict of class name and config, as Keras writes it."""
     return {"class_name": type(instance).__name__, "config": instance.get_config()}
+
+
+# --- what ``repr`` shows -------------------------------------------------------------------------
+
+
+def shown_settings(instance):
+    """Return the settings of an instance, a dict from the arguments' names to their values.
+
+    All arguments that its constructor names; of those that it passes on, what is not the default.
+    Defaults that are None, or objects (an initializer), go without saying. What cannot be read is
+    left out.
+    """
+    cls, shown = type(instance), {}
+    own = inspect.signature(cls.__init__).parameters
+    for name, argument in _arguments_of(cls).items():
+        value = _UNKNOWN if name == "parameters" else _setting(instance, name)
+        is_passed_on = name not in own
+        is_fixed = is_passed_on and argument.default is inspect.Parameter.empty
+        is_plain = isinstance(value, (bool, int, float, str, tuple))
+        goes_without = _is_default(value, argument.default) and (is_passed_on or not is_plain)
+        if value is not _UNKNOWN and not is_fixed and not goes_without:
+            shown[name] = value
+    return shown
+
+
+_UNKNOWN = object()
+
+
+def _setting(instance, name):
+    """The value of an argument: what a property stands for, or the attribute of that name."""
+    for key in (f"_{name}", name):
+        if key in vars(instance):
+            return vars(instance)[key]
+    if not isinstance(getattr(type(instance), name, None), property):
+        return _UNKNOWN
+    try:
+        return getattr(instance, name)
+    except Exception:  # a property of what is only half made
+        return _UNKNOWN
+
+
+def _is_default(value, default):
+    """Whether the value is the default, or the object that is meant by a default's name."""
+    if isinstance(default, str) and not isinstance(value, str):
+        return getattr(value, "__name__", to_snake_case(type(value).__name__)) == default
+    return type(value) in (type(default), float) and value == default
+
+
+class _Text(reprlib.Repr):
+    """Short texts of values: at most six of a list, layers in it by name, arrays by shape."""
+
+    def __init__(self):
+        super().__init__()
+        self.maxother, self.maxstring = 100, 60
+
+    def repr1(self, x, level):
+        if level < self.maxlevel and isinstance(x, Described) and hasattr(x, "name"):
+            return f"<{type(x).__name__} {x.name!r}>"
+        return super().repr1(x, level)
+
+    def repr_float(self, x, level):
+        return repr(float(f"{x:.6g}"))
+
+    def repr_instance(self, x, level):
+        if isinstance(x, (np.ndarray, np.generic, TensorBase)):
+            return f"<array {x.shape}>" if x.ndim else self.repr1(x.item(), level)
+        if isinstance(x, np.dtype):
+            return repr(x.name)
+        x = getattr(x, "func", x)  # of functools.partial
+        return getattr(x, "__name__", None) or super().repr_instance(x, level)
+
+
+short_text = _Text().repr
 
 
 class FromFunction:
@@ -146,6 +297,8 @@ class FromFunction:
         cls.function = staticmethod(of)
         wrapper = next(ancestor for ancestor in cls.__mro__ if FromFunction in ancestor.__bases__)
         options, common = _options_of(of), _common_arguments(wrapper, name or of.__name__)
+        for option in options:
+            setattr(cls, option.name, _option(option.name))
         if "__init__" not in vars(cls):
             cls.__init__ = _constructor(cls, wrapper, of, check, options, common)
         about = "".join(f"{option.name}\n    As for `{of.__name__}`.\n" for option in options)
@@ -153,6 +306,10 @@ class FromFunction:
         about += f"    As for `{wrapper.__bases__[-1].__name__}`.\n"
         text = inspect.cleandoc(cls.__doc__ or f"The mean of `{of.__name__}`.")
         cls.__doc__ = f"{text}\n\nParameters\n----------\n{about}"
+
+
+def _option(name):
+    return property(lambda self: self.options[name])
 
 
 def _options_of(function):
@@ -172,13 +329,7 @@ def _constructor(cls, wrapper, function, check, options, common):
     signature = inspect.Signature([own, *parts[0], *parts[1]])
 
     def construct(self, *arguments, **named):
-        for name in named:
-            if name not in signature.parameters:
-                raise unknown_argument(type(self), name)
-        try:
-            given = signature.bind(self, *arguments, **named)
-        except TypeError as error:
-            raise TypeError(f"{type(self).__name__}: {error}") from None
+        given = signature.bind(self, *arguments, **named)  # which ``Described`` has checked
         given.apply_defaults()
         if check:
             check(**{option.name: given.arguments[option.name] for option in options})

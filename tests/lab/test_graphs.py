@@ -3,6 +3,7 @@
 import importlib
 import math
 import pkgutil
+import re
 
 import numpy as np
 import pytest
@@ -391,3 +392,14 @@ def test_graph_refuses_what_has_none():
     loss.backward()
     with pytest.raises(RuntimeError, match="Graph: the graph was freed by backward"):
         Graph(loss)
+
+
+def test_repr_is_short_however_deep_the_graph():
+    x = Parameter([1.0], name="x")
+    y = x
+    for _ in range(50):
+        y = y + y
+    graph = Graph(y)
+    assert repr(graph) == "Graph(50 operations on 1 given tensors: 50 Add)"
+    assert repr(graph.vertices[0]) == "Vertex('x', shape=(1,))"
+    assert re.fullmatch(r"Vertex\('.*', shape=\(1,\), made by Add\)", repr(graph.vertices[-1]))

@@ -34,7 +34,9 @@ def test_own_layer_needs_only_build_and_call():
     assert layer.built
     assert layer.input_shape == (None, 3)
     assert layer.output_shape == (None, 3)
-    assert repr(layer) == "<Scale 'scale', input_shape=(None, 3)>"
+    assert repr(layer) == (
+        "Scale(name='scale', trainable=True, dtype='float32', input_shape=(None, 3))"
+    )
 
 
 def test_own_layer_finds_its_output_shape_by_trying():
