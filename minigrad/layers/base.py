@@ -4,17 +4,19 @@ import functools
 import inspect
 import itertools
 import threading
+import warnings
 import weakref
 
 import numpy as np
 
 from minigrad import activations, constraints, initializers, kernels, regularizers, symbolic
-from minigrad.core import Parameter, Tensor, as_array, as_tensor, is_trial, trial
+from minigrad.core import FLOAT_TYPES, Parameter, Tensor, as_array, as_tensor, is_trial, trial
 from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.tracking import Tracked
 from minigrad.symbolic import Symbol, is_symbolic
-from minigrad.utils.arguments import argument_names, unknown_argument
+from minigrad.utils.arguments import argument_names, short_text, unknown_argument
 from minigrad.utils.registry import to_snake_case
+from minigrad.utils.shapes import shape_cure
 from minigrad.utils.structures import flatten, is_structure, map_structure
 
 
@@ -186,6 +188,9 @@ class Layer(Tracked):
         self.name = self.class_name if name is None else name
         self.trainable = trainable
         self.dtype = np.dtype(dtype or "float32")
+        if self.dtype not in FLOAT_TYPES:
+            cure = "; leave it out, integers are converted"
+            raise self._error("dtype float32 or float64", self.dtype, TypeError, cure)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         if input_dim is not None:
             input_shape = (input_dim,)
@@ -243,7 +248,8 @@ class Layer(Tracked):
             raise self._error("a weight name not yet used in this layer", name)
         if self._is_made_in_call or (self.built and _is_in_call()):
             fault = f"weight {name!r} to be made in __init__ or build"
-            raise self._error(f"{fault}, which run once", "one made in call", RuntimeError)
+            cure = f"; make {'the layer' if self._is_made_in_call else 'it'} in __init__"
+            raise RuntimeError(f"{self._title}: expected {fault}, got one made in call{cure}")
         try:
             dtype, shape = np.dtype(dtype or self.dtype), tuple(shape or ())
         except TypeError:
@@ -305,6 +311,9 @@ class Layer(Tracked):
                 options |= zip(names, others, strict=False)
                 others = others[len(names) :]  # for a call(self, *inputs)
                 given = training = options.pop("training", training)
+                if np.ndim(training):
+                    cure = "; give several inputs in a list: layer([x, y])"
+                    raise self._error("training as a bool", training, TypeError, cure)
             if training is None:
                 training = default if outside is None else outside
             if type(x) is np.ndarray:
@@ -369,9 +378,13 @@ class Layer(Tracked):
 
     def _check_output(self, y):
         """Return an own ``call``'s results as Tensors."""
-        if y is None:
-            raise self._error("call to return a Tensor", y, TypeError)
-        return map_structure(as_tensor, y)
+        try:
+            if flatten(y):
+                return map_structure(as_tensor, y)
+        except TypeError:  # a leaf is no Tensor
+            pass
+        expected = "call to return a Tensor, or a list, tuple or dict of Tensors"
+        raise self._error(expected, y, TypeError)
 
     def __setattr__(self, name, value):
         super().__setattr__(name, value)
@@ -442,7 +455,8 @@ class Layer(Tracked):
     def count_params(self):
         """Return how many numbers the weights hold."""
         if not self.built:
-            raise self._error("build(input_shape) or a call on data first", "no weights yet")
+            expected = "build(input_shape) or a call on data first"
+            raise ValueError(f"{self._title}: expected {expected}, got no weights yet")
         return sum(weight.size for weight in self.weights)
 
     def __getattr__(self, name):
@@ -453,7 +467,8 @@ class Layer(Tracked):
             )
         if hasattr(type(self), name):  # a property that raised: raise its own error again
             return object.__getattribute__(self, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        fault = f"{type(self).__name__!r} object has no attribute {name!r}"
+        raise AttributeError(fault, name=name, obj=self)  # Python then suggests the nearest name
 
     def __getstate__(self):
         return vars(self) | {"_output": None}  # weak references can neither be copied nor pickled
@@ -464,21 +479,25 @@ class Layer(Tracked):
     def _title(self):
         return f"{type(self).__name__} {self.name!r}"
 
-    def _error(self, expected, got, kind=ValueError):
-        return kind(f"{self._title}: expected {expected}, got {got!r}")
+    def _error(self, expected, got, kind=ValueError, cure=""):
+        return kind(f"{self._title}: expected {expected}, got {short_text(got)}{cure}")
 
     def _check_input(self, shape):
         if not is_shape(shape):
             if self.rank is not None or self.min_rank > 1 or self.fixed_axes:
-                raise self._error("one input", f"inputs of shapes {shape}")
+                cure = "; a list or tuple holds several; for data and labels write fit(x, y)"
+                raise self._error("one input", shape, cure=cure)
             return
         if len(shape) < self.min_rank or self.rank not in (None, len(shape)):
             axes = f"at least {self.min_rank}" if self.rank is None else self.rank
-            raise self._error(f"an input of {axes} axes, the batch axis included", shape)
+            cure = shape_cure((None,) * (self.rank or self.min_rank), shape)
+            raise self._error(f"an input of {axes} axes, the batch axis included", shape, cure=cure)
         for axis in self.fixed_axes:
             size = self.input_shape[axis] if self.input_shape else None
-            if shape[axis] is None or size not in (None, shape[axis]):
-                raise self._error(f"an input of size {size or 'known'} on axis {axis}", shape)
+            if shape[axis] is None:
+                raise self._error(f"an input of known size on axis {axis}", shape)
+            if size not in (None, shape[axis]):
+                raise self._error(f"an input of size {size} on axis {axis}", shape)
 
     def _check_int(self, argument, value):
         if not isinstance(value, (int, np.integer)) or value < 1:
@@ -487,7 +506,8 @@ class Layer(Tracked):
 
     def _check_sizes(self, argument, sizes):
         if not isinstance(sizes, (tuple, list)):
-            raise self._error(f"a tuple of ints for {argument}", sizes, TypeError)
+            cure = f"; write ({sizes},)" if isinstance(sizes, int) else ""
+            raise self._error(f"a tuple of ints for {argument}", sizes, TypeError, cure)
         return tuple(None if n is None else self._check_int(argument, n) for n in sizes)
 
     def _check_data_format(self, data_format):
@@ -531,6 +551,10 @@ class KernelLayer(Layer):
 
     def add_kernel_and_bias(self, kernel_shape):
         """Make ``self.kernel``, and ``self.bias`` of the size of its last axis, or None."""
+        if kernel_shape[-1] == 1 and self.activation is activations.softmax:
+            cure = "for two classes write sigmoid"
+            message = f"{self._title}: expected softmax over two or more units, got one; {cure}"
+            warnings.warn(message, stacklevel=2)
         self.kernel = make_weight(self, "kernel", kernel_shape)
         self.bias = make_weight(self, "bias", kernel_shape[-1:]) if self.use_bias else None
 

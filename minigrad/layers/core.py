@@ -12,7 +12,7 @@ from minigrad.core import FLOAT_TYPES
 from minigrad.layers import fusion
 from minigrad.layers.base import ElementwiseLayer, KernelLayer, Layer
 from minigrad.symbolic import Call, Symbol
-from minigrad.utils.arguments import checked_number
+from minigrad.utils.arguments import checked_number, explain_arguments
 
 # SplitMix64's increment (Steele and others 2014), 2**64 divided by the golden ratio: consecutive
 # seeds give sequences of mask seeds without a common member.
@@ -74,6 +74,7 @@ class InputLayer(ElementwiseLayer):
         return symbol
 
 
+@explain_arguments
 def Input(shape=None, batch_size=None, dtype=None, name=None, batch_shape=None):  # noqa: N802
     """Return a Symbol for arrays to come: where a model begins.
 
@@ -136,6 +137,8 @@ class Reshape(Layer):
 
     def __init__(self, target_shape, **kwargs):
         super().__init__(**kwargs)
+        if not isinstance(target_shape, (tuple, list)):
+            raise self._error("a tuple of ints for target_shape", target_shape, TypeError)
         self.target_shape = tuple(target_shape)
         known = [size for size in self.target_shape if size != -1]
         self._known = math.prod(self._check_int("target_shape", size) for size in known)

@@ -54,7 +54,7 @@ class Embedding(Layer):
         index = x.data.astype(np.int64)
         wrong = x.data[(index != x.data) | (index < 0) | (index >= self.input_dim)]
         if wrong.size:
-            raise self._error(f"integers from 0 to {self.input_dim - 1}", wrong[0])
+            raise self._error(f"integers from 0 to {self.input_dim - 1}", wrong[0].item())
         return self.embeddings[index]
 
     def compute_output_shape(self, input_shape):

@@ -27,7 +27,7 @@ def count_changes():
 def assign_weights(weights, arrays):
     """Give each weight the values of its array, or raise ValueError and change none."""
     if len(arrays) != len(weights):
-        paths = ", ".join(weight.path for weight in weights) or "no weights (not built?)"
+        paths = ", ".join(weight.path for weight in weights) or "no weights (build the model first)"
         raise ValueError(f"set_weights: expected arrays for {paths}, got {len(arrays)} arrays")
     pairs = [(w, as_array(array, w.dtype)) for w, array in zip(weights, arrays, strict=True)]
     wrong = [f"{w.path} {w.shape}, got {a.shape}" for w, a in pairs if w.shape != a.shape]

@@ -3,6 +3,8 @@
 from minigrad import ops
 from minigrad.layers.base import Layer
 from minigrad.symbolic import Symbol, order_calls
+from minigrad.utils.arguments import short_text
+from minigrad.utils.shapes import shape_cure
 from minigrad.utils.structures import flatten, map_structure
 
 
@@ -27,7 +29,7 @@ class Graph:
             if wrong or not flatten(value):
                 raise TypeError(
                     f"Model: expected {name} made with Input(shape) and layers called on it, got "
-                    f"{wrong[0] if wrong else value!r}"
+                    f"{short_text(wrong[0] if wrong else value)}"
                 )
         self.inputs, self.outputs = inputs, outputs = _sorted(inputs), _sorted(outputs)
         self.calls = calls = order_calls(flatten(inputs), flatten(outputs))
@@ -60,16 +62,18 @@ class Graph:
 
     def _bind(self, x):
         """Return a dict from the inputs' keys to their values."""
-        inputs = self.inputs
+        inputs, symbols = self.inputs, flatten(self.inputs)
+        names = list(inputs) if isinstance(inputs, dict) else [s.call.title for s in symbols]
         if isinstance(x, dict):
-            names = inputs if isinstance(inputs, dict) else [s.call.title for s in flatten(inputs)]
-            missing = [name for name in names if name not in x]
-            if missing:
-                raise ValueError(f"expected inputs {', '.join(names)}, got no {missing[0]!r}")
+            if any(name not in x for name in names):
+                raise ValueError(f"Model: expected inputs named {names}, got {list(x)}")
             x = [x[name] for name in names]
-        parts, symbols = flatten(x), flatten(inputs)
+        parts = flatten(x)
         if len(parts) != len(symbols):
-            raise ValueError(f"expected {len(symbols)} inputs, got {len(parts)}")
+            raise ValueError(
+                f"Model: expected {len(symbols)} inputs, {names}, got {len(parts)}; "
+                "give them in a list in this order, or in a dict by name"
+            )
         return {s.key: _fit(part, s) for part, s in zip(parts, symbols, strict=True)}
 
 
@@ -89,7 +93,7 @@ def _fit(x, symbol):
     if x.ndim != len(shape) or any(n not in (None, got) for n, got in sizes):
         raise ValueError(
             f"input {symbol.call.title!r}: expected shape {shape}, None being the batch, "
-            f"got {x.shape}"
+            f"got {x.shape}{shape_cure(shape, x.shape)}"
         )
     return x
 

@@ -9,6 +9,8 @@ from minigrad.utils.registry import unique_name
 from minigrad.utils.structures import flatten, map_structure
 from minigrad.utils.summary import summary_lines
 
+NAME_CURE = "; give one another name, or none"
+
 
 class Model(Trainer, Layer):
     """A layer that can be trained, evaluated, summed up and saved.
@@ -237,7 +239,7 @@ def number_names(model, layers):
     for layer in layers:
         if layer.name in taken:
             if not layer.has_automatic_name:
-                raise model._error("layers with unique names", layer.name)
+                raise model._error("layers with unique names", layer.name, cure=NAME_CURE)
             layer.name = unique_name(layer.class_name, taken)
         taken.add(layer.name)
 

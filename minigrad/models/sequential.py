@@ -4,9 +4,11 @@ import types
 
 from minigrad.layers import InputLayer
 from minigrad.layers.base import Layer, is_shape, map_shapes
-from minigrad.models.model import Model
+from minigrad.models.model import NAME_CURE, Model
 from minigrad.symbolic import Symbol
+from minigrad.utils.arguments import short_text
 from minigrad.utils.registry import unique_name
+from minigrad.utils.shapes import shape_cure
 
 
 class Sequential(Model):
@@ -31,7 +33,7 @@ class Sequential(Model):
     def __init__(self, layers=None, trainable=True, name=None):
         if layers is not None and not isinstance(layers, (list, tuple)):
             raise TypeError(
-                f"Sequential: expected a list of layers, got {layers!r}; "
+                f"Sequential: expected a list of layers, got {short_text(layers)}; "
                 "write Sequential([layer, layer])"
             )
         super().__init__(name=name, trainable=trainable)
@@ -58,15 +60,14 @@ class Sequential(Model):
         if type(layer) is Symbol and isinstance(layer.call.function, InputLayer):
             layer = layer.call.function
         if not isinstance(layer, Layer):
-            hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
-            raise TypeError(f"{self._title}: expected an instance of a layer, got {layer!r}{hint}")
+            raise self._error("an instance of a layer", layer, TypeError, _cure_for(layer))
         if isinstance(layer, InputLayer) and self._layers:
             raise self._error("an Input only as the first layer", layer)
         if not any(layer is other for other in self._layers):
             taken = {other.name for other in self._layers}
             if layer.name in taken:
                 if not layer.has_automatic_name:
-                    raise self._error("layers with unique names", layer.name)
+                    raise self._error("layers with unique names", layer.name, cure=NAME_CURE)
                 layer.name = unique_name(layer.class_name, taken)
         if not self._layers:
             self.input_shape, self._fitting_shape = layer.input_shape, None
@@ -119,7 +120,8 @@ class Sequential(Model):
             expected = self.input_shape
             sizes = zip(expected[1:], shape[1:], strict=False)
             if len(shape) != len(expected) or any(n not in (None, got) for n, got in sizes):
-                raise self._error(f"an input of shape {expected}", tuple(shape))
+                cure = shape_cure(expected, shape)
+                raise self._error(f"an input of shape {expected}", tuple(shape), cure=cure)
 
     def _made_from(self):
         if not self._symbols:
@@ -131,3 +133,14 @@ class Sequential(Model):
 
     def _output_names(self):
         return [self._layers[-1].name if self._layers else "output"]
+
+
+def _cure_for(value):
+    """What to write in place of what is no layer."""
+    if isinstance(value, type):
+        return f"; write {value.__name__}(...)"
+    if isinstance(value, str):
+        return f"; write Activation({value!r})"
+    if isinstance(value, (list, tuple)):
+        return "; write one list of layers"
+    return f"; write Lambda({short_text(value)})" if callable(value) else ""

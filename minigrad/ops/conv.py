@@ -71,7 +71,8 @@ def output_sizes(name, sizes, window, strides, padding, dilation=(1, 1)):
             raise ValueError(
                 f"{name}: Computed output size would be zero or negative: expected an input of at "
                 f"least {extent} cells along {('height', 'width')[axis]}, got {size} and "
-                f"{before + after} of padding"
+                f"{before + after} of padding; take a smaller window or padding='same' "
+                "(images are height, width, channels)"
             )
         outputs.append(output)
         widths.append((before, after))

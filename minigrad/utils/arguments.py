@@ -188,10 +188,8 @@ def takes(function, *arguments):
     """Whether the function can be called with these arguments, as far as it can be known."""
     try:
         inspect.signature(function).bind(*arguments)
-    except TypeError:
-        return False
-    except ValueError:  # a function in C that does not say
-        return True
+    except (TypeError, ValueError) as error:  # ValueError: a function in C that does not say
+        return isinstance(error, ValueError)
     return True
 
 

@@ -157,7 +157,7 @@ def test_layer_keeps_its_type_whatever_an_initializer_returns():
 
 
 def test_layer_refuses_other_types():
-    with pytest.raises(TypeError, match="expected dtype float32 or float64, got float16"):
+    with pytest.raises(TypeError, match="expected dtype float32 or float64, got 'float16'"):
         layers.Dense(3, dtype="float16")(np.zeros((2, 5)))
     with pytest.raises(TypeError, match="in layer 'dense'"):
         layers.Dense(3)(np.array([["a", "b"]]))
@@ -212,7 +212,7 @@ def test_weights_survive_a_round_trip_and_are_copies():
 
 def test_set_weights_lists_what_differs_and_changes_nothing():
     layer = layers.Dense(3)
-    with pytest.raises(ValueError, match=r"expected arrays for no weights \(not built\?\), got 1"):
+    with pytest.raises(ValueError, match=r"for no weights \(build the model first\), got 1"):
         layer.set_weights([np.zeros((2, 3))])
     layer.build((None, 2))
     before = layer.get_weights()

@@ -120,7 +120,7 @@ def test_conv_refuses_arguments(arguments, message):
         ((5, 5, 4), r"Conv2D 'edges': expected an input of 4 axes.* got \(5, 5, 4\)"),
         ((2, 5, 5, 3), r"channels to be a multiple of groups \(2\), got \(None, 5, 5, 3\)"),
         ((2, 2, 5, 4), r"at least 3 cells along height, got 2"),
-        ((2, 5, 5, None), r"size known on axis -1, got \(2, 5, 5, None\)"),
+        ((2, 5, 5, None), r"known size on axis -1, got \(2, 5, 5, None\)"),
     ],
 )
 def test_conv_refuses_input_shapes(shape, message):

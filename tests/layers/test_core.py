@@ -107,7 +107,7 @@ def test_dense_refuses_inputs():
         ValueError, match=r"Dense 'dense': expected an input of at least 2 .*\(5,\)"
     ):
         layer(np.zeros(5))
-    with pytest.raises(ValueError, match=r"size known on axis -1, got \(None, None\)"):
+    with pytest.raises(ValueError, match=r"known size on axis -1, got \(None, None\)"):
         layer.build((None, None))
     layer(np.zeros((2, 5)))
     with pytest.raises(ValueError, match=r"Dense 'dense': .* size 5 on axis -1, got \(2, 4\)"):

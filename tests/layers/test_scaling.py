@@ -70,7 +70,7 @@ def test_normalization_adapts_in_float64():
         (lambda: layers.LayerNormalization(0), "other than 0"),
         (lambda: layers.LayerNormalization("1"), "axis to be one or more ints"),
         (lambda: layers.LayerNormalization(epsilon=0), "epsilon > 0, got 0"),
-        (lambda: layers.LayerNormalization().build((None, None)), "size known on axis -1"),
+        (lambda: layers.LayerNormalization().build((None, None)), "known size on axis -1"),
         (lambda: layers.GroupNormalization(0), "groups to be an integer of at least 1, got 0"),
         (lambda: layers.GroupNormalization(2, [1, 2]), "one axis"),
         (lambda: layers.GroupNormalization()(DATA), "multiple of groups .32.; see the argument"),
