@@ -6,6 +6,7 @@ Shapes (N,) and (N, 1) are made to agree.
 
 import math
 import sys
+import warnings
 
 import numpy as np
 
@@ -19,8 +20,8 @@ from minigrad.distances import (
     poisson,
     squared_hinge,
 )
-from minigrad.utils.arguments import Described, FromFunction, checked_number, whole_number
-from minigrad.utils.arrays import as_labels, match_ranks, match_weights, one_hot
+from minigrad.utils.arguments import Described, FromFunction, checked_number, takes, whole_number
+from minigrad.utils.arrays import NUMBER_THEM, as_labels, match_ranks, match_weights, one_hot
 from minigrad.utils.registry import Registry, to_snake_case
 
 # Probabilities are clipped to [EPSILON, 1 - EPSILON] before a logarithm: a certain wrong answer
@@ -102,13 +103,13 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     y_pred = as_tensor(y_pred)
     y_true = _as_targets(name, y_true, y_pred)
     if y_true.shape != y_pred.shape:
-        hint = "; integer labels need sparse_categorical_crossentropy"
-        raise _shape_error(name, y_true, y_pred, hint if y_true.ndim < y_pred.ndim else "")
+        raise _shape_error(name, y_true, y_pred)
+    _warn_of_one_class(name, y_pred.shape[axis])
     _check_range(name, y_true, 0, np.inf)
     y_true = _smooth(name, y_true, label_smoothing, y_true.shape[axis])
     if axis not in (-1, y_true.ndim - 1):
         y_true, y_pred = np.moveaxis(y_true, axis, -1), _move_axis_last(y_pred, axis)
-    return _softmax_losses(y_true, y_pred, from_logits)
+    return _softmax_losses(name, y_true, y_pred, from_logits)
 
 
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
@@ -138,12 +139,13 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     if labels.ndim == y_pred.ndim and labels.shape[axis] == 1:
         labels = labels.squeeze(axis)
     if labels.shape != y_pred.shape[:-1]:
-        hint = "; one-hot labels need categorical_crossentropy"
-        raise _shape_error(name, labels, y_pred, hint if labels.ndim == y_pred.ndim else "")
+        raise _shape_error(name, labels, y_pred)
+    _warn_of_one_class(name, y_pred.shape[-1])
     counted = True if ignore_class is None else labels != ignore_class
     labels = np.where(counted, labels, 0)
-    _check_range(name, labels, 0, y_pred.shape[-1] - 1)
-    losses = _softmax_losses(labels, y_pred, from_logits)
+    cure = "; the last layer needs a unit for each label, which ignore_class=... may leave out"
+    _check_range(name, labels, 0, y_pred.shape[-1] - 1, cure)
+    losses = _softmax_losses(name, labels, y_pred, from_logits)
     return losses if ignore_class is None else ops.where(counted, losses, 0.0)
 
 
@@ -168,9 +170,10 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     Tensor (...)
     """
     name = "binary_crossentropy"
-    y_pred, from_logits = _prefer_logits(y_pred, from_logits, "sigmoid")
+    y_pred, from_logits = _prefer_logits(name, y_pred, from_logits, "sigmoid")
     y_true, y_pred = _match(name, y_true, y_pred)
-    _check_range(name, y_true, 0, 1)
+    cure = "; scale targets to [0, 1], or take sparse_categorical_crossentropy for more classes"
+    _check_range(name, y_true, 0, 1, cure)
     y_true = _smooth(name, y_true, label_smoothing, 2)
     if from_logits:
         losses = ops.sigmoid_cross_entropy(y_pred, y_true)
@@ -216,19 +219,39 @@ def _logits_of(y_pred, activation):
     return logits if name == activation and is_fresh else None
 
 
-def _prefer_logits(y_pred, from_logits, activation):
+def _prefer_logits(name, y_pred, from_logits, activation):
     """Return (logits, True) if they are known, else (probabilities, False)."""
     y_pred = as_tensor(y_pred)
-    logits = y_pred if from_logits else _logits_of(y_pred, activation)
-    return (y_pred, False) if logits is None else (logits, True)
-
-
-def _softmax_losses(targets, y_pred, from_logits):
-    """Crossentropies (...) of `y_pred` (..., K) with integer targets (...) or rows (..., K)."""
+    logits = _logits_of(y_pred, activation)
     if from_logits:
-        return ops.softmax_cross_entropy(y_pred, targets)
-    logits = _logits_of(y_pred, "softmax")
+        if logits is not None:
+            got = f"the output of {activation}; write from_logits=False"
+            _warn(f"{name}: expected logits, as from_logits=True says, got {got}")
+        return y_pred, True
     if logits is not None:
+        return logits, True
+    if (y_pred.data < 0).any():
+        cure = f"end the model with {activation}, or write from_logits=True"
+        _warn(f"{name}: expected probabilities, got negative numbers; {cure}")
+    return y_pred, False
+
+
+def _warn_of_one_class(name, num_classes):
+    if num_classes == 1:
+        cure = "for two classes write Dense(1, activation='sigmoid') and binary_crossentropy"
+        _warn(f"{name}: expected two or more classes, got one, whose loss is always 0; {cure}")
+
+
+def _warn(message):
+    warnings.warn(message, stacklevel=4)
+
+
+def _softmax_losses(name, targets, y_pred, from_logits):
+    """Crossentropies (...) of `y_pred` (..., K) with integer targets (...) or rows (..., K)."""
+    logits, from_logits_too = _prefer_logits(name, y_pred, from_logits, "softmax")
+    if from_logits:
+        return ops.softmax_cross_entropy(logits, targets)
+    if from_logits_too:
         return ops.softmax_cross_entropy(logits, targets, y_pred.data)
     if targets.ndim < y_pred.ndim:
         targets = one_hot(targets, y_pred.shape[-1], y_pred.dtype)  # (...) -> (..., K)
@@ -257,17 +280,20 @@ def _as_targets(name, y_true, y_pred):
             f"{name}: expected y_true without gradient, got a tensor that requires one; "
             "write y_true.detach(), or exchange y_true and y_pred"
         )
+    if np.asarray(y_true).dtype.kind in "US":
+        raise TypeError(f"{name}: expected numbers as y_true, got texts; {NUMBER_THEM}")
     return as_array(y_true, y_pred.dtype)
 
 
-def _check_range(name, labels, low, high):
+def _check_range(name, labels, low, high, cure=""):
     """Refuse finite labels outside [low, high], to rounding; others make the loss NaN or infinite.
 
     The loss of a label outside would have no least value, or none that means anything.
     """
     outside = (labels < low - 1e-6) | (labels > high + 1e-6)
     if outside.any() and (outside := outside & np.isfinite(labels)).any():
-        raise ValueError(f"{name}: expected labels from {low} to {high}, got {labels[outside][0]}")
+        got = labels[outside].max()
+        raise ValueError(f"{name}: expected labels from {low} to {high}, got {got}{cure}")
 
 
 def _smooth(name, y_true, label_smoothing, num_classes):
@@ -285,10 +311,22 @@ def _move_axis_last(x, axis):
     return ops.transpose(x, (*axes, axis % x.ndim))
 
 
-def _shape_error(name, y_true, y_pred, hint=""):
-    return ValueError(
-        f"{name}: expected y_true to fit y_pred of shape {y_pred.shape}, got {y_true.shape}{hint}"
-    )
+def _shape_error(name, y_true, y_pred):
+    rank, is_sparse = y_pred.ndim, name.startswith("sparse")
+    units = y_true.shape[-1] if y_true.ndim > 1 else 1
+    cure = ""
+    if y_true.shape[:1] != y_pred.shape[:1]:
+        cure = "; each sample needs a target"
+    elif rank > 2 and y_true.ndim <= 2 and y_true.ndim < rank - is_sparse:
+        cure = "; put Flatten() or GlobalAveragePooling2D() before the last layer"
+    elif is_sparse:
+        cure = "; one-hot labels need categorical_crossentropy" if y_true.ndim == rank else ""
+    elif units == 1 and "crossentropy" in name:
+        cure = "; integer labels need sparse_categorical_crossentropy"
+    elif y_true.ndim <= rank:
+        cure = f"; for such targets the last layer needs units={units}"
+    got = f"got {y_true.shape}{cure}"
+    return ValueError(f"{name}: expected y_true to fit y_pred of shape {y_pred.shape}, {got}")
 
 
 # --- classes -------------------------------------------------------------------------------------
@@ -525,6 +563,8 @@ def as_loss(identifier):
     found = LOSSES.get(identifier)
     if found is None or isinstance(found, Loss):
         return found
+    if not takes(found, "y_true", "y_pred"):
+        raise TypeError(f"loss: expected a function of (y_true, y_pred), got {found!r}")
     return LossFunctionWrapper(found)
 
 

@@ -491,7 +491,8 @@ def test_crossentropy_takes_the_one_that_fits_the_shapes(y_true, y_pred, functio
     [
         (
             lambda: losses.mean_squared_error(np.ones((4, 9)), np.ones((4, 10))),
-            "mean_squared_error: expected y_true to fit y_pred of shape (4, 10), got (4, 9)",
+            "mean_squared_error: expected y_true to fit y_pred of shape (4, 10), got (4, 9)"
+            "; for such targets the last layer needs units=9",
         ),
         (
             lambda: losses.categorical_crossentropy(LABELS, PROBABILITIES),
@@ -505,11 +506,13 @@ def test_crossentropy_takes_the_one_that_fits_the_shapes(y_true, y_pred, functio
         ),
         (
             lambda: losses.sparse_categorical_crossentropy([0, 4, 1, 2, 3], PROBABILITIES),
-            "sparse_categorical_crossentropy: expected labels from 0 to 3, got 4",
+            "sparse_categorical_crossentropy: expected labels from 0 to 3, got 4"
+            "; the last layer needs a unit for each label, which ignore_class=... may leave out",
         ),
         (
             lambda: losses.sparse_categorical_crossentropy([0, -1, 1, 2, 3], LOGITS, True),
-            "sparse_categorical_crossentropy: expected labels from 0 to 3, got -1",
+            "sparse_categorical_crossentropy: expected labels from 0 to 3, got -1"
+            "; the last layer needs a unit for each label, which ignore_class=... may leave out",
         ),
         (
             lambda: losses.sparse_categorical_crossentropy([0, 1.5, 1, 2, 3], PROBABILITIES),
@@ -517,15 +520,18 @@ def test_crossentropy_takes_the_one_that_fits_the_shapes(y_true, y_pred, functio
         ),
         (
             lambda: losses.binary_crossentropy([[255.0]], [[0.9]]),
-            "binary_crossentropy: expected labels from 0 to 1, got 255.0",
+            "binary_crossentropy: expected labels from 0 to 1, got 255.0"
+            "; scale targets to [0, 1], or take sparse_categorical_crossentropy for more classes",
         ),
         (
             lambda: losses.BinaryCrossentropy(from_logits=True)([[1, -1]], [[0.9, 0.2]]),
-            "binary_crossentropy: expected labels from 0 to 1, got -1.0",
+            "binary_crossentropy: expected labels from 0 to 1, got -1.0"
+            "; scale targets to [0, 1], or take sparse_categorical_crossentropy for more classes",
         ),
         (
             lambda: losses.crossentropy([[2]], [[0.9]]),
-            "binary_crossentropy: expected labels from 0 to 1, got 2.0",
+            "binary_crossentropy: expected labels from 0 to 1, got 2.0"
+            "; scale targets to [0, 1], or take sparse_categorical_crossentropy for more classes",
         ),
         (
             lambda: losses.categorical_crossentropy([[-1, 1]], [[0.9, 0.1]]),

@@ -30,6 +30,7 @@ from minigrad.metrics.means import (
     sparse_top_k_categorical_accuracy, top_k_categorical_accuracy,
 )  # fmt: skip
 from minigrad.metrics.regression import R2Score
+from minigrad.utils.arguments import takes
 
 
 def get(identifier):
@@ -46,6 +47,8 @@ def get(identifier):
     if isinstance(metric, losses.Loss):
         metric = MeanMetricWrapper(metric.call, metric.name, direction="down")
     elif metric is not None and not isinstance(metric, Metric):
+        if not takes(metric, "y_true", "y_pred"):
+            raise TypeError(f"metric: expected a function of (y_true, y_pred), got {metric!r}")
         metric = _known(metric) or MeanMetricWrapper(metric, direction=_direction(metric))
     if isinstance(identifier, str):
         metric.name = identifier

@@ -4,6 +4,8 @@ import numpy as np
 
 from minigrad.core import Tensor
 
+NUMBER_THEM = "number them by names, y = np.unique(y, return_inverse=True)"
+
 
 def to_categorical(x, num_classes=None):
     """Turn integer labels into one-hot rows.
@@ -82,7 +84,7 @@ def as_labels(owner, labels):
     """
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iubf":
-        raise TypeError(f"{owner}: expected integer labels, got {labels.dtype}")
+        raise TypeError(f"{owner}: expected integer labels, got {labels.dtype}; {NUMBER_THEM}")
     if labels.dtype.kind == "f":
         whole = np.isfinite(labels) & (labels == np.trunc(labels))
         if not whole.all():
