@@ -527,7 +527,7 @@ class LearningRateScheduler(Callback):
         if not callable(schedule):
             raise TypeError(
                 "LearningRateScheduler: expected schedule as a function of the epoch, "
-                f"got {schedule!r}"
+                f"got {schedule!r}; write lambda epoch, rate: ..."
             )
         self.schedule = schedule
         self.verbose = verbose

@@ -26,5 +26,7 @@ def get(identifier):
         return OPTIMIZERS.deserialize(identifier)
     found = OPTIMIZERS.get(identifier)
     if found is not None and not isinstance(found, Optimizer):
-        raise TypeError(f"optimizer: expected a name, class, config or instance, got {found!r}")
+        raise TypeError(
+            f"optimizer: expected an Optimizer or its name, class or config, got {found!r}"
+        )
     return found

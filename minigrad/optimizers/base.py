@@ -115,6 +115,9 @@ class Optimizer(arguments.Configured):
         self.exclude_from_weight_decay()
         if parameters is not None:
             self.build(parameters)
+            if not self._state:
+                cure = "build the model first, by a call on data"
+                raise ValueError(f"{title}: expected parameters to train, got none; {cure}")
 
     # --- the rule: what a subclass defines -----------------------------------------------------
 
@@ -186,6 +189,8 @@ class Optimizer(arguments.Configured):
             If one does not take gradients (``requires_grad`` is off, or it is the result of an
             operation), comes twice, cannot be changed in place, or is not one of the first call's.
         """
+        if isinstance(variables, Tensor):
+            raise TypeError(f"{self.name}: expected a list of tensors, got one; write [tensor]")
         variables = list(variables)
         if self.built:
             unknown = [variable for variable in variables if variable not in self._state]
@@ -401,6 +406,9 @@ class Optimizer(arguments.Configured):
     def learning_rate(self, value):
         if isinstance(value, dict):
             value = schedules.SCHEDULES.deserialize(value)
+        if isinstance(value, type):
+            got = f"got the class {value.__name__}; write {value.__name__}(...)"
+            raise TypeError(f"{self.name}: expected learning_rate as a number or schedule, {got}")
         if not callable(value):
             if isinstance(self._learning_rate, LearningRateSchedule):
                 raise TypeError(f"{self.name}: a schedule sets the learning rate, it cannot be set")

@@ -15,7 +15,7 @@ from minigrad.layers.tracking import count_changes
 from minigrad.metrics import Metric
 from minigrad.optimizers import get as get_optimizer
 from minigrad.training.objectives import Objectives, as_list
-from minigrad.utils.arguments import whole_number
+from minigrad.utils.arguments import explain_arguments, whole_number
 from minigrad.utils.batches import (
     Batches,
     collect,
@@ -64,6 +64,7 @@ class Trainer:
     _objectives = None
     _kept = None  # see _find_trained
 
+    @explain_arguments
     def compile(
         self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None,
         weighted_metrics=None, run_eagerly=False, steps_per_execution=1, jit_compile="auto",
@@ -199,6 +200,7 @@ class Trainer:
 
     # --- what a user calls ---
 
+    @explain_arguments
     def fit(
         self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None,
         validation_split=0.0, validation_data=None, shuffle=True, class_weight=None,
@@ -303,6 +305,7 @@ class Trainer:
             callbacks.release()
         return self.history
 
+    @explain_arguments
     def evaluate(
         self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None,
         callbacks=None, return_dict=False,
@@ -324,6 +327,7 @@ class Trainer:
         logs = self._evaluate(data, self._prepare(as_list(callbacks), verbose, 1, data))
         return self._results(logs, return_dict)
 
+    @explain_arguments
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """Return the outputs for all samples, an array (n, ...), or a list or dict of several.
 
@@ -358,6 +362,8 @@ class Trainer:
         return map_structure(np.asarray, self.predict_step((x,)))
 
     def _prepare(self, callbacks, verbose, epochs, data):
+        if verbose not in ("auto", 0, 1, 2):
+            raise ValueError(f"verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
         verbose = 1 if verbose == "auto" else int(verbose)
         if verbose:
             callbacks.append(ProgbarLogger())
@@ -382,6 +388,8 @@ class Trainer:
 
     def _make_step(self, batch):
         logs = self.train_step(pack(*batch))
+        if logs is None:
+            _as_numbers(logs)  # raises: the epoch would seem to have had no batches
         if not self.built:  # the step called the layers within, but not the model
             self.built = True
         return logs

@@ -149,12 +149,13 @@ class Objective:
     """The loss, its factor, and the metrics of one output."""
 
     def __init__(self, prefix, taken, loss, factor, unweighted, weighted):
+        self.prefix = prefix
         self.loss = losses.as_loss(loss)
         self.factor = factor
         if factor is not None:
             self.factor = checked_number("compile", "loss_weights", factor, "(-inf, inf)")
-        self.metrics = [metrics.get(metric) for metric in unweighted]
-        self.weighted_metrics = [metrics.get(metric) for metric in weighted]
+        self.metrics = [metrics.get(m) for m in unweighted if m is not None]
+        self.weighted_metrics = [metrics.get(m) for m in weighted if m is not None]
         self.tracker = None  # only of several outputs
         if prefix and self.loss is not None:
             self.tracker = LossMean(f"{prefix}loss")
@@ -174,7 +175,10 @@ class Objective:
         if self.loss is None:
             return None
         if y is None:
-            raise ValueError("compute_loss: expected targets y for the loss, got None")
+            output = f" of {self.prefix[:-1]!r}" if self.prefix else ""
+            expected = f"expected targets y for the loss{output}"
+            cure = "write fit(x, y), and validation_data=(x, y)"
+            raise ValueError(f"compute_loss: {expected}, got None; {cure}")
         loss = self.loss(y, y_pred, sample_weight)
         if self.tracker is not None:
             self.tracker.add(loss, y_pred)

@@ -132,10 +132,17 @@ class Registry:
             return identifier()
         if callable(identifier) or isinstance(identifier, self.base or ()):
             return identifier
-        raise TypeError(f"{self.kind}: expected a name, a class or a callable, got {identifier!r}")
+        known = ", ".join([*self.names][:3])
+        raise TypeError(
+            f"{self.kind}: expected a name, a class or a callable, got {identifier!r}; "
+            f"known names: {known}, ..."
+        )
 
     def deserialize(self, description):
         """Make the instance that ``arguments.serialize`` described."""
+        if not isinstance(description, dict) or not {"class_name", "config"} <= set(description):
+            form = '{"class_name": ..., "config": {...}}'
+            raise ValueError(f"{self.kind}: expected a config {form}, got {description!r}")
         return self.find(description["class_name"]).from_config(description["config"])
 
 

@@ -121,7 +121,7 @@ def test_without_parameters_the_error_tells_what_to_write(call):
     [
         (lambda: [np.ones(3)], TypeError, "expected tensors to train"),
         (lambda: [Tensor(np.ones(3))], ValueError, "requires_grad=True"),
-        (lambda: Parameter(np.ones(3)), ValueError, "a leaf"),  # its rows are no leaves
+        (lambda: Parameter(np.ones(3)), TypeError, r"a list of tensors, got one; write \[tensor"),
         (lambda: [Parameter(np.ones(3))] * 2, ValueError, "each tensor once"),
         (lambda: [Tensor(np.ones((3, 2)).T, requires_grad=True)], ValueError, "C-contiguous"),
         (
