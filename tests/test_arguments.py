@@ -87,7 +87,8 @@ REPRS = {
         lambda: Sequential([layers.Dense(2), layers.Dense(3)])
     ),
     "Model(inputs=[<Symbol, shape=(None, 3), made by 'x'>], outputs=[<Symbol, shape=(None, 2), "
-    "made by 'dense'>], name='model', trainable=True, dtype='float32', input_shape=(None, 3))": (
+    "made by 'dense'>], name='functional', trainable=True, dtype='float32', "
+    "input_shape=(None, 3))": (
         lambda: Model(x, layers.Dense(2)(x))
     ),
     "Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False, "
@@ -96,9 +97,9 @@ REPRS = {
     "warmup_steps=0.0), momentum=0.0, nesterov=False, name='SGD')": (
         lambda: optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 9), parameters=[w])
     ),
-    "Huber(delta=2.0, reduction='sum', name='huber')": lambda: losses.Huber(2.0, "sum"),
-    "LossFunctionWrapper(function=crossentropy, reduction='sum_over_batch_size', "
-    "name='crossentropy')": lambda: losses.get("crossentropy"),
+    "Huber(delta=2.0, reduction='sum', name='huber_loss')": lambda: losses.Huber(2.0, "sum"),
+    "LossFunctionWrapper(fn=crossentropy, reduction='sum_over_batch_size', "
+    "name='crossentropy')": lambda: losses.as_loss("crossentropy"),
     "TopKCategoricalAccuracy(k=3, name='top', dtype='float64')": (
         lambda: metrics.TopKCategoricalAccuracy(3, name="top")
     ),

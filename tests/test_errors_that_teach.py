@@ -546,7 +546,7 @@ SLIPS = [
     (
         "Model(x, Dense(3, name='a')(Dense(3, name='a')(x)))",
         ValueError,
-        "'model': expected layers with unique names, got 'a'; give one another name",
+        "expected layers with unique names, got 'a'; give one another name",
     ),
     (
         "if x: pass",
@@ -580,7 +580,7 @@ SLIPS = [
     (
         "two_inputs()(ROWS, ROWS[:, :3])",
         TypeError,
-        r"'model': expected training as a bool, got <array \(8, 3\)>; give several inputs in a "
+        r"expected training as a bool, got <array \(8, 3\)>; give several inputs in a "
         r"list",
     ),
     (
@@ -651,7 +651,7 @@ SLIPS = [
     (
         "Model()(ROWS)",
         NotImplementedError,
-        r"'model': expected a call\(self, x\) method, or Model\(inputs, outputs\), got neither",
+        r"expected a call\(self, x\) method, or Model\(inputs, outputs\), got neither",
     ),
     (
         "net = Silent(); net.compile('sgd', 'mse'); net.fit(ROWS, ROWS)",
@@ -678,7 +678,7 @@ SLIPS = [
     (
         "Network().save_weights('w.weights.npz')",
         ValueError,
-        r"built layers, got unbuilt net.*; call the model on data, or model.build",
+        r"built layers, got unbuilt dense; call the model on data, or model.build",
     ),
     (
         "compiled().set_weights([ROWS])",

@@ -12,6 +12,7 @@ from minigrad.lab.drawing import draw
 from minigrad.lab.names import name_weights
 from minigrad.lab.watch import Watch
 from minigrad.ops.nn import Elementwise
+from minigrad.utils.arguments import short_text
 from minigrad.utils.files import replacing
 
 
@@ -140,10 +141,8 @@ class Graph:
         _give_names([*self.vertices, *(leaf for leaf in self.leaves if leaf not in self.vertices)])
 
     def __repr__(self):
-        counts = collections.Counter(v.operation for v in self.vertices if v.operation)
-        made = ", ".join(f"{count} {name}" for name, count in counts.items())
-        given = len(self.vertices) - counts.total()
-        return f"Graph({counts.total()} operations on {given} given tensors: {made})"
+        made = collections.Counter(v.operation for v in self.vertices if v.operation)
+        return f"Graph({short_text(dict(made))})"
 
     def _repr_svg_(self):
         return draw(self.vertices)

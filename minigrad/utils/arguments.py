@@ -287,6 +287,7 @@ class FromFunction:
     """
 
     options_first = True
+    fn = property(lambda self: self.function)  # named like the wrapper's argument
 
     def __init_subclass__(cls, of=None, name=None, check=None, **others):
         super().__init_subclass__(**others)

@@ -308,7 +308,7 @@ def test_watch_and_graph_refuse_what_they_cannot_show(make_model):
     with pytest.raises(TypeError, match="Watch: expected a Model or Layer, got 3"):
         Watch(3)
     loss, watch = watched(make_model("nested"))
-    with pytest.raises(TypeError, match="Graph: expected a Watch, got <Sequential"):
+    with pytest.raises(TypeError, match="Graph: expected a Watch, got Sequential"):
         Graph(loss, make_model("nested"))
     for wrong in ({"depth": 1}, {"watch": watch, "depth": -1}, {"watch": watch, "depth": 1.0}):
         with pytest.raises(ValueError, match=r"Graph: expected depth from 0, with the Watch"):
