@@ -44,8 +44,6 @@ def test_input_refuses_shapes():
             layers.InputLayer(**contradiction, batch_shape=(1, 2))
     with pytest.raises(ValueError, match="InputLayer 'input_layer': expected a shape, got None"):
         layers.Input()
-    with pytest.raises(TypeError, match="expected shape and batch_size, or batch_shape alone"):
-        layers.Input((3,), batch_shape=(None, 3))
     with pytest.raises(TypeError, match="expected a tuple of ints for input_shape, got 28"):
         layers.Input(28)
     with pytest.raises(ValueError, match="input_shape to be an integer of at least 1, got 0"):
