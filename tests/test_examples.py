@@ -165,7 +165,11 @@ def test_mnist_cnn_explains_a_wrong_flag(tmp_path, flags, message):
     assert "Traceback" not in run.stderr
 
 
-@pytest.mark.parametrize("name", ["mnist_cnn", "adam_on_a_surface", "compare_optimizers"])
+WITH_FLAGS = ["mnist_cnn", "adam_on_a_surface", "compare_optimizers", "residual_network",
+              "two_inputs", "variational_autoencoder"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WITH_FLAGS)
 def test_examples_explain_themselves_where_docstrings_are_stripped(tmp_path, name):
     run = run_python("-OO", EXAMPLES / f"{name}.py", "--help", folder=tmp_path)
     assert run.returncode == 0, run.stderr
@@ -257,6 +261,38 @@ def test_train_by_hand_learns_the_spirals(tmp_path):
     assert run.returncode == 0, run.stderr
     last = re.findall(r"^step +\d+ +loss \d\.\d+ +accuracy (\d\.\d+)$", run.stdout, re.MULTILINE)
     assert float(last[-1]) > 0.95
+
+
+def test_residual_network_learns_with_shortcuts_and_not_without(tmp_path):
+    script = EXAMPLES / "residual_network.py"
+    run = run_python(script, "--digits", "1000", "--epochs", "2", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    residual, plain = run.stdout.split("plain: 22 layers, 15,690 parameters")
+    assert "residual: 22 layers, 15,690 parameters" in residual
+    accuracies = [float(part.split("test accuracy ")[-1].split()[0]) for part in (residual, plain)]
+    assert accuracies[0] > 0.5 > 0.2 > accuracies[1]
+
+
+def test_two_inputs_learns_both_outputs(tmp_path):
+    script = EXAMPLES / "two_inputs.py"
+    run = run_python(script, "--pairs", "3000", "--epochs", "4", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "Total params: 20,770" in run.stdout
+    assert float(re.search(r"sum is wrong by (\S+)", run.stdout)[1]) < 3
+    assert float(re.search(r"is found in (\S+)%", run.stdout)[1]) > 70
+    assert len(re.findall(r"read as .* sure$", run.stdout, re.MULTILINE)) == 5
+
+
+def test_variational_autoencoder_learns_and_draws(tmp_path):
+    script = EXAMPLES / "variational_autoencoder.py"
+    run = run_python(script, "--digits", "1000", "--epochs", "6", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    losses = re.findall(r"reconstruction_loss (\S+)$", run.stdout, re.MULTILINE)
+    assert float(losses[-1]) < 0.8 * float(losses[0])
+    drawing = run.stdout.splitlines()[len(losses) :]
+    assert len(drawing) == 3 * 14
+    assert max(map(len, drawing)) > 50
+    assert set("".join(drawing)) >= set(" .:-=+*")
 
 
 def test_write_your_own_op_checks_it_and_learns_the_wave(tmp_path):
