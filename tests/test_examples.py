@@ -20,31 +20,30 @@ README = EXAMPLES.parent / "README.md"
 def start_python(*arguments, folder, **environment):
     """Start Python in an empty folder and home, offline: MNIST cannot be found."""
     inherited = {name: value for name, value in os.environ.items() if name != "MINIGRAD_DATA"}
-    return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
-        cwd=folder,
-        env={
-            **inherited,
-            "HOME": str(folder),
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "KERAS_HOME": str(folder / "keras"),
-            "PYTHONPATH": str(Path(minigrad.__file__).parent.parent),
-            "PYTHONIOENCODING": "utf-8",
-            "MINIGRAD_OFFLINE": "1",
-            "MINIGRAD_NUM_THREADS": "1",  # so little work is slower with threads
-            "OPENBLAS_NUM_THREADS": "1",
-            **environment,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        # A job in the background ignores Ctrl-C, and its child processes inherit that.
-        preexec_fn=listen_to_interrupts if os.name == "posix" else None,
-    )
-
-
-def listen_to_interrupts():
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A job in the background ignores Ctrl-C, and its child processes inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, *map(str, arguments)],
+            cwd=folder,
+            env={
+                **inherited,
+                "HOME": str(folder),
+                "XDG_CACHE_HOME": str(folder / "cache"),
+                "KERAS_HOME": str(folder / "keras"),
+                "PYTHONPATH": str(Path(minigrad.__file__).parent.parent),
+                "PYTHONIOENCODING": "utf-8",
+                "MINIGRAD_OFFLINE": "1",
+                "MINIGRAD_NUM_THREADS": "1",  # so little work is slower with threads
+                "OPENBLAS_NUM_THREADS": "1",
+                **environment,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run_python(*arguments, folder, **environment):
