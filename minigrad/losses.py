@@ -498,6 +498,8 @@ class SparseCategoricalCrossentropy(
     Samples of `ignore_class` do not count.
     """
 
+    first_arguments = "from_logits", "ignore_class", "reduction"
+
     def counted(self, y_true):
         return None if self.ignore_class is None else np.asarray(y_true) != self.ignore_class
 

@@ -686,7 +686,14 @@ def test_made_losses_take_their_arguments_in_keras_order():
         losses.MeanSquaredError: common,
         losses.Huber: ["delta", *common],
         losses.CategoricalCrossentropy: ["from_logits", "label_smoothing", "axis", *common],
-        losses.SparseCategoricalCrossentropy: ["from_logits", "ignore_class", "axis", *common],
+        losses.SparseCategoricalCrossentropy: [
+            "from_logits",
+            "ignore_class",
+            "reduction",
+            "axis",
+            "name",
+            "dtype",
+        ],
         metrics.BinaryAccuracy: ["name", "dtype", "threshold"],
         metrics.TopKCategoricalAccuracy: ["k", "name", "dtype"],
     }

@@ -27,16 +27,16 @@ class Adadelta(Optimizer):
         ρ in [0, 1].
     epsilon : float
         ε, not negative.
-    **common :
+    *others, **common :
         As for `Optimizer`.
     """
 
     state_names = ("a", "d")
 
-    def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, **common):
+    def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, *others, **common):
         self._keep("[0, 1]", rho=rho)
         self._keep("[0, inf)", epsilon=epsilon)
-        super().__init__(learning_rate, **common)
+        super().__init__(learning_rate, *others, **common)
 
     def update(self, w, g, state, lr, t, threads):
         a, d = state["a"], state["d"]

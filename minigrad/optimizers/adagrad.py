@@ -26,14 +26,16 @@ class Adagrad(Optimizer):
         Not negative.
     epsilon : float
         ε, not negative.
-    **common :
+    *others, **common :
         As for `Optimizer`.
     """
 
-    def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, **common):
+    def __init__(
+        self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, *others, **common
+    ):
         self._keep("[0, inf)", initial_accumulator_value=initial_accumulator_value)
         self._keep("[0, inf)", epsilon=epsilon)
-        super().__init__(learning_rate, **common)
+        super().__init__(learning_rate, *others, **common)
 
     def init_state(self, w):
         return {"a": np.full_like(w, self.initial_accumulator_value)}

@@ -32,18 +32,19 @@ class Adam(Optimizer):
     epsilon : float
         ε, not negative.
     amsgrad : bool
-    **common :
+    *others, **common :
         As for `Optimizer`.
     """
 
     def __init__(
-        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, **common
-    ):
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False,
+        *others, **common,
+    ):  # fmt: skip
         self._keep("[0, 1)", beta_1=beta_1, beta_2=beta_2)
         self._keep("[0, inf)", epsilon=epsilon)
         self.amsgrad = amsgrad
         self.state_names = ["m", "v", "v_max"] if amsgrad else ["m", "v"]
-        super().__init__(learning_rate, **common)
+        super().__init__(learning_rate, *others, **common)
 
     def update(self, w, g, state, lr, t, threads):
         m, v, v_max = state["m"], state["v"], state.get("v_max")
@@ -70,11 +71,15 @@ class AdamW(Adam):
     learning_rate : float, LearningRateSchedule or callable
     weight_decay : float
         Not negative, and not None.
-    **adam :
-        beta_1, beta_2, epsilon, amsgrad and more, as for `Adam`.
+    beta_1, beta_2, epsilon, amsgrad, *others, **common :
+        As for `Adam`.
     """
 
-    def __init__(self, learning_rate=0.001, weight_decay=0.004, **adam):
+    def __init__(
+        self, learning_rate=0.001, weight_decay=0.004, beta_1=0.9, beta_2=0.999, epsilon=1e-7,
+        amsgrad=False, *others, **common,
+    ):  # fmt: skip
         if weight_decay is None:
             raise ValueError("AdamW: expected a number as weight_decay, got None; Adam has none")
-        super().__init__(learning_rate, weight_decay=weight_decay, **adam)
+        others = weight_decay, *others
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, *others, **common)

@@ -103,7 +103,7 @@ class Optimizer(arguments.Configured):
         self._keep("[1, inf)", int, True, ema_overwrite_frequency=ema_overwrite_frequency)
         self._keep("[2, inf)", int, True, gradient_accumulation_steps=gradient_accumulation_steps)
         self.use_ema = use_ema
-        self.name = name or title.lower()
+        self.name = name or self.default_name or title.lower()
         self._learning_rate = None
         self.learning_rate = learning_rate
         self.built = False
@@ -122,6 +122,7 @@ class Optimizer(arguments.Configured):
     # --- the rule: what a subclass defines -----------------------------------------------------
 
     state_names = ()
+    default_name = None  # the class's in lower case
 
     def init_state(self, w):
         """Return the state before the first step, {name: array like w}, for a variable w."""

@@ -25,16 +25,16 @@ class Lion(Optimizer):
         β₁ in (0, 1].
     beta_2 : float
         β₂ in [0, 1].
-    **common :
+    *others, **common :
         As for `Optimizer`.
     """
 
     state_names = ("m",)
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.99, **common):
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.99, *others, **common):
         self._keep("(0, 1]", beta_1=beta_1)
         self._keep("[0, 1]", beta_2=beta_2)
-        super().__init__(learning_rate, **common)
+        super().__init__(learning_rate, *others, **common)
 
     def update(self, w, g, state, lr, t, threads):
         kernels.lion_step(w, g, state["m"], lr, self.beta_1, self.beta_2, threads)

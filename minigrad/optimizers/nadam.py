@@ -30,16 +30,18 @@ class Nadam(Optimizer):
         β₁ and β₂ in [0, 1).
     epsilon : float
         ε, not negative.
-    **common :
+    *others, **common :
         As for `Optimizer`.
     """
 
     state_names = ("m", "v")
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **common):
+    def __init__(
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, *others, **common
+    ):
         self._keep("[0, 1)", beta_1=beta_1, beta_2=beta_2)
         self._keep("[0, inf)", epsilon=epsilon)
-        super().__init__(learning_rate, **common)
+        super().__init__(learning_rate, *others, **common)
         self.shared["U"] = np.ones(())
 
     def begin_step(self, t):

@@ -36,18 +36,19 @@ class RMSprop(Optimizer):
         ε, not negative.
     centered : bool
         Divide by the gradient's estimated standard deviation instead of its magnitude.
-    **common :
+    *others, **common :
         As for `Optimizer`.
     """
 
     def __init__(
-        self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, **common
-    ):
+        self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False,
+        *others, **common,
+    ):  # fmt: skip
         self._keep("[0, 1]", rho=rho, momentum=momentum)
         self._keep("[0, inf)", epsilon=epsilon)
         self.centered = centered
         self.state_names = ["v", *["m"] * centered, *["b"] * (self.momentum > 0)]
-        super().__init__(learning_rate, **common)
+        super().__init__(learning_rate, *others, **common)
 
     def update(self, w, g, state, lr, t, threads):
         v, m, b = state["v"], state.get("m"), state.get("b")

@@ -27,16 +27,17 @@ class SGD(Optimizer):
         μ in [0, 1].
     nesterov : bool
         Look ahead: use the gradient as if taken after the momentum's move; no effect for μ = 0.
-    name : str
-    **common :
+    *others, **common :
         As for `Optimizer`.
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, name="SGD", **common):
+    default_name = "SGD"
+
+    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, *others, **common):
         self._keep("[0, 1]", momentum=momentum)
         self.nesterov = nesterov
         self.state_names = ["v"] if self.momentum > 0 else []
-        super().__init__(learning_rate, name=name, **common)
+        super().__init__(learning_rate, *others, **common)
 
     def update(self, w, g, state, lr, t, threads):
         kernels.sgd_step(w, g, state.get("v"), lr, self.momentum, self.nesterov, threads)

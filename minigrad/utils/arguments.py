@@ -284,9 +284,12 @@ class FromFunction:
     ----------
     options_first : bool
         Whether the options come before the other arguments of the wrapper, or after them.
+    first_arguments : tuple of str
+        Names of arguments that come before all of these.
     """
 
     options_first = True
+    first_arguments = ()
     fn = property(lambda self: self.function)  # named like the wrapper's argument
 
     def __init_subclass__(cls, of=None, name=None, check=None, **others):
@@ -325,7 +328,9 @@ def _common_arguments(wrapper, name):
 def _constructor(cls, wrapper, function, check, options, common):
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parts = (options, common) if cls.options_first else (common, options)
-    signature = inspect.Signature([own, *parts[0], *parts[1]])
+    known = {argument.name: argument for argument in (*parts[0], *parts[1])}
+    ordered = {name: known[name] for name in cls.first_arguments} | known
+    signature = inspect.Signature([own, *ordered.values()])
 
     def construct(self, *arguments, **named):
         given = signature.bind(self, *arguments, **named)  # which ``Described`` has checked

@@ -286,3 +286,24 @@ def test_state_is_restored_from_a_list_of_arrays():
     other.set_weights(optimizer.variables)
     for first, second in zip(optimizer.variables, other.variables, strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        SGD(0.1, 0.9, False, 0.01, 0.5),
+        RMSprop(0.1, 0.9, 0.5, 1e-7, True, 0.01, 0.5),
+        Adam(0.1, 0.8, 0.9, 1e-6, True, 0.01, 0.5),
+        AdamW(0.1, 0.01, 0.8, 0.9, 1e-6, True, 0.5),
+        Nadam(0.1, 0.8, 0.9, 1e-6, 0.01, 0.5),
+        Lion(0.1, 0.8, 0.9, 0.01, 0.5),
+        optimizers.Adamax(0.1, 0.8, 0.9, 1e-6, 0.01, 0.5),
+        optimizers.Adagrad(0.1, 0.2, 1e-6, 0.01, 0.5),
+        optimizers.Adadelta(0.1, 0.8, 1e-6, 0.01, 0.5),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_arguments_by_place_are_in_keras_order(optimizer):
+    assert (optimizer.weight_decay, optimizer.clipnorm) == (0.01, 0.5)
+    assert optimizer.name == ("SGD" if type(optimizer) is SGD else type(optimizer).__name__.lower())
+    assert optimizer.from_config(optimizer.get_config()).get_config() == optimizer.get_config()
