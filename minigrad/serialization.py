@@ -106,8 +106,8 @@ def _find_places(model):
         if id(layer) not in seen:
             seen.add(id(layer))
             places.append((group, names, layer))
-            inside = ((_join(group, g), _join(names, n), inner) for g, n, inner in _members(layer))
-            stack += reversed(list(inside))
+            inside = [(_join(group, g), _join(names, n), inner) for g, n, inner in _members(layer)]
+            stack += reversed(inside)
     unbuilt = [layer.name for *_, layer in places if not (layer.built or layer.sublayers)]
     if unbuilt:
         raise ValueError(
@@ -120,14 +120,22 @@ def _find_places(model):
 def _members(layer):
     """The layers right within one, in the order in which Keras visits them."""
     held = {name: vars(layer)[name] for name in layer.holders}
-    if held.pop("_layers", None):  # a row or graph of layers
+    is_list = bool(held.pop("_layers", None))  # a row or graph of layers
+    members = _members_of_attributes(held)
+    if is_list:
         inner = layer.layers
         groups = _number_classes("layers", inner)
-        yield from zip(groups, [each.name for each in inner], inner, strict=True)
+        members = [*zip(groups, [each.name for each in inner], inner, strict=True), *members]
     elif hasattr(layer, "layers"):  # an own model: Keras visits this list like an attribute
-        held["layers"] = layer.layers
-    for name in sorted(held, key=lambda name: (name.startswith("_"), name)):
-        yield from _members_of(held[name], name, name)
+        names = {id(inner): name for _, name, inner in reversed(members)}
+        members = _members_of_attributes(held | {"layers": layer.layers})
+        members = [(group, names[id(inner)], inner) for group, _, inner in members]
+    return members
+
+
+def _members_of_attributes(held):
+    order = sorted(held, key=lambda name: (name.startswith("_"), name))
+    return [member for name in order for member in _members_of(held[name], name, name)]
 
 
 def _members_of(value, group, names):

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from minigrad import Input, Sequential, layers, serialization
+from minigrad import Input, Model, Sequential, layers, serialization
 
 try:
     import h5py
@@ -99,6 +99,23 @@ def test_npz_opens_with_numpy_by_the_paths_of_parameters(tmp_path):
             "dense_1/bias",
         ]
         assert_same([arrays[key] for key in arrays.files], values_of(stack))
+
+
+def test_npz_names_weights_by_the_attributes_that_lead_to_them(tmp_path):
+    class Net(Model):
+        def __init__(self):
+            super().__init__()
+            self.blocks = [layers.Dense(2, use_bias=False), {"a": layers.Dense(2, use_bias=False)}]
+            self.out = Sequential([layers.Dense(2, use_bias=False)])
+
+        def call(self, x):
+            return self.out(self.blocks[1]["a"](self.blocks[0](x)))
+
+    net = Net()
+    net.build((None, 3))
+    net.save_weights(tmp_path / "w.npz")
+    with np.load(tmp_path / "w.npz") as arrays:
+        assert set(arrays.files) == {"blocks/0/kernel", "blocks/1/a/kernel", "out/dense/kernel"}
 
 
 def test_npz_written_by_numpy_is_read(tmp_path):
