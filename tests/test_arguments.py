@@ -88,9 +88,7 @@ REPRS = {
     ),
     "Model(inputs=[<Symbol, shape=(None, 3), made by 'x'>], outputs=[<Symbol, shape=(None, 2), "
     "made by 'dense'>], name='functional', trainable=True, dtype='float32', "
-    "input_shape=(None, 3))": (
-        lambda: Model(x, layers.Dense(2)(x))
-    ),
+    "input_shape=(None, 3))": (lambda: Model(x, layers.Dense(2)(x))),
     "Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False, "
     "clipnorm=2.0, name='adam')": lambda: optimizers.Adam(clipnorm=2),
     "SGD(learning_rate=CosineDecay(initial_learning_rate=0.1, decay_steps=9.0, alpha=0.0, "

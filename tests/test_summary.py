@@ -11,7 +11,7 @@ from minigrad.layers import Dense
 
 def lines_of(model, **options):
     lines = []
-    model.summary(print_fn=lines.append, **options)
+    model.summary(print_fn=lambda text: lines.extend(text.split("\n")), **options)
     return lines
 
 
@@ -197,7 +197,9 @@ def test_summary_of_a_narrow_terminal_is_the_narrowest_table(monkeypatch, column
     model.summary(print_fn=lambda text: lines.extend(text.split("\n")))
     assert any(line.startswith("│ conv2d") for line in lines)
     assert {len(line) for line in lines if line.startswith("│")} == {44}
-    model.summary(print_fn=lines.append, show_trainable=True, show_operations=True)
+    texts = []
+    model.summary(print_fn=texts.append, show_trainable=True, show_operations=True)
+    assert len(texts) == 1  # all at once, as in Keras
 
 
 def test_summary_refuses_a_length_that_is_too_narrow():

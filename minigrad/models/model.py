@@ -214,7 +214,7 @@ class Model(Trainer, Layer):
         positions : list of float, optional
             Where each column ends, as a fraction of the width.
         print_fn : callable, optional
-            Called with each line. Default: ``print``.
+            Called once with all the text. Default: ``print``.
         expand_nested : bool
             Show the layers within layers, too.
         show_trainable : bool
@@ -229,8 +229,7 @@ class Model(Trainer, Layer):
             with the gradients of kernels and of their inputs.
         """
         options = expand_nested, show_trainable, layer_range, show_operations
-        for line in summary_lines(self, line_length, positions, *options):
-            (print_fn or print)(line)
+        (print_fn or print)("\n".join(summary_lines(self, line_length, positions, *options)))
 
 
 def number_names(model, layers):

@@ -948,7 +948,7 @@ def summary_model():
 
 def summary_of(model, **options):
     lines = []
-    model.summary(print_fn=lines.append, **options)
+    model.summary(print_fn=lambda text: lines.extend(text.split("\n")), **options)
     return lines
 
 
