@@ -249,7 +249,7 @@ class _Text(reprlib.Repr):
 
     def __init__(self):
         super().__init__()
-        self.maxother, self.maxstring = 100, 60
+        self.maxother, self.maxstring = 200, 60
 
     def repr1(self, x, level):
         if level < self.maxlevel and isinstance(x, Described) and hasattr(x, "name"):
