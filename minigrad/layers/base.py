@@ -84,7 +84,9 @@ def is_shape(value):
 
 
 def map_shapes(function, shapes):
-    """Apply a function to a shape, or to each shape of a structure."""
+    """Apply a function to a shape, or to each shape of a structure; None stays None."""
+    if shapes is None:
+        return None
     if is_shape(shapes):
         return function(tuple(shapes))
     if isinstance(shapes, dict):
@@ -324,7 +326,7 @@ class Layer(Tracked):
                 x = self._as_tensors(x)
                 others = [self._as_tensors(other) for other in others]
                 options = {name: _as_tensor(value) for name, value in options.items()}
-                self.fit_shape(map_structure(lambda leaf: leaf.shape, x))
+                self.fit_shape(map_structure(lambda leaf: getattr(leaf, "shape", None), x))
             elif x.shape != self._fitting_shape or not self.built:
                 self.fit_shape(x.shape)
             if outside is None:
@@ -357,7 +359,7 @@ class Layer(Tracked):
     def _record(self, inputs, options, training):
         """Record a call with Symbols; return the Symbols of the results."""
         x = inputs[0]
-        shape = map_structure(lambda leaf: leaf.shape, x)
+        shape = map_structure(lambda leaf: getattr(leaf, "shape", None), x)
         self.fit_shape(shape)
         results = None
         computes_shape = type(self).compute_output_shape is not Layer.compute_output_shape
@@ -374,7 +376,7 @@ class Layer(Tracked):
         """Convert arrays to Tensors of the layer's type, each of a structure of several."""
         if is_structure(x):
             return map_structure(self._as_tensors, x)
-        return x if isinstance(x, Tensor) else Tensor(x, dtype=self.dtype)
+        return x if x is None or isinstance(x, Tensor) else Tensor(x, dtype=self.dtype)
 
     def _check_output(self, y):
         """Return an own ``call``'s results as Tensors."""

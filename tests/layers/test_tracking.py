@@ -505,3 +505,22 @@ def test_a_trial_for_shapes_changes_no_values_but_those_that_build_makes():
     assert layer.calls.numpy() == 10
     model(np.ones((2, 3)))
     assert layer.calls.numpy() == 11
+
+
+def test_an_input_of_several_may_be_none_and_a_shape_may_be():
+    class Sum(Layer):
+        def build(self, input_shape):
+            self.bias = self.add_weight((), "ones")
+
+        def call(self, x):
+            return x["a"] + self.bias if x["b"] is None else x["a"] + x["b"]
+
+    layer = Sum()
+    layer.build(None)
+    assert layer.built and len(layer.weights) == 1
+    ones = np.ones((2, 3))
+    np.testing.assert_array_equal(layer({"a": ones, "b": None}).numpy(), 2 * ones)
+    np.testing.assert_array_equal(Sum()({"a": ones, "b": 3 * ones}).numpy(), 4 * ones)
+    assert layer({"a": minigrad.Input((3,)), "b": None}).shape == (None, 3)
+    with pytest.raises(ValueError, match="Dense 'dense': expected one input, got"):
+        Dense(2).build(None)
