@@ -290,7 +290,8 @@ def _check_range(name, labels, low, high, cure=""):
 
     The loss of a label outside would have no least value, or none that means anything.
     """
-    outside = (labels < low - 1e-6) | (labels > high + 1e-6)
+    slack = 0 if labels.dtype.kind == "i" else 1e-6
+    outside = (labels < low - slack) | (labels > high + slack)
     if outside.any() and (outside := outside & np.isfinite(labels)).any():
         got = labels[outside].max()
         raise ValueError(f"{name}: expected labels from {low} to {high}, got {got}{cure}")

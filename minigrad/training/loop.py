@@ -1,5 +1,6 @@
 """The training loop: fit, evaluate and predict, and the five methods that a model may override."""
 
+import functools
 import inspect
 import itertools
 import math
@@ -157,7 +158,7 @@ class Trainer:
         """Measure one batch, without gradients; return the logs. ``data`` as for ``train_step``."""
         x, y, sample_weight = unpack(data)
         y_pred = self(x, training=False)
-        takes_training = "training" in inspect.signature(self.compute_loss).parameters
+        takes_training = _takes_training(type(self).compute_loss)
         options = {"training": False} if takes_training else {}  # Keras's older form has none
         loss = self.compute_loss(x, y, y_pred, sample_weight, **options)
         self._objectives.tracker.add(loss, y_pred)
@@ -447,6 +448,11 @@ def _as_numbers(logs):
             "return self.get_metrics_result()"
         )
     return {name: float(value) if np.ndim(value) == 0 else value for name, value in logs.items()}
+
+
+@functools.lru_cache
+def _takes_training(function):
+    return "training" in inspect.signature(function).parameters
 
 
 def _forget_gradients(parameters):
