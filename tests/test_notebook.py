@@ -33,6 +33,7 @@ def test_notebook_runs_from_top_to_bottom(tmp_path, monkeypatch):
     nbclient = pytest.importorskip("nbclient", reason=extras)
 
     monkeypatch.delenv("MINIGRAD_DATA", raising=False)
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel then draws into the notebook
     for name, value in {
         "HOME": str(tmp_path),
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
