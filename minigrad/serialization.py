@@ -230,7 +230,7 @@ class Npz:
         weights = {}
         for _, names, layer in places:
             for weight in layer.own_weights:
-                key = unique_name(_join(names, weight.name), weights)
+                key = unique_name(_join(names, weight.name or "weight"), weights)
                 weights[key] = weight
         return weights
 

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from minigrad import Input, Model, Sequential, layers, serialization
+from minigrad import Input, Model, Parameter, Sequential, layers, serialization
 
 try:
     import h5py
@@ -107,6 +107,8 @@ def test_npz_names_weights_by_the_attributes_that_lead_to_them(tmp_path):
             super().__init__()
             self.blocks = [layers.Dense(2, use_bias=False), {"a": layers.Dense(2, use_bias=False)}]
             self.out = Sequential([layers.Dense(2, use_bias=False)])
+            self.scale = Parameter(np.ones(2))
+            self.shifts = [Parameter(np.ones(2)), Parameter(np.zeros(2))]
 
         def call(self, x):
             return self.out(self.blocks[1]["a"](self.blocks[0](x)))
@@ -115,7 +117,9 @@ def test_npz_names_weights_by_the_attributes_that_lead_to_them(tmp_path):
     net.build((None, 3))
     net.save_weights(tmp_path / "w.npz")
     with np.load(tmp_path / "w.npz") as arrays:
-        assert set(arrays.files) == {"blocks/0/kernel", "blocks/1/a/kernel", "out/dense/kernel"}
+        own = {"scale", "weight", "weight_1"}
+        inner = {"blocks/0/kernel", "blocks/1/a/kernel", "out/dense/kernel"}
+        assert set(arrays.files) == own | inner
 
 
 def test_npz_written_by_numpy_is_read(tmp_path):
