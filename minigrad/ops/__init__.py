@@ -14,8 +14,8 @@ from minigrad.ops.nn import (
     sigmoid_cross_entropy, silu, softmax, softmax_cross_entropy, softplus, tanh,
 )  # fmt: skip
 from minigrad.ops.reduce import argmax, argmin, logsumexp, max, mean, min, norm, std, sum, var
-from minigrad.ops.shape import (
-    broadcast_to, concatenate, expand_dims, getitem, pad, reshape, squeeze, stack, transpose,
+from minigrad.ops.shapes import (
+    broadcast_to, concatenate, expand_dims, getitem, pad, reshape, shape, squeeze, stack, transpose,
 )  # fmt: skip
 from minigrad.symbolic import Symbol, recordable as _recordable
 
@@ -46,7 +46,7 @@ def _right(function):
 
 
 # What users and Symbols call: the same functions, which can be recorded and cost 0.3 µs more.
-RECORDABLE = {name: _recordable(globals()[name]) for name in __all__}
+RECORDABLE = {name: _recordable(globals()[name]) for name in __all__ if name != "shape"}
 for function in RECORDABLE.values():
     function.__module__ = __name__  # where pickle finds it
 

@@ -7,7 +7,7 @@ import numpy as np
 from minigrad import kernels
 from minigrad.core import Function, as_array, as_tensor, sum_over
 from minigrad.ops.arithmetic import chain, contiguous, elementwise
-from minigrad.ops.shape import transpose
+from minigrad.ops.shapes import transpose
 
 
 def promote(*arrays):

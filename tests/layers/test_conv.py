@@ -139,6 +139,7 @@ def test_conv_refuses_other_channels_than_it_was_built_for():
     assert layer(np.zeros((7, 9, 8, 2))).shape == (7, 7, 6, 4)  # other heights and widths are fine
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize(("strides", "dilation"), [(1, 1), (1, 2)])
 def test_conv_agrees_with_torch(padding, strides, dilation):

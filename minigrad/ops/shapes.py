@@ -22,6 +22,11 @@ def reshape(x, *shape):
     return Reshape(shape[0] if len(shape) == 1 else shape)(x)
 
 
+def shape(x):
+    """The shape, a tuple of ints; of a Symbol, with None for a size that is not known."""
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+
+
 def squeeze(x, axis=None):
     """Drop the axes of length 1, or the given ones."""
     return reshape(x, np.squeeze(_shape_only(x), axis).shape)
