@@ -651,12 +651,12 @@ class LambdaCallback(Callback):
     on_epoch_begin, on_epoch_end, ... : callable, optional
         What to call at a hook of `Callback`, such as `on_epoch_end=lambda epoch, logs: ...`.
     **others : callable, optional
-        For further hooks; and methods of your own, under names that do not begin with "on_".
+        For further hooks; and methods of your own, under names that do not begin with ``on_``.
 
     Raises
     ------
     TypeError
-        If a name begins with "on_" but is no hook, or a value is no function.
+        If a name begins with ``on_`` but is no hook, or a value is no function.
     """
 
     def __init__(
