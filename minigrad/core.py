@@ -270,6 +270,8 @@ class TensorBase:
             tensor = self._deferred()
         finally:
             _mode.depth = depth
+        if tensor.shape != self.shape:
+            raise RuntimeError(f"defer: expected values of shape {self.shape}, got {tensor.shape}")
         self._data, self._is_view, self._version = tensor._data, tensor._is_view, tensor._version
         self.node = tensor.node if self.requires_grad else None
         self._deferred = None

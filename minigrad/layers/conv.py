@@ -17,10 +17,10 @@ def check_padding(title, padding):
 def windowed_shape(layer, input_shape, window, channels, dilation=(1, 1)):
     """Output shape of a layer that slides a window over images; unknown sizes are None."""
     layer._check_input(input_shape)
-    sizes = tuple(ANY_SIZE if size is None else size for size in input_shape[1:3])
-    outputs, _ = output_sizes(layer._title, sizes, window, layer.strides, layer.padding, dilation)
-    OH, OW = (None if sizes[i] == ANY_SIZE else outputs[i] for i in range(2))
-    return (input_shape[0], OH, OW, channels)
+    N, H, W, _ = input_shape
+    sizes = ANY_SIZE if H is None else H, ANY_SIZE if W is None else W
+    (OH, OW), _ = output_sizes(layer._title, sizes, window, layer.strides, layer.padding, dilation)
+    return (N, None if H is None else OH, None if W is None else OW, channels)
 
 
 class Conv2D(KernelLayer):

@@ -11,7 +11,8 @@ from minigrad import activations, ops, random
 from minigrad.core import FLOAT_TYPES
 from minigrad.layers import fusion
 from minigrad.layers.base import ElementwiseLayer, KernelLayer, Layer
-from minigrad.ops.nn import dense  # which need not look for Symbols, as ops.dense does
+from minigrad.ops.nn import dense, dropout  # these need not look for Symbols, as ops.dense does
+from minigrad.ops.shapes import reshape
 from minigrad.symbolic import Call, Symbol
 from minigrad.utils.arguments import checked_number, explain_arguments
 
@@ -147,7 +148,7 @@ class Reshape(Layer):
             raise self._error("at most one -1 in target_shape", self.target_shape)
 
     def call(self, x, training=False):
-        return ops.reshape(x, self.compute_output_shape(x.shape))
+        return reshape(x, self.compute_output_shape(x.shape))
 
     def compute_output_shape(self, input_shape):
         rest = None
@@ -210,7 +211,7 @@ class Dropout(ElementwiseLayer):
             return y
         seed = self.next_mask_seed()
         if self.noise_shape is None:
-            return ops.dropout(x, self.rate, seed)
+            return dropout(x, self.rate, seed)
         shape = [n or size for n, size in zip(self.noise_shape, x.shape, strict=True)]
         return x * ops.dropout(np.ones(shape, x.dtype), self.rate, seed)
 

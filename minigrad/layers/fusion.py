@@ -21,7 +21,7 @@ def convolve(layer, x):
     """Return the output of a Conv2D for the Tensor ``x``, deferred if pooling may join in."""
     if not can_defer(layer, x):
         return layer.convolve(ops.conv2d, x)
-    return Stage(layer, x).deferred(layer.compute_output_shape(x.shape))
+    return Stage(layer, x).deferred(_output_shape(layer, x.shape))
 
 
 def pool(layer, x):
@@ -29,8 +29,8 @@ def pool(layer, x):
     stage = x._deferred
     if not can_pool(stage, layer):
         return None
-    shape = layer.compute_output_shape(x.shape)
-    return Stage(stage.convolution, stage.x, layer).deferred(shape)
+    shape = _output_shape(layer, x.shape)
+    return Stage(stage.convolution, stage.x, layer, stage.versions).deferred(shape)
 
 
 def drop(layer, x):
@@ -39,6 +39,14 @@ def drop(layer, x):
     if not can_drop(stage, layer):
         return None
     return stage(rate=layer.rate, seed=layer.next_mask_seed())
+
+
+def _output_shape(layer, shape):
+    """The shape of a layer's output, computed where the input has another shape than before."""
+    known = vars(layer).get("_known_shapes")
+    if known is None or known[0] != shape:
+        known = vars(layer)["_known_shapes"] = shape, layer.compute_output_shape(shape)
+    return known[1]
 
 
 def can_defer(convolution, x):
@@ -82,17 +90,22 @@ def can_drop(stage, dropout):
 class Stage:
     """A convolution, or a convolution and a pooling, of which the values are still to compute."""
 
-    def __init__(self, convolution, x, pooling=None):
+    __slots__ = ("convolution", "pooling", "versions", "x")
+
+    def __init__(self, convolution, x, pooling=None, versions=None):
         self.convolution = convolution
         self.x = x
         self.pooling = pooling
-        self.versions = self._versions()
+        self.versions = versions or self._versions()
 
     def deferred(self, shape):
         """Return the tensor whose values the stage will compute."""
-        weights = self.convolution.kernel_and_bias
-        dtype = np.result_type(self.x.dtype, self.convolution.kernel.dtype)
-        requires_grad = is_grad_enabled() and any(weight.requires_grad for weight in weights)
+        kernel, bias = self.convolution.kernel, self.convolution.bias
+        dtype = self.x.dtype
+        if dtype != kernel.dtype:
+            dtype = np.result_type(dtype, kernel.dtype)
+        learns = kernel.requires_grad or (bias is not None and bias.requires_grad)
+        requires_grad = is_grad_enabled() and learns
         tensor = defer(shape, dtype, requires_grad, self)
         around.deferred.append(weakref.ref(tensor))  # computed at the latest when the call ends
         return tensor

@@ -139,7 +139,8 @@ class Mean(Metric):
         self.count.assign_add(weights.sum())
 
     def result(self):
-        return float(self.total) / float(self.count) if self.count else 0.0
+        count = self.count.item()
+        return self.total.item() / count if count else 0.0
 
 
 def _weighted(metric, values, sample_weight):

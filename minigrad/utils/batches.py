@@ -333,11 +333,15 @@ def _map_arrays(function, data):
     return map_structure(function, data) if is_structure(data) else function(data)
 
 
-def _take(array, rows):
-    """Samples of an array, by a slice or by an array of their numbers."""
-    if array is None or isinstance(rows, slice) or not isinstance(array, np.ndarray):
-        return None if array is None else array[rows]
-    return array.take(rows, 0)  # 1.6 times as fast as array[rows]
+def _take(data, rows):
+    """Samples of an array, or of each of several, by a slice or by an array of their numbers."""
+    if data is None:
+        return None
+    if isinstance(data, (list, tuple, dict)):
+        return map_structure(lambda array: _take(array, rows), data)
+    if isinstance(rows, slice) or not isinstance(data, np.ndarray):
+        return data[rows]
+    return data.take(rows, 0)  # 1.6 times as fast as data[rows]
 
 
 def _as_rows(data):
@@ -385,7 +389,7 @@ class _ArrayBatches:
         for start in range(0, n, self.batch_size):
             rows = slice(start, start + self.batch_size)
             rows = rows if order is None else order[rows]
-            yield map_structure(lambda a, rows=rows: _take(a, rows), self.arrays)
+            yield tuple([_take(data, rows) for data in self.arrays])
 
     def _num_samples(self):
         return flatten(self.arrays)[0].shape[0]

@@ -35,8 +35,12 @@ class Variable(np.ndarray):
 
     def assign_add(self, value):
         """Add to the values; return the variable."""
-        if not is_trial():
-            self.view(np.ndarray)[()] += value  # for a single number, NumPy's quickest way
+        if is_trial():
+            return self
+        if self.ndim == 0:
+            self[()] = self.item() + value  # NumPy's quickest way for one number
+        else:
+            self.view(np.ndarray)[...] += value
         return self
 
     def assign_sub(self, value):

@@ -239,6 +239,14 @@ def test_a_weight_changed_before_its_output_is_used_is_told():
         Changes()(np.ones((1, 4, 4, 1)))
 
 
+def test_a_setting_changed_after_a_call_is_told():
+    row = [layers.Conv2D(2, 3), layers.Flatten()]
+    run_layers(row, np.ones((1, 6, 6, 1), np.float32), training=False)
+    row[0].strides = (2, 2)
+    with pytest.raises(RuntimeError, match=r"values of shape \(1, 4, 4, 2\), got \(1, 2, 2, 2\)"):
+        run_layers(row, np.ones((1, 6, 6, 1), np.float32), training=False)
+
+
 def test_a_result_first_used_without_gradients_has_one_all_the_same():
     class Measures(layers.Layer):
         def __init__(self):
