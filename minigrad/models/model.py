@@ -235,7 +235,7 @@ class Model(Trainer, Layer):
 def number_names(model, layers):
     """Make the names unique: an automatic one is numbered, ``dense``, ``dense_1``; others raise."""
     taken = set()
-    for layer in layers:
+    for layer in dict.fromkeys(layers):  # one that is used twice has one name
         if layer.name in taken:
             if not layer.has_automatic_name:
                 raise model._error("layers with unique names", layer.name, cure=NAME_CURE)

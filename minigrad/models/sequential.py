@@ -4,10 +4,9 @@ import types
 
 from minigrad.layers import InputLayer
 from minigrad.layers.base import Layer, is_shape, map_shapes
-from minigrad.models.model import NAME_CURE, Model
+from minigrad.models.model import Model, number_names
 from minigrad.symbolic import Symbol
 from minigrad.utils.arguments import short_text
-from minigrad.utils.registry import unique_name
 from minigrad.utils.shapes import shape_cure
 
 
@@ -63,12 +62,7 @@ class Sequential(Model):
             raise self._error("an instance of a layer", layer, TypeError, _cure_for(layer))
         if isinstance(layer, InputLayer) and self._layers:
             raise self._error("an Input only as the first layer", layer)
-        if not any(layer is other for other in self._layers):
-            taken = {other.name for other in self._layers}
-            if layer.name in taken:
-                if not layer.has_automatic_name:
-                    raise self._error("layers with unique names", layer.name, cure=NAME_CURE)
-                layer.name = unique_name(layer.class_name, taken)
+        number_names(self, [*self._layers, layer])
         if not self._layers:
             self.input_shape, self._fitting_shape = layer.input_shape, None
             self.dtype = layer.dtype
