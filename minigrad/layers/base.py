@@ -305,18 +305,6 @@ class Layer(Tracked):
         outside, given = around.training, training
         try:
             first, names, takes_training, default = self._signature
-            if (
-                type(x) is Tensor
-                and outside is not None
-                and training is None
-                and not (others or options)
-                and x.shape == self._fitting_shape
-                and self.built
-                and self.activity_regularizer is None
-            ):  # the commonest call, and a quick one: within a model, of a shape that is known
-                training = outside
-                y = self.call(x, training=outside) if takes_training else self.call(x)
-                return y if type(y) is Tensor else self._check_output(y)
             if x is None:
                 if first not in options:
                     raise self._error("an input", None, TypeError)
