@@ -45,6 +45,7 @@ _SUBMODULES = (
     "plots",
     "random",
     "regularizers",
+    "saving",
     "testing",
     "utils",
 )

@@ -8,9 +8,16 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.core import as_tensor
+from minigrad.symbolic import recordable
 from minigrad.utils.registry import Registry
 
 ACTIVATIONS = Registry("activation")
+
+
+def _named(*aliases):
+    """Return a decorator that names an activation, and makes it one that a model can record."""
+    return lambda function: ACTIVATIONS.add(recordable(function), *aliases)
+
 
 elu = ACTIVATIONS.add(ops.elu)
 gelu = ACTIVATIONS.add(ops.gelu)
@@ -24,13 +31,13 @@ softplus = ACTIVATIONS.add(ops.softplus)
 tanh = ACTIVATIONS.add(ops.tanh)
 
 
-@ACTIVATIONS.register()
+@_named()
 def linear(x):
     """The identity, x."""
     return as_tensor(x)
 
 
-@ACTIVATIONS.register()
+@_named()
 def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     """Rectified linear unit: max(x, 0), with options.
 
@@ -56,80 +63,80 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     return ops.where(x.data <= threshold, below, above)
 
 
-@ACTIVATIONS.register()
+@_named()
 def relu6(x):
     """min(max(x, 0), 6); the slope is 0 at both ends."""
     return relu(x, max_value=6.0)
 
 
-@ACTIVATIONS.register()
+@_named()
 def softsign(x):
     """The quotient ``x / (1 + |x|)``."""
     return x / (1 + ops.abs(x))
 
 
-@ACTIVATIONS.register()
+@_named()
 def hard_sigmoid(x):
     """clip(x/6 + 1/2, 0, 1); the slope is 0 at both ends."""
     return relu6(x + 3) / 6
 
 
-@ACTIVATIONS.register("hard_swish")
+@_named("hard_swish")
 def hard_silu(x):
     """The product x hard_sigmoid(x), or hard swish (Howard et al., 2019, arXiv:1905.02244)."""
     return x * hard_sigmoid(x)
 
 
-@ACTIVATIONS.register()
+@_named()
 def exponential(x):
     """The exponential function."""
     return ops.exp(x)
 
 
-@ACTIVATIONS.register()
+@_named()
 def mish(x):
     """The product x tanh(softplus(x)) (Misra, 2019, arXiv:1908.08681)."""
     return x * tanh(softplus(x))
 
 
-@ACTIVATIONS.register()
+@_named()
 def celu(x, alpha=1.0):
     """Elu with slope 1 at 0 for any α: x where x > 0, else α (exp(x / α) - 1) (Barron, 2017)."""
     return alpha * elu(x / alpha)
 
 
-@ACTIVATIONS.register()
+@_named()
 def squareplus(x, b=4):
     """(x + sqrt(x² + b)) / 2, a smooth relu (Barron, 2021, arXiv:2112.11687)."""
     return (x + ops.sqrt(x * x + b)) / 2
 
 
-@ACTIVATIONS.register()
+@_named()
 def log_sigmoid(x):
     """log(sigmoid(x)), as -softplus(-x)."""
     return -softplus(-x)
 
 
-@ACTIVATIONS.register()
+@_named()
 def tanh_shrink(x):
     """The difference x - tanh(x)."""
     return x - tanh(x)
 
 
-@ACTIVATIONS.register()
+@_named()
 def hard_tanh(x):
     """Limits x to [-1, 1]; the slope is 1 at both ends."""
     return ops.clip(x, -1, 1)
 
 
-@ACTIVATIONS.register()
+@_named()
 def hard_shrink(x, threshold=0.5):
     """Value x where ``|x| > threshold``, else 0; the slope is 0 at both thresholds."""
     x = as_tensor(x)
     return ops.where(abs(x.data) <= threshold, 0.0, x)
 
 
-@ACTIVATIONS.register()
+@_named()
 def soft_shrink(x, threshold=0.5):
     """Moves x towards 0 by the threshold, to 0 within it; the slope is 0 at both thresholds."""
     return relu(x - threshold) - relu(-x - threshold)
@@ -141,13 +148,13 @@ def threshold(x, threshold, default_value):
     return ops.where(x.data <= threshold, default_value, x)
 
 
-@ACTIVATIONS.register()
+@_named()
 def sparse_sigmoid(x):
     """clip(x/2 + 1/2, 0, 1); the slope is 0 at both ends."""
     return hard_sigmoid(3 * x)
 
 
-@ACTIVATIONS.register()
+@_named()
 def sparse_plus(x):
     """Smooth relu: x where x >= 1, (x + 1)² / 4 between -1 and 1, else 0."""
     x = as_tensor(x)
@@ -155,7 +162,7 @@ def sparse_plus(x):
     return ops.where(x.data >= 1, x, middle * middle / 4)
 
 
-@ACTIVATIONS.register()
+@_named()
 def sparsemax(x, axis=-1):
     """relu(x - τ), where τ makes the sum along `axis` 1 (Martins and Astudillo, 2016).
 
@@ -171,7 +178,7 @@ def sparsemax(x, axis=-1):
     return relu(x - (ops.sum(kept, axis, keepdims=True) - 1) / count)
 
 
-@ACTIVATIONS.register()
+@_named()
 def glu(x, axis=-1):
     """The product a sigmoid(b) of the halves a, b of x along `axis` (Dauphin et al., 2017)."""
     x = as_tensor(x)

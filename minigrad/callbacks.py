@@ -12,6 +12,7 @@ import warnings
 
 import numpy as np
 
+from minigrad.saving.backup import read_run, restore_run, write_run
 from minigrad.utils.arguments import Described, checked_number, whole_number
 from minigrad.utils.progress import Progress, can_redraw
 from minigrad.utils.variable import Variable
@@ -34,6 +35,7 @@ class Callback(Described):
 
     model = None
     params = None
+    comes_last = False  # whether its hooks are called after those of all others
 
     def set_model(self, model):
         self.model = model
@@ -46,6 +48,12 @@ class Callback(Described):
 
     def on_train_end(self, logs=None):
         """Do something when `fit` ends, also by Ctrl-C, but not by an error."""
+
+    def resume(self, data, callbacks, epoch):
+        """Return where an earlier run stopped, as (epoch, batches of it that are done), or None.
+
+        Called before the first epoch with ``epoch=None``, and again at the beginning of each.
+        """
 
     def release(self):
         """Free what the callback holds; called at the very end of `fit`, also after an error."""
@@ -111,7 +119,7 @@ class CallbackList:
     """
 
     def __init__(self, callbacks, model, params):
-        self.callbacks = callbacks
+        self.callbacks = callbacks = sorted(callbacks, key=lambda c: getattr(c, "comes_last", 0))
         self.hooks = {name: [] for name in HOOKS}
         for callback in callbacks:
             if not isinstance(callback, Callback):
@@ -130,6 +138,18 @@ class CallbackList:
     def call(self, hook, *arguments):
         for method in self.hooks[hook]:
             method(*arguments)
+
+    def resume(self, data, epoch=None):
+        """Ask each callback where to go on; return the epoch, and how many batches are done.
+
+        Parameters
+        ----------
+        data : Batches
+        epoch : int, optional
+            The epoch that has begun; None before the first.
+        """
+        places = (callback.resume(data, self.callbacks, epoch) for callback in self.callbacks)
+        return next((place for place in places if place is not None), (None, 0))
 
     def release(self):
         for callback in self.callbacks:
@@ -370,13 +390,14 @@ class EarlyStopping(_Monitor):
 
 
 class ModelCheckpoint(_Monitor):
-    """Saves the weights every epoch, every so many batches, or when they are the best so far.
+    """Saves the model every epoch, every so many batches, or when it is the best so far.
 
     Parameters
     ----------
     filepath : str or path
-        Ends in ".weights.npz" or ".weights.h5". May contain `{epoch:02d}` (from 1), `{batch}` (from
-        1, with an int `save_freq`) and the names in the logs, as in `{val_loss:.4f}`.
+        Ends in ".keras" or ".h5"; for weights alone in ".weights.npz" or ".weights.h5". May contain
+        `{epoch:02d}` (from 1), `{batch}` (from 1, with an int `save_freq`) and the names in the
+        logs, as in `{val_loss:.4f}`.
     monitor : str
         A name in the logs, for `save_best_only`.
     verbose : {0, 1}
@@ -384,7 +405,7 @@ class ModelCheckpoint(_Monitor):
     save_best_only : bool
         Save only when the monitored number is the best so far.
     save_weights_only : bool
-        Must be True: only weights can be saved.
+        Save the weights and the state of the optimizer, not how the model is made.
     mode : {"auto", "min", "max"}
         Whether smaller or larger is better; "auto" asks the metric.
     save_freq : "epoch" or int
@@ -399,11 +420,13 @@ class ModelCheckpoint(_Monitor):
     ):  # fmt: skip
         super().__init__(monitor, mode, verbose=verbose)
         self.filepath = os.fspath(filepath)
-        if not save_weights_only or not self.filepath.endswith((".weights.npz", ".weights.h5")):
-            raise self._error(
-                "save_weights_only=True (only weights can be saved) and a filepath that ends in "
-                f"'.weights.npz' or '.weights.h5', got {save_weights_only} and {self.filepath!r}"
-            )
+        endings = (".weights.npz", ".weights.h5") if save_weights_only else (".keras", ".h5")
+        if not self.filepath.endswith(endings):
+            expected = f"a filepath that ends in {' or '.join(endings)}"
+            where = f"with save_weights_only={save_weights_only}"
+            raise self._error(f"{expected} {where}, got {self.filepath!r}")
+        self.save_weights_only = save_weights_only
+        self.initial_value_threshold = initial_value_threshold
         if save_freq != "epoch":
             save_freq = self._whole("save_freq 'epoch' or", save_freq, 1)
         if initial_value_threshold is not None:
@@ -449,7 +472,116 @@ class ModelCheckpoint(_Monitor):
             self._say(f"{begin} {improvement}, saving model to {path}")
             self.best = current
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        self.model.save_weights(path)
+        if self.save_weights_only:
+            self.model.save_weights(path)
+        else:
+            self.model.save(path)
+
+
+class BackupAndRestore(Callback):
+    """Lets a run that was interrupted go on with the bits of one that was not.
+
+    It keeps the state of the run in a file. If `fit` is called again with the same arguments, after
+    an error, Ctrl-C or in a new process, it begins where that state was kept. Weights, optimizer,
+    random numbers, the order of samples and what other callbacks count are restored; what your own
+    code draws or counts elsewhere is not. With `steps_per_epoch`, or batches from an iterable, the
+    data go on as they come.
+
+    Parameters
+    ----------
+    backup_dir : str or path
+        A folder for the file, which no other run uses.
+    save_freq : "epoch" or int
+        Keep the state after each epoch, or after so many batches.
+    double_checkpoint : bool
+        Keep the state before the last one too, and use it if the last one is damaged.
+    delete_checkpoint : bool
+        Whether to delete the file when training has come to its end.
+    """
+
+    comes_last = True  # what others count in the same hook is kept too
+
+    def __init__(
+        self, backup_dir, save_freq="epoch", double_checkpoint=False, delete_checkpoint=True
+    ):
+        if not backup_dir:
+            raise ValueError("BackupAndRestore: expected a folder as backup_dir, got none")
+        if save_freq != "epoch":
+            title = "save_freq 'epoch' or"
+            save_freq = whole_number(type(self).__name__, title, save_freq, 1)
+        self.backup_dir = os.fspath(backup_dir)
+        self.save_freq = save_freq
+        self.double_checkpoint = double_checkpoint
+        self.delete_checkpoint = delete_checkpoint
+        self.path = os.path.join(self.backup_dir, "latest.npz")
+        self.previous_path = os.path.join(self.backup_dir, "previous.npz")
+        self._run = None  # what was read from the file
+        self._place = {"epoch": 0, "batch": 0}
+        self._batches = 0  # since the state was kept
+        self._order = self._generator = None  # of the samples
+        self._others = []
+
+    def resume(self, data, callbacks, epoch):
+        self._generator = data.generator
+        self._others = [callback for callback in callbacks if callback is not self]
+        if epoch is None:
+            self._run = self._read()
+        is_here = self._run is not None and epoch in (None, self._run["epoch"])
+        if is_here:
+            restore_run(self._run, self.model, self._generator, self._others)
+        self._order = None if self._generator is None else self._generator.bit_generator.state
+        if not is_here:
+            return None
+        place = self._run["epoch"], self._run["batch"]
+        if epoch is not None or place[1] == 0:  # an epoch that had begun is restored when it begins
+            self._run = None
+        return place
+
+    def _read(self):
+        if not self.model.built:
+            raise ValueError(
+                f"BackupAndRestore: expected a built model, got {self.model!r}; begin it with "
+                "Input(shape), or call it on a batch"
+            )
+        self.model.optimizer.build(self.model.trainable_weights)
+        if not os.path.exists(self.path):
+            return None
+        try:
+            return read_run(self.path)
+        except ValueError:
+            if not os.path.exists(self.previous_path):
+                raise
+            return read_run(self.previous_path)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._place = {"epoch": epoch, "batch": 0}
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._place["batch"] = batch + 1
+        self._batches += 1
+        if self.save_freq != "epoch" and self._batches >= self.save_freq:
+            self._keep(self._order)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._place = {"epoch": epoch + 1, "batch": 0}
+        if self.save_freq == "epoch":
+            self._keep(None if self._generator is None else self._generator.bit_generator.state)
+
+    def _keep(self, order):
+        self._batches = 0
+        os.makedirs(self.backup_dir, exist_ok=True)
+        if self.double_checkpoint and os.path.exists(self.path):
+            os.replace(self.path, self.previous_path)
+        write_run(self.path, self.model, order, self._others, self._place)
+
+    def on_train_end(self, logs=None):
+        is_done = self.model.stop_training or self._place["epoch"] >= self.params["epochs"]
+        if self.delete_checkpoint and is_done:  # not after Ctrl-C
+            for path in (self.path, self.previous_path):
+                if os.path.exists(path):
+                    os.remove(path)
+            if os.path.isdir(self.backup_dir) and not os.listdir(self.backup_dir):
+                os.rmdir(self.backup_dir)
 
 
 class ReduceLROnPlateau(_Monitor):

@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from minigrad.utils.arguments import Described, checked_number
+from minigrad.utils.arguments import checked_number
+from minigrad.utils.config import Configured
 from minigrad.utils.registry import Registry
 
 # Keeps a norm of zero from being divided by.
 EPSILON = 1e-7
 
 
-class Constraint(Described):
+class Constraint(Configured):
     """Base of the constraints: a subclass defines `__call__(w)`. This one allows everything."""
 
     def __call__(self, w):

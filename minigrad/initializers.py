@@ -10,14 +10,15 @@ import math
 import numpy as np
 
 from minigrad import random
-from minigrad.utils.arguments import Described, checked_number
+from minigrad.utils.arguments import checked_number
+from minigrad.utils.config import Configured
 from minigrad.utils.registry import Registry
 
 # The standard deviation of a standard normal variable that is cut off at -2 and 2.
 TRUNCATED_STDDEV = 0.87962566103423978
 
 
-class Initializer(Described):
+class Initializer(Configured):
     """Base of the initializers: a subclass defines `__call__(shape, dtype)`."""
 
     def __call__(self, shape, dtype="float32"):

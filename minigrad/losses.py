@@ -20,9 +20,11 @@ from minigrad.distances import (
     poisson,
     squared_hinge,
 )
-from minigrad.utils.arguments import Described, FromFunction, checked_number, takes, whole_number
+from minigrad.utils.arguments import FromFunction, checked_number, takes, whole_number
 from minigrad.utils.arrays import NUMBER_THEM, as_labels, match_ranks, match_weights, one_hot
-from minigrad.utils.registry import Registry, to_snake_case
+from minigrad.utils.config import Configured
+from minigrad.utils.names import to_snake_case
+from minigrad.utils.registry import Registry
 
 # Probabilities are clipped to [EPSILON, 1 - EPSILON] before a logarithm: a certain wrong answer
 # costs -log(1e-7) = 16.118.
@@ -333,7 +335,7 @@ def _shape_error(name, y_true, y_pred):
 # --- classes -------------------------------------------------------------------------------------
 
 
-class Loss(Described):
+class Loss(Configured):
     """Base of the losses: a subclass defines `call(y_true, y_pred)`, one value per sample.
 
     Parameters

@@ -51,6 +51,21 @@ def next_seed():
         return int(_default.integers(2**64, dtype=np.uint64))
 
 
+def get_state():
+    """Return the state of the default generator, a dict of plain Python; None before its use."""
+    with _lock:
+        return None if _default is None else _default.bit_generator.state
+
+
+def set_state(state):
+    """Put the default generator into a state that `get_state` returned."""
+    global _default
+    with _lock:
+        _default = None if state is None else np.random.default_rng(0)
+        if state is not None:
+            _default.bit_generator.state = state
+
+
 _child = None  # the default generator of the process that is being forked
 
 

@@ -4,14 +4,15 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.core import as_tensor
-from minigrad.utils.arguments import Described, checked_number
+from minigrad.utils.arguments import checked_number
+from minigrad.utils.config import Configured
 from minigrad.utils.registry import Registry
 
 # Keeps a norm of zero from being divided by.
 EPSILON = 1e-7
 
 
-class Regularizer(Described):
+class Regularizer(Configured):
     """Base of the regularizers: a subclass defines `__call__(x)`."""
 
     def __call__(self, x):

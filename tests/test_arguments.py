@@ -70,13 +70,13 @@ REPRS = {
     "input_shape=(None, 2))": (
         lambda: layers.Dense(3, use_bias=False, **OPTIONS, name="d", input_shape=(2,))
     ),
-    "MaxPooling2D(pool_size=(2, 2), strides=(2, 2), padding='valid', name='max_pooling2d', "
-    "dtype='float32')": layers.MaxPooling2D,
+    "MaxPooling2D(pool_size=(2, 2), strides=(2, 2), padding='valid', data_format='channels_last', "
+    "name='max_pooling2d', dtype='float32')": layers.MaxPooling2D,
     "Dropout(rate=0.5, name='dropout', dtype='float32')": lambda: layers.Dropout(0.5),
     "LeakyReLU(negative_slope=0.1, name='leaky_re_lu', dtype='float32')": (
         lambda: layers.LeakyReLU(0.1)
     ),
-    "Flatten(name='flatten', dtype='float32')": layers.Flatten,
+    "Flatten(data_format='channels_last', name='flatten', dtype='float32')": layers.Flatten,
     "Rescaling(scale=<array (2, 3)>, offset=0.0, name='rescaling', dtype='float32')": (
         lambda: layers.Rescaling(np.ones((2, 3)))
     ),

@@ -410,8 +410,8 @@ def test_checkpoint_saves_every_so_many_batches_across_epochs(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"filepath": "a.weights.h5"}, "expected save_weights_only=True"),
-        ({"filepath": "a.keras", "save_weights_only": True}, "'.weights.npz' or '.weights.h5'"),
+        ({"filepath": "a.weights.npz"}, "a filepath that ends in .keras or .h5 with save_weights"),
+        ({"filepath": "a.keras", "save_weights_only": True}, "in .weights.npz or .weights.h5 with"),
         (
             {"filepath": "a.weights.h5", "save_weights_only": True, "save_freq": 0},
             "save_freq 'epoch' or as a whole number of at least 1, got 0",

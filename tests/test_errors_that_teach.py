@@ -515,10 +515,10 @@ SLIPS = [
         r"labels from 0 to 9, got -1; .* which ignore_class=\.\.\. may leave out",
     ),
     (
-        "np.savez('w.npz', **{'dense/kernel': ROWS}); compiled().load_weights('w.npz')",
+        "np.savez('w.npz', **{'layers/dense/kernel': ROWS}); compiled().load_weights('w.npz')",
         ValueError,
         r"(?s)weights in w.npz do not fit:.*dense/kernel, expected .* \(4, 1\), got float32 .*"
-        r"missing: dense/bias, shape \(1,\)\nNothing was loaded",
+        r"missing: layers/dense/bias \(dense/bias\), shape \(1,\)\nNothing was loaded",
     ),
     # graphs of layers
     (

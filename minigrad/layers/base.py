@@ -15,7 +15,7 @@ from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.tracking import Tracked
 from minigrad.symbolic import Symbol, is_symbolic
 from minigrad.utils.arguments import argument_names, short_text, unknown_argument
-from minigrad.utils.registry import to_snake_case
+from minigrad.utils.names import to_snake_case
 from minigrad.utils.shapes import shape_cure
 from minigrad.utils.structures import flatten, is_structure, map_structure
 
@@ -161,6 +161,7 @@ class Layer(Tracked):
         Whether no name was given; a model may then number it.
     """
 
+    unsaved = ("input_shape", "input_dim")
     rank = None  # the number of axes that an input must have, batch axis included; None: any
     min_rank = 1
     fixed_axes = ()  # axes of the input whose sizes the weights depend on
@@ -221,6 +222,17 @@ class Layer(Tracked):
         """
         x = map_shapes(lambda shape: Symbol(shape, self.dtype), input_shape)
         return map_structure(lambda symbol: symbol.shape, symbolic.infer(self, (x,), {}))
+
+    def get_build_config(self):
+        """Return what ``build_from_config`` makes the weights by, or None before they are made."""
+        if not self.built or self.input_shape is None:
+            return None
+        return {"input_shape": self.input_shape}
+
+    def build_from_config(self, config):
+        """Make the weights by what ``get_build_config`` returned."""
+        if not self.built and config.get("input_shape") is not None:
+            self.build(map_shapes(tuple, config["input_shape"]))
 
     def add_weight(
         self, shape=(), initializer="glorot_uniform", dtype=None, trainable=True, *,
@@ -515,6 +527,7 @@ class Layer(Tracked):
     def _check_data_format(self, data_format):
         if data_format not in (None, "channels_last"):
             raise self._error("data_format 'channels_last'", data_format)
+        self.data_format = "channels_last"
 
 
 class ElementwiseLayer(Layer):

@@ -51,6 +51,8 @@ class InputLayer(ElementwiseLayer):
         As for ``Layer``.
     """
 
+    unsaved = ("shape", "batch_size")
+
     def __init__(self, shape=None, batch_size=None, batch_shape=None, dtype=None, **kwargs):
         if batch_shape is not None:
             if shape is not None or batch_size is not None:
@@ -64,6 +66,7 @@ class InputLayer(ElementwiseLayer):
         super().__init__(**kwargs)  # older notebooks say input_shape
         if self.input_shape is None:
             raise self._error("a shape", shape)
+        self.batch_shape = self.input_shape
 
     def call(self, x, training=False):
         return x

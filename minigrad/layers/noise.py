@@ -81,6 +81,8 @@ class GaussianDropout(RandomLayer):
 class SpatialDropout1D(Dropout):
     """Dropout of whole channels of sequences (N, T, C). Arguments: see ``Dropout``."""
 
+    unsaved = ("trainable",)  # Keras has none
+
     def __init__(self, rate, seed=None, name=None, dtype=None, trainable=True):
         common = {"name": name, "dtype": dtype, "trainable": trainable}
         super().__init__(rate, (None, 1, None), seed, **common)
@@ -88,6 +90,8 @@ class SpatialDropout1D(Dropout):
 
 class SpatialDropout2D(Dropout):
     """Dropout of whole channels of images (N, H, W, C). Arguments: see ``Dropout``."""
+
+    unsaved = ("trainable",)
 
     def __init__(
         self, rate, data_format=None, seed=None, name=None, dtype=None, trainable=True

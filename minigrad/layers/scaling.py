@@ -63,13 +63,13 @@ class Normalization(AxisLayer):
     def __init__(self, axis=-1, mean=None, variance=None, invert=False, **kwargs):
         super().__init__(**kwargs)
         self.axis, self._axes = None, ()
-        if axis is not None:
+        if axis not in (None, [], ()):
             self._keep_axis(axis)
         self.fixed_axes = self._axes
         if (mean is None) != (variance is None):
             raise self._error("both mean and variance, or none", (mean, variance))
-        self.input_mean = mean
-        self.input_variance = variance
+        self.input_mean = self._mean = mean  # under its own name for the config
+        self.input_variance = self._variance = variance
         self.invert = invert
 
     def build(self, input_shape):

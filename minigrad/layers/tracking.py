@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 
 from minigrad.core import Parameter, as_array
-from minigrad.utils.arguments import Described
+from minigrad.utils.config import Configured
 from minigrad.utils.structures import held_in
 
 _numbers = itertools.count()  # of the layers, in the order in which they are made
@@ -44,7 +44,7 @@ def _may_hold(value):
     return isinstance(value, (Tracked, Parameter, list, dict))
 
 
-class Tracked(Described):
+class Tracked(Configured):
     """Base of ``Layer``: its weights are those of ``add_weight`` and of its attributes.
 
     An attribute may be a Parameter, a layer, or a list, tuple or dict of such, to any depth. Each

@@ -6,14 +6,16 @@ import numpy as np
 
 from minigrad import initializers, losses
 from minigrad.core import Parameter
-from minigrad.utils.arguments import Described, FromFunction
+from minigrad.utils.arguments import FromFunction
 from minigrad.utils.arrays import match_weights
-from minigrad.utils.registry import Registry, to_snake_case
+from minigrad.utils.config import Configured
+from minigrad.utils.names import to_snake_case
+from minigrad.utils.registry import Registry
 from minigrad.utils.structures import held_in
 from minigrad.utils.variable import Variable
 
 
-class Metric(Described):
+class Metric(Configured):
     """Base of the metrics: a subclass defines `update_state` and `result`.
 
     What it adds up are the variables that `add_weight` makes; if it keeps anything else, it also

@@ -78,6 +78,7 @@ class _Count(_Confusion):
 
     def __init__(self, thresholds=None, name=None, dtype=None):
         super().__init__(0.5 if thresholds is None else thresholds, name, dtype)
+        self._thresholds = thresholds  # the argument, for configs
 
     def result(self):
         return self._as_result(self.variables[0])
@@ -139,6 +140,7 @@ class _Rate(_Confusion):
 
     def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
         super().__init__(0.5 if thresholds is None else thresholds, name, dtype)
+        self._thresholds = thresholds  # the argument, for configs
         if thresholds is None and top_k is not None:
             self.thresholds = [-np.inf]  # what is among the k largest is positive
         self.top_k = whole_number(self.name, "top_k", top_k, least=1, optional=True)
@@ -341,6 +343,7 @@ class AUC(_Confusion):
         if summation_method not in ("interpolation", "minoring", "majoring"):
             known = "'interpolation', 'minoring' or 'majoring'"
             raise ValueError(f"AUC: expected summation_method {known}, got {summation_method!r}")
+        self._thresholds = thresholds  # the argument, for configs
         if thresholds is None:
             number = whole_number("AUC", "num_thresholds", num_thresholds, least=2)
             thresholds = np.linspace(0, 1, number)[1:-1]

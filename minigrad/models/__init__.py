@@ -1,7 +1,9 @@
 # ruff: noqa: F401 (what is imported here is what the package offers)
-"""Models: of layers in a row, of a graph of layers, or of your own ``call``."""
+"""Models: of layers in a row, of a graph of layers, or of your own ``call``; copies and files."""
 
 from minigrad.models.model import Model
 from minigrad.models.sequential import Sequential
+from minigrad.saving import load_model, save_model
+from minigrad.saving.cloning import clone_model, model_from_json
 
 Functional = Model

@@ -1,18 +1,19 @@
 """Model: layers made into something to train, by a graph of Symbols or by a ``call``."""
 
-from minigrad import serialization, symbolic
+from minigrad import symbolic
 from minigrad.layers.base import Layer, map_shapes
 from minigrad.models.graph import Graph
+from minigrad.saving.savable import Savable
 from minigrad.symbolic import Symbol
 from minigrad.training import Trainer
-from minigrad.utils.registry import unique_name
+from minigrad.utils.names import unique_name
 from minigrad.utils.structures import flatten, map_structure
 from minigrad.utils.summary import summary_lines
 
 NAME_CURE = "; give one another name, or none"
 
 
-class Model(Trainer, Layer):
+class Model(Savable, Trainer, Layer):
     """A layer that can be trained, evaluated, summed up and saved.
 
     Made from Symbols, it computes the outputs from the inputs. Layers may be shared, ops and
@@ -55,6 +56,8 @@ class Model(Trainer, Layer):
     layers : list of Layer
     """
 
+    unsaved = ("inputs", "outputs")
+
     def __init__(self, inputs=None, outputs=None, name=None, trainable=True, **kwargs):
         if (inputs is None) != (outputs is None):
             raise TypeError(
@@ -62,7 +65,6 @@ class Model(Trainer, Layer):
                 f"{'outputs' if inputs is None else 'inputs'} alone"
             )
         super().__init__(name=name, trainable=trainable, **kwargs)
-        self._graph = None
         if inputs is not None:
             self._graph = Graph(inputs, outputs)
             self._layers = self._graph.layers
@@ -170,36 +172,7 @@ class Model(Trainer, Layer):
         wanted = f"name={name}, index={index}"
         raise ValueError(f"No such layer: {wanted}. Existing layers are: {names}.")
 
-    # --- weights ---------------------------------------------------------------------------------
-
-    def save_weights(self, filepath):
-        """Write the weights to a file that ends in ".npz" or ".weights.h5"."""
-        serialization.save_weights(self, filepath)
-
-    def load_weights(self, filepath, skip_mismatch=False):
-        """Read the weights from such a file: all of them, or raise an error and change none.
-
-        Parameters
-        ----------
-        filepath : str or path
-        skip_mismatch : bool
-            Load what fits and warn about the rest.
-        """
-        serialization.load_weights(self, filepath, skip_mismatch)
-
-    def weights_hash(self):
-        """Return SHA-256 over names, types, shapes and values of the weights, as 64 hex digits.
-
-        Two models have the same if and only if they have the same weights, bit for bit.
-        """
-        import hashlib  # only here: it takes 3 ms, a tenth of importing minigrad
-
-        digest = hashlib.sha256()
-        for weight in self.weights:
-            values = weight.data
-            digest.update(f"{weight.path} {values.dtype.str} {values.shape}\n".encode())
-            digest.update(values.tobytes())
-        return digest.hexdigest()
+    # --- to look at -----------------------------------------------------------------------------
 
     def summary(
         self, line_length=None, positions=None, print_fn=None, expand_nested=False,

@@ -7,6 +7,7 @@ from minigrad.layers.base import Layer, is_shape, map_shapes
 from minigrad.models.model import Model, number_names
 from minigrad.symbolic import Symbol
 from minigrad.utils.arguments import short_text
+from minigrad.utils.config import serialize
 from minigrad.utils.shapes import shape_cure
 
 
@@ -108,6 +109,17 @@ class Sequential(Model):
         for layer in self._layers:
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
+
+    def get_config(self):
+        """Return a dict from which ``from_config`` makes a model like this one, with new weights.
+
+        Of a built model, ``layers`` begin with an ``Input``.
+        """
+        config = super().get_config()
+        first = self._symbols[0].call.function if self._symbols else None
+        if "layers" in config and first is not None and first not in self._layers:
+            config["layers"].insert(0, serialize(first))
+        return config
 
     def _check_input(self, shape):
         if self._is_declared and is_shape(shape):

@@ -22,8 +22,6 @@ def get(identifier):
 
     A config is a dict {"class_name": "Adam", "config": {...}}, as Keras writes it.
     """
-    if isinstance(identifier, dict):
-        return OPTIMIZERS.deserialize(identifier)
     found = OPTIMIZERS.get(identifier)
     if found is not None and not isinstance(found, Optimizer):
         raise TypeError(

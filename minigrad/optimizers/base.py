@@ -10,10 +10,11 @@ from minigrad.core import Tensor
 from minigrad.optimizers import schedules
 from minigrad.optimizers.schedules import LearningRateSchedule
 from minigrad.utils import arguments
+from minigrad.utils.config import Configured
 from minigrad.utils.variable import Variable
 
 
-class Optimizer(arguments.Configured):
+class Optimizer(Configured):
     """Base of the optimizers: a subclass defines ``state_names`` and ``update``.
 
     In Keras's form, ``optimizer.apply(grads, variables)`` makes one step. In a script::
@@ -121,6 +122,7 @@ class Optimizer(arguments.Configured):
 
     # --- the rule: what a subclass defines -----------------------------------------------------
 
+    unsaved = ("parameters",)
     state_names = ()
     default_name = None  # the class's in lower case
 
@@ -406,7 +408,7 @@ class Optimizer(arguments.Configured):
     @learning_rate.setter
     def learning_rate(self, value):
         if isinstance(value, dict):
-            value = schedules.SCHEDULES.deserialize(value)
+            value = schedules.SCHEDULES.get(value)
         if isinstance(value, type):
             got = f"got the class {value.__name__}; write {value.__name__}(...)"
             raise TypeError(f"{self.name}: expected learning_rate as a number or schedule, {got}")
@@ -466,16 +468,6 @@ class Optimizer(arguments.Configured):
             fault = f"expected {len(known)} arrays, got {len(arrays)}{cure}"
             raise ValueError(f"{self.name}: {fault}")
         self.set_state(dict(zip(known, arrays, strict=True)))
-
-    def get_config(self):
-        """Return the constructor's arguments without ``parameters``, for ``from_config``.
-
-        For a learning rate that is a callable, it holds the present value.
-        """
-        config = super().get_config() | {"learning_rate": float(self.learning_rate)}
-        if isinstance(self._learning_rate, LearningRateSchedule):
-            config["learning_rate"] = arguments.serialize(self._learning_rate)
-        return config
 
 
 def _scale_down(arrays, limit):

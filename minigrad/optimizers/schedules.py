@@ -6,7 +6,7 @@ In the formulas, lr₀ is initial_learning_rate and s the step. All is computed 
 import bisect
 import math
 
-from minigrad.utils.arguments import Configured
+from minigrad.utils.config import Configured
 from minigrad.utils.registry import Registry
 
 

@@ -285,7 +285,8 @@ class Trainer:
         logs, has_failed = {}, False
         try:
             callbacks.call("on_train_begin", {})
-            for epoch in range(initial_epoch, epochs):
+            first, _ = callbacks.resume(data)
+            for epoch in range(initial_epoch if first is None else first, epochs):
                 logs = self._train_epoch(epoch, data, callbacks)
                 if logs is None:  # the data ran out, as a warning has said
                     logs = {}
@@ -375,9 +376,12 @@ class Trainer:
         self.reset_metrics()
         vars(self)["_kept"] = None
         callbacks.call("on_epoch_begin", epoch, {})
-        logs = None
+        _, done = callbacks.resume(data, epoch)
+        logs = self.get_metrics_result() if done else None
         with interrupts() as hold:
             for step, batch in enumerate(data.epoch()):
+                if step < done:
+                    continue
                 callbacks.call("on_train_batch_begin", step, {})
                 with hold:
                     logs = self._make_step(batch)

@@ -1,4 +1,4 @@
-"""Arguments: hints for misspelled names, checks of numbers, configs, and what ``repr`` shows."""
+"""Arguments: hints for misspelled names, checks of numbers, and what ``repr`` shows."""
 
 import functools
 import inspect
@@ -10,7 +10,7 @@ import reprlib
 import numpy as np
 
 from minigrad.core import TensorBase
-from minigrad.utils.registry import to_snake_case
+from minigrad.utils.names import to_snake_case
 
 # Names of the same arguments in other libraries, and in older ones.
 ELSEWHERE = {
@@ -39,38 +39,6 @@ class Described:
 
     def _shown(self):
         return shown_settings(self)
-
-
-class Configured(Described):
-    """A class that keeps its constructor's arguments in attributes of the same names."""
-
-    def get_config(self):
-        """Return the constructor's arguments, as a dict that ``from_config`` takes."""
-        names = argument_names(type(self))
-        return {name: getattr(self, name) for name in names if name != "parameters"}
-
-    @classmethod
-    def from_config(cls, config):
-        """Make an instance from what ``get_config`` returned."""
-        return cls(**config)
-
-    def _keep(self, interval="(-inf, inf)", kind=float, optional=False, **values):
-        """Check numbers, and keep them in attributes.
-
-        Parameters
-        ----------
-        interval : str
-            Where they must lie, written as in mathematics: "[0, 1)" holds 0 but not 1.
-        kind : {float, int}
-        optional : bool
-            Whether None is allowed.
-        **values :
-            The arguments, by name.
-        """
-        for name, value in values.items():
-            if value is not None or not optional:
-                value = checked_number(self, name, value, interval, kind)
-            setattr(self, name, value)
 
 
 def checked_number(owner, name, value, interval, kind=float):
@@ -129,18 +97,21 @@ def whole_number(owner, name, value, least=0, optional=False):
 
 def argument_names(cls):
     """Return the names of a constructor's arguments, and of those it passes on as **common."""
-    return list(_arguments_of(cls))
+    return list(arguments_of(cls))
 
 
-def _arguments_of(cls):
-    """The arguments by name, those of the class before those of its ancestors."""
+def arguments_of(cls):
+    """Return a dict from name to (argument, the class whose constructor has it).
+
+    Those of the class come before those of its ancestors.
+    """
     names = {}
     for ancestor in cls.__mro__:
         if "__init__" in vars(ancestor):
             arguments = inspect.signature(ancestor.__init__).parameters.values()
             for argument in arguments:
                 if argument.kind in (argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY):
-                    names.setdefault(argument.name, argument)
+                    names.setdefault(argument.name, (argument, ancestor))
             if all(a.kind != a.VAR_KEYWORD for a in arguments):
                 break
     names.pop("self", None)
@@ -193,11 +164,6 @@ def takes(function, *arguments):
     return True
 
 
-def serialize(instance):
-    """Return a dict of class name and config, as Keras writes it."""
-    return {"class_name": type(instance).__name__, "config": instance.get_config()}
-
-
 # --- what ``repr`` shows -------------------------------------------------------------------------
 
 
@@ -210,31 +176,31 @@ def shown_settings(instance):
     """
     cls, shown = type(instance), {}
     own = inspect.signature(cls.__init__).parameters
-    for name, argument in _arguments_of(cls).items():
-        value = _UNKNOWN if name == "parameters" else _setting(instance, name)
+    for name, (argument, _) in arguments_of(cls).items():
+        value = UNKNOWN if name == "parameters" else setting(instance, name)
         is_passed_on = name not in own
         is_fixed = is_passed_on and argument.default is inspect.Parameter.empty
         is_plain = isinstance(value, (bool, int, float, str, tuple))
         goes_without = _is_default(value, argument.default) and (is_passed_on or not is_plain)
-        if value is not _UNKNOWN and not is_fixed and not goes_without:
+        if value is not UNKNOWN and not is_fixed and not goes_without:
             shown[name] = value
     return shown
 
 
-_UNKNOWN = object()
+UNKNOWN = object()
 
 
-def _setting(instance, name):
-    """The value of an argument: what a property stands for, or the attribute of that name."""
+def setting(instance, name):
+    """Return an argument: what a property stands for, or the attribute of its name, or UNKNOWN."""
     for key in (f"_{name}", name):
         if key in vars(instance):
             return vars(instance)[key]
     if not isinstance(getattr(type(instance), name, None), property):
-        return _UNKNOWN
+        return UNKNOWN
     try:
         return getattr(instance, name)
     except Exception:  # a property of what is only half made
-        return _UNKNOWN
+        return UNKNOWN
 
 
 def _is_default(value, default):

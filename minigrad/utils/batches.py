@@ -79,6 +79,7 @@ class Batches:
             self.source = x
             if generator is not None and hasattr(x, "__getitem__") and _length(x) is not None:
                 self.source = _ShuffledBatches(x, generator)
+        self.generator = generator
         self.resumes = resumes and steps is not None
         self.rest = iter(())
         self.steps = _length(self.source) if steps is None else steps

@@ -4,21 +4,8 @@ Every family (activations, losses, initializers, optimizers, ...) has one `Regis
 named where it is defined, and nowhere else.
 """
 
-import itertools
-import re
-
-
-def to_snake_case(name):
-    """Return a class name in Keras's snake case: MaxPooling2D -> max_pooling2d."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
-def unique_name(name, taken):
-    """Return ``name``, or the first of ``name_1``, ``name_2``, ... that is not taken."""
-    names = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
-    return next(name for name in names if name not in taken)
+from minigrad.utils.config import deserialize
+from minigrad.utils.names import to_snake_case
 
 
 class Registry:
@@ -112,10 +99,11 @@ class Registry:
 
         Parameters
         ----------
-        identifier : None, str, class, callable or instance of `base`
+        identifier : None, str, class, dict, callable or instance of `base`
             A name in any case, with or without underscores ("he_normal", "HeNormal"). A class,
-            given or found by its name, is instantiated without arguments. Callables, instances of
-            `base` and None are returned as they are.
+            given or found by its name, is instantiated without arguments. A dict is a config, as
+            ``config.serialize`` writes it. Callables, instances of `base` and None are returned as
+            they are.
 
         Raises
         ------
@@ -126,6 +114,8 @@ class Registry:
         """
         if identifier is None:
             return None
+        if isinstance(identifier, dict):
+            identifier = self._read(identifier)
         if isinstance(identifier, str):
             identifier = self.find(identifier)
         if isinstance(identifier, type):
@@ -138,12 +128,11 @@ class Registry:
             f"known names: {known}, ..."
         )
 
-    def deserialize(self, description):
-        """Make the instance that ``arguments.serialize`` described."""
-        if not isinstance(description, dict) or not {"class_name", "config"} <= set(description):
+    def _read(self, description):
+        if not {"class_name", "config"} <= set(description):
             form = '{"class_name": ..., "config": {...}}'
             raise ValueError(f"{self.kind}: expected a config {form}, got {description!r}")
-        return self.find(description["class_name"]).from_config(description["config"])
+        return deserialize(description, find=self.find)
 
 
 def _plain(name):

@@ -7,8 +7,8 @@ import re
 import shutil
 import textwrap
 
+from minigrad.utils.names import unique_name
 from minigrad.utils.progress import can_print
-from minigrad.utils.registry import unique_name
 from minigrad.utils.structures import flatten
 
 DEFAULT_WIDTH = 88

@@ -63,7 +63,7 @@ def test_normalization_adapts_in_float64():
     [
         (lambda: layers.Normalization(mean=1.0), "both mean and variance, or none"),
         (lambda: layers.Normalization(0), "other than 0, the batch's, got 0"),
-        (lambda: layers.Normalization(()), r"axis to be one or more ints .* got \(\)"),
+        (lambda: layers.Normalization("1"), r"axis to be one or more ints .* got '1'"),
         (lambda: layers.Normalization(2).adapt(np.ones((3, 4))), "at least 3 axes"),
         (lambda: layers.Normalization().adapt(np.ones((0, 4))), "at least one sample"),
         (lambda: layers.Normalization(None, 1, 1).adapt(DATA), "no mean and variance"),

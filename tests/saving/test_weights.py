@@ -8,7 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from minigrad import Input, Model, Parameter, Sequential, layers, serialization
+from minigrad import Input, Model, Parameter, Sequential, layers
+from minigrad.saving import formats, keys, weights
 
 try:
     import h5py
@@ -41,6 +42,10 @@ def weights_of(model):
     return model.weights
 
 
+def keys_of(model):
+    return keys.find_keys(keys.find_places(model), by_name=True).items()
+
+
 def values_of(stack):
     return [weight.data.copy() for weight in weights_of(stack)]
 
@@ -57,9 +62,9 @@ def assert_same(actual, expected):
 def test_weights_come_back_as_they_went(ending, tmp_path):
     saved, loaded = network(seed=1), network(seed=2)
     path = tmp_path / f"weights{ending}"
-    serialization.save_weights(saved, path)
+    weights.save_weights(saved, path)
     identities = [id(weight.data) for weight in weights_of(loaded)]
-    serialization.load_weights(loaded, path)
+    weights.load_weights(loaded, path)
     assert_same(values_of(loaded), values_of(saved))
     assert [id(weight.data) for weight in weights_of(loaded)] == identities  # optimizers hold them
     assert os.listdir(tmp_path) == [path.name]
@@ -74,29 +79,29 @@ def test_arrays_come_back_as_they_went(ending, tmp_path):
         "umlaut/ä": np.float32(0.1),
     }
     path = str(tmp_path / f"state{ending}")
-    serialization.save_arrays(path, arrays)
-    loaded = serialization.load_arrays(path)
+    formats.save_arrays(path, arrays)
+    loaded = formats.load_arrays(path)
     assert set(loaded) == set(arrays)
     for key, array in arrays.items():
         assert loaded[key].dtype == array.dtype
         np.testing.assert_array_equal(loaded[key], array)
 
 
-def test_npz_opens_with_numpy_by_the_paths_of_parameters(tmp_path):
+def test_npz_opens_with_numpy_by_places_and_names_of_parameters(tmp_path):
     stack = network()
-    serialization.save_weights(stack, tmp_path / "w.npz")
+    weights.save_weights(stack, tmp_path / "w.npz")
     with np.load(tmp_path / "w.npz") as arrays:
         assert arrays.files == [
-            "first/kernel",
-            "first/bias",
-            "batch_normalization/gamma",
-            "batch_normalization/beta",
-            "batch_normalization/moving_mean",
-            "batch_normalization/moving_variance",
-            "dense/kernel",
-            "dense/bias",
-            "dense_1/kernel",
-            "dense_1/bias",
+            "layers/conv2d/kernel",
+            "layers/conv2d/bias",
+            "layers/batch_normalization/gamma",
+            "layers/batch_normalization/beta",
+            "layers/batch_normalization/moving_mean",
+            "layers/batch_normalization/moving_variance",
+            "layers/dense/kernel",
+            "layers/dense/bias",
+            "layers/dense_1/kernel",
+            "layers/dense_1/bias",
         ]
         assert_same([arrays[key] for key in arrays.files], values_of(stack))
 
@@ -118,28 +123,32 @@ def test_npz_names_weights_by_the_attributes_that_lead_to_them(tmp_path):
     net.save_weights(tmp_path / "w.npz")
     with np.load(tmp_path / "w.npz") as arrays:
         own = {"scale", "weight", "weight_1"}
-        inner = {"blocks/0/kernel", "blocks/1/a/kernel", "out/dense/kernel"}
+        inner = {
+            "blocks/dense/kernel",
+            "blocks/container/dense/kernel",
+            "layers/sequential/layers/dense/kernel",
+        }
         assert set(arrays.files) == own | inner
 
 
 def test_npz_written_by_numpy_is_read(tmp_path):
     stack = network()
-    arrays = {weight.path: weight.data * 2 for weight in weights_of(stack)}
+    arrays = {key: weight.data * 2 for key, weight in keys_of(stack)}
     np.savez_compressed(tmp_path / "w.npz", **arrays)
-    serialization.load_weights(stack, tmp_path / "w.npz")
+    weights.load_weights(stack, tmp_path / "w.npz")
     assert_same(values_of(stack), arrays.values())
 
 
 def test_npz_of_the_same_weights_has_the_same_bytes(tmp_path):
     for name in ("a.npz", "b.npz"):
-        serialization.save_weights(network(), tmp_path / name)
+        weights.save_weights(network(), tmp_path / name)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
 @needs_h5py
 def test_h5_has_the_layout_of_keras(tmp_path):
     stack = network()
-    serialization.save_weights(stack, tmp_path / "w.weights.h5")
+    weights.save_weights(stack, tmp_path / "w.weights.h5")
     groups, datasets = {}, {}
 
     def collect(key, item):
@@ -169,19 +178,19 @@ def test_h5_has_the_layout_of_keras(tmp_path):
 def test_the_state_of_an_optimizer_is_passed_over(ending, tmp_path):
     saved, loaded = network(seed=1), network(seed=2)
     path = tmp_path / f"w{ending}"
-    serialization.save_weights(saved, path)
-    arrays = serialization.load_arrays(path)
-    serialization.save_arrays(path, arrays | {"optimizer/vars/0": np.int64(7)})
-    serialization.load_weights(loaded, path)
+    weights.save_weights(saved, path)
+    arrays = formats.load_arrays(path)
+    formats.save_arrays(path, arrays | {"optimizer/vars/0": np.int64(7)})
+    weights.load_weights(loaded, path)
     assert_same(values_of(loaded), values_of(saved))
 
 
 def test_float16_and_float64_files_are_converted(tmp_path):
     stack = network()
-    arrays = {weight.path: weight.data.astype(np.float16) for weight in weights_of(stack)}
-    arrays["first/bias"] = np.float64([0.1, 0.2])
-    serialization.save_arrays(tmp_path / "w.npz", arrays)
-    serialization.load_weights(stack, tmp_path / "w.npz")
+    arrays = {key: weight.data.astype(np.float16) for key, weight in keys_of(stack)}
+    arrays["layers/conv2d/bias"] = np.float64([0.1, 0.2])
+    formats.save_arrays(tmp_path / "w.npz", arrays)
+    weights.load_weights(stack, tmp_path / "w.npz")
     assert all(weight.dtype == np.float32 for weight in weights_of(stack))
     assert_same(values_of(stack), [array.astype(np.float32) for array in arrays.values()])
 
@@ -191,10 +200,10 @@ def test_float16_and_float64_files_are_converted(tmp_path):
 def test_weights_in_either_order_of_bytes_are_loaded(ending, dtype, tmp_path):
     saved, loaded = network(seed=1), network(seed=2)
     path = tmp_path / f"w{ending}"
-    serialization.save_weights(saved, path)
-    arrays = serialization.load_arrays(path)
-    serialization.save_arrays(path, {key: array.astype(dtype) for key, array in arrays.items()})
-    serialization.load_weights(loaded, path)
+    weights.save_weights(saved, path)
+    arrays = formats.load_arrays(path)
+    formats.save_arrays(path, {key: array.astype(dtype) for key, array in arrays.items()})
+    weights.load_weights(loaded, path)
     expected = [value.astype(dtype).astype(np.float32) for value in values_of(saved)]
     assert_same(values_of(loaded), expected)
     assert all(weight.dtype == np.float32 for weight in weights_of(loaded))
@@ -229,7 +238,7 @@ def write_keras_2(path, stack, whole=False, chunk=None):
 def test_files_of_keras_2_are_read_in_the_order_of_the_layers(tmp_path, name, options):
     saved, loaded = network(seed=1), network(seed=2)
     write_keras_2(tmp_path / name, saved.layers, **options)
-    serialization.load_weights(loaded, tmp_path / name)
+    weights.load_weights(loaded, tmp_path / name)
     assert_same(values_of(loaded), values_of(saved))
 
 
@@ -239,10 +248,10 @@ def test_files_of_keras_2_with_other_layers_are_refused(tmp_path):
     stack = network(seed=2)
     before = values_of(stack)
     with pytest.raises(ValueError, match=r"missing: layers/dense_1/vars/0 \(dense_1/kernel\)"):
-        serialization.load_weights(stack, tmp_path / "w.h5")
+        weights.load_weights(stack, tmp_path / "w.h5")
     write_keras_2(tmp_path / "w.h5", network(seed=1).layers)
     with pytest.raises(ValueError, match=r"extra: their_5/vars/0, shape \(3, 4\)"):
-        serialization.load_weights(Sequential(stack.layers[:-1]), tmp_path / "w.h5")
+        weights.load_weights(Sequential(stack.layers[:-1]), tmp_path / "w.h5")
     assert_same(values_of(stack), before)
 
 
@@ -250,13 +259,13 @@ def test_files_of_keras_2_with_other_layers_are_refused(tmp_path):
 def test_files_of_late_versions_of_keras_2_are_read(tmp_path):
     saved, loaded = network(seed=1), network(seed=2)
     path = tmp_path / "w.weights.h5"
-    serialization.save_weights(saved, path)
-    arrays = serialization.load_arrays(path)
+    weights.save_weights(saved, path)
+    arrays = formats.load_arrays(path)
     with h5py.File(path, "w") as file:
         for key, array in arrays.items():
             key = key.replace("layers/", "_layer_checkpoint_dependencies/")
             file[key.replace("/vars/", "\\vars\\") if "dense" in key else key] = array
-    serialization.load_weights(loaded, path)
+    weights.load_weights(loaded, path)
     assert_same(values_of(loaded), values_of(saved))
 
 
@@ -265,13 +274,13 @@ def test_files_of_late_versions_of_keras_2_are_read(tmp_path):
 
 def damaged(path):
     """Save a network whose file then lacks, adds and changes arrays; return its arrays."""
-    serialization.save_weights(network(seed=1), path)
-    arrays = serialization.load_arrays(path)
+    weights.save_weights(network(seed=1), path)
+    arrays = formats.load_arrays(path)
     bias, kernel = [key for key in arrays if arrays[key].shape in ((3,), (12, 3))][::-1]
     del arrays[bias]
     arrays[kernel] = np.zeros((12, 7), np.float32)
     arrays["extra/kernel"] = np.zeros(5)
-    serialization.save_arrays(path, arrays)
+    formats.save_arrays(path, arrays)
     return arrays
 
 
@@ -281,12 +290,12 @@ def test_load_lists_all_that_does_not_fit_and_changes_nothing(tmp_path):
     stack = network(seed=2)
     before = values_of(stack)
     with pytest.raises(ValueError) as caught:
-        serialization.load_weights(stack, path)
+        weights.load_weights(stack, path)
     assert str(caught.value) == (
         f"load_weights: the weights in {path} do not fit:\n"
-        "  another shape or type: dense/kernel, expected floats of shape (12, 3), "
-        "got float32 of shape (12, 7)\n"
-        "  missing: dense/bias, shape (3,)\n"
+        "  another shape or type: layers/dense/kernel (dense/kernel), expected floats of shape "
+        "(12, 3), got float32 of shape (12, 7)\n"
+        "  missing: layers/dense/bias (dense/bias), shape (3,)\n"
         "  extra: extra/kernel, shape (5,)\n"
         "Nothing was loaded."
     )
@@ -298,7 +307,7 @@ def test_load_names_the_parameter_behind_the_number_in_a_keras_file(tmp_path):
     path = tmp_path / "w.weights.h5"
     damaged(path)
     with pytest.raises(ValueError) as caught:
-        serialization.load_weights(network(seed=2), path)
+        weights.load_weights(network(seed=2), path)
     assert "type: layers/dense/vars/0 (dense/kernel), expected" in str(caught.value)
     assert "missing: layers/dense/vars/1 (dense/bias), shape (3,)" in str(caught.value)
     assert "extra: extra/kernel, shape (5,)" in str(caught.value)
@@ -312,33 +321,35 @@ def test_load_with_skip_mismatch_loads_the_rest_and_warns(ending, tmp_path):
     expected = values_of(network(seed=1))
     expected[6:8] = values_of(stack)[6:8]  # the kernel and bias of the first Dense
     with pytest.warns(UserWarning, match="do not fit:\n.*another shape.*\n.*missing.*\n.*extra"):
-        serialization.load_weights(stack, path, skip_mismatch=True)
+        weights.load_weights(stack, path, skip_mismatch=True)
     assert_same(values_of(stack), expected)
 
 
 @pytest.mark.parametrize("array", [np.zeros(2, np.int64), np.array(["a", "b"])])
 def test_load_refuses_what_are_no_floats(array, tmp_path):
     stack = network()
-    arrays = {weight.path: weight.data for weight in weights_of(stack)} | {"first/bias": array}
-    serialization.save_arrays(tmp_path / "w.npz", arrays)
-    with pytest.raises(ValueError, match=r"first/bias, expected floats of shape \(2,\), got"):
-        serialization.load_weights(stack, tmp_path / "w.npz")
+    arrays = {key: weight.data for key, weight in keys_of(stack)} | {"layers/conv2d/bias": array}
+    formats.save_arrays(tmp_path / "w.npz", arrays)
+    with pytest.raises(
+        ValueError, match=r"layers/conv2d/bias \(first/bias\), expected floats of shape \(2,\), got"
+    ):
+        weights.load_weights(stack, tmp_path / "w.npz")
 
 
 def test_weights_of_two_layers_of_one_name_come_back(tmp_path):
     saved, loaded = network(seed=1), network(seed=2)
     for model in (saved, loaded):
         model.layers[-1].name = "dense"
-    serialization.save_weights(saved, tmp_path / "w.npz")
-    serialization.load_weights(loaded, tmp_path / "w.npz")
+    weights.save_weights(saved, tmp_path / "w.npz")
+    weights.load_weights(loaded, tmp_path / "w.npz")
     assert_same(values_of(loaded), values_of(saved))
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("action", [serialization.save_weights, serialization.load_weights])
+@pytest.mark.parametrize("action", [weights.save_weights, weights.load_weights])
 def test_unbuilt_layers_are_refused_by_name(action, ending, tmp_path):
     path = tmp_path / f"w{ending}"
-    serialization.save_arrays(path, {})
+    formats.save_arrays(path, {})
     stack = Sequential([layers.Dense(3, name="last")])
     with pytest.raises(ValueError, match=r"expected built layers, got unbuilt .*last; call"):
         action(stack, path)
@@ -348,9 +359,9 @@ def test_unbuilt_layers_are_refused_by_name(action, ending, tmp_path):
 
 
 @pytest.mark.parametrize("path", ["weights", "weights.h5", "model.keras", "weights.npz.bak"])
-@pytest.mark.parametrize("action", [serialization.save_weights, serialization.load_weights])
+@pytest.mark.parametrize("action", [weights.save_weights, weights.load_weights])
 def test_paths_with_another_ending_are_refused(action, path, tmp_path):
-    if path.endswith(".h5") and action is serialization.load_weights:
+    if path.endswith(".h5") and action is weights.load_weights:
         return  # Keras 2 wrote such files
     with pytest.raises(ValueError, match=r"ends in \.npz or \.weights\.h5.*, got '.*weights|model"):
         action(network(), tmp_path / path)
@@ -360,12 +371,12 @@ def test_paths_with_another_ending_are_refused(action, path, tmp_path):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_missing_files_and_folders_are_named(ending, tmp_path):
     with pytest.raises(FileNotFoundError, match=f"nowhere{ending}"):
-        serialization.load_weights(network(), tmp_path / f"nowhere{ending}")
+        weights.load_weights(network(), tmp_path / f"nowhere{ending}")
     with pytest.raises(FileNotFoundError, match=r"expected an existing folder, got .*nowhere"):
-        serialization.save_weights(network(), tmp_path / "nowhere" / f"w{ending}")
+        weights.save_weights(network(), tmp_path / "nowhere" / f"w{ending}")
     with pytest.raises(FileNotFoundError, match=f"folder{ending}"):
         (tmp_path / f"folder{ending}").mkdir()
-        serialization.load_weights(network(), tmp_path / f"folder{ending}")
+        weights.load_weights(network(), tmp_path / f"folder{ending}")
 
 
 @pytest.mark.skipif(
@@ -375,14 +386,14 @@ def test_missing_files_and_folders_are_named(ending, tmp_path):
 def test_a_folder_that_is_not_writable_is_refused(ending, tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(PermissionError, match="Permission denied"):
-        serialization.save_weights(network(), tmp_path / f"w{ending}")
+        weights.save_weights(network(), tmp_path / f"w{ending}")
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("damage", ["empty", "truncated", "foreign", "flipped"])
 def test_damaged_files_are_refused_by_name_and_change_nothing(damage, ending, tmp_path):
     path = tmp_path / f"w{ending}"
-    serialization.save_weights(network(seed=1), path)
+    weights.save_weights(network(seed=1), path)
     content = bytearray(path.read_bytes())
     if damage == "flipped":
         if ending != ".npz":
@@ -400,7 +411,7 @@ def test_damaged_files_are_refused_by_name_and_change_nothing(damage, ending, tm
     stack = network(seed=2)
     before = values_of(stack)
     with pytest.raises(ValueError, match=f"load: expected an intact .*, got .*w{ending}: "):
-        serialization.load_weights(stack, path)
+        weights.load_weights(stack, path)
     assert_same(values_of(stack), before)
 
 
@@ -415,16 +426,16 @@ def test_npz_is_read_without_pickle(tmp_path):
     path = tmp_path / "w.npz"
     np.savez(path, **{"dense/kernel": np.array([Bomb()], dtype=object)})
     with pytest.raises(ValueError, match=r"expected an intact \.npz file"):
-        serialization.load_arrays(path)
+        formats.load_arrays(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("dense/kernel.npy", pickle.dumps(Bomb()))
     with pytest.raises(ValueError, match=r"expected an intact \.npz file"):
-        serialization.load_arrays(path)
+        formats.load_arrays(path)
 
 
 def test_objects_are_not_written(tmp_path):
     with pytest.raises(ValueError, match="allow_pickle=False"):
-        serialization.save_arrays(tmp_path / "w.npz", {"key": np.array([Bomb()], dtype=object)})
+        formats.save_arrays(tmp_path / "w.npz", {"key": np.array([Bomb()], dtype=object)})
     assert os.listdir(tmp_path) == []
 
 
@@ -437,7 +448,7 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
     error, ending, tmp_path, monkeypatch
 ):
     path = tmp_path / f"w{ending}"
-    serialization.save_weights(network(seed=1), path)
+    weights.save_weights(network(seed=1), path)
     before = path.read_bytes()
 
     def fail(*args):
@@ -445,17 +456,17 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
 
     monkeypatch.setattr(os, "fsync", fail)  # all is written by then, nothing is replaced
     with pytest.raises(error, match="disk full"):
-        serialization.save_weights(network(seed=2), path)
+        weights.save_weights(network(seed=2), path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == [path.name]
 
 
 def test_a_save_that_fails_midway_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "w.npz"
-    serialization.save_arrays(path, {"a": np.ones(3)})
+    formats.save_arrays(path, {"a": np.ones(3)})
     before = path.read_bytes()
     with pytest.raises(ValueError, match="pickle"):
-        serialization.save_arrays(path, {"a": np.zeros(3), "b": np.array([None])})
+        formats.save_arrays(path, {"a": np.zeros(3), "b": np.array([None])})
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == [path.name]
 
@@ -463,7 +474,7 @@ def test_a_save_that_fails_midway_leaves_the_old_file_and_nothing_else(tmp_path)
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_save_has_the_permissions_of_any_new_file(ending, tmp_path):
     (tmp_path / "any").touch()
-    serialization.save_weights(network(), tmp_path / f"w{ending}")
+    weights.save_weights(network(), tmp_path / f"w{ending}")
     expected = (tmp_path / "any").stat().st_mode
     assert (tmp_path / f"w{ending}").stat().st_mode == expected
 
@@ -471,15 +482,15 @@ def test_a_save_has_the_permissions_of_any_new_file(ending, tmp_path):
 @pytest.mark.skipif(not hasattr(os, "symlink") or os.name == "nt", reason="needs symbolic links")
 def test_a_save_through_a_link_replaces_the_file_behind_it(tmp_path):
     (tmp_path / "link.npz").symlink_to(tmp_path / "real.npz")
-    serialization.save_arrays(tmp_path / "link.npz", {"a": np.ones(3)})
+    formats.save_arrays(tmp_path / "link.npz", {"a": np.ones(3)})
     assert (tmp_path / "link.npz").is_symlink()
-    assert set(serialization.load_arrays(tmp_path / "real.npz")) == {"a"}
+    assert set(formats.load_arrays(tmp_path / "real.npz")) == {"a"}
 
 
 def test_h5_without_h5py_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ImportError, match=r'pip install "minigrad\[hdf5\]"'):
-        serialization.save_arrays(tmp_path / "w.weights.h5", {})
+        formats.save_arrays(tmp_path / "w.weights.h5", {})
     assert os.listdir(tmp_path) == []
 
 

@@ -1,0 +1,94 @@
+# ruff: noqa: F401 (what is imported here is what the package offers)
+"""Models and weights in files, and configs of all that models are made of."""
+
+import os
+
+from minigrad.saving.weights import check_overwrite, load_weights, save_weights
+from minigrad.utils.config import (
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
+from minigrad.utils.config import deserialize as deserialize_keras_object
+from minigrad.utils.config import serialize as serialize_keras_object
+
+CustomObjectScope = custom_object_scope
+
+HDF5_ENDINGS = (".h5", ".hdf5")
+
+
+def save_model(model, filepath, overwrite=True, zipped=None, include_optimizer=True, **options):
+    """Write a whole model into a file: how it is made and compiled, its weights, its optimizer.
+
+    Parameters
+    ----------
+    model : Model
+        Built.
+    filepath : str or path
+        Ends in ".keras", Keras 3's own container, or in ".h5", the older one (with h5py). The file
+        appears whole or not at all. Without h5py, a ".keras" file holds arrays that minigrad reads
+        and Keras does not.
+    overwrite : bool
+        Whether a file that is there is replaced; else FileExistsError.
+    zipped : None or True
+        As in Keras; there are no folders here.
+    include_optimizer : bool
+        Whether to write how the model is compiled, and the state of its optimizer.
+
+    Raises
+    ------
+    ValueError
+        If the path has another ending, or a layer is not built.
+    TypeError
+        If the model holds what no file can: a lambda, or an object without ``get_config``.
+    """
+    path = os.fspath(filepath)
+    unknown = [name for name in options if name != "save_format"]
+    if unknown or zipped is False:
+        raise ValueError(f"save_model: expected no {(*unknown, 'zipped=False')[0]}")
+    if path.endswith(HDF5_ENDINGS):
+        from minigrad.saving.legacy_h5 import save_legacy
+
+        save_legacy(model, path, overwrite, include_optimizer)
+    elif path.endswith(".keras"):
+        from minigrad.saving.container import save_container
+
+        save_container(model, path, overwrite, include_optimizer)
+    else:
+        raise ValueError(
+            f"save_model: expected a path that ends in .keras (or .h5), got {path!r}; a folder in "
+            "TensorFlow's format needs TensorFlow"
+        )
+
+
+def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
+    """Read a whole model that ``save_model`` wrote, or Keras 3, or Keras 2 as ``.h5``.
+
+    Parameters
+    ----------
+    filepath : str or path
+    custom_objects : dict from str to class or function, optional
+        Your own classes and functions by name, unless they are registered. No code in a file is
+        run, and nothing is imported by a name in it.
+    compile : bool
+        Whether to compile the model as it was, its optimizer's state included.
+    safe_mode : bool
+        Without effect: minigrad never runs code from a file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged, something else, or names what minigrad does not have.
+    """
+    path = os.fspath(filepath)
+    if path.endswith(HDF5_ENDINGS):
+        from minigrad.saving.legacy_h5 import load_legacy
+
+        return load_legacy(path, custom_objects, compile)
+    from minigrad.saving.container import load_container
+
+    return load_container(path, custom_objects, compile)

@@ -1,0 +1,167 @@
+"""Files of arrays: a flat dictionary from key to array, as `.npz` (NumPy's own) or as HDF5.
+
+Both are written whole or not at all, without pickle. HDF5 needs h5py.
+"""
+
+import itertools
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from minigrad.saving.keys import join
+from minigrad.utils.files import replacing
+
+
+def save_arrays(path, arrays, names=()):
+    """Write a dictionary from key to array into an `.npz` or `.weights.h5` file.
+
+    The file appears whole or not at all. Keys may contain slashes. The bytes depend on the
+    arguments alone.
+
+    Parameters
+    ----------
+    path : path
+    arrays : dict from str to array
+    names : list of (str, str)
+        Groups and the names that HDF5 keeps for them.
+    """
+    file_format = format_of(path)
+    with replacing(path) as temporary:
+        file_format.write(temporary, arrays, names)
+
+
+def load_arrays(path):
+    """Read the dictionary from key to array that `save_arrays` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file is truncated, damaged, or something else; the message names it.
+    """
+    return format_of(path).read(path)
+
+
+def check_is_file(path):
+    """Raise FileNotFoundError unless there is a file."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"load: expected a file, got none at {path}")
+
+
+class Npz:
+    """NumPy's `.npz`: a zip archive with one `.npy` file for each array."""
+
+    @staticmethod
+    def write(file, arrays, names=()):
+        import zipfile  # only here and below: it takes 3 ms, a tenth of importing minigrad
+
+        with zipfile.ZipFile(file, "w") as archive:
+            for key, array in arrays.items():
+                # A ZipInfo has a fixed date; writestr would write today's.
+                entry = zipfile.ZipInfo(f"{key}.npy")
+                with archive.open(entry, "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
+    @staticmethod
+    def read(file, title=None):
+        import zipfile
+
+        arrays = {}
+        try:
+            with zipfile.ZipFile(file) as archive:
+                for name in archive.namelist():
+                    with archive.open(name) as member:
+                        array = np.lib.format.read_array(member, allow_pickle=False)
+                    arrays[name.removesuffix(".npy")] = array
+        except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError) as error:
+            raise ValueError(
+                f"load: expected an intact .npz file of arrays, got {title or file}: {error}"
+            ) from error
+        return arrays
+
+
+class Hdf5:
+    """HDF5 in the layout of Keras 3; Keras 2's layout can be read."""
+
+    @staticmethod
+    def write(file, arrays, names=()):
+        h5py = import_h5py()
+        with h5py.File(file, "w") as opened:
+            for group, name in names:
+                variables = opened.require_group(join(group, "vars"))
+                if name:
+                    variables.attrs["name"] = name
+            for key, array in arrays.items():
+                opened[key] = array
+
+    @staticmethod
+    def read(file, title=None):
+        h5py = import_h5py()
+        arrays = {}
+
+        def collect(key, item):
+            if isinstance(item, h5py.Dataset):
+                # Late versions of Keras 2 call the layers so, and write backslashes.
+                key = key.replace("\\", "/").replace("_layer_checkpoint_dependencies/", "layers/")
+                arrays[key] = item[()]
+
+        try:
+            with h5py.File(file) as opened:
+                weights = opened.get("model_weights", opened)  # there in the file of a whole model
+                if names_in(weights, "layer_names") is not None:
+                    return {KERAS_2: _read_keras_2(weights)}
+                opened.visititems(collect)
+        except (OSError, RuntimeError, ValueError, MemoryError) as error:
+            raise ValueError(
+                f"load: expected an intact HDF5 file, got {title or file}: {error}"
+            ) from error
+        return arrays
+
+
+KERAS_2 = "layers in their order"  # the key of the arrays that Keras 2 wrote
+
+
+def _read_keras_2(file):
+    """Return [(name, [array, ...]), ...], the weights of each layer that has some, in order."""
+    groups = [file[name] for name in names_in(file, "layer_names")]
+    return [
+        (group.name.strip("/"), [group[name][()] for name in names_in(group, "weight_names")])
+        for group in groups
+        if names_in(group, "weight_names")
+    ]
+
+
+def names_in(group, attribute):
+    """The list of names in an attribute, which is cut into numbered ones if it is long; or None."""
+    parts = [group.attrs.get(attribute)]
+    if parts[0] is None:
+        parts = itertools.takewhile(
+            lambda part: part is not None,
+            (group.attrs.get(f"{attribute}{i}") for i in itertools.count()),
+        )
+    names = [name for part in parts for name in part]
+    if not names and attribute not in group.attrs:
+        return None
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+FORMATS = {".npz": Npz, ".weights.h5": Hdf5}
+
+
+def format_of(path, others=()):
+    """Return the format of a path's ending; `others` are endings of HDF5 too."""
+    formats = FORMATS | dict.fromkeys(others, Hdf5)
+    for ending, file_format in formats.items():
+        if str(path).endswith(ending):
+            return file_format
+    known = " or ".join(formats)
+    raise ValueError(f"weights: expected a path that ends in {known}, got {str(path)!r}")
+
+
+def import_h5py():
+    """Return h5py, or raise an ImportError that says how to install it."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError('HDF5 files need h5py: pip install "minigrad[hdf5]"') from error
+    return h5py

@@ -1,0 +1,168 @@
+"""Weights, and the state of the optimizer that trains them, in files: all of them or none.
+
+Keys say where a weight stands (see `keys`): in HDF5 as in Keras 3, in `.npz` with the weights'
+names. The optimizer's state is in "optimizer/vars/0", "1", ..., in Keras's order (see
+`optimizer_state`).
+"""
+
+import os
+import warnings
+
+from minigrad.saving.formats import KERAS_2, Npz, check_is_file, format_of, save_arrays
+from minigrad.saving.keys import find_keys, find_places
+from minigrad.saving.optimizer_state import find_arrays, set_arrays
+
+OPTIMIZER = "optimizer/vars/"
+
+
+def save_weights(model, path, overwrite=True):
+    """Write the weights of a model into a file, which is replaced only when all are written.
+
+    A compiled model's optimizer state is written too.
+
+    Parameters
+    ----------
+    model : Layer
+        Built, with all layers within.
+    path : path
+        Ends in ".npz" or ".weights.h5".
+    overwrite : bool
+        Whether a file that is there is replaced; else FileExistsError.
+
+    Raises
+    ------
+    ValueError
+        If the path has another ending, or a layer is not built.
+    OSError
+        If the file cannot be written; a file that was there before stays unchanged.
+    ImportError
+        If the path ends in ".weights.h5" and h5py is missing.
+    """
+    check_overwrite(path, overwrite)
+    save_arrays(path, *collect_arrays(model, by_name=format_of(path) is Npz))
+
+
+def check_overwrite(path, overwrite):
+    """Raise FileExistsError if a file is there that must stay."""
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(f"save: expected no file at {path}; write overwrite=True")
+
+
+def collect_arrays(model, with_optimizer=True, by_name=False):
+    """Return all arrays of a model by key, and the (group, name) of each layer."""
+    places = find_places(model)
+    arrays = {key: weight.data for key, weight in find_keys(places, by_name).items()}
+    names = [(group, layer.name) for group, layer in places]
+    optimizer = getattr(model, "optimizer", None)
+    if with_optimizer and optimizer is not None and optimizer.built:
+        names.append(("optimizer", optimizer.name))
+        for i, array in enumerate(find_arrays(optimizer)):
+            arrays[f"{OPTIMIZER}{i}"] = array
+    return arrays, names
+
+
+def load_weights(model, path, skip_mismatch=False):
+    """Read the weights of a model from a file: all of them, or raise an error and change none.
+
+    If the model is compiled, and the file has the state of its optimizer, that is restored too; a
+    state that does not fit is left out, with a warning.
+
+    Parameters
+    ----------
+    model : Layer
+        Built, with all layers within.
+    path : path
+        Ends in ".npz", ".weights.h5" or ".h5"; written by `save_weights`, or by Keras.
+    skip_mismatch : bool
+        Load what fits and warn about the rest.
+
+    Raises
+    ------
+    ValueError
+        If the path has another ending, a layer is not built, the file is damaged, or its arrays do
+        not fit; the message lists all that is missing, extra, or of another shape.
+    FileNotFoundError
+        If there is no such file.
+    """
+    file_format = format_of(path, others=[".h5", ".hdf5"])
+    places = find_places(model)
+    check_is_file(path)
+    restore_arrays(model, file_format.read(path), path, skip_mismatch, places)
+
+
+def restore_arrays(model, arrays, title, skip_mismatch=False, places=None):
+    """Give a model the arrays that `collect_arrays` returned, or a file held."""
+    places = find_places(model) if places is None else places
+    if KERAS_2 in arrays:
+        arrays = _name_as_keras_3(arrays[KERAS_2], places)
+    state = {key: array for key, array in arrays.items() if key.startswith("optimizer/")}
+    # Keras's random layers keep the state of their generators, which draw other numbers.
+    arrays = {k: a for k, a in arrays.items() if k not in state and "seed_generator" not in k}
+    parameters = find_keys(places, by_name=not any("vars/" in key for key in arrays))
+    fitting = [key for key in parameters if key in arrays and _fits(parameters[key], arrays[key])]
+    problems = _list_problems(parameters, arrays, fitting)
+    if problems:
+        report = "\n  ".join([f"the weights in {title} do not fit:", *problems])
+        if not skip_mismatch:
+            raise ValueError(f"load_weights: {report}\nNothing was loaded.")
+        warnings.warn(f"load_weights: {report}\nThe rest was loaded.", stacklevel=3)
+    for key in fitting:
+        parameters[key].assign(arrays[key])
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and state:
+        _restore_optimizer(model, optimizer, state, title)
+
+
+def _restore_optimizer(model, optimizer, state, title):
+    arrays = [state[f"{OPTIMIZER}{i}"] for i in range(len(state)) if f"{OPTIMIZER}{i}" in state]
+    if not optimizer.built:
+        optimizer.build(model.trainable_weights)
+    try:
+        set_arrays(optimizer, arrays)
+    except ValueError as error:
+        warnings.warn(
+            f"load_weights: the optimizer's state in {title} was left out: {error}", stacklevel=4
+        )
+
+
+def _fits(parameter, array):
+    # Floats in either order of bytes; an integer is the count of Keras's Normalization.
+    is_number = array.dtype.kind == "f" or (array.dtype.kind in "iu" and array.ndim == 0)
+    return array.shape == parameter.shape and is_number and array.dtype.itemsize <= 8
+
+
+def _list_problems(parameters, arrays, fitting):
+    """One line for each key that is missing, extra, or whose array does not fit."""
+    problems = []
+    for key, parameter in parameters.items():
+        name = f"{key} ({parameter.path})"  # a key does not name the layer, the path does
+        if key not in arrays:
+            problems.append(f"missing: {name}, shape {parameter.shape}")
+        elif key not in fitting:
+            array = arrays[key]
+            problems.append(
+                f"another shape or type: {name}, expected floats of shape {parameter.shape}, "
+                f"got {array.dtype} of shape {array.shape}"
+            )
+    extra = [key for key in arrays if key not in parameters]
+    return problems + [f"extra: {key}, shape {arrays[key].shape}" for key in extra]
+
+
+def _name_as_keras_3(layers, places):
+    """Return the arrays that Keras 2 wrote, layer by layer in order, under the keys of today."""
+    groups = [group for group, layer in places if layer.own_weights]
+    groups += [name for name, _ in layers[len(groups) :]]  # extra ones, for the message
+    pairs = zip(groups, layers, strict=False)
+    return {f"{group}/vars/{i}": a for group, (_, arrays) in pairs for i, a in enumerate(arrays)}
+
+
+def hash_weights(model):
+    """Return SHA-256 over keys, types, shapes and values of the weights, as 64 hex digits."""
+    import hashlib  # only here: it takes 3 ms, a tenth of importing minigrad
+
+    digest = hashlib.sha256()
+    for key, weight in find_keys(find_places(model)).items():
+        values = weight.data
+        digest.update(f"{key} {values.dtype.str} {values.shape}\n".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
