@@ -23,7 +23,7 @@ from minigrad.distances import (
 from minigrad.utils.arguments import FromFunction, checked_number, takes, whole_number
 from minigrad.utils.arrays import NUMBER_THEM, as_labels, match_ranks, match_weights, one_hot
 from minigrad.utils.config import Configured
-from minigrad.utils.names import to_snake_case
+from minigrad.utils.names import automatic_name, to_snake_case
 from minigrad.utils.registry import Registry
 
 # Probabilities are clipped to [EPSILON, 1 - EPSILON] before a logarithm: a certain wrong answer
@@ -356,7 +356,7 @@ class Loss(Configured):
                 f"{type(self).__name__}: expected reduction to be one of {known}, got {reduction!r}"
             )
         self.reduction = reduction
-        self.name = name or to_snake_case(type(self).__name__)
+        self.name = name or automatic_name(to_snake_case(type(self).__name__))
         if dtype not in (None, "float32", "float64", np.float32, np.float64):
             title = type(self).__name__
             raise ValueError(f"{title}: expected dtype 'float32' or 'float64', got {dtype!r}")

@@ -9,6 +9,7 @@ import pytest
 import minigrad
 from minigrad import random as minigrad_random
 from minigrad.layers.base import around
+from minigrad.utils import clear_session
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -29,9 +30,13 @@ def golden():
 
 @pytest.fixture(autouse=True)
 def global_state_is_left_alone():
-    """Fail a test that leaks gradient mode, a layer's call, or the thread count; seed before it."""
+    """Fail a test that leaks gradient mode, a layer's call, or the thread count.
+
+    Before it, the default generator is seeded, and automatic names begin anew.
+    """
     threads = minigrad.get_num_threads()
     minigrad_random.set_random_seed(0)
+    clear_session(free_memory=False)
     yield
     assert minigrad.is_grad_enabled(), "the test left gradients switched off"
     state = around.training, around.building, around.deferred

@@ -92,7 +92,7 @@ REPRS = {
     "Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False, "
     "clipnorm=2.0, name='adam')": lambda: optimizers.Adam(clipnorm=2),
     "SGD(learning_rate=CosineDecay(initial_learning_rate=0.1, decay_steps=9.0, alpha=0.0, "
-    "name='CosineDecay', warmup_steps=0.0), momentum=0.0, nesterov=False, name='SGD')": (
+    "name='CosineDecay', warmup_steps=0.0), momentum=0.0, nesterov=False, name='sgd')": (
         lambda: optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 9), parameters=[w])
     ),
     "Huber(delta=2.0, reduction='sum', name='huber_loss')": lambda: losses.Huber(2.0, "sum"),

@@ -173,7 +173,7 @@ SLIPS = [
     (
         "optimizers.SGD(0.1, parameters=w)",
         TypeError,
-        r"SGD: expected a list of tensors, got one; write \[tensor\]",
+        r"sgd: expected a list of tensors, got one; write \[tensor\]",
     ),
     (
         "optimizers.SGD(0.1, parameters=Sequential([Dense(3)]).weights)",

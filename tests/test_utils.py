@@ -6,13 +6,59 @@ import numpy as np
 import pytest
 
 import minigrad
-from minigrad import Tensor
+from minigrad import Input, Model, Sequential, Tensor, layers, losses, metrics, optimizers
 from minigrad.testing import check_gradients
-from minigrad.utils import normalize, to_categorical
+from minigrad.utils import clear_session, normalize, to_categorical
 from minigrad.utils.arguments import whole_number
 from minigrad.utils.arrays import as_labels, match_ranks, match_weights, one_hot
 from minigrad.utils.names import to_snake_case
 from minigrad.utils.registry import Registry
+
+# --- automatic names -----------------------------------------------------------------------------
+
+
+class Halved(losses.Loss):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),  # Keras's
+    [
+        (lambda: layers.Dense(2), ["dense", "dense_1", "dense_2"]),
+        (lambda: layers.PReLU(), ["p_re_lu", "p_re_lu_1", "p_re_lu_2"]),
+        (lambda: Sequential(), ["sequential", "sequential_1", "sequential_2"]),
+        (lambda: Model(x := Input((2,)), x), ["functional", "functional_1", "functional_2"]),
+        (lambda: optimizers.Adam(), ["adam", "adam_1", "adam_2"]),
+        (lambda: optimizers.get("rmsprop"), ["rm_sprop", "rm_sprop_1", "rm_sprop_2"]),
+        (lambda: metrics.AUC(), ["auc", "auc_1", "auc_2"]),
+        (lambda: metrics.Mean(), ["mean"] * 3),
+        (lambda: losses.Huber(), ["huber_loss"] * 3),
+        (lambda: Halved(), ["halved", "halved_1", "halved_2"]),
+    ],
+)
+def test_automatic_names_count_through_the_program_until_the_session_is_cleared(make, names):
+    for _ in range(2):
+        assert [make().name for _ in range(3)] == names
+        clear_session()
+
+
+def test_a_name_that_was_given_is_neither_counted_nor_changed():
+    given = layers.Dense(2, name="dense")
+    assert (given.name, layers.Dense(2).name) == ("dense", "dense")
+    layer = layers.Dense(2)
+    assert layer.has_automatic_name and not given.has_automatic_name
+    layer.name = "mine"
+    assert not layer.has_automatic_name
+
+
+def test_in_a_model_automatic_names_give_way_to_names_that_were_given():
+    model = Sequential([layers.Dense(2), layers.Dense(3, name="dense"), layers.Dense(4)])
+    assert [layer.name for layer in model.layers] == ["dense_1", "dense", "dense_2"]
+    assert model.layers[0].has_automatic_name
+    cure = "layers with unique names, got 'dense'; give one another name"
+    with pytest.raises(ValueError, match=cure):
+        model.add(layers.Dense(1, name="dense"))
+
 
 # --- registry ------------------------------------------------------------------------------------
 

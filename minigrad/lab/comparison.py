@@ -16,6 +16,7 @@ from minigrad.callbacks import Callback
 from minigrad.lab.results import Comparison, Run, Sweep
 from minigrad.optimizers import get as get_optimizer
 from minigrad.utils.batches import as_samples
+from minigrad.utils.names import clear_session
 from minigrad.utils.structures import flatten, map_structure
 
 POINTS_PER_EPOCH = 20  # of the curves by step
@@ -124,6 +125,7 @@ def _train_all(build_model, jobs, seeds, verbose, x, y, fit):
             hashes, errors = set(), []
             for label, given, learning_rate in jobs:
                 random.set_random_seed(seed)
+                clear_session(free_memory=False)  # each model has the same names
                 optimizer = _new_optimizer(given)
                 if learning_rate is not None:
                     optimizer.learning_rate = learning_rate

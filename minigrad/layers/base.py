@@ -15,7 +15,7 @@ from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.tracking import Tracked
 from minigrad.symbolic import Symbol, is_symbolic
 from minigrad.utils.arguments import argument_names, short_text, unknown_argument
-from minigrad.utils.names import to_snake_case
+from minigrad.utils.names import automatic_name, to_snake_case
 from minigrad.utils.shapes import shape_cure
 from minigrad.utils.structures import flatten, is_structure, map_structure
 
@@ -138,7 +138,8 @@ class Layer(Tracked):
     Parameters
     ----------
     name : str, optional
-        Default: the class's name in snake case, which a model numbers where it is not unique.
+        Default: the class's name in snake case, numbered through the program as in Keras: "dense",
+        "dense_1", ...; ``utils.clear_session`` begins anew.
     trainable : bool
         False freezes all weights.
     dtype : {"float32", "float64"}, optional
@@ -158,7 +159,7 @@ class Layer(Tracked):
         Shape of the input, None on the batch axis, as far as it is known. Of several inputs, the
         shapes in their structure.
     has_automatic_name : bool
-        Whether no name was given; a model may then number it.
+        Whether no name was given; a model may then number it anew, and files do not hold it.
     """
 
     unsaved = ("input_shape", "input_dim")
@@ -187,8 +188,8 @@ class Layer(Tracked):
         self._added_losses = 0, ()  # the number of the call that added losses, and the losses
         self._output = None  # a weak reference to the last Symbol it gave
         self._is_made_in_call = _is_in_call()
+        self.name = automatic_name(self.class_name) if name is None else name
         self.has_automatic_name = name is None
-        self.name = self.class_name if name is None else name
         self.trainable = trainable
         self.dtype = np.dtype(dtype or "float32")
         if self.dtype not in FLOAT_TYPES:
@@ -419,7 +420,7 @@ class Layer(Tracked):
     def name(self, name):
         if not isinstance(name, str) or not name or "/" in name:
             raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
-        self._name = name
+        self._name, self.has_automatic_name = name, False
         for weight in self._held()[0]:
             weight.path = f"{name}/{weight.name}"
 

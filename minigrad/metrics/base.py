@@ -9,7 +9,7 @@ from minigrad.core import Parameter
 from minigrad.utils.arguments import FromFunction
 from minigrad.utils.arrays import match_weights
 from minigrad.utils.config import Configured
-from minigrad.utils.names import to_snake_case
+from minigrad.utils.names import automatic_name, to_snake_case
 from minigrad.utils.registry import Registry
 from minigrad.utils.structures import held_in
 from minigrad.utils.variable import Variable
@@ -26,7 +26,8 @@ class Metric(Configured):
     dtype : {"float64", "float32"}, optional
         Of the variables; float64 by default, so that sums over many batches stay exact.
     name : str, optional
-        The key in the logs; by default the class name in snake case.
+        The key in the logs; by default the class name in snake case, numbered through
+        the program: "auc", "auc_1", ...
 
     Attributes
     ----------
@@ -47,7 +48,7 @@ class Metric(Configured):
                 f"{type(self).__name__}: expected dtype 'float32' or 'float64', got {dtype!r}"
             )
         self.dtype = np.dtype(dtype or "float64")
-        self.name = name or to_snake_case(type(self).__name__)
+        self.name = name or automatic_name(to_snake_case(type(self).__name__))
         self._variables = []
 
     @property

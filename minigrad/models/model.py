@@ -206,13 +206,15 @@ class Model(Savable, Trainer, Layer):
 
 
 def number_names(model, layers):
-    """Make the names unique: an automatic one is numbered, ``dense``, ``dense_1``; others raise."""
+    """Make the names unique: an automatic one that is taken is numbered anew; others raise."""
     taken = set()
-    for layer in dict.fromkeys(layers):  # one that is used twice has one name
+    layers = dict.fromkeys(layers)  # one that is used twice has one name
+    for layer in sorted(layers, key=lambda layer: layer.has_automatic_name):
         if layer.name in taken:
             if not layer.has_automatic_name:
                 raise model._error("layers with unique names", layer.name, cure=NAME_CURE)
             layer.name = unique_name(layer.class_name, taken)
+            layer.has_automatic_name = True
         taken.add(layer.name)
 
 

@@ -11,6 +11,7 @@ from minigrad.optimizers import schedules
 from minigrad.optimizers.schedules import LearningRateSchedule
 from minigrad.utils import arguments
 from minigrad.utils.config import Configured
+from minigrad.utils.names import automatic_name, to_snake_case
 from minigrad.utils.variable import Variable
 
 
@@ -60,6 +61,7 @@ class Optimizer(Configured):
     gradient_accumulation_steps : int, optional
         At least 2.
     name : str, optional
+        Default: the class's in snake case, numbered through the program: "adam", "adam_1", ...
     parameters : list of Tensor, optional
         What ``step`` trains. It may be given to ``build`` or to the first ``apply`` instead.
 
@@ -104,7 +106,7 @@ class Optimizer(Configured):
         self._keep("[1, inf)", int, True, ema_overwrite_frequency=ema_overwrite_frequency)
         self._keep("[2, inf)", int, True, gradient_accumulation_steps=gradient_accumulation_steps)
         self.use_ema = use_ema
-        self.name = name or self.default_name or title.lower()
+        self.name = name or automatic_name(to_snake_case(title))
         self._learning_rate = None
         self.learning_rate = learning_rate
         self.built = False
@@ -124,7 +126,6 @@ class Optimizer(Configured):
 
     unsaved = ("parameters",)
     state_names = ()
-    default_name = None  # the class's in lower case
 
     def init_state(self, w):
         """Return the state before the first step, {name: array like w}, for a variable w."""

@@ -31,8 +31,6 @@ class SGD(Optimizer):
         As for `Optimizer`.
     """
 
-    default_name = "SGD"
-
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, *others, **common):
         self._keep("[0, 1]", momentum=momentum)
         self.nesterov = nesterov

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from minigrad.utils import clear_session
+
 DOCS = Path(__file__).parents[2] / "docs"
 FENCE = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -28,6 +30,7 @@ def run_page():
 
     def run(page):
         names = {"__name__": page}
+        clear_session()
         for language, code, line in fences(page):
             if language == "python":
                 exec(compile("\n" * line + code, str(DOCS / page), "exec"), names)

@@ -119,9 +119,9 @@ NAMES = {
         "blocks/1/second", "ends/other",
     ],
     nested: [
-        "dense", "block", "block/first", "block/second", "sequential/dense", "sequential/dense_1",
+        "dense", "block", "block/first", "block/second", "sequential/dense_3", "sequential/dense_4",
     ],
-    functional: ["dense", "block", "block/first", "block/second", "dense_1", "end"],
+    functional: ["dense_3", "block", "block/first", "block/second", "dense_2", "end"],
 }  # fmt: skip
 
 

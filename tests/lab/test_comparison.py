@@ -13,6 +13,7 @@ from minigrad.layers import Concatenate, Dense, Dropout, Input
 from minigrad.layers.base import Layer
 from minigrad.models import Model, Sequential
 from minigrad.optimizers import OPTIMIZERS, SGD, Adam, schedules
+from minigrad.utils import clear_session
 
 X = np.random.default_rng(5).uniform(1, 2, (23, 3)).astype("float32")  # never 0
 Y = X.sum(axis=1, keepdims=True)
@@ -94,6 +95,7 @@ def test_models_of_several_inputs_and_outputs_are_compared(make):
     result = lab.compare(build, ["adam"], x, y, seeds=(3,), **settings)
     assert result.samples == 23
     random.set_random_seed(3)
+    clear_session()
     model = build("adam")
     model.build({"a": (None, 3), "b": (None, 2)})
     history = model.fit(x, y, **settings).history

@@ -23,7 +23,7 @@ def test_names_stay_unique_where_an_attribute_and_a_layer_of_the_graph_share_one
     model.head = Dense(4)
     model.tail = [model.head, (Sequential([Dense(1)]), {"last": Dense(1)})]
     assert [name for name in name_layers(model).values() if "input" not in name] == [
-        "", "head", "head_1", "tail/1/0", "tail/1/1/last", "tail/1/0/dense",
+        "", "head", "head_1", "tail/1/0", "tail/1/1/last", "tail/1/0/dense_1",
     ]  # fmt: skip
 
 

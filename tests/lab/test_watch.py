@@ -41,14 +41,14 @@ LOSS = ["Sub", "Pow", "Mean"]
 LEVELS = {
     ("Net", 0): ["net", *LOSS],
     ("Net", 1): ["hidden", "blocks/0", "blocks/1", "ends/other", *LOSS],
-    ("nested", 0): ["sequential", *LOSS],
+    ("nested", 0): ["sequential_1", *LOSS],
     ("nested", 1): ["dense", "block", "sequential", *LOSS],
     ("nested", 2): [
-        "Dense", "block/first", "block/second", "Mul", "Add", "sequential/dense",
-        "sequential/dense_1", *LOSS,
+        "Dense", "block/first", "block/second", "Mul", "Add", "sequential/dense_3",
+        "sequential/dense_4", *LOSS,
     ],
     ("functional", 0): ["functional", *LOSS],
-    ("functional", 1): ["dense_1", "dense", "block", "block", "Add", "end", *LOSS],
+    ("functional", 1): ["dense_2", "dense_3", "block", "block", "Add", "end", *LOSS],
 }  # fmt: skip
 
 
@@ -65,8 +65,8 @@ def test_layers_are_opened_as_far_as_asked(level, make_model):
 def test_shared_layer_is_one_step_each_time(make_model):
     loss, watch = watched(make_model("functional"))
     assert formulas(Graph(loss, watch, 1))[:6] == [
-        "z1 = dense_1(c1)",
-        "z2 = dense(c1)",
+        "z1 = dense_2(c1)",
+        "z2 = dense_3(c1)",
         "z3 = block(z2)",
         "z4 = block(z3)",
         "z5 = Add(z1, z4)",
@@ -113,8 +113,8 @@ def test_operations_know_the_layer_that_they_are_in(make_model):
         ("Dense", "block/second"),
         ("Mul", "block"),
         ("Add", "block"),
-        ("Dense+relu", "sequential/dense"),
-        ("Dense", "sequential/dense_1"),
+        ("Dense+relu", "sequential/dense_3"),
+        ("Dense", "sequential/dense_4"),
         *((name, "") for name in LOSS),
     ]
     assert {v.name: v.layer for v in vertices}["block/scale"] == "block"
@@ -212,7 +212,8 @@ def test_several_results_and_added_losses_are_those_of_the_layer():
         loss = y.mean() + model.losses[0]
     graph = Graph(loss, watch, 1)
     assert formulas(graph) == [
-        "z1 = twins(c1)", "z2 = Mul(z1, z1)", "z3 = dense(z2)", "z4 = Mean(z3)", "z5 = Add(z4, z1)",
+        "z1 = twins(c1)", "z2 = Mul(z1, z1)", "z3 = dense_1(z2)", "z4 = Mean(z3)",
+        "z5 = Add(z4, z1)",
     ]  # fmt: skip
     twins = graph.vertices[1]
     assert twins.shape == ((2, 4), (2, 4), ()) and twins.value is None

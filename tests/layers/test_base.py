@@ -159,7 +159,7 @@ def test_layer_keeps_its_type_whatever_an_initializer_returns():
 def test_layer_refuses_other_types():
     with pytest.raises(TypeError, match="expected dtype float32 or float64, got 'float16'"):
         layers.Dense(3, dtype="float16")(np.zeros((2, 5)))
-    with pytest.raises(TypeError, match="in layer 'dense'"):
+    with pytest.raises(TypeError, match="in layer 'dense_1'"):
         layers.Dense(3)(np.array([["a", "b"]]))
 
 

@@ -397,7 +397,7 @@ def test_an_error_names_the_layer_as_it_does_alone(shape, message, name):
         run(sequence, Tensor(images()), training=True)  # built for these
         with pytest.raises(ValueError, match=message) as caught:
             run(sequence, Tensor(np.ones(shape)), training=True)
-        notes = [note for note in caught.value.__notes__ if "'row'" not in note]
+        notes = [note for note in caught.value.__notes__ if "(Row)" not in note]
         message_alone = str(caught.value).partition(": ")[2]  # begins with the layer or with the op
         errors.append((message_alone, notes, sequence[2].mask_seed))
         assert caught.value.__cause__ is caught.value.__context__ is None
@@ -415,7 +415,7 @@ def test_an_error_of_a_check_names_the_layer():
         with pytest.raises(ValueError, match="no") as caught:
             run_layers(sequence, Tensor(images()), training=True)
         notes = [note.split(" (")[0] for note in caught.value.__notes__]
-        assert notes == [f"in layer {name!r}", "in layer 'row'"]
+        assert notes[0] == f"in layer {name!r}" and notes[1].startswith("in layer 'row")
 
 
 def test_an_error_of_the_fused_kernel_alone_is_raised(monkeypatch):

@@ -157,5 +157,5 @@ def test_dot_refuses_axes(axes):
 def test_merge_refuses_what_is_no_list():
     with pytest.raises(TypeError, match="Add 'add': expected a list of inputs"):
         layers.Add()(Tensor(np.zeros((3, 5))))
-    with pytest.raises(TypeError, match="Add 'add': expected a list of inputs"):
+    with pytest.raises(TypeError, match="Add 'add_1': expected a list of inputs"):
         layers.Add().compute_output_shape((3, 5))

@@ -23,6 +23,7 @@ from minigrad import random as minigrad_random
 from minigrad.callbacks import HOOKS, EarlyStopping, LambdaCallback, TerminateOnNaN
 from minigrad.layers.base import ElementwiseLayer
 from minigrad.metrics import MeanMetricWrapper
+from minigrad.utils import clear_session
 from minigrad.utils.interrupts import interrupts
 
 
@@ -51,12 +52,13 @@ def losses_of(model, x, y):
 # --- layers and building -------------------------------------------------------------------------
 
 
-def test_unnamed_layers_are_numbered_within_each_model():
+def test_unnamed_layers_and_models_are_numbered_through_the_program():
     for _ in range(2):
+        clear_session()
         model = Sequential([layers.Dense(2), layers.Dense(3), layers.ReLU(), layers.Dense(4)])
         model.build((None, 7))
         assert [layer.name for layer in model.layers] == ["dense", "dense_1", "re_lu", "dense_2"]
-        assert model.name == "sequential"
+        assert model.name == "sequential" and Sequential().name == "sequential_1"
         assert [w.path for w in model.weights][2:] == [
             *("dense_1/kernel", "dense_1/bias"),
             *("dense_2/kernel", "dense_2/bias"),
@@ -93,7 +95,9 @@ def test_weights_are_made_as_soon_as_the_shape_is_known(first):
 
 def test_only_layers_can_be_added():
     for wrong in (layers.Dense, lambda x: x, "dense"):
-        with pytest.raises(TypeError, match="Sequential 'sequential': expected an instance of a l"):
+        with pytest.raises(
+            TypeError, match=r"Sequential 'sequential.*': expected an instance of a l"
+        ):
             Sequential([wrong])
     with pytest.raises(ValueError, match="expected an Input only as the first layer"):
         Sequential([layers.Flatten(), Input((3,))])
@@ -204,7 +208,7 @@ def test_weights_are_copied_out_and_in():
 
 def test_count_params_needs_weights():
     assert classifier().count_params() == 18
-    with pytest.raises(ValueError, match="Sequential 'sequential': expected build"):
+    with pytest.raises(ValueError, match="Sequential 'sequential_1': expected build"):
         Sequential([layers.Dense(3)]).count_params()
 
 

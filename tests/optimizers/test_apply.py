@@ -171,7 +171,7 @@ def test_clipping_leaves_small_and_zero_gradients_alone(clip):
 def test_clipping_names_the_variable_whose_gradient_is_not_finite(clip, value):
     w, b = Parameter(np.ones(3), path="dense/kernel"), Parameter(np.ones(2), path="dense/bias")
     optimizer = SGD(0.1, **{clip: 1.0})
-    with pytest.warns(UserWarning, match="SGD: the gradient of dense/bias holds infinity or NaN"):
+    with pytest.warns(UserWarning, match="sgd: the gradient of dense/bias holds infinity or NaN"):
         optimizer.apply([np.ones(3), [1.0, value]], [w, b])
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from minigrad import Input, Model, Parameter, Sequential, layers
 from minigrad.saving import formats, keys, weights
+from minigrad.utils import clear_session
 
 try:
     import h5py
@@ -343,6 +344,25 @@ def test_weights_of_two_layers_of_one_name_come_back(tmp_path):
     weights.save_weights(saved, tmp_path / "w.npz")
     weights.load_weights(loaded, tmp_path / "w.npz")
     assert_same(values_of(loaded), values_of(saved))
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_does_not_hold_how_many_layers_the_program_had_before(ending, tmp_path):
+    def make(seed):
+        model = Sequential([Input((3,)), layers.Dense(2), layers.Dense(2), layers.ReLU()])
+        for weight in model.weights:
+            weight.assign(np.random.default_rng(seed).normal(size=weight.shape))
+        return model
+
+    make(1)
+    saved = make(2)
+    weights.save_weights(saved, tmp_path / f"w{ending}")
+    clear_session()
+    loaded = make(3)
+    weights.load_weights(loaded, tmp_path / f"w{ending}")
+    assert_same(values_of(loaded), values_of(saved))
+    assert saved.layers[0].name == "dense_2" and loaded.layers[0].name == "dense"
+    assert saved.weights_hash() == loaded.weights_hash()
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
