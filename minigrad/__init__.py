@@ -14,14 +14,20 @@ else:
     _build.warn_if_edited()
 
 # The lines above decide which modules the imports below find.
+from minigrad import config, ops, random
 from minigrad import numpy_functions as numpy_functions  # binds NumPy's functions onto Tensor
-from minigrad import ops
 from minigrad.core import Function, Parameter, Tensor, is_grad_enabled, no_grad
 from minigrad.kernels import get_num_threads, set_num_threads
+from minigrad.utils import names
 
 __version__ = "0.1.0"
 
 Variable = Parameter  # Keras's name
+
+names.install_finder()
+for module in (config, random):  # which may not import utils themselves
+    module.__getattr__ = names.lookup(module.__name__)
+_find = names.lookup(__name__)
 
 
 def version():
@@ -31,10 +37,13 @@ def version():
 
 _SUBMODULES = (
     "activations",
+    "backend",
     "callbacks",
+    "config",
     "constraints",
     "datasets",
     "initializers",
+    "keras",
     "kernels",
     "lab",
     "layers",
@@ -77,7 +86,7 @@ def __getattr__(name):
         return importlib.import_module(f"minigrad.{name}")
     if name in _NAMES:
         return getattr(importlib.import_module(f"minigrad.{_NAMES[name]}"), name)
-    raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+    return _find(name, depth=3)
 
 
 def __dir__():

@@ -9,6 +9,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.core import as_tensor
 from minigrad.symbolic import recordable
+from minigrad.utils.names import lookup
 from minigrad.utils.registry import Registry
 
 ACTIVATIONS = Registry("activation")
@@ -195,3 +196,6 @@ hard_swish = hard_silu
 def get(identifier):
     """Return an activation from its name ("relu"), or any callable(tensor); None is `linear`."""
     return linear if identifier is None else ACTIVATIONS.get(identifier)
+
+
+__getattr__ = lookup(__name__)

@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad.saving.backup import read_run, restore_run, write_run
 from minigrad.utils.arguments import Described, checked_number, whole_number
+from minigrad.utils.names import lookup
 from minigrad.utils.progress import Progress, can_redraw
 from minigrad.utils.variable import Variable
 
@@ -807,3 +808,6 @@ class LambdaCallback(Callback):
                 raise TypeError(f"LambdaCallback: expected {name} as a function, got {function!r}")
             if function is not None:
                 setattr(self, name, function)
+
+
+__getattr__ = lookup(__name__)

@@ -4,6 +4,7 @@ import numpy as np
 
 from minigrad.utils.arguments import checked_number
 from minigrad.utils.config import Configured
+from minigrad.utils.names import lookup
 from minigrad.utils.registry import Registry
 
 # Keeps a norm of zero from being divided by.
@@ -108,3 +109,6 @@ min_max_norm = CONSTRAINTS.add(MinMaxNorm)
 def get(identifier):
     """Return a constraint from its name ("non_neg"), class, or any callable(array)."""
     return CONSTRAINTS.get(identifier)
+
+
+__getattr__ = lookup(__name__)

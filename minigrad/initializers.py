@@ -12,6 +12,7 @@ import numpy as np
 from minigrad import random
 from minigrad.utils.arguments import checked_number
 from minigrad.utils.config import Configured
+from minigrad.utils.names import lookup
 from minigrad.utils.registry import Registry
 
 # The standard deviation of a standard normal variable that is cut off at -2 and 2.
@@ -310,3 +311,6 @@ def get(identifier):
     if hasattr(identifier, "__array__"):
         return Constant(np.array(identifier))
     return INITIALIZERS.get(identifier)
+
+
+__getattr__ = lookup(__name__)

@@ -23,7 +23,8 @@ from minigrad.distances import (
 from minigrad.utils.arguments import FromFunction, checked_number, takes, whole_number
 from minigrad.utils.arrays import NUMBER_THEM, as_labels, match_ranks, match_weights, one_hot
 from minigrad.utils.config import Configured
-from minigrad.utils.names import automatic_name, to_snake_case
+from minigrad.utils.names import lookup
+from minigrad.utils.naming import automatic_name, to_snake_case
 from minigrad.utils.registry import Registry
 
 # Probabilities are clipped to [EPSILON, 1 - EPSILON] before a logarithm: a certain wrong answer
@@ -584,3 +585,6 @@ def get(identifier):
         identifier.upper(),
     )
     return getattr(found, "function", found) if is_function else found
+
+
+__getattr__ = lookup(__name__)

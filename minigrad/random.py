@@ -12,6 +12,8 @@ import threading
 
 import numpy as np
 
+from minigrad.config import floatx
+
 # The limit of NumPy's legacy generator, which `set_random_seed` seeds too.
 SEED_LIMIT = 2**32
 
@@ -121,16 +123,16 @@ def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     shape : tuple of int
     mean, stddev : float
     dtype : {"float32", "float64"}, optional
-        Default: float32.
+        Default: ``config.floatx()``, float32.
     seed : int or SeedGenerator, optional
         An int gives the same numbers each time. Default: the next seed of the default generator.
     """
-    return generator(seed, "normal").normal(mean, stddev, shape).astype(dtype or "float32")
+    return generator(seed, "normal").normal(mean, stddev, shape).astype(dtype or floatx())
 
 
 def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
     """Return an array of numbers spread evenly from `minval` to `maxval`; the rest as `normal`."""
-    return generator(seed, "uniform").uniform(minval, maxval, shape).astype(dtype or "float32")
+    return generator(seed, "uniform").uniform(minval, maxval, shape).astype(dtype or floatx())
 
 
 def check_seed(owner, seed, limit=2**64):

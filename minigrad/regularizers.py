@@ -6,6 +6,7 @@ from minigrad import ops
 from minigrad.core import as_tensor
 from minigrad.utils.arguments import checked_number
 from minigrad.utils.config import Configured
+from minigrad.utils.names import lookup
 from minigrad.utils.registry import Registry
 
 # Keeps a norm of zero from being divided by.
@@ -110,3 +111,6 @@ orthogonal_regularizer = REGULARIZERS.add(OrthogonalRegularizer)
 def get(identifier):
     """Return a regularizer from its name ("l2"), class, or any callable(tensor)."""
     return REGULARIZERS.get(identifier)
+
+
+__getattr__ = lookup(__name__)

@@ -17,9 +17,10 @@ PACKAGE = Path(minigrad.__file__).parent
 MAY_IMPORT = {
     "core": set(),
     "kernels": set(),
-    "random": set(),
+    "config": set(),
+    "random": {"config"},
     "_build": set(),
-    "utils": {"core", "random"},
+    "utils": {"config", "core", "random"},
     "symbolic": {"core", "utils"},
     "ops": {"core", "kernels", "random", "symbolic", "utils"},
     "testing": {"core"},
@@ -42,6 +43,7 @@ MAY_IMPORT["models"] = set(MAY_IMPORT) - {"testing"}
 # Optional leaves, imported by nothing else: lab computes, plots draws what it computed.
 MAY_IMPORT["lab"] = set(MAY_IMPORT) - {"testing"} | {"plots"}
 MAY_IMPORT["plots"] = {"core", "utils"}
+MAY_IMPORT["backend"] = {"activations", "layers", "losses"} | MAY_IMPORT["layers"]
 MAY_IMPORT["numpy_functions"] = {"core", "ops", "symbolic"}  # it binds itself onto Tensor
 
 CONTRIBUTING = Path(__file__).parent.parent / "CONTRIBUTING.md"

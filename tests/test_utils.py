@@ -11,7 +11,7 @@ from minigrad.testing import check_gradients
 from minigrad.utils import clear_session, normalize, to_categorical
 from minigrad.utils.arguments import whole_number
 from minigrad.utils.arrays import as_labels, match_ranks, match_weights, one_hot
-from minigrad.utils.names import to_snake_case
+from minigrad.utils.naming import to_snake_case
 from minigrad.utils.registry import Registry
 
 # --- automatic names -----------------------------------------------------------------------------

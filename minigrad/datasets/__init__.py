@@ -6,6 +6,7 @@ substitute that needs no file and no network, and that is never called MNIST.
 
 from minigrad.datasets import fashion_mnist, mnist, synthetic_digits
 from minigrad.datasets._lookup import DatasetNotFoundError, cache_folder
+from minigrad.utils.names import lookup
 
 __all__ = [
     "DatasetNotFoundError",
@@ -45,3 +46,6 @@ def load_mnist_or_synthetic(path=None):
     line = f"!!  NO MNIST HERE: going on with {synthetic_digits.TITLE}  !!"
     print("!" * len(line), line, "!" * len(line), sep="\n", flush=True)
     return synthetic_digits.load_data(), synthetic_digits.TITLE
+
+
+__getattr__ = lookup(__name__)

@@ -16,7 +16,7 @@ from minigrad.callbacks import Callback
 from minigrad.lab.results import Comparison, Run, Sweep
 from minigrad.optimizers import get as get_optimizer
 from minigrad.utils.batches import as_samples
-from minigrad.utils.names import clear_session
+from minigrad.utils.naming import clear_session
 from minigrad.utils.structures import flatten, map_structure
 
 POINTS_PER_EPOCH = 20  # of the curves by step

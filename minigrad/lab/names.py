@@ -1,7 +1,7 @@
 """Names of the layers within a model, unique and readable: "block/first", "encoder/dense_1"."""
 
 from minigrad.layers.base import Layer
-from minigrad.utils.names import unique_name
+from minigrad.utils.naming import unique_name
 
 
 def name_layers(model):

@@ -30,6 +30,7 @@ from minigrad.layers.shaping import (
     CenterCrop, Cropping1D, Cropping2D, Permute, RepeatVector, UpSampling1D, UpSampling2D,
     ZeroPadding1D, ZeroPadding2D,
 )  # fmt: skip
+from minigrad.utils.names import lookup
 
 Convolution1D = Conv1D
 Convolution2D = Conv2D
@@ -43,3 +44,5 @@ GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D
+
+__getattr__ = lookup(__name__)

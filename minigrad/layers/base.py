@@ -9,13 +9,13 @@ import weakref
 
 import numpy as np
 
-from minigrad import activations, constraints, initializers, kernels, regularizers, symbolic
+from minigrad import activations, config, constraints, initializers, kernels, regularizers, symbolic
 from minigrad.core import FLOAT_TYPES, Parameter, Tensor, as_array, as_tensor, is_trial, trial
 from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.tracking import Tracked
 from minigrad.symbolic import Symbol, is_symbolic
 from minigrad.utils.arguments import argument_names, short_text, unknown_argument
-from minigrad.utils.names import automatic_name, to_snake_case
+from minigrad.utils.naming import automatic_name, to_snake_case
 from minigrad.utils.shapes import shape_cure
 from minigrad.utils.structures import flatten, is_structure, map_structure
 
@@ -143,7 +143,8 @@ class Layer(Tracked):
     trainable : bool
         False freezes all weights.
     dtype : {"float32", "float64"}, optional
-        Type of the weights, to which arrays given to the layer are converted. Default: float32.
+        Type of the weights, to which arrays given to the layer are converted. Default: float32,
+        or what ``config.set_floatx`` said.
     activity_regularizer : str or callable, optional
         ``activity_regularizer(output)`` divided by the number of samples is added to the loss.
     input_shape : tuple of int, optional
@@ -191,7 +192,7 @@ class Layer(Tracked):
         self.name = automatic_name(self.class_name) if name is None else name
         self.has_automatic_name = name is None
         self.trainable = trainable
-        self.dtype = np.dtype(dtype or "float32")
+        self.dtype = np.dtype(dtype or config.floatx())
         if self.dtype not in FLOAT_TYPES:
             cure = "; leave it out, integers are converted"
             raise self._error("dtype float32 or float64", self.dtype, TypeError, cure)

@@ -7,7 +7,7 @@ import weakref
 
 import numpy as np
 
-from minigrad import activations, ops, random
+from minigrad import activations, config, ops, random
 from minigrad.core import FLOAT_TYPES
 from minigrad.layers import fusion
 from minigrad.layers.base import ElementwiseLayer, KernelLayer, Layer
@@ -15,6 +15,7 @@ from minigrad.ops.nn import dense, dropout  # these need not look for Symbols, a
 from minigrad.ops.shapes import reshape
 from minigrad.symbolic import Call, Symbol
 from minigrad.utils.arguments import checked_number, explain_arguments
+from minigrad.utils.names import lookup
 
 # SplitMix64's increment (Steele and others 2014), 2**64 divided by the golden ratio: consecutive
 # seeds give sequences of mask seeds without a common member.
@@ -24,11 +25,11 @@ MASK_SEED_STEP = 0x9E3779B97F4A7C15
 def _float_type(dtype):
     """Return the type in which minigrad computes with inputs of this type."""
     with contextlib.suppress(TypeError):  # no type of NumPy's
-        found = np.dtype(dtype or "float32")
+        found = np.dtype(dtype or config.floatx())
         if found in FLOAT_TYPES:
             return found
         if found.kind in "iub":
-            return "float32"
+            return config.floatx()
     expected = "dtype float32, float64 or a type of integers"
     raise TypeError(f"InputLayer: expected {expected}, got {dtype!r}")
 
@@ -222,3 +223,6 @@ class Dropout(ElementwiseLayer):
         """Return ``mask_seed`` and advance it; every call in training does so once."""
         seed, self.mask_seed = self.mask_seed, (self.mask_seed + MASK_SEED_STEP) % 2**64
         return seed
+
+
+__getattr__ = lookup(__name__, "minigrad.layers")  # where Keras 2 had more

@@ -5,6 +5,7 @@ import numpy as np
 from minigrad import random
 from minigrad.layers.base import ElementwiseLayer
 from minigrad.layers.core import Dropout
+from minigrad.utils.names import lookup
 
 
 class RandomLayer(ElementwiseLayer):
@@ -99,3 +100,6 @@ class SpatialDropout2D(Dropout):
         common = {"name": name, "dtype": dtype, "trainable": trainable}
         super().__init__(rate, (None, 1, 1, None), seed, **common)
         self._check_data_format(data_format)
+
+
+__getattr__ = lookup(__name__, "minigrad.layers")  # where Keras 2 had more

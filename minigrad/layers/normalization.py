@@ -6,6 +6,7 @@ from minigrad import initializers, ops
 from minigrad.layers.base import ElementwiseLayer
 from minigrad.layers.options import keep_options, make_weight
 from minigrad.utils.arguments import checked_number
+from minigrad.utils.names import lookup
 
 
 class BatchNormalization(ElementwiseLayer):
@@ -87,3 +88,6 @@ class BatchNormalization(ElementwiseLayer):
         scale = ops.div(gamma, np.sqrt(variance + self.epsilon))
         shift = beta - scale * mean
         return x * scale.reshape(per_channel) + shift.reshape(per_channel)
+
+
+__getattr__ = lookup(__name__, "minigrad.layers")  # where Keras 2 had more

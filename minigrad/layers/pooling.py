@@ -5,6 +5,7 @@ from minigrad.layers import fusion
 from minigrad.layers.base import Layer
 from minigrad.layers.conv import check_padding, windowed_shape
 from minigrad.ops.conv import pair
+from minigrad.utils.names import lookup
 
 
 class Pooling2D(Layer):
@@ -96,3 +97,6 @@ class GlobalMaxPooling2D(GlobalPooling2D):
     """The largest value of each channel over the image. Arguments: see ``GlobalPooling2D``."""
 
     operation = staticmethod(ops.global_max_pool2d)
+
+
+__getattr__ = lookup(__name__, "minigrad.layers")  # where Keras 2 had more

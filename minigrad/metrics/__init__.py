@@ -31,6 +31,7 @@ from minigrad.metrics.means import (
 )  # fmt: skip
 from minigrad.metrics.regression import R2Score
 from minigrad.utils.arguments import takes
+from minigrad.utils.names import lookup
 
 
 def get(identifier):
@@ -69,3 +70,6 @@ def _direction(function):
             if function is getattr(known, "function", known):
                 return getattr(known, "direction", direction)
     return None
+
+
+__getattr__ = lookup(__name__)

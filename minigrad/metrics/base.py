@@ -9,7 +9,7 @@ from minigrad.core import Parameter
 from minigrad.utils.arguments import FromFunction
 from minigrad.utils.arrays import match_weights
 from minigrad.utils.config import Configured
-from minigrad.utils.names import automatic_name, to_snake_case
+from minigrad.utils.naming import automatic_name, to_snake_case
 from minigrad.utils.registry import Registry
 from minigrad.utils.structures import held_in
 from minigrad.utils.variable import Variable

@@ -5,5 +5,8 @@ from minigrad.models.model import Model
 from minigrad.models.sequential import Sequential
 from minigrad.saving import load_model, save_model
 from minigrad.saving.cloning import clone_model, model_from_json
+from minigrad.utils.names import lookup
 
 Functional = Model
+
+__getattr__ = lookup(__name__)

@@ -6,7 +6,7 @@ from minigrad.models.graph import Graph
 from minigrad.saving.savable import Savable
 from minigrad.symbolic import Symbol
 from minigrad.training import Trainer
-from minigrad.utils.names import unique_name
+from minigrad.utils.naming import unique_name
 from minigrad.utils.structures import flatten, map_structure
 from minigrad.utils.summary import summary_lines
 

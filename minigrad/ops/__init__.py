@@ -18,6 +18,7 @@ from minigrad.ops.shapes import (
     broadcast_to, concatenate, expand_dims, getitem, pad, reshape, shape, squeeze, stack, transpose,
 )  # fmt: skip
 from minigrad.symbolic import Symbol, recordable as _recordable
+from minigrad.utils.names import lookup as _lookup
 
 # Every function imported above under a name in lower case is an op and is exported.
 __all__ = sorted(name for name, value in vars().items() if callable(value) and name[0].islower())
@@ -69,3 +70,5 @@ for name, function in (UNARY | COMPARISONS).items():
     setattr(Symbol, name, _recorded(function))
 Tensor.T, Symbol.T = property(transpose), property(_recorded(transpose))
 globals().update(RECORDABLE)
+
+__getattr__ = _lookup(__name__)

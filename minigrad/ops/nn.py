@@ -8,6 +8,7 @@ from minigrad import kernels
 from minigrad.core import Function, as_array, as_tensor, sum_over
 from minigrad.ops.arithmetic import chain, contiguous, elementwise
 from minigrad.ops.shapes import transpose
+from minigrad.utils.names import lookup
 
 
 def promote(*arrays):
@@ -454,3 +455,6 @@ def sigmoid_cross_entropy(logits, targets):
             f"sigmoid_cross_entropy: expected targets of shape {logits.shape}, got {targets.shape}"
         )
     return SigmoidCrossEntropy(targets)(logits)
+
+
+__getattr__ = lookup(__name__, "minigrad.ops")  # where Keras has more

@@ -11,6 +11,7 @@ from minigrad.optimizers.lion import Lion
 from minigrad.optimizers.nadam import Nadam
 from minigrad.optimizers.rmsprop import RMSprop
 from minigrad.optimizers.sgd import SGD
+from minigrad.utils.names import lookup
 from minigrad.utils.registry import Registry
 
 OPTIMIZERS = Registry("optimizer", Optimizer, spelling=str.lower)
@@ -28,3 +29,6 @@ def get(identifier):
             f"optimizer: expected an Optimizer or its name, class or config, got {found!r}"
         )
     return found
+
+
+__getattr__ = lookup(__name__)

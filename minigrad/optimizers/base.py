@@ -11,7 +11,7 @@ from minigrad.optimizers import schedules
 from minigrad.optimizers.schedules import LearningRateSchedule
 from minigrad.utils import arguments
 from minigrad.utils.config import Configured
-from minigrad.utils.names import automatic_name, to_snake_case
+from minigrad.utils.naming import automatic_name, to_snake_case
 from minigrad.utils.variable import Variable
 
 

@@ -7,6 +7,7 @@ import bisect
 import math
 
 from minigrad.utils.config import Configured
+from minigrad.utils.names import lookup
 from minigrad.utils.registry import Registry
 
 
@@ -200,3 +201,5 @@ def _half_cosine(done, alpha, height=1.0):
 
 SCHEDULES = Registry("learning rate schedule", LearningRateSchedule, spelling=str)
 SCHEDULES.add_classes(vars())
+
+__getattr__ = lookup(__name__)

@@ -13,7 +13,7 @@ from minigrad import activations, ops
 from minigrad.layers.base import Layer
 from minigrad.symbolic import Symbol
 from minigrad.utils.config import deserialize, serialize
-from minigrad.utils.names import to_snake_case, unique_name
+from minigrad.utils.naming import to_snake_case, unique_name
 from minigrad.utils.structures import flatten, map_structure
 
 # Keras's classes of ops are named as minigrad's ops in camel case, but for these.

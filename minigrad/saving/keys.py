@@ -5,7 +5,7 @@ it, as in Keras 3 ("layers/dense_1/vars/0", "block/head/vars/1"), or of its name
 ("layers/dense_1/kernel").
 """
 
-from minigrad.utils.names import unique_name
+from minigrad.utils.naming import unique_name
 
 
 def find_places(model):

@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from minigrad import random
+from minigrad import config, random
 from minigrad.callbacks import CallbackList, History, ProgbarLogger
 from minigrad.core import no_grad
 from minigrad.layers.tracking import count_changes
@@ -366,7 +366,9 @@ class Trainer:
     def _prepare(self, callbacks, verbose, epochs, data):
         if verbose not in ("auto", 0, 1, 2):
             raise ValueError(f"verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
-        verbose = 1 if verbose == "auto" else int(verbose)
+        if verbose == "auto":
+            verbose = 1 if config.is_interactive_logging_enabled() else 2
+        verbose = int(verbose)
         if verbose:
             callbacks.append(ProgbarLogger())
         params = {"verbose": verbose, "epochs": epochs, "steps": data.steps}

@@ -4,7 +4,7 @@ from minigrad import losses, metrics
 from minigrad.core import Tensor
 from minigrad.metrics import Mean
 from minigrad.utils.arguments import checked_number
-from minigrad.utils.names import unique_name
+from minigrad.utils.naming import unique_name
 from minigrad.utils.structures import flatten
 
 

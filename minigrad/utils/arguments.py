@@ -10,7 +10,7 @@ import reprlib
 import numpy as np
 
 from minigrad.core import TensorBase
-from minigrad.utils.names import to_snake_case
+from minigrad.utils.naming import to_snake_case
 
 # Names of the same arguments in other libraries, and in older ones.
 ELSEWHERE = {

@@ -1,44 +1,145 @@
-"""Names that are made of names, and those that are counted through the program."""
+"""Other and older names of modules and of what is in them, and the answer where there is nothing.
 
-import gc
-import itertools
-import re
+Keras's names have moved in ten years. What a name is called now, or where it is, stands in the
+tables here; what minigrad does not have, in ``utils.absent``. Python asks for both: a module's
+``__getattr__`` for a name that the module lacks, and a finder for modules.
+"""
+
+import importlib
+import importlib.machinery
+import importlib.util
+import sys
+import warnings
+
+# Modules by their other paths, and where their names are now. Only "keras" and what Keras still has
+# itself, the paths in ``STILL``, are taken without a warning.
+MOVED = {
+    "engine": "layers", "engine.base_layer": "layers", "engine.input_layer": "layers",
+    "engine.topology": "layers", "engine.network": "models", "engine.sequential": "models",
+    "engine.training": "models",
+    "initializations": "initializers", "objectives": "losses",
+    "layers.advanced_activations": "layers", "layers.convolutional": "layers",
+    "layers.convolutional_recurrent": "layers", "layers.cudnn_recurrent": "layers",
+    "layers.embeddings": "layers", "layers.experimental": "layers",
+    "layers.experimental.preprocessing": "layers", "layers.local": "layers",
+    "layers.merge": "layers", "layers.preprocessing": "layers", "layers.recurrent": "layers",
+    "layers.wrappers": "layers",
+    "ops.image": "ops", "ops.linalg": "ops", "ops.numpy": "ops",
+    "optimizers.adam_v2": "optimizers", "optimizers.experimental": "optimizers",
+    "optimizers.gradient_descent_v2": "optimizers", "optimizers.legacy": "optimizers",
+    "optimizers.rmsprop_v2": "optimizers",
+    "utils.all_utils": "utils", "utils.data_utils": "utils", "utils.generic_utils": "utils",
+    "utils.io_utils": "utils", "utils.layer_utils": "utils", "utils.np_utils": "utils",
+    "utils.vis_utils": "utils", "utils.visualize_util": "utils",
+}  # fmt: skip
+STILL = {"ops.image", "ops.linalg", "ops.numpy"}
+
+# Names of what is in a module, and what it is called now.
+RENAMED = {
+    "layers.Deconvolution2D": "Conv2DTranspose",
+    "utils.plot": "plot_model",
+}
 
 
-def to_snake_case(name):
-    """Return a class name in Keras's snake case: MaxPooling2D -> max_pooling2d."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+class Finder:
+    """Finds ``minigrad.keras`` and the modules that moved, as the modules that they are now.
 
-
-def unique_name(name, taken):
-    """Return ``name``, or the first of ``name_1``, ``name_2``, ... that is not taken."""
-    names = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
-    return next(name for name in names if name not in taken)
-
-
-_counts = {}  # name of a class in snake case -> how many automatic names it has given
-
-
-def automatic_name(name):
-    """Return the name of one more object of a class: "dense", then "dense_1", "dense_2", ...
-
-    As in Keras, it counts through the whole program, until ``clear_session``.
+    It comes before Python's own finders, which would make a second copy of ``minigrad.layers`` as
+    ``minigrad.keras.layers``.
     """
-    number = _counts.get(name, 0)
-    _counts[name] = number + 1
-    return f"{name}_{number}" if number else name
+
+    @staticmethod
+    def find_spec(fullname, path=None, target=None):
+        if not fullname.startswith("minigrad."):
+            return None
+        place = fullname.removeprefix("minigrad.")
+        while place == "keras" or place.startswith("keras."):
+            place = place.removeprefix("keras").removeprefix(".")
+        module = _module_now(place)
+        if module != fullname:
+            return importlib.machinery.ModuleSpec(fullname, _Alias(module))
+        if importlib.machinery.PathFinder.find_spec(fullname, path) is None:
+            family, _, name = place.rpartition(".")
+            text = _explain(family, name)
+            if text:
+                raise ModuleNotFoundError(text, name=fullname)
+        return None
 
 
-def clear_session(free_memory=True):
-    """Number the automatic names of layers, models, optimizers and metrics from the start again.
+def _module_now(place, depth=3):
+    """The name of the module that is, or has moved to, a place below minigrad; warn of a move."""
+    now = MOVED.get(place, place)
+    if now != place and place not in STILL:
+        text = f"minigrad.{place} is an old path; write minigrad.{now}"
+        warnings.warn(text, FutureWarning, stacklevel=depth)
+    return f"minigrad.{now}".removesuffix(".")
+
+
+class _Alias:
+    """Loads a module that is there already, under one more name."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def create_module(self, spec):
+        self.module = importlib.import_module(self.name)
+        self.spec = self.module.__spec__
+        return self.module
+
+    def exec_module(self, module):
+        module.__spec__ = self.spec  # which Python has just replaced
+
+
+def install_finder():
+    """Have Python ask ``Finder`` first, once."""
+    if Finder not in sys.meta_path:
+        sys.meta_path.insert(0, Finder)
+
+
+def lookup(module, elsewhere=None):
+    """Return a ``__getattr__`` for a module of minigrad: it answers for names that are not there.
 
     Parameters
     ----------
-    free_memory : bool
-        Whether to run Python's garbage collection, too.
+    module : str
+        Its ``__name__``.
+    elsewhere : str, optional
+        The module in which Keras's older versions have further names of this one: ``layers.core``
+        had what ``layers`` has.
     """
-    _counts.clear()
-    if free_memory:
-        gc.collect()
+    family = (elsewhere or module).removeprefix("minigrad").removeprefix(".")
+
+    def find(name, depth=2):  # of the caller, whom warnings show
+        is_private = name.startswith("_")  # Python itself looks for many
+        place = f"{family}.{name}".removeprefix(".")
+        if place in RENAMED:
+            text = f"minigrad.{place} is an old name; write {RENAMED[place]}"
+            warnings.warn(text, FutureWarning, stacklevel=depth)
+            return getattr(sys.modules[module], RENAMED[place])
+        if place in MOVED:
+            return importlib.import_module(_module_now(place, depth + 1))
+        if elsewhere and not is_private and hasattr(importlib.import_module(elsewhere), name):
+            return getattr(sys.modules[elsewhere], name)
+        text = None if is_private else _explain(family, name)
+        if text and _is_in_import():
+            raise ImportError(text, name=module)
+        text = text or f"module {module!r} has no attribute {name!r}"  # Python adds the nearest one
+        raise AttributeError(text, name=name, obj=sys.modules[module])
+
+    return find
+
+
+def _explain(family, name):
+    from minigrad.utils.absent import explain_absence  # only here, where something is missing
+
+    return explain_absence(family, name)
+
+
+def _is_in_import():
+    """Whether ``from module import name`` asks, which drops the words of an AttributeError."""
+    import dis
+
+    frame = sys._getframe(2)
+    while frame.f_code.co_name == "__getattr__":
+        frame = frame.f_back
+    return dis.opname[frame.f_code.co_code[frame.f_lasti]] == "IMPORT_FROM"

@@ -5,7 +5,7 @@ named where it is defined, and nowhere else.
 """
 
 from minigrad.utils.config import deserialize
-from minigrad.utils.names import to_snake_case
+from minigrad.utils.naming import to_snake_case
 
 
 class Registry:

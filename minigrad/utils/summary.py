@@ -7,7 +7,7 @@ import re
 import shutil
 import textwrap
 
-from minigrad.utils.names import unique_name
+from minigrad.utils.naming import unique_name
 from minigrad.utils.progress import can_print
 from minigrad.utils.structures import flatten
 

@@ -8,7 +8,7 @@ import pytest
 
 from minigrad import Parameter, Tensor, optimizers
 from minigrad.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, Nadam, RMSprop, schedules
-from minigrad.utils.names import to_snake_case
+from minigrad.utils.naming import to_snake_case
 
 GRADIENTS = np.random.default_rng(3).standard_normal((7, 2, 3)).astype(np.float32)
 

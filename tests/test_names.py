@@ -1,0 +1,210 @@
+"""Names: all of Keras's are there or answered, other and older paths lead to the same modules."""
+
+import importlib
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+import minigrad
+from minigrad import layers
+from minigrad.utils import names
+from minigrad.utils.absent import ABSENT, explain_absence
+
+GOLDEN = Path(__file__).parent / "golden"
+KERAS = {
+    family: listed.split()
+    for family, listed in json.loads((GOLDEN / "keras_names.json").read_text()).items()
+}
+
+
+def module_of(family):
+    return importlib.import_module(f"minigrad.{family}".removesuffix("."))
+
+
+# --- names that are not here ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", KERAS, ids=lambda family: family or "minigrad")
+def test_every_name_of_keras_is_there_or_answered(family):
+    module = module_of(family)
+    for name in KERAS[family]:
+        if f"{family}.{name}" in names.MOVED:
+            continue
+        try:
+            getattr(module, name)
+        except AttributeError as error:
+            assert "is not in minigrad: " in str(error), f"{family}.{name}"
+            assert "; nearest: " in str(error)
+
+
+@pytest.mark.parametrize("family", [family for family in ABSENT if family not in ("", "*")])
+def test_each_family_asks_the_table(family):
+    with pytest.raises(AttributeError, match=f"minigrad.{family}.deserialize is not in minigrad"):
+        module_of(family).__getattr__("deserialize")
+
+
+TEXT = "minigrad.layers.LSTM is not in minigrad: recurrent .* nearest: .*Conv1D.*see Coming from"
+ABSENT_LAYERS = [
+    ("minigrad.layers.LSTM", AttributeError),
+    ("minigrad.keras.layers.LSTM", AttributeError),
+    ("from minigrad.layers import LSTM", ImportError),
+    ("from minigrad.layers import Dense, LSTM", ImportError),
+    ("from minigrad.keras.layers import LSTM", ImportError),
+    ("from minigrad.layers.core import LSTM", ImportError),
+]
+
+
+@pytest.mark.parametrize(("code", "kind"), ABSENT_LAYERS, ids=[row[0] for row in ABSENT_LAYERS])
+def test_an_absent_name_is_answered_in_every_form(code, kind):
+    with pytest.raises(kind, match=TEXT) as caught:
+        exec(code, {"minigrad": minigrad})
+    assert type(caught.value) is kind
+    assert not hasattr(layers, "LSTM")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("from minigrad.losses import CTC", "minigrad.losses.CTC is not in"),  # a plain module
+        ("from minigrad.random import gamma", "minigrad.random.gamma is not in"),
+        ("from minigrad import GradientTape", r"nearest: loss.backward\(\), then weight.grad"),
+        ("from minigrad.keras import GradientTape", "minigrad.GradientTape is not in"),
+        ("from minigrad.optimizers import Ftrl", "optimizers.Ftrl is not in"),
+        ("from minigrad.backend import placeholder", "nearest: minigrad.Input"),
+        ("import minigrad.applications", "minigrad.applications is not in"),
+        ("import minigrad.applications.vgg16", "minigrad.applications is not in"),
+        ("from minigrad.applications import VGG16", "minigrad.applications is not in"),
+        ("from minigrad import applications", "minigrad.applications is not in"),
+        ("from minigrad.wrappers.scikit_learn import KerasClassifier", "wrappers is not in"),
+    ],
+)
+def test_absent_names_and_modules_are_answered_when_imported(code, message):
+    with pytest.raises(ImportError, match=message):
+        exec(code)
+
+
+def test_a_name_that_is_nowhere_is_told_as_python_tells_it():
+    text = r"module 'minigrad\.layers' has no attribute 'Dens'"
+    with pytest.raises(AttributeError, match=text) as caught:
+        getattr(layers, "Dens")  # noqa: B009
+    assert (caught.value.name, caught.value.obj) == ("Dens", layers)  # Python then suggests Dense
+    with pytest.raises(ImportError, match="cannot import name 'Dens'"):
+        exec("from minigrad.layers import Dens")
+    with pytest.raises(ImportError, match=r"No module named 'minigrad\.nowhere'"):
+        importlib.import_module("minigrad.nowhere")
+    with pytest.raises(AttributeError, match="module 'minigrad' has no attribute 'nowhere'"):
+        getattr(minigrad, "nowhere")  # noqa: B009
+
+
+def test_private_names_are_not_answered():
+    assert explain_absence("layers", "LSTM") and explain_absence("layers", "Dense") is None
+    assert not hasattr(minigrad.losses, "__path__")
+
+
+# --- other and older paths -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import minigrad.keras as keras",
+        "from minigrad import keras",
+        "import minigrad as tf; keras = tf.keras",
+        "import minigrad.keras.layers; keras = minigrad.keras",
+        "import minigrad.keras.keras as keras",
+    ],
+)
+def test_keras_is_another_name_of_minigrad(code):
+    scope = {}
+    exec(code, scope)
+    assert scope["keras"].layers is layers
+
+
+def test_modules_under_keras_are_the_same_modules():
+    code = """
+import minigrad.keras.optimizers.schedules, sys
+import minigrad
+from minigrad.keras.layers import Dense
+from minigrad.keras.utils import to_categorical
+import minigrad.keras.backend as K
+assert Dense is minigrad.layers.Dense
+assert minigrad.keras.optimizers.schedules is minigrad.optimizers.schedules
+assert K is minigrad.backend
+assert minigrad.layers.__spec__.name == minigrad.layers.__name__ == "minigrad.layers"
+assert minigrad.__spec__.name == "minigrad"
+assert not any(module.__name__.startswith("minigrad.keras") for module in sys.modules.values())
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def warnings_of(code):
+    """The warnings of code in a file "user.py", and its names."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        exec(compile(code, "user.py", "exec"), scope := {"minigrad": minigrad})
+    return caught, scope
+
+
+@pytest.mark.parametrize("place", [place for place in names.MOVED if place not in names.STILL])
+def test_old_paths_lead_to_the_new_ones_with_a_warning(place):
+    for known in [name for name in sys.modules if name.startswith("minigrad.")]:
+        if known.removeprefix("minigrad.") in names.MOVED:
+            del sys.modules[known]
+    caught, scope = warnings_of(f"import minigrad.{place} as found")
+    assert scope["found"] is importlib.import_module(f"minigrad.{names.MOVED[place]}")
+    told = f"minigrad.{place} is an old path; write minigrad.{names.MOVED[place]}"
+    assert told in [str(warning.message) for warning in caught]
+    assert {(w.category, w.filename) for w in caught} == {(FutureWarning, "user.py")}
+
+
+@pytest.mark.parametrize("place", ["objectives", "optimizers.legacy", "utils.np_utils"])
+def test_old_paths_are_attributes_too(place, monkeypatch):
+    module = importlib.import_module(f"minigrad.{place.rpartition('.')[0]}".removesuffix("."))
+    vars(module).pop(place.rpartition(".")[2], None)  # which an import has left
+    caught, scope = warnings_of(f"found = minigrad.{place}")
+    assert scope["found"] is importlib.import_module(f"minigrad.{names.MOVED[place]}")
+    assert [(w.category, w.filename) for w in caught] == [(FutureWarning, "user.py")]
+
+
+def test_what_keras_still_has_is_taken_without_a_warning():
+    for place in names.STILL:
+        caught, scope = warnings_of(f"import minigrad.{place} as found")
+        assert scope["found"] is minigrad.ops and not caught
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "found = minigrad.layers.Deconvolution2D",
+        "from minigrad.layers import Deconvolution2D as found",
+    ],
+)
+def test_old_names_are_the_new_ones_with_a_warning(code):
+    caught, scope = warnings_of(code)
+    assert scope["found"] is layers.Conv2DTranspose
+    told = "minigrad.layers.Deconvolution2D is an old name; write Conv2DTranspose"
+    assert {(str(w.message), w.filename) for w in caught} == {(told, "user.py")}
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [("core", "Permute"), ("normalization", "LayerNormalization"), ("noise", "Dropout"),
+     ("pooling", "MaxPooling1D")],
+)  # fmt: skip
+def test_files_of_layers_have_what_keras_2_had_there(place, name):
+    module = importlib.import_module(f"minigrad.layers.{place}")
+    assert getattr(module, name) is getattr(layers, name)
+    with pytest.raises(AttributeError, match=r"layers\.GRU is not in minigrad"):
+        getattr(module, "GRU")  # noqa: B009
+
+
+def test_the_finder_is_asked_once_and_finds_nothing_of_others():
+    names.install_finder()
+    assert sys.meta_path.count(names.Finder) == 1
+    assert names.Finder.find_spec("json.decoder") is None
+    assert names.Finder.find_spec("minigrad.layers") is None
+    assert names.Finder.find_spec("minigrad.nowhere") is None
