@@ -104,15 +104,36 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     """
     name = "categorical_crossentropy"
     y_pred = as_tensor(y_pred)
-    y_true = _as_targets(name, y_true, y_pred)
-    if y_true.shape != y_pred.shape:
-        raise _shape_error(name, y_true, y_pred)
-    _warn_of_one_class(name, y_pred.shape[axis])
-    _check_range(name, y_true, 0, np.inf)
-    y_true = _smooth(name, y_true, label_smoothing, y_true.shape[axis])
+    y_true = _one_hot_targets(name, y_true, y_pred, label_smoothing, axis)
     if axis not in (-1, y_true.ndim - 1):
         y_true, y_pred = np.moveaxis(y_true, axis, -1), _move_axis_last(y_pred, axis)
     return _softmax_losses(name, y_true, y_pred, from_logits)
+
+
+def categorical_focal_crossentropy(
+    y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
+):
+    """-Σ α y (1 - p)^γ log p over the classes: less weight for what is right already.
+
+    Parameters
+    ----------
+    y_true, y_pred, from_logits, label_smoothing, axis
+        As for `categorical_crossentropy`.
+    alpha : float or list of float
+        α, or one for each class, which are on the last axis then.
+    gamma : float
+        γ (Lin et al., 2017, https://arxiv.org/abs/1708.02002).
+
+    Returns
+    -------
+    Tensor (...)
+    """
+    name = "categorical_focal_crossentropy"
+    p = ops.softmax(y_pred, axis) if from_logits else as_tensor(y_pred)
+    y_true = _one_hot_targets(name, y_true, p, label_smoothing, axis)
+    p = ops.clip(p / ops.sum(p, axis, keepdims=True), EPSILON, 1 - EPSILON)
+    weights = np.asarray(alpha, p.dtype) * y_true
+    return -ops.sum(weights * (1 - p) ** gamma * ops.log(p), axis)
 
 
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
@@ -136,14 +157,8 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     Tensor (...)
     """
     name = "sparse_categorical_crossentropy"
-    y_pred = as_tensor(y_pred)
-    y_pred = _move_axis_last(y_pred, axis)
-    labels = as_labels(name, y_true)
-    if labels.ndim == y_pred.ndim and labels.shape[axis] == 1:
-        labels = labels.squeeze(axis)
-    if labels.shape != y_pred.shape[:-1]:
-        raise _shape_error(name, labels, y_pred)
-    _warn_of_one_class(name, y_pred.shape[-1])
+    y_pred = _move_axis_last(as_tensor(y_pred), axis)
+    labels = _class_labels(name, y_true, y_pred, axis)
     counted = True if ignore_class is None else labels != ignore_class
     labels = np.where(counted, labels, 0)
     cure = "; the last layer needs a unit for each label, which ignore_class=... may leave out"
@@ -172,17 +187,39 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     -------
     Tensor (...)
     """
-    name = "binary_crossentropy"
-    y_pred, from_logits = _prefer_logits(name, y_pred, from_logits, "sigmoid")
-    y_true, y_pred = _match(name, y_true, y_pred)
-    cure = "; scale targets to [0, 1], or take sparse_categorical_crossentropy for more classes"
-    _check_range(name, y_true, 0, 1, cure)
-    y_true = _smooth(name, y_true, label_smoothing, 2)
-    if from_logits:
-        losses = ops.sigmoid_cross_entropy(y_pred, y_true)
-    else:
-        p = ops.clip(y_pred, EPSILON, 1 - EPSILON)
-        losses = -(y_true * ops.log(p) + (1 - y_true) * ops.log(1 - p))
+    _, losses = _sigmoid_losses("binary_crossentropy", y_true, y_pred, from_logits, label_smoothing)
+    return ops.mean(losses, axis=axis)
+
+
+def binary_focal_crossentropy(
+    y_true, y_pred, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False,
+    label_smoothing=0.0, axis=-1,
+):  # fmt: skip
+    """The binary crossentropy with less weight for what is right already (Lin et al., 2017).
+
+    The mean over `axis` of -y (1 - p)^γ log p - (1 - y) p^γ log(1 - p), for labels y of 0 and 1
+    (https://arxiv.org/abs/1708.02002).
+
+    Parameters
+    ----------
+    y_true, y_pred, from_logits, label_smoothing, axis
+        As for `binary_crossentropy`.
+    apply_class_balancing : bool
+        Whether the first term gets the weight α, the second one 1 - α.
+    alpha, gamma : float
+        α and γ.
+
+    Returns
+    -------
+    Tensor (...)
+    """
+    name = "binary_focal_crossentropy"
+    p = ops.sigmoid(y_pred) if from_logits else as_tensor(y_pred)
+    y_true, losses = _sigmoid_losses(name, y_true, p, False, label_smoothing)
+    p = p.reshape(losses.shape)
+    losses = (y_true * (1 - p) + (1 - y_true) * p) ** gamma * losses
+    if apply_class_balancing:
+        losses = (y_true * alpha + (1 - y_true) * (1 - alpha)) * losses
     return ops.mean(losses, axis=axis)
 
 
@@ -192,6 +229,38 @@ def kl_divergence(y_true, y_pred):
     _check_range("kl_divergence", y_true, 0, 1)
     y_true = np.clip(y_true, EPSILON, 1)
     return ops.sum(y_true * (np.log(y_true) - ops.log(ops.clip(y_pred, EPSILON, 1))), axis=-1)
+
+
+def categorical_generalized_cross_entropy(y_true, y_pred, q=0.5):
+    """(1 - p^q) / q for the probability p of the class y, where labels may be wrong.
+
+    Between the crossentropy (q near 0) and 1 - p (q near 1) (Zhang and Sabuncu, 2018,
+    https://arxiv.org/abs/1805.07836).
+
+    Parameters
+    ----------
+    y_true : array (...) or (..., 1)
+        Labels from 0 to K - 1.
+    y_pred : Tensor (..., K)
+        Probabilities.
+    q : float
+        In (0, 1).
+
+    Returns
+    -------
+    Tensor (...)
+    """
+    _check_q(q)
+    name, y_pred = "categorical_generalized_cross_entropy", as_tensor(y_pred)
+    labels = _class_labels(name, y_true, y_pred)
+    _check_range(name, labels, 0, y_pred.shape[-1] - 1)
+    p = ops.sum(one_hot(labels, y_pred.shape[-1], y_pred.dtype) * y_pred, axis=-1)
+    powers = ops.where(p.data > 0, p, 1.0) ** q * (p.data > 0)  # the slope at 0, infinite, is 0
+    return (1 - powers) / q
+
+
+def _check_q(q):
+    checked_number("CategoricalGeneralizedCrossEntropy", "q", q, "(0, 1)")
 
 
 def crossentropy(y_true, y_pred):
@@ -207,6 +276,86 @@ def crossentropy(y_true, y_pred):
     if len(shape) < y_pred.ndim or shape[-1] == 1:
         return sparse_categorical_crossentropy(y_true, y_pred)
     return categorical_crossentropy(y_true, y_pred)
+
+
+# --- overlaps and embeddings ---------------------------------------------------------------------
+
+
+def dice(y_true, y_pred, axis=None):
+    """1 - 2 Σ y ŷ / (Σ y + Σ ŷ): 0 where masks y and ŷ are the same, 1 where they do not meet.
+
+    The sums are over `axis`, an int or a tuple; None: over all, so that the batch has one loss
+    (Dice, 1945).
+    """
+    y_true, y_pred = _match("dice", y_true, y_pred)
+    both = ops.sum(y_true * y_pred, axis)
+    return 1 - 2 * both / (np.sum(y_true, axis) + ops.sum(y_pred, axis) + EPSILON)
+
+
+def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
+    """1 - Σ y ŷ / (Σ y ŷ + α Σ y (1 - ŷ) + β Σ (1 - y) ŷ): `dice` if α = β = 1/2.
+
+    The sums are over `axis` as for `dice` (Salehi et al., 2017, https://arxiv.org/abs/1706.05721).
+    """
+    y_true, y_pred = _match("tversky", y_true, y_pred)
+    both = ops.sum(y_true * y_pred, axis)
+    missed = ops.sum(y_true * (1 - y_pred), axis)
+    wrong = ops.sum((1 - y_true) * y_pred, axis)
+    return 1 - both / (both + alpha * missed + beta * wrong + EPSILON)
+
+
+def circle(
+    y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80.0,
+    margin=0.4,
+):  # fmt: skip
+    """Pulls embeddings of one class together, and those of others apart (Sun et al., 2020).
+
+    Of sample i and reference j, d = max(1 - cosine, 0). The loss of i is softplus(P + N), where P
+    is the logsumexp of γ (m + d) (d - m) over the j of its class, and N that of
+    γ max(1 + m - d, 0) (1 - m - d) over the others (https://arxiv.org/abs/2002.10857).
+
+    Parameters
+    ----------
+    y_true : array (N,) or (N, 1)
+        Labels, whole numbers.
+    y_pred : Tensor (N, D)
+        Vectors of norm 1, as from `UnitNormalization`.
+    ref_labels, ref_embeddings : array (M,) and Tensor (M, D), optional
+        What to compare with; by default the batch itself.
+    remove_diagonal : bool
+        Whether sample i is not compared with reference i.
+    gamma, margin : float
+        γ, the scale, and m: how far apart is far enough.
+
+    Returns
+    -------
+    Tensor (N,)
+        0 for samples that are alone in their class, or whose class is the only one.
+    """
+    y_pred = as_tensor(y_pred)
+    labels = as_labels("circle", y_true).reshape(-1)
+    others = labels if ref_labels is None else as_labels("circle", ref_labels).reshape(-1)
+    references = y_pred if ref_embeddings is None else as_tensor(ref_embeddings)
+    if y_pred.ndim != 2 or len(labels) != len(y_pred):
+        raise ValueError(
+            f"circle: expected labels (N,) and y_pred (N, D), got {np.shape(y_true)} and "
+            f"{y_pred.shape}"
+        )
+    same = labels[:, None] == others  # (N, M)
+    compared = same & ~np.eye(*same.shape, dtype=bool) if remove_diagonal else same
+    d = ops.relu(1 - ops.matmul(y_pred, ops.transpose(references)))
+    near = gamma * (margin + d) * (d - margin)
+    far = gamma * ops.relu(1 + margin - d) * (1 - margin - d)
+    near, far = _logsumexp_where(compared, near), _logsumexp_where(~same, far)
+    return ops.where(compared.any(1) & ~same.all(1), ops.softplus(near + far), 0.0)
+
+
+def _logsumexp_where(chosen, x):
+    """The logsumexp of the chosen elements of each row; where there is none, of zeros."""
+    return ops.logsumexp(ops.where(chosen | ~chosen.any(1, keepdims=True), x, -np.inf), axis=1)
+
+
+# --- helpers of the crossentropies ---------------------------------------------------------------
 
 
 def _logits_of(y_pred, activation):
@@ -262,6 +411,19 @@ def _softmax_losses(name, targets, y_pred, from_logits):
     return -ops.sum(targets * ops.log(ops.clip(p, EPSILON, 1 - EPSILON)), axis=-1)
 
 
+def _sigmoid_losses(name, y_true, y_pred, from_logits, label_smoothing):
+    """Return the smoothed labels and the binary crossentropies, each of one value an element."""
+    y_pred, from_logits = _prefer_logits(name, y_pred, from_logits, "sigmoid")
+    y_true, y_pred = _match(name, y_true, y_pred)
+    cure = "; scale targets to [0, 1], or take sparse_categorical_crossentropy for more classes"
+    _check_range(name, y_true, 0, 1, cure)
+    y_true = _smooth(name, y_true, label_smoothing, 2)
+    if from_logits:
+        return y_true, ops.sigmoid_cross_entropy(y_pred, y_true)
+    p = ops.clip(y_pred, EPSILON, 1 - EPSILON)
+    return y_true, -(y_true * ops.log(p) + (1 - y_true) * ops.log(1 - p))
+
+
 # --- labels and shapes ---------------------------------------------------------------------------
 
 
@@ -313,6 +475,27 @@ def _move_axis_last(x, axis):
         return x
     axes = [i for i in range(x.ndim) if i != axis % x.ndim]
     return ops.transpose(x, (*axes, axis % x.ndim))
+
+
+def _one_hot_targets(name, y_true, y_pred, label_smoothing, axis):
+    """Return rows of probabilities of the shape of `y_pred`, smoothed."""
+    y_true = _as_targets(name, y_true, y_pred)
+    if y_true.shape != y_pred.shape:
+        raise _shape_error(name, y_true, y_pred)
+    _warn_of_one_class(name, y_pred.shape[axis])
+    _check_range(name, y_true, 0, np.inf)
+    return _smooth(name, y_true, label_smoothing, y_true.shape[axis])
+
+
+def _class_labels(name, y_true, y_pred, axis=-1):
+    """Return labels (...) or (..., 1) as integers (...), for `y_pred` (..., K)."""
+    labels = as_labels(name, y_true)
+    if labels.ndim == y_pred.ndim and labels.shape[axis] == 1:
+        labels = labels.squeeze(axis)
+    if labels.shape != y_pred.shape[:-1]:
+        raise _shape_error(name, labels, y_pred)
+    _warn_of_one_class(name, y_pred.shape[-1])
+    return labels
 
 
 def _shape_error(name, y_true, y_pred):
@@ -455,7 +638,7 @@ class LossFunctionWrapper(FromFunction, Loss):
 
     def __init__(self, fn, reduction="sum_over_batch_size", name=None, dtype=None, **options):
         name = name or getattr(fn, "__name__", type(fn).__name__)
-        super().__init__(name, reduction, dtype)
+        super().__init__(name, reduction, dtype=dtype)
         self.function = fn
         self.options = options
 
@@ -551,6 +734,61 @@ class CategoricalHinge(LossFunctionWrapper, of=categorical_hinge):
 @LOSSES.register()
 class CosineSimilarity(LossFunctionWrapper, of=cosine_similarity):
     """The mean of `cosine_similarity`, from -1 for the same direction to 1 for the opposite one."""
+
+
+@LOSSES.register()
+class BinaryFocalCrossentropy(LossFunctionWrapper, of=binary_focal_crossentropy):
+    """The mean of `binary_focal_crossentropy`."""
+
+
+@LOSSES.register()
+class CategoricalFocalCrossentropy(LossFunctionWrapper, of=categorical_focal_crossentropy):
+    """The mean of `categorical_focal_crossentropy`, for one-hot labels."""
+
+
+@LOSSES.register()
+class CategoricalGeneralizedCrossEntropy(
+    LossFunctionWrapper, of=categorical_generalized_cross_entropy, check=_check_q
+):
+    """The mean of `categorical_generalized_cross_entropy`, for integer labels."""
+
+
+@LOSSES.register()
+class Dice(LossFunctionWrapper, of=dice):
+    """The mean of `dice`."""
+
+    first_arguments = "reduction", "name"
+
+
+@LOSSES.register()
+class Tversky(LossFunctionWrapper, of=tversky):
+    """The mean of `tversky`."""
+
+    first_arguments = "alpha", "beta", "reduction", "name"
+
+
+@LOSSES.register()
+class Circle(LossFunctionWrapper):
+    """The mean of `circle` over the samples whose loss is not 0.
+
+    Parameters
+    ----------
+    gamma, margin, remove_diagonal
+        As for `circle`.
+    reduction, name, dtype
+        As for `Loss`.
+    """
+
+    def __init__(
+        self, gamma=80.0, margin=0.4, remove_diagonal=True, reduction="sum_over_batch_size",
+        name="circle", dtype=None,
+    ):  # fmt: skip
+        self.gamma, self.margin, self.remove_diagonal = gamma, margin, remove_diagonal
+        options = {"gamma": gamma, "margin": margin, "remove_diagonal": remove_diagonal}
+        super().__init__(circle, reduction, name, dtype, **options)
+
+    def _reduce(self, losses, sample_weight, counted):
+        return super()._reduce(losses, sample_weight, losses.data > 0)
 
 
 LOSSES.add(crossentropy, "ce")  # no class: which one it is depends on the shapes

@@ -25,6 +25,8 @@ BITS = np.array([[0, 1, 1], [1, 0, 0], [0, 0, 1], [1, 1, 0], [0, 1, 0]])
 BIT_LOGITS = rng.normal(size=(5, 3))
 BIT_PROBABILITIES = 1 / (1 + np.exp(-BIT_LOGITS))
 TARGETS = rng.normal(size=(5, 3))
+CLASSES = np.array([0, 2, 0, 2, 7])
+VECTORS = np.linalg.qr(rng.normal(size=(5, 5)))[0][:, :3]  # for Circle: any do
 PREDICTIONS = TARGETS + rng.normal(size=(5, 3)) * 1.5  # errors on both sides of Huber's delta
 
 
@@ -132,6 +134,19 @@ def cosines(a, b):
     return (a * b).sum(1) / np.sqrt((a * a).sum(1) * (b * b).sum(1))
 
 
+def circle(i):
+    """The loss of sample i of VECTORS, from the formula in the docstring."""
+    sums = {True: 0.0, False: 0.0}
+    for j in range(5):
+        d = 1 - VECTORS[i] @ VECTORS[j]
+        if CLASSES[i] != CLASSES[j]:
+            sums[False] += np.exp(80 * (1.4 - d) * (0.6 - d))
+        elif i != j:
+            sums[True] += np.exp(80 * (0.4 + d) * (d - 0.4))
+    return np.log1p(sums[True] * sums[False])
+
+
+RIGHT = np.where(BITS, BIT_PROBABILITIES, 1 - BIT_PROBABILITIES)
 E = PREDICTIONS - TARGETS
 Q = ONE_HOT * 0.8 + 0.05  # smoothed by 0.2
 FORMULAS = [
@@ -238,6 +253,64 @@ FORMULAS = [
         PROBABILITIES,
         (Q * np.log(Q / PROBABILITIES)).sum(1),
     ),
+    (
+        losses.binary_focal_crossentropy,
+        BITS,
+        BIT_PROBABILITIES,
+        (-((1 - RIGHT) ** 2) * np.log(RIGHT)).mean(1),
+    ),
+    (
+        lambda y, z: losses.binary_focal_crossentropy(y, z, True, 0.3, 1.5, True),
+        BITS,
+        BIT_LOGITS,
+        (-np.where(BITS, 0.3, 0.7) * (1 - RIGHT) ** 1.5 * np.log(RIGHT)).mean(1),
+    ),
+    (
+        losses.categorical_focal_crossentropy,
+        ONE_HOT,
+        PROBABILITIES,
+        -0.25
+        * (1 - PROBABILITIES[range(5), LABELS]) ** 2
+        * np.log(PROBABILITIES[range(5), LABELS]),
+    ),
+    (
+        lambda y, z: losses.categorical_focal_crossentropy(y, z, [1, 2, 3, 4], 3.0, True, 0.2),
+        ONE_HOT,
+        LOGITS,
+        -([1, 2, 3, 4] * Q * (1 - PROBABILITIES) ** 3 * np.log(PROBABILITIES)).sum(1),
+    ),
+    (
+        losses.categorical_generalized_cross_entropy,
+        LABELS,
+        PROBABILITIES,
+        (1 - PROBABILITIES[range(5), LABELS] ** 0.5) / 0.5,
+    ),
+    (
+        losses.dice,
+        BITS,
+        BIT_PROBABILITIES,
+        1 - 2 * (BITS * BIT_PROBABILITIES).sum() / (BITS.sum() + BIT_PROBABILITIES.sum() + 1e-7),
+    ),
+    (
+        lambda y, p: losses.tversky(y, p, 0.2, 0.7, axis=1),
+        BITS,
+        BIT_PROBABILITIES,
+        1
+        - (BITS * BIT_PROBABILITIES).sum(1)
+        / (
+            (BITS * BIT_PROBABILITIES).sum(1)
+            + 0.2 * (BITS * (1 - BIT_PROBABILITIES)).sum(1)
+            + 0.7 * ((1 - BITS) * BIT_PROBABILITIES).sum(1)
+            + 1e-7
+        ),
+    ),
+    (
+        losses.tversky,
+        BITS,
+        BIT_PROBABILITIES,
+        1 - (BITS * BIT_PROBABILITIES).sum() / ((BITS.sum() + BIT_PROBABILITIES.sum()) / 2 + 1e-7),
+    ),
+    (losses.circle, CLASSES, VECTORS, [circle(i) for i in range(4)] + [0]),
 ]
 
 
@@ -286,6 +359,59 @@ def test_crossentropies_find_the_classes_on_another_axis(axis):
     bits = np.moveaxis(np.eye(4)[labels], -1, 1)
     result = losses.binary_crossentropy(bits, 0.5 * np.ones(bits.shape), axis=axis)
     np.testing.assert_allclose(result.data, np.full(np.delete(bits.shape, axis), math.log(2)))
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 1)])
+def test_circle_compares_with_references_or_with_the_batch(shape):
+    labels = CLASSES.reshape(shape)
+    batch = losses.circle(labels, VECTORS, remove_diagonal=False, gamma=3, margin=0.25)
+    given = losses.circle(
+        labels, VECTORS, CLASSES, VECTORS, remove_diagonal=False, gamma=3, margin=0.25
+    )
+    np.testing.assert_array_equal(batch.data, given.data)
+    assert batch.data[4] > 0  # alone in its class, but compared with itself
+    few = losses.circle(labels[:1], VECTORS[:1], CLASSES[1:], VECTORS[1:], False)
+    assert few.item() == pytest.approx(circle(0), rel=1e-10)
+
+
+def test_circle_averages_over_the_samples_that_have_a_pair():
+    loss = losses.Circle()
+    alone = np.arange(5)
+    each = losses.circle(CLASSES, VECTORS).data
+    assert loss(CLASSES, VECTORS).item() == pytest.approx(each[:4].mean())
+    weight = np.arange(1.0, 6.0)
+    assert loss(CLASSES, VECTORS, weight).item() == pytest.approx((each * weight).sum() / 4)
+    x = Tensor(VECTORS, requires_grad=True)
+    loss(alone, x).backward()
+    assert loss(alone, x).item() == loss(np.zeros(5, int), VECTORS).item() == 0
+    np.testing.assert_array_equal(x.grad, 0)
+
+
+def test_generalized_cross_entropy_of_a_class_held_impossible_has_no_slope():
+    p = Tensor([[1.0, 0.0]], requires_grad=True)
+    loss = losses.CategoricalGeneralizedCrossEntropy(0.8)([[1]], p)
+    loss.backward()
+    assert loss.item() == 1 / 0.8
+    np.testing.assert_array_equal(p.grad, 0)
+
+
+@pytest.mark.parametrize("loss", [losses.dice, losses.tversky])
+def test_overlaps_sum_over_an_axis_or_over_all(loss):
+    masks, p = BITS.reshape(5, 3, 1), BIT_PROBABILITIES.reshape(5, 3, 1)
+    assert loss(masks, p).shape == ()
+    each = [loss(mask, one).item() for mask, one in zip(masks, p, strict=True)]
+    np.testing.assert_allclose(loss(masks, p, axis=(1, 2)).data, each)
+    assert loss(masks, masks).item() == pytest.approx(0, abs=1e-7)
+    assert loss(masks, 1 - masks).item() == 1
+    assert loss(masks * 0, p * 0).item() == 1  # as in Keras
+
+
+def test_losses_take_their_arguments_in_the_order_of_keras():
+    order = {kind: list(inspect.signature(kind).parameters) for kind in losses.LOSSES.members}
+    assert order[losses.Dice] == ["reduction", "name", "axis", "dtype"]
+    assert order[losses.Tversky] == ["alpha", "beta", "reduction", "name", "axis", "dtype"]
+    assert order[losses.Circle][:4] == ["gamma", "margin", "remove_diagonal", "reduction"]
+    assert order[losses.BinaryFocalCrossentropy][:3] == ["apply_class_balancing", "alpha", "gamma"]
 
 
 # --- logits that an activation remembers ---------------------------------------------------------
@@ -554,6 +680,18 @@ def test_crossentropy_takes_the_one_that_fits_the_shapes(y_true, y_pred, functio
             lambda: losses.binary_crossentropy(BITS, BIT_PROBABILITIES, label_smoothing=1.5),
             "binary_crossentropy: expected label_smoothing from 0 to 1, got 1.5",
         ),
+        (
+            lambda: losses.CategoricalGeneralizedCrossEntropy(1),
+            "CategoricalGeneralizedCrossEntropy: expected q in (0, 1), got 1",
+        ),
+        (
+            lambda: losses.categorical_generalized_cross_entropy([0, 4, 1, 2, 3], PROBABILITIES),
+            "categorical_generalized_cross_entropy: expected labels from 0 to 3, got 4",
+        ),
+        (
+            lambda: losses.circle([0, 1], VECTORS),
+            "circle: expected labels (N,) and y_pred (N, D), got (2,) and (5, 3)",
+        ),
         (lambda: losses.Huber(0), "Huber: expected delta in (0, inf), got 0"),
         (
             lambda: losses.MeanSquaredError("average"),
@@ -771,11 +909,11 @@ def test_targets_that_are_not_finite_show_in_the_loss(value):
     """TerminateOnNaN can act only if they reach it."""
     hinges = {losses.hinge, losses.squared_hinge, losses.categorical_hinge}
     for function, y_true, y_pred, *_ in FORMULAS:
-        if y_true is not LABELS and (function not in hinges or np.isnan(value)):
+        if np.ndim(y_true) > 1 and (function not in hinges or np.isnan(value)):
             y_true = np.array(y_true, "float64")
             y_true[0, 0] = value
             with np.errstate(invalid="ignore"):
-                result = function(y_true, Tensor(y_pred)).data
+                result = np.atleast_1d(function(y_true, Tensor(y_pred)).data)
             if function is not losses.kl_divergence or np.isnan(value):  # it clips its targets
                 assert not np.isfinite(result[0])
             assert np.isfinite(result[1:]).all()

@@ -11,7 +11,8 @@ from minigrad.distances import (
     mean_squared_logarithmic_error, poisson, squared_hinge,
 )  # fmt: skip
 from minigrad.losses import (
-    binary_crossentropy, categorical_crossentropy, kl_divergence, log_cosh, mean_absolute_error,
+    binary_crossentropy, binary_focal_crossentropy, categorical_crossentropy,
+    categorical_focal_crossentropy, huber, kl_divergence, log_cosh, mean_absolute_error,
     mean_squared_error, sparse_categorical_crossentropy,
 )  # fmt: skip
 from minigrad.metrics.base import METRICS, Mean, MeanMetricWrapper, Metric, Sum
