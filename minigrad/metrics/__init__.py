@@ -30,7 +30,11 @@ from minigrad.metrics.means import (
     binary_accuracy, categorical_accuracy, sparse_categorical_accuracy,
     sparse_top_k_categorical_accuracy, top_k_categorical_accuracy,
 )  # fmt: skip
-from minigrad.metrics.regression import R2Score
+from minigrad.metrics.overlap import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from minigrad.metrics.regression import (
+    ConcordanceCorrelation, PearsonCorrelation, R2Score, concordance_correlation,
+    pearson_correlation,
+)  # fmt: skip
 from minigrad.utils.arguments import takes
 from minigrad.utils.names import lookup
 

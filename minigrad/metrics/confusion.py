@@ -310,13 +310,14 @@ class AUC(_Confusion):
 
     "ROC": recall over the rate of false positives, fp / (fp + tn). "PR": precision over recall,
     interpolated between the points as tp and fp are (Davis and Goadrich, 2006,
-    https://doi.org/10.1145/1143844.1143874).
+    https://doi.org/10.1145/1143844.1143874). "PRGAIN": their gains over a prediction of 1 for all,
+    1 - r fp / tp over max(1 - r fn / tp, 0), r = (tp + fn) / (fp + tn) (Flach and Kull, 2015).
 
     Parameters
     ----------
     num_thresholds : int
         At least 2; evenly from 0 to 1, the outermost a little beyond.
-    curve : {"ROC", "PR"}
+    curve : {"ROC", "PR", "PRGAIN"}
     summation_method : {"interpolation", "minoring", "majoring"}
         The height between two points: between theirs, the lower or the higher one.
     name, dtype
@@ -338,9 +339,9 @@ class AUC(_Confusion):
         dtype=None, thresholds=None, multi_label=False, num_labels=None, label_weights=None,
         from_logits=False,
     ):  # fmt: skip
-        if curve not in ("ROC", "PR"):
-            raise ValueError(f"AUC: expected curve 'ROC' or 'PR', got {curve!r}")
-        if summation_method not in ("interpolation", "minoring", "majoring"):
+        if curve.upper() not in ("ROC", "PR", "PRGAIN"):
+            raise ValueError(f"AUC: expected curve 'ROC', 'PR' or 'PRGAIN', got {curve!r}")
+        if summation_method.lower() not in ("interpolation", "minoring", "majoring"):
             known = "'interpolation', 'minoring' or 'majoring'"
             raise ValueError(f"AUC: expected summation_method {known}, got {summation_method!r}")
         self._thresholds = thresholds  # the argument, for configs
@@ -350,8 +351,8 @@ class AUC(_Confusion):
         self.keeps_labels = bool(multi_label)
         super().__init__([-1e-7, *np.sort(thresholds), 1 + 1e-7], name, dtype)
         self.num_thresholds = len(self.thresholds)
-        self.curve = curve
-        self.summation_method = summation_method
+        self.curve = curve.upper()
+        self.summation_method = summation_method.lower()
         self.multi_label = multi_label
         self.label_weights = None if label_weights is None else np.asarray(label_weights, float)
         self.from_logits = from_logits
@@ -389,12 +390,12 @@ class AUC(_Confusion):
         if self.curve == "PR" and self.summation_method == "interpolation":
             return self._interpolated()
         if self.curve == "ROC":
-            x, y = (
-                _ratio(self.false_positives, self.false_positives + self.true_negatives),
-                _recall(self),
-            )
-        else:
+            negatives = self.false_positives + self.true_negatives
+            x, y = _ratio(self.false_positives, negatives), _recall(self)
+        elif self.curve == "PR":
             x, y = _recall(self), _precision(self)
+        else:
+            x, y = self._gains()
         between = {
             "interpolation": lambda left, right: (left + right) / 2,
             "minoring": np.minimum,
@@ -402,6 +403,14 @@ class AUC(_Confusion):
         }
         height = between[self.summation_method](y[:-1], y[1:])
         return ((x[:-1] - x[1:]) * height).sum(axis=0)
+
+    def _gains(self):
+        """Gains in recall and precision; 0 and 1 where nothing is found."""
+        tp, fn = np.asarray(self.true_positives), np.asarray(self.false_negatives)
+        fp, tn = np.asarray(self.false_positives), np.asarray(self.true_negatives)
+        odds = _ratio(tp + fn, fp + tn)
+        recall = np.where(tp == 0, 0, np.maximum(1 - odds * _ratio(fn, tp), 0))
+        return recall, 1 - odds * _ratio(fp, tp)
 
     def _interpolated(self):
         """Between two thresholds tp is linear in the positives p; the area is ∫ tp / p dtp."""
@@ -414,7 +423,8 @@ class AUC(_Confusion):
         both = (p[:-1] > 0) & (p[1:] > 0)
         growth = np.log(np.where(both, _ratio(p[:-1], p[1:]), 1.0), where=both, out=0.0 * slope)
         steps = slope * (tp[:-1] - tp[1:] + start * growth)
-        return _ratio(steps, np.asarray(self.true_positives + self.false_negatives)[1:]).sum(axis=0)
+        ones = np.asarray(self.true_positives + self.false_negatives)[1:]
+        return _ratio(steps, np.maximum(ones, 0)).sum(axis=0)
 
 
 # --- classes -------------------------------------------------------------------------------------

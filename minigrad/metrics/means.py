@@ -65,21 +65,24 @@ def top_k_categorical_accuracy(y_true, y_pred, k=5):
     return sparse_top_k_categorical_accuracy(np.argmax(y_true, axis=-1), y_pred, k)
 
 
-def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5):
+def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5, from_sorted_ids=False):
     """Whether the class `y_true`, integers (...) or (..., 1), is among the `k` largest of `y_pred`.
 
-    Equal values all belong to the `k` largest if one of them does.
+    Equal values all belong to the `k` largest if one of them does. With `from_sorted_ids`, `y_pred`
+    holds classes, the likeliest first, not a score for each class.
     """
     _check_k(k)
     y_pred = np.asarray(y_pred)
     K = y_pred.shape[-1]
     labels = _as_labels("sparse_top_k_categorical_accuracy", y_true, y_pred).astype(np.int64)
+    if from_sorted_ids:
+        return (y_pred[..., :k] == labels[..., None]).any(axis=-1)
     known = (labels >= 0) & (labels < K)
     likely = np.take_along_axis(y_pred, np.where(known, labels, 0)[..., None], axis=-1)
     return known & (np.count_nonzero(y_pred <= likely, axis=-1) > K - k)
 
 
-def _check_k(k):
+def _check_k(k, from_sorted_ids=False):
     whole_number("top_k_categorical_accuracy", "k", k, least=1)
 
 
@@ -165,7 +168,7 @@ class SparseTopKCategoricalAccuracy(
 ):
     """The mean of `sparse_top_k_categorical_accuracy`, for integer labels."""
 
-    options_first = True
+    first_arguments = ("k",)
 
 
 # --- errors --------------------------------------------------------------------------------------

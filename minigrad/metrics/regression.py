@@ -1,10 +1,10 @@
-"""R², the part of the targets' variance that predictions explain."""
+"""How predictions vary with their targets: R² and correlations."""
 
 import warnings
 
 import numpy as np
 
-from minigrad.metrics.base import METRICS, Metric
+from minigrad.metrics.base import METRICS, MeanMetricWrapper, Metric
 from minigrad.utils.arguments import whole_number
 from minigrad.utils.arrays import match_ranks, match_weights
 
@@ -73,3 +73,41 @@ class R2Score(Metric):
             warnings.warn(f"R2Score: {fault}; R² is not adjusted", stacklevel=2)
             return score
         return 1 - (1 - score) * (n - 1) / (n - p - 1)
+
+
+def pearson_correlation(y_true, y_pred, axis=-1):
+    """mean((y - ȳ) (ŷ - m)) / (σ s) along `axis`: from -1 to 1, their sign if y and ŷ are linear.
+
+    ȳ, m are the means, σ, s the deviations of y and ŷ; 0 where one of them does not vary.
+    """
+    covariance, _, variances = _moments(y_true, y_pred, axis)
+    deviations = np.sqrt(variances[0] * variances[1])
+    return covariance / np.where(deviations > 0, deviations, 1)
+
+
+def concordance_correlation(y_true, y_pred, axis=-1):
+    """2 mean((y - ȳ) (ŷ - m)) / (σ² + s² + (ȳ - m)²) along `axis`: 1 only if y = ŷ (Lin, 1989)."""
+    covariance, means, variances = _moments(y_true, y_pred, axis)
+    return 2 * covariance / (variances[0] + variances[1] + (means[0] - means[1]) ** 2 + 1e-7)
+
+
+def _moments(y_true, y_pred, axis):
+    """Return the covariance, the two means and the two variances along `axis`."""
+    y_pred = np.asarray(y_pred)
+    both = match_ranks(np.asarray(y_true, np.result_type(y_pred, "float32")), y_pred)
+    if both[0].shape != both[1].shape:
+        shapes = f"{both[1].shape}, got {both[0].shape}"
+        raise ValueError(f"correlation: expected y_true of y_pred's shape {shapes}")
+    means = [y.mean(axis, keepdims=True) for y in both]
+    covariance = ((both[0] - means[0]) * (both[1] - means[1])).mean(axis)
+    return covariance, [m.squeeze(axis) for m in means], [y.var(axis) for y in both]
+
+
+@METRICS.register()
+class PearsonCorrelation(MeanMetricWrapper, of=pearson_correlation):
+    """The mean of `pearson_correlation`."""
+
+
+@METRICS.register()
+class ConcordanceCorrelation(MeanMetricWrapper, of=concordance_correlation):
+    """The mean of `concordance_correlation`."""

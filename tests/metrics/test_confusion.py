@@ -119,7 +119,7 @@ def test_f1_without_a_batch_is_zero_and_starts_anew(average):
         (lambda: metrics.PrecisionAtRecall(1.5), "PrecisionAtRecall: expected a rate from 0 to 1"),
         (lambda: metrics.PrecisionAtRecall(0.5, 0), "expected num_thresholds as a whole number"),
         (lambda: metrics.AUC(1), "AUC: expected num_thresholds as a whole number of at least 2"),
-        (lambda: metrics.AUC(curve="roc"), "AUC: expected curve 'ROC' or 'PR', got 'roc'"),
+        (lambda: metrics.AUC(curve="lift"), "AUC: expected curve 'ROC', 'PR' or 'PRGAIN', got"),
         (lambda: metrics.AUC(summation_method="mean"), "AUC: expected summation_method 'interpol"),
         (lambda: metrics.F1Score("mean"), "f1_score: expected average None, 'micro', 'macro' or"),
         (lambda: metrics.FBetaScore(beta=-1.0), "fbeta_score: expected beta as a positive float"),
@@ -130,3 +130,19 @@ def test_f1_without_a_batch_is_zero_and_starts_anew(average):
 def test_confusion_metrics_refuse_with_a_reason(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_area_of_gains_where_nothing_is_found_or_nothing_is_positive():
+    metric = metrics.AUC(3, "PRGAIN")
+    metric.update_state([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9], [1, 2, 3, 4])
+    assert metric.result() == pytest.approx(0.5)  # tp 7, 4, 0; fp 3, 0, 0: as Keras's test says
+    for labels in (np.zeros(3), np.ones(3)):
+        metric = metrics.AUC(curve="prgain")
+        metric.update_state(labels, [0.1, 0.4, 0.8])
+        assert np.isfinite(metric.result())
+
+
+def test_area_under_precision_and_recall_of_negative_weights_is_zero():
+    metric = metrics.AUC(3, "PR")
+    metric.update_state([0, 0, 1, 1], [0, 0.5, 0.3, 0.9], [-1, -2, -3, -4])
+    assert metric.result() == 0

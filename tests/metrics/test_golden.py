@@ -27,6 +27,8 @@ CASES = {
         "R2Score()",
         "R2Score(None)",
         "R2Score('variance_weighted_average')",
+        "PearsonCorrelation()",
+        "ConcordanceCorrelation()",
     ],
     "binary": [
         "BinaryAccuracy()",
@@ -58,6 +60,9 @@ CASES = {
         "AUC(20, 'ROC', 'majoring')",
         "AUC(20, 'PR', 'minoring')",
         "AUC(20, 'PR', 'majoring')",
+        "AUC(20, 'PRGAIN')",
+        "AUC(20, 'PRGAIN', 'minoring')",
+        "AUC(200, 'prgain', 'majoring')",
         "AUC(thresholds=[0.8, 0.3, 0.5])",
         "AUC(multi_label=True)",
         "AUC(curve='PR', multi_label=True, num_labels=3, label_weights=[1.0, 2.0, 0.5])",
@@ -74,6 +79,8 @@ CASES = {
         "CategoricalCrossentropy('name', None, True, 0.1)",
         "CategoricalHinge()",
         "KLDivergence()",
+        "OneHotIoU(3, [0, 2], dtype='float32')",
+        "OneHotMeanIoU(3, 'name', 'float32', 1)",
     ],
     "sparse": [
         "SparseCategoricalAccuracy()",
@@ -81,7 +88,14 @@ CASES = {
         "SparseCategoricalCrossentropy()",
         "SparseCategoricalCrossentropy(from_logits=True)",
     ],
-    "labels": ["Accuracy()"],
+    "labels": [
+        "Accuracy()",
+        "IoU(3, [2, 0], dtype='float32')",
+        "IoU(5, (1, 4), 'name', 'float32', 2)",
+        "MeanIoU(3, dtype='float32')",
+        "MeanIoU(2, ignore_class=0, dtype='float32')",
+    ],
+    "mask": ["BinaryIoU(dtype='float32')", "BinaryIoU([1], 0.7, 'name', 'float32')"],
     "values": ["Mean()", "Sum()"],
 }
 ALL = [(kind, text) for kind, texts in CASES.items() for text in texts]
@@ -100,6 +114,8 @@ def batches(kind):
             yield rng.uniform(0.5, 3, (n, 3)), scores, weight
         elif kind == "binary":
             yield (scores + rng.uniform(-0.5, 0.5, (n, 3)) > 0.5).astype(float), scores, weight
+        elif kind == "mask":
+            yield labels[:, None] > 0, scores[:, :1], weight
         elif kind == "labels":
             yield labels[:, None], (scores.argmax(-1) // 2)[:, None], weight
         else:

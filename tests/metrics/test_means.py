@@ -241,6 +241,16 @@ def test_labels_may_have_other_axes_of_size_one():
         metrics.sparse_categorical_accuracy(LABELS.reshape(2, 2), SCORES[None])
 
 
+def test_classes_sorted_by_score_are_compared_as_they_are():
+    ids = np.array([[1, 0, 3], [1, 2, 3]])  # more classes than columns
+    metric = metrics.SparseTopKCategoricalAccuracy(k=1, from_sorted_ids=True)
+    assert metric([2, 1], ids) == 0.5
+    labels = np.array([[3], [3]])
+    found = metrics.sparse_top_k_categorical_accuracy(labels, ids, 3, from_sorted_ids=True)
+    assert found.tolist() == [True, True]
+    assert metrics.SparseTopKCategoricalAccuracy(2, "top").name == "top"  # in Keras's order
+
+
 def test_a_lambda_has_a_name_without_signs():
     assert metrics.MeanMetricWrapper(lambda y_true, y_pred: y_pred).name == "lambda"
 

@@ -41,3 +41,27 @@ def test_r2_refuses_other_shapes_and_averages():
         metrics.R2Score("mean")
     with pytest.raises(ValueError, match="R2Score: expected num_regressors as a whole number"):
         metrics.R2Score(num_regressors=-1)
+
+
+@pytest.mark.parametrize("axis", [-1, 0, (0, 1)])
+def test_correlations_are_their_formulas(axis):
+    rng = np.random.default_rng(3)
+    y, p = rng.normal(size=(5, 7)), rng.normal(size=(5, 7)).astype("float32")
+    m, n = y.mean(axis, keepdims=True), p.mean(axis, keepdims=True)
+    covariance = ((y - m) * (p - n)).mean(axis)
+    expected = covariance / (y.std(axis) * p.std(axis))
+    np.testing.assert_allclose(metrics.pearson_correlation(y, p, axis), expected, rtol=1e-5)
+    apart = (m - n).squeeze(axis) ** 2
+    expected = 2 * covariance / (y.var(axis) + p.var(axis) + apart)
+    np.testing.assert_allclose(metrics.concordance_correlation(y, p, axis), expected, rtol=1e-5)
+
+
+def test_correlations_find_lines_and_what_does_not_vary():
+    y = np.array([[0.0, 1.0, 3.0], [1.0, 2.0, 2.0]])
+    np.testing.assert_allclose(metrics.pearson_correlation(y, 2 - 3 * y), [-1, -1])
+    np.testing.assert_allclose(metrics.concordance_correlation(y, y), [1, 1], rtol=1e-6)
+    assert (metrics.concordance_correlation(y, y + 1) < 0.9).all()
+    for function in (metrics.pearson_correlation, metrics.concordance_correlation):
+        np.testing.assert_array_equal(function(y, np.ones((2, 3))), [0, 0])
+        with pytest.raises(ValueError, match="correlation: expected y_true of y_pred's shape"):
+            function(y, np.ones((2, 4)))
