@@ -5,6 +5,7 @@ import numpy as np
 from minigrad import initializers, ops
 from minigrad.layers.base import ElementwiseLayer
 from minigrad.layers.options import keep_options, make_weight
+from minigrad.layers.renormalization import check_clipping, make_statistics, renormalize
 from minigrad.utils.arguments import checked_number
 from minigrad.utils.names import lookup
 
@@ -35,6 +36,15 @@ class BatchNormalization(ElementwiseLayer):
         str or callable
     beta_regularizer, gamma_regularizer : str or callable, optional
     beta_constraint, gamma_constraint : str or callable, optional
+    renorm : bool
+        Whether to correct the batch's statistics in training towards those of the batches before,
+        see `renormalization.renormalize`. It needs three more weights that are never trained.
+    renorm_clipping : dict, optional
+        Limits of the correction: "rmin", "rmax", "dmax".
+    renorm_momentum : float
+        From 0 to 1, of the statistics it corrects towards.
+    synchronized : bool
+        Without effect: there is one device.
     **kwargs
         As for ``Layer``.
 
@@ -48,7 +58,8 @@ class BatchNormalization(ElementwiseLayer):
         self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True,
         beta_initializer="zeros", gamma_initializer="ones", moving_mean_initializer="zeros",
         moving_variance_initializer="ones", beta_regularizer=None, gamma_regularizer=None,
-        beta_constraint=None, gamma_constraint=None, **kwargs,
+        beta_constraint=None, gamma_constraint=None, renorm=False, renorm_clipping=None,
+        renorm_momentum=0.99, synchronized=False, **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
         if axis == 0:
@@ -64,6 +75,10 @@ class BatchNormalization(ElementwiseLayer):
         keep_options(self, "beta", beta_initializer, beta_regularizer, beta_constraint)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.renorm = renorm
+        self.renorm_clipping = check_clipping(self, renorm_clipping)
+        self.renorm_momentum = checked_number(self, "renorm_momentum", renorm_momentum, "[0, 1]")
+        self.synchronized = synchronized
 
     def build(self, input_shape):
         shape = (input_shape[self.axis],)
@@ -72,12 +87,16 @@ class BatchNormalization(ElementwiseLayer):
         for name in ("moving_mean", "moving_variance"):
             initializer = getattr(self, f"{name}_initializer")
             setattr(self, name, self.add_weight(shape, initializer, trainable=False, name=name))
+        if self.renorm:
+            make_statistics(self, shape)
 
     def call(self, x, training=False):
         mean, variance = self.moving_mean.data, self.moving_variance.data
         gamma = np.ones_like(mean) if self.gamma is None else self.gamma
         beta = np.zeros_like(mean) if self.beta is None else self.beta
         if training and self.trainable and x.size > 0:  # an empty batch has no statistics
+            if self.renorm:
+                return renormalize(self, x, gamma, beta)
             y, *batch = ops.batch_norm(x, gamma, beta, self.epsilon, self.axis)
             keep = self.momentum
             self.moving_mean.assign(keep * mean + (1 - keep) * batch[0])

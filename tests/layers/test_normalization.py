@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from minigrad import layers
+from minigrad import layers, ops
+from minigrad.core import Tensor
 
 
 @pytest.fixture
@@ -100,3 +101,67 @@ def test_batch_normalization_refuses_shapes(x):
     layer(x)
     with pytest.raises(ValueError, match=r"size 5 on axis 1, got \(7, 4, 3, 2\)"):
         layer(x[:, :4])
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+@pytest.mark.parametrize("clipping", [None, {"rmax": 1.4, "rmin": 1.1, "dmax": 0.3}, {"dmax": 0}])
+def test_batch_renormalization_is_its_formula(x, axis, clipping):
+    layer = layers.BatchNormalization(
+        axis, 0.9, 0.1, renorm=True, renorm_clipping=clipping, renorm_momentum=0.8, dtype="float64",
+        beta_initializer="random_normal", gamma_initializer="random_normal",
+        moving_variance_initializer=lambda shape, dtype: np.full(shape, 4.0),
+    )  # fmt: skip
+    axes = tuple(np.delete(range(4), axis))
+    channels = [1] * 4
+    channels[axis] = -1
+    mean, deviation = x.mean(axes), np.sqrt(x.var(axes) + 0.1)
+    limits = clipping or {}
+    r = np.clip(deviation / 2, limits.get("rmin", 0), limits.get("rmax", np.inf))
+    d = np.clip(mean / 2, -limits.get("dmax", np.inf), limits.get("dmax", np.inf))
+    given = Tensor(x, requires_grad=True)
+    y = layer(given, training=True)
+    gamma, beta = layer.gamma.numpy(), layer.beta.numpy()
+    normal = (x - mean.reshape(channels)) / deviation.reshape(channels)
+    expected = (normal * r.reshape(channels) + d.reshape(channels)) * gamma.reshape(channels)
+    np.testing.assert_allclose(y.numpy(), expected + beta.reshape(channels), rtol=1e-11, atol=1e-12)
+
+    for name, value in (
+        ("renorm_mean", 0.2 * mean),
+        ("renorm_stddev", 1.6 + 0.2 * deviation),
+        ("moving_mean", 0.1 * mean),
+        ("moving_stddev", 1.8 + 0.1 * deviation),
+        ("moving_variance", (1.8 + 0.1 * deviation) ** 2 - 0.1),
+    ):
+        np.testing.assert_allclose(getattr(layer, name).numpy(), value, rtol=1e-12, err_msg=name)
+
+    slopes = np.random.default_rng(2).normal(size=x.shape)
+    ops.sum(y * slopes).backward()  # r and d count as constants
+    alone = Tensor(x, requires_grad=True)
+    scaled, *_ = ops.batch_norm(alone, gamma * r, gamma * d + beta, 0.1, axis)
+    ops.sum(scaled * slopes).backward()
+    np.testing.assert_allclose(given.grad, alone.grad, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        layer.gamma.grad, (slopes * expected).sum(axes) / gamma, rtol=1e-9, atol=1e-9
+    )
+
+
+def test_batch_renormalization_in_inference_is_batch_normalization(x):
+    plain = layers.BatchNormalization(dtype="float64")
+    layer = layers.BatchNormalization(renorm=True, synchronized=True, dtype="float64")
+    layer(x, training=True)
+    names = [weight.name for weight in layer.non_trainable_weights]
+    assert names == ["moving_mean", "moving_variance", "moving_stddev", "renorm_mean",
+                     "renorm_stddev"]  # fmt: skip
+    plain.build(x.shape)
+    plain.set_weights([weight.numpy() for weight in layer.weights[:4]])
+    np.testing.assert_array_equal(layer(x).numpy(), plain(x).numpy())
+    before = [weight.numpy() for weight in layer.weights]
+    layer(x[:0], training=True)
+    for old, weight in zip(before, layer.weights, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), old)
+
+
+@pytest.mark.parametrize("clipping", [{"max": 1}, {"rmax": 0, "rmin": 1}, {"dmax": -1.0}])
+def test_batch_renormalization_refuses_limits(clipping):
+    with pytest.raises(ValueError, match="expected renorm_clipping of 'rmin' <= 'rmax'"):
+        layers.BatchNormalization(renorm=True, renorm_clipping=clipping)
