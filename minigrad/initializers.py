@@ -161,17 +161,24 @@ class VarianceScaling(RandomInitializer):
     distribution : {"truncated_normal", "untruncated_normal", "uniform"}
         Uniform values lie between -sqrt(3 s) and sqrt(3 s).
     seed : int, optional
+    input_axes, output_axes : list of int, optional
+        The axes whose sizes multiply to a unit's inputs and outputs; by default `compute_fans`
+        knows them for kernels of Dense and convolutions.
     """
 
-    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None):
+    def __init__(
+        self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None,
+        input_axes=None, output_axes=None,
+    ):  # fmt: skip
         super().__init__(seed)
+        self.input_axes, self.output_axes = input_axes, output_axes
         self.scale = checked_number(self, "scale", scale, "(0, inf)")
         self.mode = _one_of(self, "mode", mode, ("fan_in", "fan_out", "fan_avg"))
         distributions = ("truncated_normal", "untruncated_normal", "uniform")
         self.distribution = _one_of(self, "distribution", distribution, distributions)
 
     def draw(self, generator, shape):
-        fan_in, fan_out = compute_fans(shape)
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         stddev = math.sqrt(self.scale / max(1, n))
         if self.distribution == "uniform":
@@ -185,43 +192,43 @@ class VarianceScaling(RandomInitializer):
 class GlorotUniform(VarianceScaling):
     """Uniform between the limits ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
 
-    def __init__(self, seed=None):
-        super().__init__(1.0, "fan_avg", "uniform", seed)
+    def __init__(self, seed=None, input_axes=None, output_axes=None):
+        super().__init__(1.0, "fan_avg", "uniform", seed, input_axes, output_axes)
 
 
 class GlorotNormal(VarianceScaling):
     """Truncated normal of variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
 
-    def __init__(self, seed=None):
-        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+    def __init__(self, seed=None, input_axes=None, output_axes=None):
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed, input_axes, output_axes)
 
 
 class HeUniform(VarianceScaling):
     """Uniform between the limits ±sqrt(6 / fan_in) (He et al., 2015, arXiv:1502.01852)."""
 
-    def __init__(self, seed=None):
-        super().__init__(2.0, "fan_in", "uniform", seed)
+    def __init__(self, seed=None, input_axes=None, output_axes=None):
+        super().__init__(2.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
 
 class HeNormal(VarianceScaling):
     """Truncated normal of variance 2 / fan_in (He et al., 2015, arXiv:1502.01852)."""
 
-    def __init__(self, seed=None):
-        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+    def __init__(self, seed=None, input_axes=None, output_axes=None):
+        super().__init__(2.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
 
 class LecunUniform(VarianceScaling):
     """Uniform between the limits ±sqrt(3 / fan_in) (LeCun et al., 1998, Efficient BackProp)."""
 
-    def __init__(self, seed=None):
-        super().__init__(1.0, "fan_in", "uniform", seed)
+    def __init__(self, seed=None, input_axes=None, output_axes=None):
+        super().__init__(1.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
 
 class LecunNormal(VarianceScaling):
     """Truncated normal of variance 1 / fan_in (LeCun et al., 1998, Efficient BackProp)."""
 
-    def __init__(self, seed=None):
-        super().__init__(1.0, "fan_in", "truncated_normal", seed)
+    def __init__(self, seed=None, input_axes=None, output_axes=None):
+        super().__init__(1.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
 
 class Orthogonal(RandomInitializer):
@@ -251,12 +258,14 @@ class Orthogonal(RandomInitializer):
         return self.gain * q.reshape(shape)
 
 
-def compute_fans(shape):
+def compute_fans(shape, input_axes=None, output_axes=None):
     """Return (fan_in, fan_out), how many inputs and outputs a unit of such a kernel has.
 
     (n,) -> n, n; (inputs, outputs) as they are; a convolution kernel (KH, KW, C, F) has
-    KH*KW*C inputs and KH*KW*F outputs.
+    KH*KW*C inputs and KH*KW*F outputs. Other kernels need both lists of axes.
     """
+    if input_axes is not None and output_axes is not None:
+        return math.prod(np.take(shape, input_axes)), math.prod(np.take(shape, output_axes))
     if len(shape) == 0:
         return 1, 1
     if len(shape) == 1:

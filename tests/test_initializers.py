@@ -107,6 +107,17 @@ def test_variance_scaling_has_the_variance_scale_over_n(mode, n, distribution):
     assert values.var() == pytest.approx(3.0 / n, rel=0.06)
 
 
+@pytest.mark.parametrize("kind", ["GlorotUniform", "GlorotNormal", "HeUniform", "LecunNormal"])
+def test_fans_of_other_kernels_are_told_by_their_axes(kind):
+    shape, initializer = (40, 5, 30), getattr(initializers, kind)
+    told = initializer(3, input_axes=[0], output_axes=(1, -1))(shape, "float64")
+    matrix = initializer(3)((40, 150), "float64")
+    np.testing.assert_array_equal(told, matrix.reshape(shape))
+    assert initializers.compute_fans(shape, [0, 1], [2]) == (200, 30)
+    assert initializers.compute_fans(shape, [0]) == (200, 1200)  # both or none
+    assert initializers.compute_fans(shape, [], [0]) == (1, 40)
+
+
 def test_variance_scaling_agrees_with_keras_figures():
     # Keras 3.15.1, measured: he_normal on (3, 3, 16, 32), glorot_uniform on (300, 200).
     assert initializers.HeNormal()((3, 3, 16, 32)).std() == pytest.approx(0.1180, rel=0.03)
