@@ -84,6 +84,12 @@ class Metric(Configured):
         for variable in self.variables:
             variable.assign(np.zeros(variable.shape))
 
+    def _refuse_stateless(self, *_, **__):
+        write = "write metric.update_state(y_true, y_pred) and metric.result()"
+        raise NotImplementedError(f"{self.name}: stateless calls are for JAX; {write}")
+
+    stateless_update_state = stateless_result = stateless_reset_state = _refuse_stateless
+
     def __call__(self, *arguments, **named):
         """Add one batch, and return the value over all since the last reset."""
         self.update_state(*arguments, **named)

@@ -121,8 +121,13 @@ class Trainer:
             metric.reset_state()
 
     def get_metrics_result(self):
-        """Return the metrics' values over all batches since the last reset, a dict by name."""
-        return {metric.name: metric.result() for metric in self._measured()}
+        """Return the metrics' values over all batches since the last reset, a dict by name.
+
+        The result of a metric may itself be a dict of numbers by name.
+        """
+        results = [(metric.name, metric.result()) for metric in self._measured()]
+        parts = [x if isinstance(x, dict) else {name: x} for name, x in results]
+        return {name: value for part in parts for name, value in part.items()}
 
     def _measured(self):
         """The metrics, looked for at the beginning of an epoch."""

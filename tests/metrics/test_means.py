@@ -469,6 +469,13 @@ def test_arguments_come_in_keras_order(metric, options):
     assert (metric.name, metric.dtype, metric.options) == ("m", np.float32, options)
 
 
+@pytest.mark.parametrize("name", ["update_state", "result", "reset_state"])
+def test_stateless_calls_are_refused_with_the_cure(name):
+    call = getattr(metrics.MeanSquaredError(), f"stateless_{name}")
+    with pytest.raises(NotImplementedError, match="stateless calls are for JAX; write"):
+        call([0.0, 0.0], 1.0, 2.0)
+
+
 def test_metric_of_ones_own_is_a_class():
     class Largest(metrics.Metric):
         direction = "up"

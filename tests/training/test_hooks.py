@@ -138,6 +138,34 @@ def test_compute_metrics_may_add_logs():
     assert {"loss", "mae", "spread", "val_spread"} <= set(history)
 
 
+def test_result_of_a_metric_may_be_a_dict_of_numbers():
+    class Extremes(metrics.Metric):
+        def __init__(self):
+            super().__init__(name="extremes")
+            self.most = self.add_weight(name="most")
+            self.count = self.add_weight(name="count")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.most.assign(np.maximum(self.most, np.max(y_true)))
+            self.count.assign_add(len(y_true))
+
+        def result(self):
+            return {"most": self.most, "count": self.count}
+
+    model = Sequential([Dense(1, input_shape=(3,))])
+    model.compile("sgd", "mse", metrics=[Extremes(), "mae"])
+    x, y = np.ones((7, 3)), np.arange(7.0)
+    history = model.fit(x, y, batch_size=3, verbose=0, validation_data=(x[:4], y[:4])).history
+    assert sorted(history) == sorted(
+        [f"{prefix}{name}" for prefix in ("", "val_") for name in ("loss", "mae", "most", "count")]
+    )
+    assert (history["most"], history["val_most"], history["val_count"]) == ([6], [3], [4])
+    _, mae, *others = model.evaluate(x, y, verbose=0)
+    assert others == [7, 6]  # as in Keras, behind the metrics' own names, sorted
+    assert model.evaluate(x, y, verbose=0, return_dict=True)["most"] == 6
+    assert model.get_metrics_result()["mae"] == pytest.approx(mae)
+
+
 def test_metrics_are_the_losses_mean_those_of_compile_and_own_attributes():
     class Own(Net):
         def __init__(self):
