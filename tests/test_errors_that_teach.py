@@ -517,7 +517,7 @@ SLIPS = [
     (
         "np.savez('w.npz', **{'layers/dense/kernel': ROWS}); compiled().load_weights('w.npz')",
         ValueError,
-        r"(?s)weights in w.npz do not fit:.*dense/kernel, expected .* \(4, 1\), got float32 .*"
+        r"(?s)weights in w.npz do not fit:.*dense/kernel\), expected .* \(4, 1\), got float32 .*"
         r"missing: layers/dense/bias \(dense/bias\), shape \(1,\)\nNothing was loaded",
     ),
     # graphs of layers

@@ -253,14 +253,11 @@ class KLDivergence(MeanMetricWrapper, of=losses.kl_divergence, direction="down")
     """The mean of `kl_divergence`."""
 
 
-def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0):
-    """The loss of that name; Keras's metric has no axis."""
-    return losses.binary_crossentropy(y_true, y_pred, from_logits, label_smoothing)
-
-
 @METRICS.register("bce")
-class BinaryCrossentropy(MeanOfElements, of=binary_crossentropy, direction="down"):
-    """The mean of `binary_crossentropy`."""
+class BinaryCrossentropy(
+    MeanOfElements, of=losses.binary_crossentropy, direction="down", without="axis"
+):
+    """The mean of `binary_crossentropy`; as in Keras, on the last axis."""
 
 
 @METRICS.register()

@@ -244,7 +244,7 @@ class FromFunction:
     of ``class Huber(LossFunctionWrapper, of=huber)`` takes the options of `huber`, with their
     defaults, and then the other arguments of the wrapper; `name` is by default that of the class
     statement, or else "huber". The class argument `check`, a function of the options, raises an
-    error unless they are valid.
+    error unless they are valid; `without` names an option that the class does not have.
 
     Attributes
     ----------
@@ -258,13 +258,14 @@ class FromFunction:
     first_arguments = ()
     fn = property(lambda self: self.function)  # named like the wrapper's argument
 
-    def __init_subclass__(cls, of=None, name=None, check=None, **others):
+    def __init_subclass__(cls, of=None, name=None, check=None, without=None, **others):
         super().__init_subclass__(**others)
         if of is None:
             return
         cls.function = staticmethod(of)
         wrapper = next(ancestor for ancestor in cls.__mro__ if FromFunction in ancestor.__bases__)
-        options, common = _options_of(of), _common_arguments(wrapper, name or of.__name__)
+        options = [option for option in _options_of(of) if option.name != without]
+        common = _common_arguments(wrapper, name or of.__name__)
         for option in options:
             setattr(cls, option.name, _option(option.name))
         if "__init__" not in vars(cls):

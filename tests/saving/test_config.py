@@ -35,6 +35,7 @@ ARGUMENTS = {
     "MaxPooling2D": "2", "AveragePooling2D": "(2, 3)", "AveragePooling1D": "2",
     "ReLU": "6.0, 0.1, 0.2", "LeakyReLU": "0.1", "Softmax": "1", "PReLU": "shared_axes=[1]",
     "Normalization": "mean=1.0, variance=2.0",
+    "IoU": "3, [0, 2]", "MeanIoU": "3", "OneHotIoU": "3, [1]", "OneHotMeanIoU": "3",
     "SensitivityAtSpecificity": "0.5", "SpecificityAtSensitivity": "0.5",
     "PrecisionAtRecall": "0.5", "RecallAtPrecision": "0.5",
     "ExponentialDecay": "0.1, 10, 0.9", "InverseTimeDecay": "0.1, 10, 0.9",
