@@ -1,19 +1,35 @@
 """Data sets as NumPy arrays: found on this machine, downloaded, or drawn.
 
-`mnist` and `fashion_mnist` load the original data, verified by hash. `synthetic_digits` draws a
-substitute that needs no file and no network, and that is never called MNIST.
+Keras's data sets are the original files, verified by hash. `synthetic_digits` draws a substitute
+that needs no file and no network, and that is never called MNIST.
 """
 
-from minigrad.datasets import fashion_mnist, mnist, synthetic_digits
+from minigrad.datasets import (
+    boston_housing,
+    california_housing,
+    cifar10,
+    cifar100,
+    fashion_mnist,
+    imdb,
+    mnist,
+    reuters,
+    synthetic_digits,
+)
 from minigrad.datasets._lookup import DatasetNotFoundError, cache_folder
 from minigrad.utils.names import lookup
 
 __all__ = [
     "DatasetNotFoundError",
+    "boston_housing",
     "cache_folder",
+    "california_housing",
+    "cifar10",
+    "cifar100",
     "fashion_mnist",
+    "imdb",
     "load_mnist_or_synthetic",
     "mnist",
+    "reuters",
     "synthetic_digits",
 ]
 

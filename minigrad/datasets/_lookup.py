@@ -15,7 +15,7 @@ from minigrad.datasets._containers import (
     read_idx,
     read_npz,
 )
-from minigrad.datasets._download import download
+from minigrad.utils.download import download, is_offline, keras_home
 from minigrad.utils.files import replacing
 
 ARCHIVE_BYTES = 1 << 16  # allowed beyond the arrays: headers, a directory
@@ -77,7 +77,7 @@ def load(dataset, path=None):
             warnings.warn(f"skipped {error}", stacklevel=3)
             report.append(str(error))
 
-    if os.environ.get("MINIGRAD_OFFLINE", "0") not in ("", "0"):
+    if is_offline():
         report.append("the network: forbidden by MINIGRAD_OFFLINE")
         raise DatasetNotFoundError(_not_found(dataset, report))
     for mirror in dataset.mirrors:
@@ -87,14 +87,19 @@ def load(dataset, path=None):
         except (OSError, ValueError) as error:
             report.append(str(error))
             continue
-        try:
-            cache_folder().mkdir(parents=True, exist_ok=True)
-            with replacing(cache_folder() / npz_name) as temporary:
-                temporary.write_bytes(npz_bytes(arrays))
-        except OSError as error:
-            warnings.warn(f"{dataset.title} could not be kept for next time: {error}", stacklevel=3)
+        keep(npz_name, npz_bytes(arrays))
         return _pairs(arrays)
     raise DatasetNotFoundError(_not_found(dataset, report))
+
+
+def keep(name, content):
+    """Put the bytes of a download into `cache_folder()`; warn if that cannot be."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        with replacing(cache_folder() / name) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        warnings.warn(f"{name} could not be kept for next time: {error}", stacklevel=4)
 
 
 def cache_folder():
@@ -110,11 +115,10 @@ def cache_folder():
 
 def _caches(dataset):
     """Return the places where a data set may already be, npz files and folders of IDX files."""
-    keras_home = os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")
     # torchvision has no folder of its own: these are the roots in its and PyTorch's examples.
     torchvision_roots = ["data", "../data", os.path.expanduser("~/data")]
     return [
-        Path(keras_home, "datasets", dataset.keras_name),
+        Path(keras_home(), "datasets", dataset.keras_name),
         *(Path(root, dataset.torchvision_name, "raw") for root in torchvision_roots),
         cache_folder() / f"{dataset.name}.npz",
         cache_folder() / dataset.name,

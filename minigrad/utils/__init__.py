@@ -1,4 +1,6 @@
-"""Helpers for users: seeds, labels, normalization, batches and progress of one's own."""
+"""Helpers for users: seeds, labels, normalization, batches and progress of one's own, files."""
+
+import importlib
 
 from minigrad.config import (
     disable_interactive_logging,
@@ -14,6 +16,9 @@ from minigrad.utils.progress import Progbar
 
 Sequence = PyDataset  # its older name
 
+# Imported at the first use: `import minigrad` stays quick.
+_NAMES = {"get_file": "download"}
+
 __all__ = [
     "Progbar",
     "PyDataset",
@@ -28,3 +33,8 @@ __all__ = [
 ]
 
 __getattr__ = lookup(__name__)
+    *_NAMES,
+def __getattr__(name):
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"minigrad.utils.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'minigrad.utils' has no attribute {name!r}")

@@ -12,8 +12,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minigrad.datasets import _download, mnist
+from minigrad.datasets import mnist
 from minigrad.datasets._containers import IDX_FILES, ImageDataset
+from minigrad.utils import download as download_module
 
 REAL_DATA = os.environ.get("MINIGRAD_DATA")
 
@@ -38,7 +39,7 @@ def home(tmp_path, monkeypatch):
     work.mkdir(parents=True)
     monkeypatch.chdir(work)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(_download, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(download_module, "SILENCE_SECONDS", 0.3)
     return home
 
 

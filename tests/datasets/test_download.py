@@ -11,9 +11,10 @@ import time
 
 import pytest
 
-from minigrad.datasets import DatasetNotFoundError, _download, cache_folder, mnist
+from minigrad.datasets import DatasetNotFoundError, cache_folder, mnist
 from minigrad.datasets._containers import IDX_FILES, npz_bytes
-from minigrad.datasets._download import download
+from minigrad.utils import download as download_module
+from minigrad.utils.download import download
 
 LIMIT = 1 << 20
 
@@ -78,7 +79,7 @@ def test_download_gives_up_after_many_attempts(server, content):
     server.routes["/file"] = lambda handler: handler.send(content, keep=10)
     with pytest.raises(OSError, match="broke off after 50 of"):
         download(f"{server.url}/file", LIMIT)
-    assert len(server.requests) == _download.ATTEMPTS
+    assert len(server.requests) == download_module.ATTEMPTS
 
 
 @pytest.mark.parametrize("keep", [None, 0, 100_000], ids=["no answer", "no body", "part"])
@@ -110,7 +111,7 @@ def test_download_does_not_wait_for_a_host_that_swallows_packets(monkeypatch):
 
 
 def test_download_does_not_follow_a_trickle_for_ever(server, content, monkeypatch):
-    monkeypatch.setattr(_download, "TOTAL_SECONDS", 0.3)
+    monkeypatch.setattr(download_module, "TOTAL_SECONDS", 0.3)
 
     sent = []
 
@@ -220,7 +221,7 @@ def test_load_data_survives_a_cache_that_cannot_be_written(tiny, server, mirrors
     mirrors("/good.npz")
     cache_folder().parent.mkdir(parents=True, exist_ok=True)
     cache_folder().write_bytes(b"a file in place of the folder")
-    with pytest.warns(UserWarning, match="MNIST could not be kept for next time"):
+    with pytest.warns(UserWarning, match=r"mnist\.npz could not be kept for next time"):
         tiny.check(mnist.load_data())
 
 

@@ -1,0 +1,252 @@
+"""Downloading a file into memory, over a network that may be absent, slow or broken; `get_file`.
+
+The bytes stay in memory until they are verified: an interrupted download leaves nothing on the
+disk. A broken connection is resumed where it broke. urllib is enough for that, and NumPy stays the
+only requirement at run time.
+"""
+
+import hashlib
+import math
+import os
+import queue
+import ssl
+import tarfile
+import threading
+import time
+import warnings
+import zipfile
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from minigrad.utils.files import replacing
+from minigrad.utils.progress import is_terminal
+
+SILENCE_SECONDS = 4  # the longest silence of a server, before its answer and during it
+TOTAL_SECONDS = 600  # the longest time for one file: 12 MB at 20 kB/s
+LARGE_BYTES, LARGE_SECONDS = 10**8, 7200  # the same for files as large as CIFAR's
+ATTEMPTS = 5  # connections for one file, while each gets further than the one before
+BLOCK_BYTES = 1 << 16
+
+
+def get_file(
+    fname=None, origin=None, untar=False, md5_hash=None, file_hash=None, cache_subdir="datasets",
+    hash_algorithm="auto", extract=False, archive_format="auto", cache_dir=None,
+    force_download=False,
+):  # fmt: skip
+    """Return the path of a file in Keras's folder; download it if it is not there yet.
+
+    Parameters
+    ----------
+    fname : str, optional
+        Its name there. Default: the last part of `origin`. An archive that is extracted is kept
+        as `<fname>_archive`, or as `fname` if that has a dot.
+    origin : str
+        Its address.
+    untar, extract : bool
+        Whether to extract it, a tar file (gzipped or not) or a zip file.
+    md5_hash, file_hash : str, optional
+        Its MD5 or SHA-256, in hexadecimal: another file is not taken.
+    cache_subdir, cache_dir : str, optional
+        It lies in the folder `cache_dir/cache_subdir`. `cache_dir` is $KERAS_HOME or ~/.keras.
+    hash_algorithm : {"auto", "md5", "sha256"}
+        Without effect: the length of `file_hash` tells.
+    archive_format : {"auto", "tar", "zip"} or None
+        What is extracted.
+    force_download : bool
+        Whether to download it even if it is there.
+
+    Returns
+    -------
+    str
+        The path of the file; of the folder with what was extracted.
+
+    Raises
+    ------
+    OSError
+        It is not there, and the download failed or MINIGRAD_OFFLINE=1.
+    ValueError
+        It has another hash, or no name.
+    """
+    named, name = fname is not None, fname or urlsplit(origin or "").path.rpartition("/")[2]
+    if not origin or not name or os.path.basename(name) != name:
+        expected = "an origin, and as fname a name without folders"
+        got = f"origin={origin!r} and fname={fname!r}"
+        raise ValueError(f"get_file: expected {expected}, got {got}; cache_dir names the folder")
+    folder = Path(cache_dir or keras_home()).expanduser() / cache_subdir
+    extract = extract or untar
+    file = target = folder / name
+    if extract and named and "." in name:  # the names that Keras gives both
+        target = folder / f"{name.partition('.')[0]}_extracted"
+    elif extract:
+        file = folder / f"{name}_archive"
+
+    expected = file_hash or md5_hash
+    if force_download or not _is_there(file, expected):
+        if is_offline():
+            raise OSError(f"get_file: {file} is not there, and MINIGRAD_OFFLINE forbids to ask")
+        print(f"Downloading data from {origin}", flush=True)
+        content = download(origin, math.inf)
+        check_hash(content, expected, origin)
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as temporary:
+            temporary.write_bytes(content)
+    if extract:
+        _extract(file, target, "tar" if untar else archive_format)
+    return str(target)
+
+
+def check_hash(content, expected, where):
+    """Raise a ValueError unless bytes have this MD5 or SHA-256 (None: any); `where` are they?"""
+    if expected is None:
+        return
+    algorithm = "md5" if len(expected) == 32 else "sha256"
+    found = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
+    if found != expected.lower():
+        raise ValueError(f"{where}: expected {algorithm} {expected}, got {found}: another file")
+
+
+def keras_home():
+    """Return Keras's folder, below which it keeps data sets."""
+    return os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")
+
+
+def is_offline():
+    """Whether the user forbids to ask the network."""
+    return os.environ.get("MINIGRAD_OFFLINE", "0") not in ("", "0")
+
+
+def _is_there(file, expected):
+    if not file.is_file():
+        return False
+    try:
+        check_hash(file.read_bytes() if expected else b"", expected, file)
+    except ValueError as error:
+        warnings.warn(f"{error}; it is downloaded again", stacklevel=3)
+        return False
+    return True
+
+
+def _extract(file, folder, archive_format):
+    """Extract a tar or zip file; what would leave the folder is refused or renamed."""
+    formats = ("tar", "zip") if archive_format == "auto" else (archive_format,)
+    if "tar" in formats and tarfile.is_tarfile(file):
+        with tarfile.open(file) as archive:
+            archive.extractall(folder, filter="data")
+    elif "zip" in formats and zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            archive.extractall(folder)
+    else:
+        raise ValueError(f"get_file: expected an archive ({archive_format}) to extract, got {file}")
+
+
+def download(url, max_bytes):
+    """Download a file into memory.
+
+    Parameters
+    ----------
+    url : str
+    max_bytes : int
+        A longer file is refused. From LARGE_BYTES on it may take LARGE_SECONDS.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    OSError
+        The download failed: no network, no such file, too slow, too often interrupted.
+    ValueError
+        It is longer than `max_bytes`.
+    """
+    seconds = TOTAL_SECONDS if max_bytes < LARGE_BYTES else LARGE_SECONDS
+    deadline = time.monotonic() + seconds
+    content = bytearray()
+    for _ in range(ATTEMPTS):
+        length_before = len(content)
+        try:
+            _receive(url, content, max_bytes, deadline, seconds)
+            return bytes(content)
+        except (OSError, HTTPException) as error:
+            failure = error
+        # Try again only after progress: not after an error as answer, for instance.
+        if len(content) <= length_before or time.monotonic() > deadline:
+            break
+    reason = str(failure) or type(failure).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        reason += " (`pip install certifi` brings certificates)"
+    raise OSError(f"{url}: {reason}") from failure
+
+
+def _receive(url, content, max_bytes, deadline, seconds):
+    """Append the missing bytes of the file to the bytearray `content`, over one connection."""
+    request = Request(url, headers={"User-Agent": "minigrad", "Accept-Encoding": "identity"})
+    if content:
+        request.add_header("Range", f"bytes={len(content)}-")
+    with _open(request) as response:
+        if response.status != 206:  # 206: the part that was asked for, otherwise the whole file
+            content.clear()
+        rest = response.headers.get("Content-Length", "")
+        total = len(content) + int(rest) if rest.isdecimal() else None
+        # read1 returns after one read of the socket: the deadline is checked even in a trickle.
+        while block := response.read1(BLOCK_BYTES):
+            content += block
+            _show_progress(url, len(content), total)
+            if len(content) > max_bytes:
+                raise ValueError(f"{url}: expected at most {max_bytes} bytes, got more")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not complete after {seconds} s")
+    if total is not None and len(content) < total:
+        raise OSError(f"the connection broke off after {len(content)} of {total} bytes")
+
+
+def _open(request):
+    """Return the response to a request, or raise TimeoutError if none comes in time.
+
+    The socket's timeout does not cover the look-up of the name, and restarts for each of a host's
+    addresses: behind a firewall that drops packets this would add up to minutes. Therefore a daemon
+    thread waits, and is abandoned if it takes too long.
+    """
+    answers = queue.SimpleQueue()
+
+    def ask():
+        try:
+            answers.put(urlopen(request, timeout=SILENCE_SECONDS, context=_tls_context()))
+        except HTTPError as error:  # holds the connection
+            error.close()
+            answers.put(error)
+        except Exception as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=SILENCE_SECONDS)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {SILENCE_SECONDS} s") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _tls_context():
+    """Return a context that trusts the system's certificates, and certifi's when installed."""
+    context = ssl.create_default_context()
+    try:
+        import certifi
+    except ImportError:
+        return context
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def _show_progress(url, received, total):
+    """Count the megabytes in a terminal's last line; be quiet where the output is a file."""
+    if is_terminal():
+        file_name = url.rpartition("/")[2]
+        of_total = "" if total is None else f" of {total / 1e6:.1f}"
+        # The cursor returns to the beginning of the line: the next output replaces it.
+        end = "\n" if received == total else "\r"
+        print(f"{file_name}: {received / 1e6:.1f}{of_total} MB", end=end, flush=True)
