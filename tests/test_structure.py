@@ -48,7 +48,7 @@ MAY_IMPORT["numpy_functions"] = {"core", "ops", "symbolic"}  # it binds itself o
 
 CONTRIBUTING = Path(__file__).parent.parent / "CONTRIBUTING.md"
 
-OPTIONAL_LIBRARIES = {"certifi", "h5py", "matplotlib"}
+OPTIONAL_LIBRARIES = {"PIL", "certifi", "h5py", "matplotlib"}
 
 
 def python_files():

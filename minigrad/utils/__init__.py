@@ -17,7 +17,17 @@ from minigrad.utils.progress import Progbar
 Sequence = PyDataset  # its older name
 
 # Imported at the first use: `import minigrad` stays quick.
-_NAMES = {"get_file": "download"}
+_NAMES = {
+    "array_to_img": "images",
+    "get_file": "download",
+    "image_dataset_from_directory": "folders",
+    "img_to_array": "images",
+    "load_img": "images",
+    "pad_sequences": "sequences",
+    "save_img": "images",
+    "split_dataset": "sequences",
+    "timeseries_dataset_from_array": "sequences",
+}
 
 __all__ = [
     "Progbar",
