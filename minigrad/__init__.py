@@ -52,6 +52,7 @@ _SUBMODULES = (
     "models",
     "optimizers",
     "plots",
+    "preprocessing",
     "random",
     "regularizers",
     "saving",

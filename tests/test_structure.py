@@ -40,6 +40,7 @@ MAY_IMPORT["saving"] = {"activations", "core", "layers", "ops", "random", "symbo
 MAY_IMPORT["callbacks"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["training"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["models"] = set(MAY_IMPORT) - {"testing"}
+MAY_IMPORT["preprocessing"] = {"layers", "utils"}
 # Optional leaves, imported by nothing else: lab computes, plots draws what it computed.
 MAY_IMPORT["lab"] = set(MAY_IMPORT) - {"testing"} | {"plots"}
 MAY_IMPORT["plots"] = {"core", "utils"}
