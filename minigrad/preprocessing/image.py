@@ -222,6 +222,64 @@ class ImageDataGenerator:
         batches.filenames = [os.path.relpath(path, directory) for path in batches.filepaths]
         return batches
 
+    def flow_from_dataframe(
+        self, dataframe, directory=None, x_col="filename", y_col="class", weight_col=None,
+        target_size=(256, 256), color_mode="rgb", classes=None, class_mode="categorical",
+        batch_size=32, shuffle=True, seed=None, save_to_dir=None, save_prefix="",
+        save_format="png", subset=None, interpolation="nearest", validate_filenames=True,
+    ):  # fmt: skip
+        """Return batches of the pictures that a table names.
+
+        Parameters
+        ----------
+        dataframe : pandas.DataFrame, or a dict of columns
+        directory : str or path, optional
+            Where the files are, if the table has no whole paths.
+        x_col, y_col, weight_col : str
+            The columns with files, labels and weights. With "raw", `y_col` may be a list.
+        class_mode : {"categorical", "binary", "sparse", "raw", "input"} or None
+            "raw" means the column's numbers.
+        validate_filenames : bool
+            Whether to leave out files that are not there, with a warning.
+        **others
+            As for `flow_from_directory`; the subset is one of the whole table.
+
+        Returns
+        -------
+        ImageBatches
+            As of `flow_from_directory`.
+        """
+        filenames = [os.fspath(name) for name in dataframe[x_col]]
+        paths = [os.path.join(directory or "", name) for name in filenames]
+        kept = np.arange(len(paths))
+        if validate_filenames:
+            kept = np.array([i for i in kept if os.path.isfile(paths[i])], int)
+            if len(kept) < len(paths):
+                missing = next(path for path in paths if not os.path.isfile(path))
+                count = len(paths) - len(kept)
+                warnings.warn(f"left out {count} files, such as {missing}", stacklevel=2)
+        names, labels = None, None
+        if class_mode == "raw":
+            columns = y_col if isinstance(y_col, (list, tuple)) else [y_col]
+            labels = np.stack([np.asarray(dataframe[column]) for column in columns], axis=-1)
+            labels = labels if isinstance(y_col, (list, tuple)) else labels[:, 0]
+        elif class_mode in ("categorical", "binary", "sparse"):
+            column = list(dataframe[y_col])
+            names = list(classes or sorted(set(column)))
+            kept = np.array([i for i in kept if column[i] in names], int)
+            labels = np.array([names.index(one) if one in names else -1 for one in column])
+        kept = kept[self._subset(len(kept), subset)]
+        belonging = "" if names is None else f" belonging to {len(names)} classes"
+        print(f"Found {len(kept)} validated image filenames{belonging}.")
+        weights = None if weight_col is None else np.asarray(dataframe[weight_col])[kept]
+        batches = self._flow_files(
+            [paths[i] for i in kept], None if labels is None else labels[kept], names, class_mode,
+            weights, target_size, color_mode, interpolation, False, batch_size, shuffle, seed,
+            (save_to_dir, save_prefix, save_format),
+        )  # fmt: skip
+        batches.filenames = [filenames[i] for i in kept]
+        return batches
+
     def fit(self, x, augment=False, rounds=1, seed=None):
         """Compute the mean and standard deviation over images (N, H, W, C), for `featurewise_...`.
 

@@ -40,11 +40,13 @@ __all__ = [
     "normalize",
     "set_random_seed",
     "to_categorical",
+    *_NAMES,
 ]
 
-__getattr__ = lookup(__name__)
-    *_NAMES,
+_find = lookup(__name__)
+
+
 def __getattr__(name):
     if name in _NAMES:
         return getattr(importlib.import_module(f"minigrad.utils.{_NAMES[name]}"), name)
-    raise AttributeError(f"module 'minigrad.utils' has no attribute {name!r}")
+    return _find(name, depth=3)

@@ -1,4 +1,4 @@
-"""`ImageDataGenerator`: what it draws, as Keras does; batches of arrays and folders."""
+"""`ImageDataGenerator`: what it draws, as Keras does; batches of arrays, folders, tables."""
 
 import os
 
@@ -221,6 +221,33 @@ def test_pictures_that_are_made_may_be_kept(folder, tmp_path_factory):
     batches = ImageDataGenerator().flow(X, save_to_dir=kept, save_prefix="aug", batch_size=3)
     next(batches)
     assert len(list(kept.glob("aug_*.png"))) == 3
+
+
+def test_table_names_the_files(folder, capsys):
+    table = {
+        "file": ["cats/0.png", "dogs/2.png", "cats/9.png", "cats/3.png"],
+        "kind": ["b", "a", "a", "b"],
+        "height": [1.5, 2.5, 3.5, 4.5],
+    }
+    options = {"x_col": "file", "target_size": (2, 2), "shuffle": False}
+    with pytest.warns(UserWarning, match=r"left out 1 files, such as .*9\.png"):
+        batches = ImageDataGenerator().flow_from_dataframe(
+            table, folder, y_col="kind", weight_col="height", **options
+        )
+    assert capsys.readouterr().out == "Found 3 validated image filenames belonging to 2 classes.\n"
+    x, y, weights = next(batches)
+    assert x[:, 0, 0, 0].tolist() == [0, 140, 60]
+    assert y.tolist() == [[0, 1], [1, 0], [0, 1]]
+    assert weights.tolist() == [1.5, 2.5, 4.5]
+    table["file"][2] = "cats/4.png"
+    flow = ImageDataGenerator().flow_from_dataframe
+    _, y = next(flow(table, folder, y_col="height", class_mode="raw", **options))
+    assert y.tolist() == [1.5, 2.5, 3.5, 4.5]
+    _, y = next(flow(table, folder, y_col=["height", "height"], class_mode="raw", **options))
+    assert y.shape == (4, 2)
+    only = flow(table, folder, y_col="kind", classes=["b"], class_mode="binary", **options)
+    assert only.filenames == ["cats/0.png", "cats/3.png"]
+    assert next(flow(table, folder, class_mode=None, **options)).shape == (4, 2, 2, 3)
 
 
 def test_model_takes_the_batches(folder):
