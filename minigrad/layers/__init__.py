@@ -3,9 +3,13 @@
 
 from minigrad.layers.activation import ELU, LeakyReLU, ReLU, Softmax
 from minigrad.layers.augmentation import (
-    RandomContrast, RandomFlip, RandomRotation, RandomTranslation, RandomZoom,
+    RandomBrightness, RandomContrast, RandomCrop, RandomFlip, RandomRotation, RandomTranslation,
+    RandomZoom,
 )  # fmt: skip
 from minigrad.layers.base import Layer
+from minigrad.layers.categories import (
+    CategoryEncoding, Discretization, IntegerLookup, StringLookup,
+)  # fmt: skip
 from minigrad.layers.conv import Conv2D
 from minigrad.layers.conv_variants import Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
 from minigrad.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
@@ -27,8 +31,8 @@ from minigrad.layers.sequences import (
     AveragePooling1D, Conv1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D,
 )  # fmt: skip
 from minigrad.layers.shaping import (
-    CenterCrop, Cropping1D, Cropping2D, Permute, RepeatVector, UpSampling1D, UpSampling2D,
-    ZeroPadding1D, ZeroPadding2D,
+    CenterCrop, Cropping1D, Cropping2D, Permute, RepeatVector, Resizing, UpSampling1D,
+    UpSampling2D, ZeroPadding1D, ZeroPadding2D,
 )  # fmt: skip
 from minigrad.utils.names import lookup
 

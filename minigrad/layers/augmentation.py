@@ -4,6 +4,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.layers.noise import RandomLayer
+from minigrad.utils.images import cut_to_aspect, resize
 
 FILL_MODES = ("reflect", "constant", "wrap", "nearest")
 
@@ -91,6 +92,62 @@ class RandomContrast(RandomImageLayer):
         contrast = self.draw_uniform(self._limits, x)[..., None].astype(x.dtype)  # (N, 1, 1, 1)
         mean = ops.mean(x, (1, 2), keepdims=True)
         return ops.clip((x - mean) * contrast + mean, *self.value_range)
+
+
+class RandomBrightness(RandomImageLayer):
+    """Add a number to each image: ``clip(x + b · (high − low), low, high)``.
+
+    Parameters
+    ----------
+    factor : float or (float, float)
+        The smallest and the largest b, from −1 to 1; 0.1 is (−0.1, 0.1).
+    value_range : (float, float)
+        low and high, the smallest and the largest value of an image.
+    seed : int, optional
+    """
+
+    def __init__(self, factor, value_range=(0, 255), seed=None, **kwargs):
+        super().__init__(seed, **kwargs)
+        self.factor = self.check_range("factor", factor)
+        self.value_range = tuple(sorted(value_range))
+
+    def change(self, x):
+        low, high = self.value_range
+        shift = (high - low) * self.draw_uniform(self.factor, x)[..., None]  # (N, 1, 1, 1)
+        return ops.clip(x + shift.astype(x.dtype), low, high)
+
+
+class RandomCrop(RandomImageLayer):
+    """In training, a part of the images at random: (N, H, W, C) -> (N, height, width, C).
+
+    In inference, and where images are too small, the largest middle part of these proportions is
+    resized.
+
+    Parameters
+    ----------
+    height, width : int
+    seed : int, optional
+    data_format : {"channels_last"}, optional
+    **kwargs
+        As for ``Layer``.
+    """
+
+    def __init__(self, height, width, seed=None, data_format=None, name=None, **kwargs):
+        super().__init__(seed, data_format, name=name, **kwargs)
+        self.height = self._check_int("height", height)
+        self.width = self._check_int("width", width)
+
+    def call(self, x, training=False):
+        down, right = x.shape[1] - self.height, x.shape[2] - self.width
+        if not training or down < 0 or right < 0:
+            size = self.height, self.width
+            return resize(cut_to_aspect(x, size), size)
+        top, left = self.generator.integers((down + 1, right + 1)).tolist()
+        return x[:, top : top + self.height, left : left + self.width]
+
+    def compute_output_shape(self, input_shape):
+        self._check_input(input_shape)
+        return (input_shape[0], self.height, self.width, input_shape[3])
 
 
 class RandomTransform(RandomImageLayer):

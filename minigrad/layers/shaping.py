@@ -1,10 +1,9 @@
-"""Layers that repeat, reorder, pad, cut and enlarge; they have no weights."""
-
-import numpy as np
+"""Layers that repeat, reorder, pad, cut and resize; they have no weights."""
 
 from minigrad import ops
 from minigrad.layers.base import Layer
 from minigrad.ops.conv import pair
+from minigrad.utils.images import INTERPOLATIONS, cut_to_aspect, pad_to_aspect, resize
 
 
 class Permute(Layer):
@@ -170,9 +169,10 @@ class UpSampling(Layer):
     interpolation = "nearest"
 
     def call(self, x, training=False):
-        enlarge = repeat_each if self.interpolation == "nearest" else interpolate
+        if self.interpolation != "nearest":
+            return resize(x, self.compute_output_shape(x.shape)[1:3], self.interpolation)
         for axis, times in enumerate(self._factors, 1):
-            x = enlarge(x, axis, times)
+            x = repeat_each(x, axis, times)
         return x
 
     def compute_output_shape(self, input_shape):
@@ -200,8 +200,8 @@ class UpSampling2D(UpSampling):
     ----------
     size : int or (int, int)
     data_format : {"channels_last"}, optional
-    interpolation : {"nearest", "bilinear"}
-        Whether to repeat pixels, or to draw straight lines between their centers.
+    interpolation : {"nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"}
+        Whether to repeat pixels, or to draw straight lines or smooth curves between their centers.
     **kwargs
         As for ``Layer``.
     """
@@ -212,9 +212,69 @@ class UpSampling2D(UpSampling):
         super().__init__(**kwargs)
         self._check_data_format(data_format)
         self.size = self._factors = pair(self._title, "size", size)
-        if interpolation not in ("nearest", "bilinear"):
-            raise self._error("interpolation 'nearest' or 'bilinear'", interpolation)
-        self.interpolation = interpolation
+        self.interpolation = check_interpolation(self, interpolation)
+
+
+class Resizing(Layer):
+    """Images of another size: (N, H, W, C) -> (N, height, width, C).
+
+    Parameters
+    ----------
+    height, width : int
+    interpolation : {"bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"}
+        What is between pixels.
+    crop_to_aspect_ratio, pad_to_aspect_ratio : bool
+        Whether to keep the proportions, and to cut off or add what does not fit.
+    fill_mode : {"constant"}
+    fill_value : float
+        What is added.
+    antialias : bool
+        Whether to take more pixels into account where images become smaller.
+    data_format : {"channels_last"}, optional
+    **kwargs
+        As for ``Layer``.
+    """
+
+    rank = 4
+
+    def __init__(
+        self, height, width, interpolation="bilinear", crop_to_aspect_ratio=False,
+        pad_to_aspect_ratio=False, fill_mode="constant", fill_value=0.0, antialias=False,
+        data_format=None, **kwargs,
+    ):  # fmt: skip
+        super().__init__(**kwargs)
+        self._check_data_format(data_format)
+        self.height = self._check_int("height", height)
+        self.width = self._check_int("width", width)
+        self.interpolation = check_interpolation(self, interpolation)
+        if crop_to_aspect_ratio and pad_to_aspect_ratio:
+            raise self._error("crop_to_aspect_ratio or pad_to_aspect_ratio", "both")
+        if fill_mode != "constant":
+            raise self._error("fill_mode 'constant'", fill_mode)
+        self.crop_to_aspect_ratio = crop_to_aspect_ratio
+        self.pad_to_aspect_ratio = pad_to_aspect_ratio
+        self.fill_mode = fill_mode
+        self.fill_value = fill_value
+        self.antialias = antialias
+
+    def call(self, x, training=False):
+        size = self.height, self.width
+        if self.crop_to_aspect_ratio:
+            x = cut_to_aspect(x, size)
+        elif self.pad_to_aspect_ratio:
+            x = pad_to_aspect(x, size, self.fill_value)
+        return resize(x, size, self.interpolation, self.antialias)
+
+    def compute_output_shape(self, input_shape):
+        self._check_input(input_shape)
+        return (input_shape[0], self.height, self.width, input_shape[3])
+
+
+def check_interpolation(layer, interpolation):
+    """Return it, if it is one."""
+    if interpolation not in INTERPOLATIONS:
+        raise layer._error(f"interpolation one of {INTERPOLATIONS}", interpolation)
+    return interpolation
 
 
 def repeat_each(x, axis, times):
@@ -222,15 +282,3 @@ def repeat_each(x, axis, times):
     before, size, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     wide = ops.broadcast_to(ops.expand_dims(x, axis + 1), (*before, size, times, *after))
     return ops.reshape(wide, (*before, size * times, *after))
-
-
-def interpolate(x, axis, times):
-    """As many elements along ``axis`` of ``x`` (N, H, W, C), on straight lines between centers."""
-    size = x.shape[axis]
-    places = np.clip((np.arange(size * times) + 0.5) / times - 0.5, 0, size - 1)
-    # Row i has the weight of element i at each place: 1 there, falling to 0 at its neighbors.
-    weights = np.maximum(1 - np.abs(places - np.arange(size)[:, None]), 0)
-    swapped = [0, 1, 2, 3]
-    swapped[axis], swapped[3] = 3, axis
-    y = ops.dense(ops.transpose(x, swapped), weights.astype(x.dtype))
-    return ops.transpose(y, swapped)

@@ -47,6 +47,37 @@ def test_contrast_stays_in_the_range_of_values():
     assert (y.min(), y.max()) == (5, 30)
 
 
+def test_brightness_draws_from_its_range():
+    y = change(layers.RandomBrightness((-0.02, 0.05), (-1000, 1000), seed=1))
+    shifts = (y - X)[:, 0, 0]
+    np.testing.assert_allclose(y, X + shifts[:, None, None], rtol=1e-4, atol=1e-4)
+    assert -40 <= shifts.min() < -38
+    assert 98 < shifts.max() <= 100.01
+
+
+def test_brightness_stays_in_the_range_of_values():
+    y = change(layers.RandomBrightness((1.0, 1.0), (30, -5)))
+    assert (y.min(), y.max()) == (30, 30)
+
+
+def test_crop_of_small_images_resizes_the_middle():
+    y = layers.RandomCrop(8, 8)(IMAGES[:1], training=True)[0, :, :, 0].numpy()
+    np.testing.assert_allclose(y, layers.Resizing(8, 8)(IMAGES[:1, :, :4])[0, :, :, 0].numpy())
+
+
+def test_crop_is_any_part_in_training_and_the_middle_in_inference():
+    layer = layers.RandomCrop(3, 3, seed=1)
+    corners = set()
+    for _ in range(60):
+        y = change(layer, IMAGES[:2])
+        np.testing.assert_array_equal(y[0] - y[0, 0, 0], X[:3, :3])
+        np.testing.assert_array_equal(y[0], y[1])
+        corners.add(y[0, 0, 0].item())
+    assert corners == {0, 1, 2, 10, 11, 12}
+    np.testing.assert_allclose(layers.RandomCrop(4, 3)(IMAGES[:1])[0, :, :, 0].numpy(), X[:, 1:4])
+    assert layer.compute_output_shape((None, None, None, 3)) == (None, 3, 3, 3)
+
+
 def test_rotation_draws_from_its_range():
     y = change(layers.RandomRotation((-0.1, 0.2), seed=1))
     # The values are a plane: at the center, its slopes turn with the image.
@@ -110,6 +141,8 @@ def test_zoom_keeps_proportions_by_default():
         (lambda: layers.RandomFlip("both"), "RandomFlip .*: expected mode 'horizontal'"),
         (lambda: layers.RandomContrast(-0.1), "factor .* from 0.0 to 1, got .-0.1"),
         (lambda: layers.RandomContrast((0.1, 1.1)), "factor"),
+        (lambda: layers.RandomBrightness(1.5), "factor .* from -1.0 to 1, got 1.5"),
+        (lambda: layers.RandomCrop(0, 3), "height to be an integer of at least 1"),
         (lambda: layers.RandomRotation(1.5), "factor .* from -1.0 to 1, got 1.5"),
         (lambda: layers.RandomRotation((0.1, 0.2, 0.3)), "one or two numbers"),
         (lambda: layers.RandomRotation(0.1, "mirror"), "fill_mode"),

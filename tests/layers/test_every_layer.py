@@ -539,6 +539,39 @@ TABLE = {
     "RandomZoom any": Row(
         lambda **k: layers.RandomZoom(0.4, seed=3, **k), IMAGE, None, training=True
     ),
+    "RandomBrightness": Row(
+        lambda **k: layers.RandomBrightness((0.25, 0.25), (-2, 2), **k),
+        IMAGE,
+        lambda layer, x: np.minimum(x + 1, 2),
+        training=True,
+    ),
+    "RandomBrightness any": Row(
+        lambda **k: layers.RandomBrightness(0.4, (-9, 9), seed=3, **k), IMAGE, None, training=True
+    ),
+    "RandomCrop in inference": Row(
+        lambda **k: layers.RandomCrop(5, 5, **k), IMAGE, lambda layer, x: x[:, 1:6]
+    ),
+    "RandomCrop": Row(lambda **k: layers.RandomCrop(3, 4, seed=3, **k), IMAGE, None, training=True),
+    "Resizing": Row(lambda **k: layers.Resizing(14, 10, **k), IMAGE, bilinear),
+    "Resizing nearest": Row(
+        lambda **k: layers.Resizing(3, 10, "nearest", **k),
+        IMAGE,
+        lambda layer, x: x[:, [1, 3, 5]].repeat(2, axis=2),
+    ),
+    "Resizing cut": Row(
+        lambda **k: layers.Resizing(10, 10, crop_to_aspect_ratio=True, **k),
+        IMAGE,
+        lambda layer, x: bilinear(layer, x[:, 1:6]),
+    ),
+    "Resizing padded": Row(
+        lambda **k: layers.Resizing(
+            14, 14, pad_to_aspect_ratio=True, fill_value=0.5, data_format="channels_last", **k
+        ),
+        IMAGE,
+        lambda layer, x: bilinear(
+            layer, np.pad(x, ((0, 0), (0, 0), (1, 1), (0, 0)), constant_values=0.5)
+        ),
+    ),
 }
 
 
@@ -559,6 +592,7 @@ TOO_LARGE = (
     "Reshape", "InputLayer", "Conv2D", "Conv1D", "MaxPooling2D", "AveragePooling2D", "MaxPooling1D",
     "Dropout", "Rescaling", "Cropping1D", "Cropping2D", "CenterCrop", "GroupNormalization",
     "DepthwiseConv2D", "Conv2DTranspose", "RandomTranslation", "RandomZoom", "Normalization",
+    "RandomCrop", "Resizing",
 )  # fmt: skip
 rows_of_one_element = rows(
     lambda name, row: (
@@ -569,8 +603,8 @@ rows_of_one_element = rows(
 
 # Layers of several inputs or of integers, which test_merging.py and test_embedding.py check.
 ELSEWHERE = (
-    "Add", "Average", "Concatenate", "Dot", "Embedding", "Maximum", "Minimum", "Multiply",
-    "Subtract",
+    "Add", "Average", "CategoryEncoding", "Concatenate", "Discretization", "Dot", "Embedding",
+    "IntegerLookup", "Maximum", "Minimum", "Multiply", "StringLookup", "Subtract",
 )  # fmt: skip
 
 

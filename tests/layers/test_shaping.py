@@ -16,6 +16,7 @@ from minigrad import layers
         (layers.CenterCrop(4, 5), (None, None, 5, 3), (None, 4, 5, 3)),
         (layers.UpSampling1D(3), (None, None, 3), (None, None, 3)),
         (layers.UpSampling2D((2, 3)), (None, 4, None, 3), (None, 8, None, 3)),
+        (layers.Resizing(4, 5), (None, None, None, 3), (None, 4, 5, 3)),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -41,7 +42,14 @@ def test_sizes_may_be_unknown(layer, given, expected):
         (lambda: layers.CenterCrop(3, 0), "width to be an integer"),
         (lambda: layers.CenterCrop(3, 5)(np.ones((2, 4, 4, 1))), "images of at least 3 × 5"),
         (lambda: layers.UpSampling1D(0), "size"),
-        (lambda: layers.UpSampling2D(interpolation="bicubic"), "'nearest' or 'bilinear'"),
+        (lambda: layers.UpSampling2D(interpolation="area"), r"interpolation one of \('nearest'"),
+        (lambda: layers.Resizing(3, 4, "cubic"), "interpolation one of .* got 'cubic'"),
+        (lambda: layers.Resizing(3, -4), "width to be an integer of at least 1, got -4"),
+        (lambda: layers.Resizing(3, 4, fill_mode="wrap"), "fill_mode 'constant', got 'wrap'"),
+        (
+            lambda: layers.Resizing(3, 4, "nearest", True, True),
+            "crop_to_aspect_ratio or pad_to_aspect_ratio, got 'both'",
+        ),
     ],
 )
 def test_shaping_refuses(make, message):
