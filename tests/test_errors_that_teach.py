@@ -638,13 +638,13 @@ SLIPS = [
     ),
     (
         "own(lambda self, x: Dense(3)(x))(ROWS)",
-        RuntimeError,
+        ValueError,
         "'dense': expected weight 'kernel' to be made in __init__ or build, got one made in call; "
         "make the layer in __init__",
     ),
     (
         "own(lambda self, x: x @ self.add_weight((4, 3)))(ROWS)",
-        RuntimeError,
+        ValueError,
         "'own': expected weight 'weight_0' .* got one made in call; make it in __init__",
     ),
     ("Layer()(ROWS)", NotImplementedError, r"Layer: call\(self, x\) is missing"),

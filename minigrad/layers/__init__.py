@@ -15,6 +15,7 @@ from minigrad.layers.conv_variants import Conv2DTranspose, DepthwiseConv2D, Sepa
 from minigrad.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
 from minigrad.layers.embedding import Embedding
 from minigrad.layers.functions import Identity, Lambda, PReLU
+from minigrad.layers.input_spec import InputSpec
 from minigrad.layers.merging import (
     Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract,
     add, average, concatenate, dot, maximum, minimum, multiply, subtract,

@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad import activations, config, constraints, initializers, kernels, regularizers, symbolic
 from minigrad.core import FLOAT_TYPES, Parameter, Tensor, as_array, as_tensor, is_trial, trial
+from minigrad.layers.input_spec import check_input_spec
 from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.tracking import Tracked
 from minigrad.symbolic import Symbol, is_symbolic
@@ -167,6 +168,9 @@ class Layer(Tracked):
     rank = None  # the number of axes that an input must have, batch axis included; None: any
     min_rank = 1
     fixed_axes = ()  # axes of the input whose sizes the weights depend on
+    input_spec = None  # an InputSpec, or a list of them for several inputs
+    supports_masking = autocast = True  # what Keras's layers have, without effect
+    compute_dtype = variable_dtype = dtype_policy = property(lambda self: self.dtype)
     _signature = "x", [], False, False
 
     def __init_subclass__(cls):
@@ -238,7 +242,7 @@ class Layer(Tracked):
 
     def add_weight(
         self, shape=(), initializer="glorot_uniform", dtype=None, trainable=True, *,
-        regularizer=None, constraint=None, name=None,
+        autocast=True, regularizer=None, constraint=None, aggregation="none", name=None,
     ):  # fmt: skip
         """Make a weight of the layer; ``build`` calls this, or ``__init__``.
 
@@ -246,12 +250,14 @@ class Layer(Tracked):
         ----------
         shape : tuple of int
         initializer : str or callable
-            ``initializer(shape, dtype)`` gives the first values.
+            ``initializer(shape, dtype)`` gives the first values. None: "glorot_uniform".
         dtype : {"float32", "float64"}, optional
             Default: the layer's.
         trainable : bool
             False for values that gradients do not change, such as moving averages.
         regularizer, constraint : str or callable, optional
+        autocast, aggregation
+            Without effect: there is one type and one device.
         name : str, optional
             Unique within the layer. Default: ``weight_0``, ``weight_1``, ...
 
@@ -265,12 +271,18 @@ class Layer(Tracked):
         if self._is_made_in_call or (self.built and _is_in_call()):
             fault = f"weight {name!r} to be made in __init__ or build"
             cure = f"; make {'the layer' if self._is_made_in_call else 'it'} in __init__"
-            raise RuntimeError(f"{self._title}: expected {fault}, got one made in call{cure}")
+            raise ValueError(f"{self._title}: expected {fault}, got one made in call{cure}")
+        if isinstance(shape, str):
+            raise self._error("a shape, and the name as a keyword argument, name=...", shape)
         try:
-            dtype, shape = np.dtype(dtype or self.dtype), tuple(shape or ())
+            shape, dtype = () if shape is None else tuple(shape), np.dtype(dtype or self.dtype)
         except TypeError:
-            fault = "dtype float32 or float64 (the weight's name is given as name=...)"
-            raise self._error(fault, dtype, TypeError) from None
+            fault = "a tuple of ints as shape, and as dtype float32 or float64"
+            raise self._error(fault, f"{shape}, {dtype}", TypeError) from None
+        if dtype not in FLOAT_TYPES:
+            cure = "; whole numbers fit in either"
+            raise self._error(f"dtype float32 or float64 of {name!r}", dtype, TypeError, cure)
+        initializer = "glorot_uniform" if initializer is None else initializer
         values = as_array(initializers.get(initializer)(shape, dtype=dtype), dtype)
         if values.shape != shape:
             raise self._error(f"an initializer of {name!r} to return {shape}", values.shape)
@@ -320,9 +332,10 @@ class Layer(Tracked):
         try:
             first, names, takes_training, default = self._signature
             if x is None:
-                if first not in options:
+                name = first if first in options else "inputs"  # what Keras's layers call it
+                if name not in options:
                     raise self._error("an input", None, TypeError)
-                x = options.pop(first)
+                x = options.pop(name)
             if others:
                 options |= zip(names, others, strict=False)
                 others = others[len(names) :]  # for a call(self, *inputs)
@@ -499,6 +512,8 @@ class Layer(Tracked):
         return kind(f"{self._title}: expected {expected}, got {short_text(got)}{cure}")
 
     def _check_input(self, shape):
+        if self.input_spec is not None:
+            check_input_spec(self, shape)
         if not is_shape(shape):
             if self.rank is not None or self.min_rank > 1 or self.fixed_axes:
                 cure = "; a list or tuple holds several; for data and labels write fit(x, y)"

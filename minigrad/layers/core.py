@@ -61,7 +61,7 @@ class InputLayer(ElementwiseLayer):
                 raise ValueError(fault)
             shape = tuple(batch_shape[1:])
         if "input_shape" in kwargs:
-            text = "InputLayer: `input_shape` is deprecated. Use `shape` instead."
+            text = "InputLayer: Argument `input_shape` is deprecated. Use `shape` instead."
             warnings.warn(text, stacklevel=2)
         kwargs = {"input_shape": shape, "dtype": _float_type(dtype)} | kwargs
         super().__init__(**kwargs)  # older notebooks say input_shape

@@ -129,6 +129,46 @@ def test_add_weight_default_name_initializer_and_options():
     assert second.constraint is not None
 
 
+def test_add_weight_takes_what_keras_takes():
+    layer = layers.Layer()
+    shape = np.array([2, 3])
+    weight = layer.add_weight(
+        shape, None, "float64", False, autocast=False, aggregation="mean", name="w"
+    )
+    assert (weight.shape, weight.dtype, weight.trainable) == ((2, 3), np.float64, False)
+    assert np.abs(weight.numpy()).max() <= np.sqrt(6 / 5)  # None: glorot_uniform
+    assert layer.add_weight(None).shape == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("w", (2,)), ValueError, "and the name as a keyword argument, name=..., got 'w'"),
+        ((5,), TypeError, "expected a tuple of ints as shape, and as dtype float32 or float64, go"),
+        (
+            ((2,), None, "int32"),
+            TypeError,
+            "dtype float32 or float64 of 'weight_0', got 'int32'; w",
+        ),
+        (((2,), None, "half-precision"), TypeError, "as dtype float32 or float64, got"),
+    ],
+)
+def test_add_weight_refuses_with_the_cure(arguments, error, message):
+    with pytest.raises(error, match=message):
+        layers.Layer().add_weight(*arguments)
+
+
+def test_layers_have_the_attributes_that_keras_gives_them():
+    layer = layers.Dense(2, dtype="float64")
+    for dtype in (layer.dtype, layer.compute_dtype, layer.variable_dtype, layer.dtype_policy):
+        assert dtype == "float64"
+        assert dtype.name == "float64"
+    assert layer.input_spec is None
+    layer.supports_masking = layer.stateful = False
+    assert not layer.supports_masking
+    assert layer(inputs=np.ones((3, 4))).shape == (3, 2)
+
+
 def test_layer_seed_gives_the_same_first_weights():
     from minigrad.random import set_random_seed
 

@@ -386,9 +386,9 @@ def test_a_layer_made_inside_call_is_refused():
             self.w = self.add_weight((3,))
             return x * self.w
 
-    with pytest.raises(RuntimeError, match="weight 'kernel' to be made in __init__ or build"):
+    with pytest.raises(ValueError, match="weight 'kernel' to be made in __init__ or build"):
         Inside()(np.ones((2, 3)))
-    with pytest.raises(RuntimeError, match="Late 'late': expected weight 'weight_0' to be made in"):
+    with pytest.raises(ValueError, match="Late 'late': expected weight 'weight_0' to be made in"):
         Late()(np.ones((2, 3)))
 
 

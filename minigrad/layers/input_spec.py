@@ -1,0 +1,60 @@
+"""InputSpec: what shape of input a layer of one's own takes."""
+
+from minigrad.utils.arguments import Described
+
+
+class InputSpec(Described):
+    """The shape that an input must have; a layer checks what its ``input_spec`` says.
+
+    Parameters
+    ----------
+    dtype : str, optional
+        Without effect: inputs are converted to the layer's type.
+    shape : tuple of int or None, optional
+        The whole shape, batch axis included; None where any size will do.
+    ndim, max_ndim, min_ndim : int, optional
+        The number of axes, or its limits.
+    axes : dict from int to int, optional
+        Sizes that single axes must have.
+    name : str, optional
+    """
+
+    def __init__(
+        self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None, name=None
+    ):
+        self.dtype = dtype
+        self.shape = None if shape is None else tuple(shape)
+        self.ndim = ndim if shape is None else len(self.shape)
+        self.max_ndim = max_ndim
+        self.min_ndim = min_ndim
+        self.axes = {int(axis): size for axis, size in (axes or {}).items()}
+        self.name = name
+
+    def expected(self, shape):
+        """Return in words what this shape lacks; None if it fits."""
+        rank = len(shape)
+        for words, limit, fits in (
+            ("", self.ndim, rank == self.ndim),
+            ("at least ", self.min_ndim, rank >= (self.min_ndim or 0)),
+            ("at most ", self.max_ndim, rank <= (self.max_ndim or rank)),
+        ):
+            if limit is not None and not fits:
+                return f"an input of {words}{limit} axes, the batch axis included"
+        for axis, size in [*enumerate(self.shape or ()), *self.axes.items()]:
+            if size is not None and -rank <= axis < rank and shape[axis] not in (None, size):
+                return f"an input of size {size} on axis {axis}"
+        return None
+
+
+def check_input_spec(layer, shape):
+    """Raise ValueError unless the shape, or the shapes in a list or dict, fit ``input_spec``."""
+    if isinstance(layer.input_spec, InputSpec):
+        specs, shapes = [layer.input_spec], [shape]
+    else:
+        shapes = list(shape.values()) if isinstance(shape, dict) else shape
+        specs = layer.input_spec
+        specs = [specs[name] for name in shape] if isinstance(specs, dict) else specs
+    for spec, each in zip(specs, shapes, strict=False):
+        expected = None if spec is None or each is None else spec.expected(each)
+        if expected:
+            raise layer._error(expected, tuple(each))
