@@ -64,7 +64,7 @@ def _complete_build(build):
     def complete(self, input_shape):
         self._check_input(input_shape)
         self._fitting_shape = input_shape
-        if not self.built:
+        if not self.built or self.input_shape is None:
             input_shape = map_shapes(lambda shape: (None, *shape[1:]), input_shape)  # any batch
             before, around.building = around.building, True
             try:
@@ -156,7 +156,7 @@ class Layer(Tracked):
     Attributes
     ----------
     built : bool
-        Whether the weights have been made.
+        Whether the weights have been made, or there are none to make.
     input_shape : tuple or None
         Shape of the input, None on the batch axis, as far as it is known. Of several inputs, the
         shapes in their structure.
@@ -169,6 +169,7 @@ class Layer(Tracked):
     min_rank = 1
     fixed_axes = ()  # axes of the input whose sizes the weights depend on
     input_spec = None  # an InputSpec, or a list of them for several inputs
+    has_no_weights = False  # then it is built from the beginning
     supports_masking = autocast = True  # what Keras's layers have, without effect
     compute_dtype = variable_dtype = dtype_policy = property(lambda self: self.dtype)
     _signature = "x", [], False, False
@@ -187,7 +188,7 @@ class Layer(Tracked):
         if unknown:
             title, known = type(self).__name__, argument_names(type(self))
             raise unknown_argument(title, next(iter(unknown)), known)
-        self.built = False
+        self.built = self.has_no_weights and type(self).build is Layer.build
         self._fitting_shape = None  # of the last input that was checked
         self._last_call = 0  # the number of its last call that was an outermost one
         self._added_losses = 0, ()  # the number of the call that added losses, and the losses
@@ -294,6 +295,8 @@ class Layer(Tracked):
         weight.trainable = trainable and self.trainable
         self._weights = [*self._weights, weight]
         return weight
+
+    add_variable = add_weight
 
     def add_loss(self, loss):
         """Add a scalar Tensor, or a list of them, to the loss of this call; ``call`` calls this.
@@ -549,6 +552,8 @@ class Layer(Tracked):
 
 class ElementwiseLayer(Layer):
     """A layer whose output has the shape of its input."""
+
+    has_no_weights = True  # unless a subclass has a ``build``
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

@@ -25,6 +25,7 @@ class Pooling2D(Layer):
     """
 
     rank = 4
+    has_no_weights = True
     # each subclass names its `operation`, a function of ops
 
     def __init__(self, pool_size, strides=None, padding="valid", data_format=None, **kwargs):
@@ -71,6 +72,7 @@ class GlobalPooling2D(Layer):
     """
 
     rank = 4
+    has_no_weights = True
     # each subclass names its `operation`, a function of ops
 
     def __init__(self, data_format=None, keepdims=False, **kwargs):

@@ -128,6 +128,7 @@ class Pooling1D(Layer):
     """
 
     rank = 3
+    has_no_weights = True
     # each subclass names its `operation`, a function of ops
 
     def __init__(self, pool_size, strides=None, padding="valid", data_format=None, **kwargs):
@@ -174,6 +175,7 @@ class GlobalPooling1D(Layer):
     """
 
     rank = 3
+    has_no_weights = True
     # each subclass names its `operation`, a function of ops
 
     def __init__(self, data_format=None, keepdims=False, **kwargs):

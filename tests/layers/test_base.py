@@ -158,6 +158,39 @@ def test_add_weight_refuses_with_the_cure(arguments, error, message):
         layers.Layer().add_weight(*arguments)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.Dropout(0.5),
+        lambda: layers.ReLU(),
+        lambda: layers.MaxPooling2D(),
+        lambda: layers.GlobalAveragePooling1D(),
+        lambda: layers.GaussianNoise(0.1),
+    ],
+)
+def test_layers_without_weights_are_built_from_the_beginning(make):
+    layer = make()
+    assert layer.built
+    assert layer.count_params() == 0
+    assert layer.input_shape is None
+    shape = {3: (5, 4, 3), 4: (5, 4, 4, 3)}.get(layer.rank, (5, 3))
+    layer(np.ones(shape))
+    assert layer.input_shape == (None, *shape[1:])
+
+
+def test_layers_that_may_have_weights_are_built_by_a_call():
+    class Own(layers.Dropout):
+        def build(self, input_shape):
+            self.w = self.add_variable(input_shape[1:], "ones")
+
+    layer = Own(0.5)
+    assert not layer.built
+    layer(np.ones((2, 3)))
+    assert layer.built
+    assert layer.w.shape == (3,)
+    assert not layers.BatchNormalization().built
+
+
 def test_layers_have_the_attributes_that_keras_gives_them():
     layer = layers.Dense(2, dtype="float64")
     for dtype in (layer.dtype, layer.compute_dtype, layer.variable_dtype, layer.dtype_policy):
