@@ -149,7 +149,8 @@ class Layer(Tracked):
     activity_regularizer : str or callable, optional
         ``activity_regularizer(output)`` divided by the number of samples is added to the loss.
     input_shape : tuple of int, optional
-        Shape of one sample. A model whose first layer has it makes its weights at once.
+        Shape of one sample. A Sequential whose first layer has it makes its weights at once;
+        elsewhere it says nothing, as in Keras.
     input_dim : int, optional
         The same as ``input_shape=(input_dim,)``.
 
@@ -527,7 +528,7 @@ class Layer(Tracked):
             cure = shape_cure((None,) * (self.rank or self.min_rank), shape)
             raise self._error(f"an input of {axes} axes, the batch axis included", shape, cure=cure)
         for axis in self.fixed_axes:
-            size = self.input_shape[axis] if self.input_shape else None
+            size = self.input_shape[axis] if self.built else None
             if shape[axis] is None:
                 raise self._error(f"an input of known size on axis {axis}", shape)
             if size not in (None, shape[axis]):

@@ -4,7 +4,7 @@ from minigrad import ops
 from minigrad.layers.base import Layer
 from minigrad.symbolic import Symbol, order_calls
 from minigrad.utils.arguments import short_text
-from minigrad.utils.shapes import shape_cure
+from minigrad.utils.shapes import fit_rank, shape_cure
 from minigrad.utils.structures import flatten, map_structure
 
 
@@ -21,6 +21,8 @@ class Graph:
         Each once, in Keras's order.
     calls : list of Call
         All of them in that order, those of ``Input`` among them.
+    results : Symbol, or a list, tuple or dict of Symbol
+        What ``run`` returns the values of: the outputs, or the only one of a list.
     """
 
     def __init__(self, inputs, outputs):
@@ -32,6 +34,8 @@ class Graph:
                     f"{short_text(wrong[0] if wrong else value)}"
                 )
         self.inputs, self.outputs = inputs, outputs = _sorted(inputs), _sorted(outputs)
+        is_list_of_one = isinstance(outputs, (list, tuple)) and len(outputs) == 1
+        self.results = outputs[0] if is_list_of_one else outputs
         self.calls = calls = order_calls(flatten(inputs), flatten(outputs))
         functions = {id(call.function): call.function for call in calls}
         self.layers = [layer for layer in functions.values() if isinstance(layer, Layer)]
@@ -50,7 +54,7 @@ class Graph:
         return [symbol.call.title for symbol in flatten(self.outputs)]
 
     def run(self, x):
-        """Return the outputs, in their structure, for the inputs ``x`` in theirs."""
+        """Return the values of the results, in their structure, for the inputs ``x`` in theirs."""
         values = self._bind(x)
         for call, finished in self.steps:
             y = call.function(*_fill_in(call.arguments, values), **_fill_in(call.options, values))
@@ -58,7 +62,7 @@ class Graph:
                 values[id(call), index] = part
             for key in finished:
                 del values[key]
-        return _fill_in(self.outputs, values)
+        return _fill_in(self.results, values)
 
     def _bind(self, x):
         """Return a dict from the inputs' keys to their values."""
@@ -83,19 +87,15 @@ def _sorted(structure):
 
 
 def _fit(x, symbol):
-    """Return an input in the rank that was declared: (N,) stands for (N, 1), as (N, 1) for (N,)."""
-    shape = symbol.shape
-    if x.ndim == len(shape) - 1 and shape[-1] == 1:
-        x = ops.expand_dims(x, -1)
-    elif x.ndim == len(shape) + 1 and x.shape[-1] == 1:
-        x = ops.squeeze(x, -1)
-    sizes = zip(shape[1:], x.shape[1:], strict=False)
-    if x.ndim != len(shape) or any(n not in (None, got) for n, got in sizes):
+    """Return an input in the rank that was declared, see ``fit_rank``."""
+    shape, fitting = symbol.shape, fit_rank(x.shape, symbol.shape)
+    sizes = zip(shape[1:], fitting[1:], strict=False)
+    if len(fitting) != len(shape) or any(n not in (None, got) for n, got in sizes):
         raise ValueError(
             f"input {symbol.call.title!r}: expected shape {shape}, None being the batch, "
             f"got {x.shape}{shape_cure(shape, x.shape)}"
         )
-    return x
+    return x if x.ndim == len(shape) else ops.reshape(x, fitting)
 
 
 def _fill_in(value, values):

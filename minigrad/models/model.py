@@ -114,7 +114,7 @@ class Model(Savable, Trainer, Layer):
 
     def compute_output_shape(self, input_shape):
         if self._graph is not None and _equal_shapes(input_shape, self.input_shape):
-            return map_structure(lambda symbol: symbol.shape, self._graph.outputs)
+            return map_structure(lambda symbol: symbol.shape, self._graph.results)
         return super().compute_output_shape(input_shape)
 
     @property

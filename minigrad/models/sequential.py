@@ -2,13 +2,15 @@
 
 import types
 
+from minigrad import ops
+from minigrad.core import Tensor
 from minigrad.layers import InputLayer
 from minigrad.layers.base import Layer, is_shape, map_shapes
 from minigrad.models.model import Model, number_names
 from minigrad.symbolic import Symbol
 from minigrad.utils.arguments import short_text
 from minigrad.utils.config import serialize
-from minigrad.utils.shapes import shape_cure
+from minigrad.utils.shapes import fit_rank, shape_cure
 
 
 class Sequential(Model):
@@ -101,11 +103,21 @@ class Sequential(Model):
         self._symbols = symbols
 
     def call(self, x, training=False):
+        shape = self.input_shape
+        if type(x) is Tensor and type(shape) is tuple and x.ndim != len(shape):
+            x = ops.reshape(x, fit_rank(x.shape, shape))
         for layer in self._layers:
             x = layer(x)
         return x
 
+    def _as_tensors(self, x):
+        if isinstance(x, (list, tuple)) and len(x) == 1 and hasattr(x[0], "shape"):
+            x = x[0]  # as in Keras, a list of one input is that input
+        return super()._as_tensors(x)
+
     def compute_output_shape(self, input_shape):
+        if type(self.input_shape) is tuple:
+            input_shape = fit_rank(tuple(input_shape), self.input_shape)
         for layer in self._layers:
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
@@ -124,8 +136,9 @@ class Sequential(Model):
     def _check_input(self, shape):
         if self._is_declared and is_shape(shape):
             expected = self.input_shape
-            sizes = zip(expected[1:], shape[1:], strict=False)
-            if len(shape) != len(expected) or any(n not in (None, got) for n, got in sizes):
+            fitting = fit_rank(shape, expected)
+            sizes = zip(expected[1:], fitting[1:], strict=False)
+            if len(fitting) != len(expected) or any(n not in (None, got) for n, got in sizes):
                 cure = shape_cure(expected, shape)
                 raise self._error(f"an input of shape {expected}", tuple(shape), cure=cure)
 

@@ -5,7 +5,7 @@ from minigrad.core import Tensor
 from minigrad.metrics import Mean
 from minigrad.utils.arguments import checked_number
 from minigrad.utils.naming import unique_name
-from minigrad.utils.structures import flatten
+from minigrad.utils.structures import flatten, is_structure
 
 
 class Objectives:
@@ -39,7 +39,7 @@ class Objectives:
 
     def compute_loss(self, y, y_pred, sample_weight):
         """Return the sum of the outputs' losses times their factors; None without any loss."""
-        if type(y_pred) is Tensor and self.has_one_output:  # the common case, and a quick one
+        if self._is_common(y, y_pred):
             return self.parts[0].compute_loss(y, y_pred, sample_weight)
         self.fit_outputs(y_pred)
         total = None
@@ -51,16 +51,17 @@ class Objectives:
 
     def update_metrics(self, y, y_pred, sample_weight):
         """Add a batch to the metrics of all outputs."""
-        if type(y_pred) is Tensor and self.has_one_output:
+        if self._is_common(y, y_pred):
             self.parts[0].update_metrics(y, y_pred, sample_weight)
             return
         self.fit_outputs(y_pred)
         for part, *values in self._by_output(y, y_pred, sample_weight):
             part.update_metrics(*values)
 
-    @property
-    def has_one_output(self):
-        return self.parts is not None and len(self.parts) == 1
+    def _is_common(self, y, y_pred):
+        """Whether there is one output, and one array for it: the common case, and a quick one."""
+        is_one = self.parts is not None and len(self.parts) == 1
+        return is_one and type(y_pred) is Tensor and not is_structure(y)
 
     def fit_outputs(self, y_pred):
         """Learn from a batch's outputs how many there are, and their names if in a dict."""

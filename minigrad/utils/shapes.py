@@ -34,6 +34,18 @@ def shape_cure(expected, got):
     return ""
 
 
+def fit_rank(shape, declared):
+    """Return a shape with a last axis of size 1 added or left out, if the declared one has it so.
+
+    As in Keras, (N,) stands for a declared (N, 1), and (N, 4, 1) for a declared (N, 4).
+    """
+    if len(shape) == len(declared) - 1 and declared[-1] == 1:
+        return (*shape, 1)
+    if len(shape) == len(declared) + 1 and shape[-1] == 1:
+        return shape[:-1]
+    return shape
+
+
 def _fits(sizes, expected):
     pairs = zip(sizes, expected, strict=False)
     return len(sizes) == len(expected) and all(n in (None, size) for size, n in pairs)

@@ -31,6 +31,24 @@ def test_a_graph_computes_what_its_layers_and_ops_compute():
     assert [layer.name for layer in model.layers] == ["input_layer", "dense_1", "dense"]
 
 
+def test_a_list_of_one_is_that_one_as_in_keras():
+    x, rows, labels = Input((4,)), data(7, 4), np.arange(7) % 3
+    model = Model([x], [Dense(3, activation="softmax", name="kind")(x)])
+    assert model([rows]).shape == model(rows).shape == (7, 3)
+    assert (model.output_shape, model(Input((4,))).shape) == ((None, 3), (None, 3))
+    assert model.predict([rows], verbose=0).shape == (7, 3)
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    expected = model.evaluate(rows, labels, verbose=0)
+    for y in ([labels], (labels,), {"kind": labels}):
+        assert model.evaluate([rows], y, verbose=0) == expected
+    with pytest.raises(ValueError, match="expected the outputs' names kind, got 'kin'"):
+        model.evaluate(rows, {"kin": labels}, verbose=0)
+    stack = Sequential([Input((4,)), Dense(3)])
+    assert stack([rows]).shape == stack.predict((rows,), verbose=0).shape == (7, 3)
+    with pytest.raises(ValueError, match="expected one input"):
+        stack([rows, rows])
+
+
 def test_a_shared_layer_has_one_set_of_weights_and_adds_its_gradients():
     shared = Dense(2, dtype="float64")
     a, b = Input((3,), dtype="float64"), Input((3,), dtype="float64")

@@ -11,6 +11,7 @@ import pytest
 
 from minigrad import (
     Input,
+    Model,
     Sequential,
     Tensor,
     is_grad_enabled,
@@ -142,7 +143,7 @@ def test_pop_and_get_layer():
 
 def test_input_of_another_shape_is_named():
     model = Sequential([Input((4, 5, 1)), layers.Flatten()], name="digits")
-    for shape in ((2, 4, 5), (2, 4, 6, 1), (4, 5, 1)):
+    for shape in ((2, 4, 6), (2, 4, 6, 1), (4, 5, 1)):
         with pytest.raises(ValueError) as error:
             model.predict(np.ones(shape), verbose=0)
         assert str(error.value).partition(";")[0] == (
@@ -150,6 +151,36 @@ def test_input_of_another_shape_is_named():
         )
     free = Sequential([Input((None, None, 1)), layers.GlobalMaxPooling2D()])
     assert free(np.ones((2, 4, 5, 1))).shape == free(np.ones((2, 9, 7, 1))).shape
+
+
+@pytest.mark.parametrize(
+    ("declared", "given"),
+    [((1,), (7,)), ((4,), (7, 4, 1)), ((5, 3, 1), (7, 5, 3)), ((), (7, 1))],
+)
+def test_an_axis_of_size_1_at_the_end_is_added_or_left_out_as_in_keras(declared, given):
+    rows = layers.Reshape((int(np.prod(declared)),))
+    model = Sequential([Input(declared), rows, layers.Dense(1)])
+    x = np.random.default_rng(1).normal(size=given).astype(np.float32)
+    fitting = x.reshape(7, *declared)
+    assert np.array_equal(model.predict(x, verbose=0), model.predict(fitting, verbose=0))
+    assert model(Input(given[1:])).shape == (None, 1)
+    graph = Model(model.inputs, model.outputs)
+    assert np.array_equal(graph.predict(x, verbose=0), model.predict(x, verbose=0))
+    model.compile("sgd", "mse")
+    start = model.get_weights()
+    y = x.reshape(7, -1)[:, 0]
+    losses = [model.train_on_batch(x, y), model.test_on_batch(x, y)]
+    model.set_weights(start)
+    assert losses == [model.train_on_batch(fitting, y), model.test_on_batch(fitting, y)]
+
+
+def test_input_shape_of_a_later_layer_is_ignored_as_in_keras():
+    first = layers.Dense(3, input_shape=(4,))
+    model = Sequential([first, layers.Dense(2, input_dim=7), layers.Dropout(0.1, input_shape=(3,))])
+    assert [layer.input_shape for layer in model.layers] == [(None, 4), (None, 3), (None, 2)]
+    assert layers.Dense(2, input_shape=(9,))(np.ones((5, 4))).shape == (5, 2)
+    with pytest.raises(ValueError, match="expected an input of shape"):
+        Sequential([layers.Dense(3, input_shape=(4,))])(np.ones((2, 5)))
 
 
 def test_call_is_differentiable_and_takes_training():
