@@ -82,6 +82,64 @@ def test_lists_tensors_and_foreign_arrays_are_samples():
     assert not is_array_like(iter([]))
 
 
+class Table:
+    """What is known of pandas' tables: an array, and names of columns."""
+
+    def __init__(self, rows, columns):
+        self.rows, self.columns = np.array(rows, object), columns
+
+    def __array__(self, dtype=None, copy=None):
+        return self.rows
+
+
+class Series:
+    """What is known of pandas' Series."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+        self.shape = self.values.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+    def to_frame(self):
+        raise NotImplementedError
+
+
+def test_a_series_is_a_column_and_a_table_of_mixed_types_is_numbers():
+    table = Table([[1, 0.5, True], [2, 1.5, False], [3, 2.5, np.True_]], ["a", "b", "c"])
+    ((x, y, _),) = Batches(table, Series([4, 5, 6])).epoch()
+    assert x.tolist() == [[1, 0.5, 1], [2, 1.5, 0], [3, 2.5, 1]]
+    assert x.dtype == np.float64
+    assert y.tolist() == [[4], [5], [6]]
+    ((x, y, _),) = Batches([Series([0.5])], np.array([3], object)).epoch()
+    assert x[0].tolist() == [[0.5]]
+    assert y.dtype.kind == "i"
+    assert Batches(np.empty((0, 2), object)).num_samples == 0
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (Table([[1, 2], [3, "d"]], ["a", "sex"]), "got 'd' in column 'sex' among them; .*get_dumm"),
+        (Table([[1, None]], ["a", "b"]), "got None in column 'b' among them"),
+        (np.array([["a"], ["b"]]), "x: expected an array of numbers, got 'a' among them"),
+        ({"a": np.ones(2), "b": np.array([b"c", b"d"])}, "got b'c' among them"),
+        (np.array([[1], [2, 3]], object), r"got \[1\] among them; bring the samples to one length"),
+    ],
+)
+def test_samples_that_are_no_numbers_are_named(x, message):
+    with pytest.raises(TypeError, match=message):
+        Batches(x)
+    assert Batches(np.ones(2), np.array(["a", "b"])).num_samples == 2  # the loss speaks of labels
+
+
+def test_a_list_of_samples_is_told_from_a_list_of_inputs():
+    x = np.ones((40, 4))
+    with pytest.raises(ValueError, match=r"'x\[4\]' sizes: 4\n...\nA list .* write np.array\(x\)"):
+        Batches(list(x), np.ones(40))
+
+
 def test_lengths_that_differ_are_named():
     x, y, weight = arrays(3)
     with pytest.raises(ValueError, match="Data cardinality is ambiguous") as error:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from minigrad.utils.arguments import checked_number, whole_number
+from minigrad.utils.arguments import checked_number, short_text, whole_number
 from minigrad.utils.structures import flatten, is_structure, map_structure, pack_like
 
 DEFAULT_BATCH_SIZE = 32
@@ -277,9 +277,14 @@ def as_samples(x, y=None, sample_weight=None):
     ------
     ValueError
         If they differ in their number of samples.
+    TypeError
+        If there is text, or anything but numbers, in `x`.
     """
     names = ("x", "y", "sample_weight")
     arrays = [_map_arrays(_as_rows, a) for a in (x, y, sample_weight)]
+    for data, array in zip(flatten(x), flatten(arrays[0]), strict=False):
+        if array is not None and array.dtype.kind in "OSU":
+            raise _not_numbers(data, array)
     given = {
         f"{name}[{i}]" if len(flatten(part)) > 1 else name: array
         for name, part in zip(names, arrays, strict=True)
@@ -290,10 +295,14 @@ def as_samples(x, y=None, sample_weight=None):
         if array.ndim == 0:
             raise ValueError(f"{name}: expected an array of samples, got the number {array}")
     if len({array.shape[0] for array in given.values()}) > 1:
-        sizes = "".join(f"'{name}' sizes: {array.shape[0]}\n" for name, array in given.items())
+        sizes = [f"'{name}' sizes: {array.shape[0]}\n" for name, array in given.items()]
+        cure = ""
+        if len(sizes) > 6:
+            sizes[5:] = ["...\n"]
+            cure = "A list holds several inputs; for a list of samples write np.array(x)."
         raise ValueError(
             "Data cardinality is ambiguous. "
-            f"Make sure all arrays contain the same number of samples. {sizes}"
+            f"Make sure all arrays contain the same number of samples. {''.join(sizes)}{cure}"
         )
     return arrays
 
@@ -329,7 +338,7 @@ def is_array_like(x):
 
 def _map_arrays(function, data):
     """Convert one array or, in its structure, each of several; None stays None."""
-    if data is None or type(data) is np.ndarray:
+    if data is None or (type(data) is np.ndarray and data.dtype != object):
         return data
     return map_structure(function, data) if is_structure(data) else function(data)
 
@@ -347,7 +356,28 @@ def _take(data, rows):
 
 def _as_rows(data):
     """Samples as an array; a SciPy sparse matrix in the format whose rows can be taken."""
-    return data.tocsr() if hasattr(data, "tocsr") else np.asarray(data)
+    if hasattr(data, "tocsr"):
+        return data.tocsr()
+    array = np.asarray(data)
+    if array.dtype == object and all(map(_is_number, array.flat)):
+        array = np.array(array.tolist())  # of a table whose columns differ in type
+    return array[:, None] if hasattr(data, "to_frame") else array  # pandas' Series: one column
+
+
+def _is_number(value):
+    return isinstance(value, (bool, int, float, np.number, np.bool_))
+
+
+def _not_numbers(data, array):
+    """The error for samples that are no numbers: the first such value, and its column's name."""
+    place = next(i for i, value in enumerate(array.flat) if not _is_number(value))
+    got = short_text(array.flat[place])
+    if hasattr(data, "columns"):
+        got += f" in column {data.columns[place % len(data.columns)]!r}"
+    cure = "one-hot columns stand for text (pandas.get_dummies)"
+    if isinstance(array.flat[place], (list, tuple, np.ndarray)):
+        cure = "bring the samples to one length"
+    return TypeError(f"x: expected an array of numbers, got {got} among them; {cure}")
 
 
 def _as_array(data):
