@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "losses": {"core", "distances", "ops", "utils"},
     # A loss may be named as a metric.
     "metrics": {"core", "distances", "initializers", "losses", "utils"},
-    "optimizers": {"core", "kernels", "utils"},
+    "optimizers": {"core", "kernels", "utils", "initializers"},
 }
 MAY_IMPORT["layers"] = set(MAY_IMPORT) - {"testing", "optimizers", "losses", "metrics", "datasets"}
 MAY_IMPORT["saving"] = {"activations", "core", "layers", "ops", "random", "symbolic", "utils"}

@@ -145,7 +145,7 @@ class Microscope:
     def on_step_end(self, gradients, states):
         if not self._is_wanted(gradients):
             return
-        rule, number = self.optimizer, self.optimizer.iterations + 1
+        rule, number = self.optimizer, int(self.optimizer.iterations) + 1
         rate = float(rule.learning_rate)
         weight, state_before = self._before
         name = f"{self._name(self.parameter)} {self.parameter.shape}"

@@ -78,7 +78,7 @@ class Recorder(Callback):
     def on_step_end(self, gradients, states):
         if not self._due:
             return
-        self.steps.append(self.model.optimizer.iterations + 1)
+        self.steps.append(int(self.model.optimizer.iterations) + 1)
         self.learning_rate.append(float(self.model.optimizer.learning_rate))
         for name, layer, weights, before in self._before:
             found = [gradients[weight] for weight in weights if weight in gradients]

@@ -5,18 +5,20 @@ import warnings
 
 import numpy as np
 
-from minigrad import kernels
-from minigrad.core import Tensor
+from minigrad import initializers, kernels
+from minigrad.core import Parameter, Tensor, no_grad
 from minigrad.optimizers import schedules
 from minigrad.optimizers.schedules import LearningRateSchedule
 from minigrad.utils import arguments
 from minigrad.utils.config import Configured
-from minigrad.utils.naming import automatic_name, to_snake_case
+from minigrad.utils.naming import automatic_name, to_snake_case, unique_name
 from minigrad.utils.variable import Variable
 
 
 class Optimizer(Configured):
     """Base of the optimizers: a subclass defines ``state_names`` and ``update``.
+
+    Or it defines ``build`` and ``update_step``, as in Keras, with ``add_variable_from_reference``.
 
     In Keras's form, ``optimizer.apply(grads, variables)`` makes one step. In a script::
 
@@ -111,8 +113,8 @@ class Optimizer(Configured):
         self.learning_rate = learning_rate
         self.built = False
         self.observers = []
-        self.shared = {}  # state that all variables share: name -> 0-d array
-        self._calls = np.zeros((), np.int64)  # of apply, so far
+        self.shared = {}  # name -> array: state that all variables share, or of add_variable
+        self._calls = Variable(0, np.int64, "iteration")  # of apply, so far
         self._paths = {}  # variable -> the name that its state is saved under
         self._state = {}  # variable -> {name: array of its shape}, in the order of build
         self.exclude_from_weight_decay()
@@ -152,7 +154,52 @@ class Optimizer(Configured):
         threads : int
             For the kernel.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define update")
+        raise NotImplementedError(f"{type(self).__name__} must define update or update_step")
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Make one step of a variable; a rule in Keras's form defines this in place of ``update``.
+
+        Parameters
+        ----------
+        gradient : Tensor (...)
+        variable : Tensor (...)
+            To change by ``assign``, ``assign_add`` or ``assign_sub``.
+        learning_rate : float
+        """
+        g = self._fitting(variable, gradient)
+        t, threads = int(self.iterations) + 1, kernels.get_num_threads()
+        self.update(variable.data, g, self._state[variable], learning_rate, t, threads)
+
+    def add_variable(self, shape, initializer="zeros", dtype=None, name=None):
+        """Return a Parameter that is not trained, saved with the state; ``build`` calls this."""
+        dtype = np.dtype(dtype or "float32")
+        values = initializers.get(initializer)(tuple(shape), dtype=dtype)
+        name = unique_name(name or "variable", self.shared)
+        variable = Parameter(values, dtype, name, trainable=False)
+        self.shared[name] = variable.data
+        return variable
+
+    def add_variable_from_reference(self, reference_variable, name=None, initializer="zeros"):
+        """Return such a Parameter, of the shape and type of a variable to train."""
+        path = self._paths.get(reference_variable) or reference_variable.name or "parameter"
+        shape, dtype = reference_variable.shape, reference_variable.dtype
+        return self.add_variable(shape, initializer, dtype, f"{path}/{name or 'var'}")
+
+    def assign(self, variable, value):
+        """Replace the values of a variable, trained or not."""
+        variable.assign(value)
+
+    def assign_add(self, variable, value):
+        """Add to the values of a variable, trained or not."""
+        variable.assign_add(value)
+
+    def assign_sub(self, variable, value):
+        """Subtract from the values of a variable, trained or not."""
+        variable.assign_sub(value)
+
+    def _get_variable_index(self, variable):
+        """The variable's place among those of ``build``, by the name that rules for Keras use."""
+        return [id(known) for known in self._state].index(id(variable))
 
     def inside(self, before, state, lr, t):
         """Return what ``update`` computed in step t but did not keep, for `lab.Microscope`.
@@ -179,6 +226,7 @@ class Optimizer(Configured):
         super().__init_subclass__()
         if "update" in vars(cls) and "inside" not in vars(cls):
             cls.inside = Optimizer.inside
+        cls._has_keras_form = cls.update_step is not Optimizer.update_step
 
     # --- one step ------------------------------------------------------------------------------
 
@@ -252,7 +300,7 @@ class Optimizer(Configured):
             raise ValueError(
                 f"{self.name}: No gradients provided for any variable; call loss.backward() first"
             )
-        self.build(variables)
+        Optimizer.build(self, variables) if self.built else self.build(variables)
         missing = [self._paths[v] for v in variables if v not in gradients]
         if missing:
             warnings.warn(f"{self.name}: Gradients do not exist for {missing}", stacklevel=2)
@@ -339,7 +387,11 @@ class Optimizer(Configured):
             return {v: np.asarray(g * scale) for v, g in gradients.items()}
 
     def _update_all(self, gradients):
-        lr, t, threads = float(self.learning_rate), self.iterations + 1, kernels.get_num_threads()
+        lr, t, threads = (
+            float(self.learning_rate),
+            int(self.iterations) + 1,
+            kernels.get_num_threads(),
+        )
         for observer in self.observers:
             observer.on_step_begin(gradients, self._state)
         self.begin_step(t)
@@ -347,7 +399,11 @@ class Optimizer(Configured):
             w = variable.data
             if self.weight_decay is not None and self._is_decayed(variable):
                 w -= w * (self.weight_decay * lr)
-            self.update(w, g, self._state[variable], lr, t, threads)
+            if self._has_keras_form:
+                with no_grad():
+                    self.update_step(Tensor(g), variable, lr)
+            else:
+                self.update(w, g, self._state[variable], lr, t, threads)
             variable.mark_changed()
         for observer in self.observers:
             observer.on_step_end(gradients, self._state)
@@ -389,8 +445,15 @@ class Optimizer(Configured):
 
     @property
     def iterations(self):
-        """The number of steps made: with gradient accumulation, fewer than ``apply`` calls."""
-        return int(self._calls) // (self.gradient_accumulation_steps or 1)
+        """The number of steps made, a `Variable`: set it, compare it, compute with it.
+
+        With gradient accumulation it is smaller than that of ``apply`` calls, and cannot be set.
+        """
+        if self.gradient_accumulation_steps is None:
+            return self._calls
+        steps = Variable(int(self._calls) // self.gradient_accumulation_steps)
+        steps.flags.writeable = False
+        return steps
 
     @property
     def learning_rate(self):
@@ -423,7 +486,7 @@ class Optimizer(Configured):
 
     def _arrays(self):
         """All state by name, not copied: what variables share, then variable by variable."""
-        arrays = {"iterations": self._calls}
+        arrays = {"iterations": self._calls.view(np.ndarray)}
         if isinstance(self._learning_rate, np.ndarray):
             arrays["learning_rate"] = self._learning_rate.view(np.ndarray)
         arrays |= self.shared
