@@ -1328,3 +1328,11 @@ def test_parameters_know_their_name_path_and_whether_they_are_trained():
     assert Parameter([1.0]).path is None
     assert not Parameter([1.0], trainable=False).requires_grad
     assert Parameter([1], dtype="float64").dtype == np.float64
+
+
+def test_a_tape_of_tensorflow_is_told_what_to_write_instead():
+    for tensor in (Tensor([1.0]), Parameter([1.0])):
+        with pytest.raises(
+            TypeError, match=r"GradientTape: .* write loss\.backward\(\), then weight"
+        ):
+            tensor._id  # noqa: B018 (tape.gradient asks for it)
