@@ -21,7 +21,6 @@ def _named(*aliases):
 
 
 elu = ACTIVATIONS.add(ops.elu)
-gelu = ACTIVATIONS.add(ops.gelu)
 leaky_relu = ACTIVATIONS.add(ops.leaky_relu)
 log_softmax = ACTIVATIONS.add(ops.log_softmax)
 selu = ACTIVATIONS.add(ops.selu)
@@ -36,6 +35,12 @@ tanh = ACTIVATIONS.add(ops.tanh)
 def linear(x):
     """The identity, x."""
     return as_tensor(x)
+
+
+@_named()
+def gelu(x, approximate=False):
+    """The op `gelu`, whose approximation is not the default here."""
+    return ops.gelu(x, approximate)
 
 
 @_named()

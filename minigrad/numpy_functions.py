@@ -46,7 +46,7 @@ FUNCTIONS = {getattr(np, op.__name__): _reduction(op) for op in REDUCTIONS} | {
     ),
     np.linalg.vector_norm: ops.norm,
     np.pad: lambda array, pad_width, *, constant_values=0: ops.pad(
-        array, pad_width, constant_values
+        array, pad_width, constant_values=constant_values
     ),
     np.ravel: lambda a: ops.reshape(a, -1),
     np.reshape: lambda a, shape: ops.reshape(a, shape),

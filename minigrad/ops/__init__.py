@@ -1,6 +1,7 @@
 """Operations on tensors, by family, and the table that binds them as operators and methods."""
 
 # ruff: noqa: F401, I001 (what is imported is exported; the names are packed, not one a line)
+import importlib
 import operator
 
 from minigrad.core import Tensor
@@ -72,3 +73,10 @@ Tensor.T, Symbol.T = property(transpose), property(_recorded(transpose))
 globals().update(RECORDABLE)
 
 __getattr__ = _lookup(__name__)
+
+def __getattr__(name):
+    """Return one of Keras's other ops: their module is loaded when one of them is asked for."""
+    more = None if name.startswith("_") else importlib.import_module("minigrad.more_ops")
+    if name in getattr(more, "__all__", ()):
+        return getattr(more, name)
+    raise AttributeError(f"module 'minigrad.ops' has no attribute {name!r}")

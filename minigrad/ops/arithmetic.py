@@ -295,11 +295,11 @@ class Clip(Function):
         return gy * inside
 
 
-def clip(x, low=None, high=None):
-    """``x`` limited to [low, high], numbers or None; the gradient passes where x is within."""
-    if low is None and high is None:
-        raise ValueError("clip: expected low, high or both, got neither")
-    return Clip(low, high)(x)
+def clip(x, x_min=None, x_max=None):
+    """``x`` limited to [x_min, x_max], numbers or None; the gradient passes where x is within."""
+    if x_min is None and x_max is None:
+        raise ValueError("clip: expected x_min, x_max or both, got neither")
+    return Clip(x_min, x_max)(x)
 
 
 class Where(Function):

@@ -82,7 +82,7 @@ def selu(x):
     return elu(x, 1.6732632423543772) * 1.0507009873554805
 
 
-def gelu(x, approximate=False):
+def gelu(x, approximate=True):
     """``x / 2 * (1 + erf(x / sqrt(2)))``, or its tanh approximation (Hendrycks, Gimpel, 2016)."""
     return Elementwise("gelu_tanh" if approximate else "gelu")(x)
 

@@ -108,12 +108,12 @@ class Norm(Reduction):
         return chain("mul", self.restore(gy, x.shape), slope)
 
 
-def norm(x, *, axis=None, keepdims=False, ord=2):
-    """The vector norm over ``axis``, of the order 1, 2 or infinity; its slope at 0 is 0.
+def norm(x, ord=None, axis=None, keepdims=False):
+    """The vector norm over ``axis``, of the order 1, 2 (also None) or infinity; slope 0 at 0.
 
     Several axes count as one vector, as in ``numpy.linalg.vector_norm``.
     """
-    if ord == 2:
+    if ord in (None, 2):
         return Norm(axis, keepdims)(x)
     if ord == 1:
         return sum(abs(x), axis, keepdims)
@@ -177,11 +177,11 @@ def logsumexp(x, axis=None, keepdims=False):
     return LogSumExp(axis, keepdims)(x)
 
 
-def argmax(x, axis=None):
+def argmax(x, axis=None, keepdims=False):
     """The position of the first maximum, as NumPy integers (no gradient)."""
-    return np.argmax(as_tensor(x).data, axis=axis)
+    return np.argmax(as_tensor(x).data, axis=axis, keepdims=keepdims)
 
 
-def argmin(x, axis=None):
+def argmin(x, axis=None, keepdims=False):
     """The position of the first minimum, as NumPy integers (no gradient)."""
-    return np.argmin(as_tensor(x).data, axis=axis)
+    return np.argmin(as_tensor(x).data, axis=axis, keepdims=keepdims)

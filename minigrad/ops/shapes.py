@@ -17,9 +17,9 @@ class Reshape(Function):
         return gy.reshape(self.before)
 
 
-def reshape(x, *shape):
+def reshape(x, newshape=(), *sizes):
     """The same values in another shape, given as one tuple or as several ints; one may be -1."""
-    return Reshape(shape[0] if len(shape) == 1 else shape)(x)
+    return Reshape((newshape, *sizes) if sizes else newshape)(x)
 
 
 def shape(x):
@@ -55,11 +55,11 @@ class Transpose(Function):
         return gy.transpose(np.argsort([axis % gy.ndim for axis in self.axes]))
 
 
-def transpose(x, *axes):
+def transpose(x, axes=None, *others):
     """The axes in another order: one tuple or several ints, or reversed if none are given."""
-    if len(axes) == 1 and not isinstance(axes[0], (int, np.integer)):
-        axes = () if axes[0] is None else tuple(axes[0])
-    return Transpose(axes or None)(x)
+    if isinstance(axes, (int, np.integer)):
+        axes = axes, *others
+    return Transpose(tuple(() if axes is None else axes) or None)(x)
 
 
 class BroadcastTo(Function):
@@ -172,10 +172,11 @@ class Pad(Function):
         return gy[self.inside]
 
 
-def pad(x, pad_width, value=0.0):
-    """Surround ``x`` with ``value``; ``pad_width`` is ((before, after), ...), a pair for each axis.
+def pad(x, pad_width, mode="constant", constant_values=None):
+    """Surround ``x``; ``pad_width`` is ((before, after), ...), a pair for each axis.
 
-    One pair, or one int, applies to all axes.
+    One pair, or one int, applies to all axes. ``mode`` "constant" adds ``constant_values``, a
+    number (0); "reflect" mirrors at the outermost values, "symmetric" behind them.
     """
     width = np.asarray(pad_width)
     shapes = ((), (2,), (1, 2), (np.ndim(x), 2))
@@ -184,4 +185,9 @@ def pad(x, pad_width, value=0.0):
             "pad: expected pad_width to be an int from 0, a pair of them, or a pair for each axis "
             f"of x {np.shape(x)}, got {pad_width!r}"
         )
-    return Pad(width, value)(x)
+    if mode in ("reflect", "symmetric"):
+        places = np.pad(np.arange(as_tensor(x).size).reshape(np.shape(x)), width, mode)
+        return getitem(reshape(x, -1), places)
+    if mode != "constant":
+        raise ValueError(f"pad: expected mode 'constant', 'reflect' or 'symmetric', got {mode!r}")
+    return Pad(width, constant_values or 0.0)(x)

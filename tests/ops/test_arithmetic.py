@@ -85,12 +85,12 @@ def test_maximum_and_minimum_hand_on_nan():
 
 def test_clip_passes_the_gradient_at_its_bounds():
     assert_array_equal(gradients(lambda x: x.clip(0, 1), [-0.1, 0, 0.5, 1, 1.1]), [[0, 1, 1, 1, 0]])
-    assert_array_equal(gradients(lambda x: x.clip(low=0), [-0.1, 0, 9]), [[0, 1, 1]])
-    assert_array_equal(gradients(lambda x: x.clip(high=0), [-0.1, 0, 9]), [[1, 1, 0]])
+    assert_array_equal(gradients(lambda x: x.clip(x_min=0), [-0.1, 0, 9]), [[0, 1, 1]])
+    assert_array_equal(gradients(lambda x: x.clip(x_max=0), [-0.1, 0, 9]), [[1, 1, 0]])
 
 
 def test_clip_needs_a_bound_and_keeps_float32():
-    with pytest.raises(ValueError, match="clip: expected low, high or both, got neither"):
+    with pytest.raises(ValueError, match="clip: expected x_min, x_max or both, got neither"):
         ops.clip([1.0])
     bounds = np.float64(0.25), np.float64(0.5)
     assert ops.clip(np.ones(3, "float32"), *bounds).dtype == np.float32

@@ -101,10 +101,10 @@ rows("sqrt", np.sqrt, SINGLES, values=positive)
 rows("square", lambda x: x * x, SINGLES)
 rows("sin", np.sin, SINGLES)
 rows("cos", np.cos, SINGLES)
-for bounds in ({"low": -0.53}, {"high": 0.61}, {"low": -0.53, "high": 0.61}):
+for bounds in ({"x_min": -0.53}, {"x_max": 0.61}, {"x_min": -0.53, "x_max": 0.61}):
     rows(
         "clip",
-        lambda x, low=-np.inf, high=np.inf: np.minimum(np.maximum(x, low), high),
+        lambda x, x_min=-np.inf, x_max=np.inf: np.minimum(np.maximum(x, x_min), x_max),
         [(*case, bounds) for case in SINGLES],
     )
 MASK = np.array([True, False, True])
@@ -314,15 +314,24 @@ rows(
 )
 rows(
     "pad",
-    lambda x, pad_width, value=0: np.pad(x, pad_width, constant_values=value),
+    lambda x, pad_width, constant_values=0: np.pad(x, pad_width, constant_values=constant_values),
     [
         ((), {"pad_width": 1}),
         ((3,), {"pad_width": 2}),
         ((3,), {"pad_width": (0, 3)}),
         ((3, 4), {"pad_width": ((1, 0), (0, 2))}),
-        ((3, 4), {"pad_width": ((0, 0), (0, 0)), "value": 7}),
-        ((3, 4), {"pad_width": [(1, 2)], "value": -1.5}),
-        ((0, 2), {"pad_width": 1, "value": 2.0}),
+        ((3, 4), {"pad_width": ((0, 0), (0, 0)), "constant_values": 7}),
+        ((3, 4), {"pad_width": [(1, 2)], "constant_values": -1.5}),
+        ((0, 2), {"pad_width": 1, "constant_values": 2.0}),
+    ],
+)
+rows(
+    "pad",
+    np.pad,
+    [
+        ((3, 4), {"pad_width": ((2, 1), (0, 3)), "mode": "reflect"}),
+        ((3, 4), {"pad_width": ((3, 1), (0, 2)), "mode": "symmetric"}),
+        ((1,), {"pad_width": 2, "mode": "symmetric"}),
     ],
 )
 
@@ -355,11 +364,15 @@ rows(
     SINGLES,
     values=off_zero,
 )
-rows("gelu", lambda x: x * (1 + erf(x / 2**0.5)) / 2, SINGLES)
 rows(
     "gelu",
-    lambda x, approximate: x * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3))) / 2,
-    [(*case, {"approximate": True}) for case in SINGLES],
+    lambda x, approximate: x * (1 + erf(x / 2**0.5)) / 2,
+    [(*case, {"approximate": False}) for case in SINGLES],
+)
+rows(
+    "gelu",
+    lambda x: x * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3))) / 2,
+    SINGLES,
 )
 rows("silu", lambda x: x / (1 + np.exp(-x)), SINGLES)
 rows("softplus", lambda x: np.log(1 + np.exp(x)), SINGLES)

@@ -229,8 +229,8 @@ def test_pad_surrounds_each_axis(data, shape):
     )
     x = numbered(shape)
     expected = np.pad(x, width, constant_values=-1.5)
-    assert_array_equal(ops.pad(x, width, value=-1.5).data, expected)
-    check_gradients(lambda t: ops.pad(t, width, value=-1.5), x)
+    assert_array_equal(ops.pad(x, width, constant_values=-1.5).data, expected)
+    check_gradients(lambda t: ops.pad(t, width, constant_values=-1.5), x)
 
 
 @pytest.mark.parametrize("width", [-1, 1.5, (1, -1), (1, 2, 3), ((1, 1),) * 3, "same", [[1], [2]]])
