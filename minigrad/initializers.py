@@ -122,7 +122,7 @@ class TruncatedNormal(RandomNormal):
     """
 
     def draw(self, generator, shape):
-        return self.mean + self.stddev * _truncated_normal(generator, shape)
+        return self.mean + self.stddev * random.draw_truncated(generator, shape)
 
 
 class RandomUniform(RandomInitializer):
@@ -186,7 +186,7 @@ class VarianceScaling(RandomInitializer):
             return generator.uniform(-limit, limit, shape)
         if self.distribution == "untruncated_normal":
             return generator.normal(0, stddev, shape)
-        return stddev / TRUNCATED_STDDEV * _truncated_normal(generator, shape)
+        return stddev / TRUNCATED_STDDEV * random.draw_truncated(generator, shape)
 
 
 class GlorotUniform(VarianceScaling):
@@ -272,16 +272,6 @@ def compute_fans(shape, input_axes=None, output_axes=None):
         return shape[0], shape[0]
     receptive_field = math.prod(shape[:-2])
     return receptive_field * shape[-2], receptive_field * shape[-1]
-
-
-def _truncated_normal(generator, shape):
-    """Standard normal values, drawn again until all lie between -2 and 2."""
-    values = generator.standard_normal(math.prod(shape))
-    outside = np.flatnonzero(np.abs(values) > 2)
-    while outside.size:
-        values[outside] = generator.standard_normal(outside.size)
-        outside = outside[np.abs(values[outside]) > 2]
-    return values.reshape(shape)
 
 
 def _one_of(owner, argument, value, choices):

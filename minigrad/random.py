@@ -6,6 +6,7 @@ get the same seeds. A forked process goes on with a generator of its own: the se
 and its siblings are others, and the same in every run.
 """
 
+import math
 import os
 import random as python_random
 import threading
@@ -105,10 +106,12 @@ class SeedGenerator:
     ----------
     seed : int, optional
         The same seed gives the same series. Default: the next seed of the default generator.
+    name : str, optional
     """
 
-    def __init__(self, seed=None):
+    def __init__(self, seed=None, name=None):
         self._seeds = generator(seed, "SeedGenerator")
+        self.name = name or "seed_generator"
 
     def next(self):
         """Return the next seed."""
@@ -132,7 +135,92 @@ def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
 
 def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
     """Return an array of numbers spread evenly from `minval` to `maxval`; the rest as `normal`."""
+    if np.issubdtype(np.dtype(dtype or floatx()), np.integer):
+        raise ValueError(f"uniform: expected a dtype of floats, got {dtype}; write randint")
     return generator(seed, "uniform").uniform(minval, maxval, shape).astype(dtype or floatx())
+
+
+def randint(shape, minval, maxval, dtype="int32", seed=None):
+    """Return an array of whole numbers from `minval` to `maxval` - 1; the rest as `normal`."""
+    if not np.issubdtype(np.dtype(dtype), np.integer):
+        raise ValueError(f"randint: expected a dtype of integers, got {dtype}; write uniform")
+    return generator(seed, "randint").integers(minval, maxval, shape).astype(dtype)
+
+
+def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+    """As `normal`, but numbers more than two `stddev` from `mean` are drawn again."""
+    numbers = draw_truncated(generator(seed, "truncated_normal"), shape)
+    return (mean + stddev * numbers).astype(dtype or floatx())
+
+
+def draw_truncated(generator, shape):
+    """Return standard normal values in float64, drawn again until all lie between -2 and 2."""
+    shape = tuple(np.atleast_1d(shape))
+    values = generator.standard_normal(math.prod(shape))
+    outside = np.flatnonzero(np.abs(values) > 2)
+    while outside.size:
+        values[outside] = generator.standard_normal(outside.size)
+        outside = outside[np.abs(values[outside]) > 2]
+    return values.reshape(shape)
+
+
+def gamma(shape, alpha, dtype=None, seed=None):
+    """Return numbers of the gamma distribution of shape `alpha` and scale 1; the rest as `normal`.
+
+    `alpha` is a number or an array that broadcasts to `shape`.
+    """
+    return generator(seed, "gamma").gamma(alpha, size=shape).astype(dtype or floatx())
+
+
+def beta(shape, alpha, beta, dtype=None, seed=None):
+    """Return numbers of the beta distribution, from 0 to 1; the rest as `gamma`."""
+    return generator(seed, "beta").beta(alpha, beta, shape).astype(dtype or floatx())
+
+
+def binomial(shape, counts, probabilities, dtype=None, seed=None):
+    """Return how many of `counts` trials succeed, each by `probabilities`; the rest as `gamma`."""
+    drawn = generator(seed, "binomial").binomial(counts, probabilities, shape)
+    return drawn.astype(dtype or floatx())
+
+
+def categorical(logits, num_samples, dtype="int32", seed=None):
+    """Return classes (N, num_samples), each as often as ``softmax(logits)`` (N, K) says.
+
+    The largest of the logits plus Gumbel noise is such a class (Maddison et al., 2014).
+    """
+    logits = np.asarray(logits, np.float64)
+    if logits.ndim != 2:
+        raise ValueError(f"categorical: expected logits (N, K), got shape {logits.shape}")
+    noise = generator(seed, "categorical").gumbel(size=(len(logits), num_samples, logits.shape[1]))
+    return (logits[:, None, :] + noise).argmax(-1).astype(dtype)
+
+
+def shuffle(x, axis=0, seed=None):
+    """Return the parts of an array or tensor along `axis` in a random order."""
+    x = x if hasattr(x, "shape") else np.asarray(x)
+    order = generator(seed, "shuffle").permutation(x.shape[axis])
+    return x[(*[slice(None)] * (axis % x.ndim), order)]
+
+
+def dropout(inputs, rate, noise_shape=None, seed=None):
+    """Zero elements of an array or tensor with probability `rate`, divide the others by 1 - `rate`.
+
+    Parameters
+    ----------
+    inputs : array or Tensor
+    rate : float
+        In [0, 1].
+    noise_shape : tuple of int, optional
+        Axes of size 1, or None in place of a size, share what is zeroed.
+    seed : int or SeedGenerator, optional
+    """
+    if not 0 <= rate <= 1:
+        raise ValueError(f"dropout: expected a rate from 0 to 1, got {rate}")
+    inputs = inputs if hasattr(inputs, "dtype") else np.asarray(inputs, "float32")
+    sizes = inputs.shape if noise_shape is None else noise_shape
+    sizes = [n or size for n, size in zip(sizes, inputs.shape, strict=True)]
+    kept = generator(seed, "dropout").random(sizes) >= rate
+    return inputs * np.asarray(kept / (1 - rate if rate < 1 else 1), inputs.dtype)
 
 
 def check_seed(owner, seed, limit=2**64):

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from minigrad import random, utils
+from minigrad import Tensor, random, utils
 
 
 def test_set_random_seed_repeats_all_three_generators():
@@ -137,6 +137,11 @@ def test_utils_has_set_random_seed_too():
     [
         (lambda **seed: random.normal((300, 70), 2.0, 0.5, **seed), 2.0, 0.5),
         (lambda **seed: random.uniform((300, 70), -1.0, 3.0, **seed), 1.0, 4 / 12**0.5),
+        # the variance of a normal variable cut off at ±2 is 0.774
+        (lambda **seed: random.truncated_normal((300, 70), 2.0, 0.5, **seed), 2.0, 0.44),
+        (lambda **seed: random.gamma((300, 70), 4.0, **seed), 4.0, 2.0),
+        (lambda **seed: random.beta((300, 70), 2.0, 3.0, **seed), 0.4, 0.2),
+        (lambda **seed: random.binomial((300, 70), 5, 0.2, **seed), 1.0, 0.8**0.5),
     ],
 )
 def test_arrays_of_random_numbers(draw, mean, deviation):
@@ -164,3 +169,58 @@ def test_a_seed_generator_gives_other_numbers_each_time_and_repeats_them():
     assert random.SeedGenerator().next() != random.SeedGenerator().next()
     with pytest.raises(TypeError, match="SeedGenerator: expected an integer seed, got 'a'"):
         random.SeedGenerator("a")
+
+
+def test_whole_numbers_are_drawn_below_the_limit():
+    values = random.randint((3, 700), -2, 3, seed=1)
+    assert (values.dtype, sorted(set(values.flat))) == (np.int32, [-2, -1, 0, 1, 2])
+    assert random.randint((), 0, 2, dtype="uint8", seed=1).dtype == np.uint8
+    with pytest.raises(
+        ValueError, match=r"randint: expected a dtype of integers, .* write uniform"
+    ):
+        random.randint((3,), 0, 2, dtype="float32")
+    with pytest.raises(ValueError, match=r"uniform: expected a dtype of floats, .* write randint"):
+        random.uniform((3,), 0, 2, dtype="int32")
+
+
+def test_truncated_numbers_lie_within_two_deviations():
+    values = random.truncated_normal((70, 31), 1.0, 3.0, seed=2)
+    assert np.abs(values - 1).max() <= 6
+    assert random.truncated_normal((0, 3)).shape == (0, 3)
+
+
+def test_classes_come_as_often_as_their_logits_say():
+    p = np.array([[0.5, 0.25, 0.25], [0.0, 0.1, 0.9]])
+    with np.errstate(divide="ignore"):
+        classes = random.categorical(np.log(p), 7000, seed=3)
+    assert (classes.shape, classes.dtype) == ((2, 7000), np.int32)
+    found = [np.bincount(row, minlength=3) / 7000 for row in classes]
+    np.testing.assert_allclose(found, p, atol=0.02)
+    with pytest.raises(
+        ValueError, match=r"categorical: expected logits \(N, K\), got shape \(3,\)"
+    ):
+        random.categorical(np.zeros(3), 2)
+
+
+def test_shuffle_moves_the_parts_along_one_axis():
+    x = np.arange(35).reshape(5, 7)
+    rows, columns = random.shuffle(x, seed=4), random.shuffle(x, axis=-1, seed=4)
+    assert (rows != x).any() and (columns != x).any()
+    np.testing.assert_array_equal(np.sort(rows, axis=0), x)
+    np.testing.assert_array_equal(np.sort(columns, axis=1), x)
+    assert type(random.shuffle(Tensor(np.ones((3, 2))))) is Tensor
+    assert sorted(random.shuffle([3, 1, 2])) == [1, 2, 3]
+
+
+def test_dropout_keeps_the_mean_and_passes_the_gradient():
+    x = Tensor(np.ones((90, 110)), requires_grad=True)
+    y = random.dropout(x, 0.3, seed=5)
+    assert set(np.unique(y.data.round(6))) == {0.0, round(1 / 0.7, 6)}
+    np.testing.assert_allclose(y.data.mean(), 1, atol=0.02)
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, y.data)
+    shared = random.dropout(np.ones((9, 11), "float32"), 0.5, noise_shape=(None, 1), seed=5)
+    assert shared.dtype == np.float32 and (shared == shared[:, :1]).all()
+    assert not random.dropout(np.ones(5, "float32"), 1.0).any()
+    with pytest.raises(ValueError, match="dropout: expected a rate from 0 to 1, got 30"):
+        random.dropout(x, 30)

@@ -72,11 +72,12 @@ for name, function in (UNARY | COMPARISONS).items():
 Tensor.T, Symbol.T = property(transpose), property(_recorded(transpose))
 globals().update(RECORDABLE)
 
-__getattr__ = _lookup(__name__)
+_find = _lookup(__name__)
+
 
 def __getattr__(name):
     """Return one of Keras's other ops: their module is loaded when one of them is asked for."""
     more = None if name.startswith("_") else importlib.import_module("minigrad.more_ops")
     if name in getattr(more, "__all__", ()):
         return getattr(more, name)
-    raise AttributeError(f"module 'minigrad.ops' has no attribute {name!r}")
+    return _find(name, depth=3)
