@@ -62,14 +62,13 @@ _SUBMODULES = (
 _NAMES = {
     "Sequential": "models", "Model": "models", "Input": "layers", "Layer": "layers",
     "Loss": "losses", "Metric": "metrics", "Optimizer": "optimizers", "Initializer": "initializers",
-    "Regularizer": "regularizers",
+    "Regularizer": "regularizers", "Variable": "layers.variable",
 }  # fmt: skip
 
 __all__ = [
     "Function",
     "Parameter",
     "Tensor",
-    "Variable",
     "get_num_threads",
     "is_grad_enabled",
     "no_grad",
