@@ -45,6 +45,7 @@ MAY_IMPORT["preprocessing"] = {"layers", "utils"}
 MAY_IMPORT["lab"] = set(MAY_IMPORT) - {"testing"} | {"plots"}
 MAY_IMPORT["plots"] = {"core", "utils"}
 MAY_IMPORT["backend"] = {"activations", "layers", "losses"} | MAY_IMPORT["layers"]
+MAY_IMPORT["more_ops"] = {"activations", "core", "losses", "ops", "symbolic", "utils"}
 MAY_IMPORT["numpy_functions"] = {"core", "ops", "symbolic"}  # it binds itself onto Tensor
 
 CONTRIBUTING = Path(__file__).parent.parent / "CONTRIBUTING.md"
