@@ -161,8 +161,7 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     labels = _class_labels(name, y_true, y_pred, axis)
     counted = True if ignore_class is None else labels != ignore_class
     labels = np.where(counted, labels, 0)
-    cure = "; the last layer needs a unit for each label, which ignore_class=... may leave out"
-    _check_range(name, labels, 0, y_pred.shape[-1] - 1, cure)
+    _check_range(name, labels, 0, y_pred.shape[-1] - 1, _cure_for_labels)
     losses = _softmax_losses(name, labels, y_pred, from_logits)
     return losses if ignore_class is None else ops.where(counted, losses, 0.0)
 
@@ -388,6 +387,28 @@ def _prefer_logits(name, y_pred, from_logits, activation):
     return y_pred, False
 
 
+def warn_of_outputs(loss, y_pred):
+    """Warn of a model's outputs, of a first batch, that are no probabilities as the loss needs."""
+    function, softmax = getattr(loss, "function", None), _logits_of(y_pred, "softmax")
+    if getattr(loss, "from_logits", False) or getattr(loss, "axis", -1) != -1 or y_pred.ndim < 2:
+        return
+    values, got = y_pred.data, None
+    if function is binary_crossentropy and softmax is not None:
+        got = "the output of softmax; end the model with sigmoid, or take categorical_crossentropy"
+    elif function is binary_crossentropy and values.max(initial=0) > 1:
+        got = f"numbers up to {values.max():.3g}; end the model with sigmoid, or write "
+        got += "from_logits=True"
+    elif function in (categorical_crossentropy, sparse_categorical_crossentropy):
+        total = values.sum(axis=-1) if softmax is None and values.shape[-1] > 1 else np.ones(1)
+        far = total.flat[np.abs(total - 1).argmax()] if total.size else 1
+        if abs(far - 1) > 1e-2 and not (values < 0).any():  # those the loss itself warns of
+            made_by = ", made by sigmoid" if _logits_of(y_pred, "sigmoid") is not None else ""
+            got = f"rows that add up to {far:.3g}{made_by}; end the model with softmax, or write "
+            got += "from_logits=True"
+    if got:
+        _warn(f"{loss.name}: expected probabilities as the model's outputs, got {got}")
+
+
 def _warn_of_one_class(name, num_classes):
     if num_classes == 1:
         cure = "for two classes write Dense(1, activation='sigmoid') and binary_crossentropy"
@@ -459,7 +480,20 @@ def _check_range(name, labels, low, high, cure=""):
     outside = (labels < low - slack) | (labels > high + slack)
     if outside.any() and (outside := outside & np.isfinite(labels)).any():
         got = labels[outside].max()
+        cure = cure(high + 1, got) if callable(cure) else cure
         raise ValueError(f"{name}: expected labels from {low} to {high}, got {got}{cure}")
+
+
+def _cure_for_labels(units, label):
+    """What to write for an integer label that has no unit in the last layer."""
+    if units == 1:
+        return "; the last layer has one unit, which needs binary_crossentropy"
+    if label < 0:
+        return "; ignore_class=... leaves a label out"
+    return (
+        f"; the last layer has {units} units and needs {label + 1}, or y - 1 if labels begin at "
+        "1; ignore_class=... leaves a label out"
+    )
 
 
 def _smooth(name, y_true, label_smoothing, num_classes):
@@ -508,10 +542,14 @@ def _shape_error(name, y_true, y_pred):
         cure = "; put Flatten() or GlobalAveragePooling2D() before the last layer"
     elif is_sparse:
         cure = "; one-hot labels need categorical_crossentropy" if y_true.ndim == rank else ""
+    elif units == 1 and y_pred.shape[-1] == 1:
+        cure = "; one unit needs binary_crossentropy"
     elif units == 1 and "crossentropy" in name:
         cure = "; integer labels need sparse_categorical_crossentropy"
     elif y_true.ndim <= rank:
         cure = f"; for such targets the last layer needs units={units}"
+        if units == 1 and (y_true == np.round(y_true)).all():
+            cure += ", or, if they are classes, the loss sparse_categorical_crossentropy"
     got = f"got {y_true.shape}{cure}"
     return ValueError(f"{name}: expected y_true to fit y_pred of shape {y_pred.shape}, {got}")
 

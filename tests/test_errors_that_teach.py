@@ -452,7 +452,8 @@ SLIPS = [
     (
         f"compiled(Dense(10, 'softmax'), '{SPARSE}').fit(ROWS, LABELS + 5)",
         ValueError,
-        "expected labels from 0 to 9, got 12; the last layer needs a unit for each label",
+        "expected labels from 0 to 9, got 12; the last layer has 10 units and needs 13, or y - 1 "
+        "if labels begin at 1",
     ),
     (
         f"compiled(Dense(10, 'softmax'), '{SPARSE}').fit(ROWS, LABELS + 0.5)",
@@ -467,7 +468,23 @@ SLIPS = [
     (
         "compiled(Dense(3)).fit(ROWS, LABELS)",
         ValueError,
-        r"mean_squared_error: .* \(8, 3\), got \(8,\); .* needs units=1",
+        r"mean_squared_error: .* \(8, 3\), got \(8,\); .* needs units=1, or, if they are classes, "
+        r"the loss sparse_categorical_crossentropy",
+    ),
+    (
+        "compiled(Dense(3)).fit(ROWS, ROWS[:, 0])",
+        ValueError,
+        r"mean_squared_error: .* \(8, 3\), got \(8,\); .* needs units=1$",
+    ),
+    (
+        f"compiled(Dense(1, 'sigmoid'), '{CATEGORICAL}').fit(ROWS, LABELS % 2)",
+        ValueError,
+        r"categorical_crossentropy: .* \(8, 1\), got \(8,\); one unit needs binary_crossentropy",
+    ),
+    (
+        f"compiled(Dense(7, 'softmax'), '{SPARSE}').fit(ROWS, LABELS)",
+        ValueError,
+        "labels from 0 to 6, got 7; the last layer has 7 units and needs 8, or y - 1 if labels",
     ),
     (
         "compiled(Dense(1, 'sigmoid'), 'bce').fit(ROWS, LABELS)",
@@ -507,7 +524,7 @@ SLIPS = [
     (
         f"compiled(Dense(10, 'softmax'), '{SPARSE}').fit(ROWS, LABELS - 1)",
         ValueError,
-        r"labels from 0 to 9, got -1; .* which ignore_class=\.\.\. may leave out",
+        r"labels from 0 to 9, got -1; ignore_class=\.\.\. leaves a label out",
     ),
     (
         "np.savez('w.npz', **{'layers/dense/kernel': ROWS}); compiled().load_weights('w.npz')",
@@ -773,6 +790,52 @@ DOUBTS = [
         "from_logits=True",
     ),
     (
+        f"compiled(Dense(10, 'sigmoid'), '{SPARSE}').fit(ROWS, LABELS)",
+        "sparse_categorical_crossentropy: expected probabilities as the model's outputs, got rows "
+        "that add up to .*, made by sigmoid; end the model with softmax, or write from_logits=True",
+    ),
+    (
+        f"compiled(Dense(10, 'softplus'), '{CATEGORICAL}').fit(ROWS, ONE_HOT)",
+        "categorical_crossentropy: .* got rows that add up to [^,]*; end the model with softmax",
+    ),
+    (
+        "compiled(Dense(2, 'softmax'), 'bce').fit(ROWS, ONE_HOT[:, :2])",
+        "binary_crossentropy: .* got the output of softmax; end the model with sigmoid, or take "
+        "categorical_crossentropy",
+    ),
+    (
+        "compiled(Dense(1, 'softplus'), 'bce').fit(10 * ROWS, LABELS % 2)",
+        "binary_crossentropy: .* got numbers up to .*; end the model with sigmoid, or write from_",
+    ),
+    (
+        "compiled().fit(np.where(ROWS == ROWS[2, 1], np.nan, ROWS), LABELS)",
+        r"fit: expected a finite loss, got nan in epoch 1, step 1; x holds NaN or infinity in 1 of "
+        r"8 samples; leave such samples out, or replace the numbers, as by np\.nan_to_num",
+    ),
+    (
+        "compiled().fit(ROWS, np.where(LABELS > 5, np.inf, LABELS))",
+        "fit: expected a finite loss, got inf in epoch 1, step 1; y holds NaN or infinity in 2 of",
+    ),
+    (
+        "spoilt = own(lambda self, x: np.inf * x); "
+        "compiled(Sequential([spoilt, Dense(1)])).fit(ROWS, LABELS)",
+        "fit: .*; the first that is not finite is the output of layer 'own'; scale the inputs",
+    ),
+    (
+        "nans = Dense(1, kernel_initializer=lambda shape, dtype: np.full(shape, np.nan)); "
+        "compiled(nans).fit(ROWS, LABELS)",
+        "fit: .* the first that is not finite is the weight 'kernel' of layer 'dense'; scale the",
+    ),
+    (
+        "compiled().fit(1e12 * ROWS, LABELS, epochs=20)",
+        "fit: expected a finite loss, got .*; the model's outputs have grown to .*; scale the "
+        "inputs to about 1, try a smaller learning rate, or clipnorm=1.0 in the optimizer",
+    ),
+    (
+        "compiled(loss=lambda y, p: np.inf + 0 * p[:, 0]).fit(ROWS, LABELS)",
+        "fit: .*; all outputs of layers are finite, so the loss itself makes it; keep its log",
+    ),
+    (
         "losses.binary_crossentropy([0.0], Tensor([-3.0]))",
         "expected probabilities, got negative numbers; end the model with sigmoid",
     ),
@@ -781,7 +844,7 @@ DOUBTS = [
 
 @pytest.mark.parametrize(("code", "message"), DOUBTS, ids=[row[0] for row in DOUBTS])
 def test_what_is_hardly_meant_is_warned_of(code, message):
-    with pytest.warns(UserWarning, match=message):
+    with pytest.warns(UserWarning, match=message), np.errstate(over="ignore"):
         exec(code, globals() | {})
 
 
@@ -790,6 +853,10 @@ def test_what_is_hardly_meant_is_warned_of(code, message):
     [
         "compiled(Dense(10, 'softmax'), SPARSE).fit(ROWS, LABELS)",
         "compiled(Dense(1, 'sigmoid'), 'bce').fit(ROWS, LABELS % 2)",
+        "compiled(Dense(3, 'sigmoid'), 'bce').fit(ROWS, ONE_HOT[:, :3])",
+        "quarters = own(lambda self, x: 0 * x + 0.25); "
+        "compiled(Sequential([Dense(4), quarters]), CATEGORICAL).fit(ROWS, ONE_HOT[:, :4])",
+        "with np.errstate(invalid='ignore'): compiled().fit(ROWS, np.nan * LABELS)",
         "compiled(Dense(10), losses.SparseCategoricalCrossentropy(True)).fit(ROWS, LABELS)",
         "compiled(metrics=[metrics.MeanAbsoluteError, None]).fit(ROWS, ROWS[:, :1])",
         "compiled(loss=losses.MeanSquaredError).compile(optimizers.Adam, losses.Huber)",

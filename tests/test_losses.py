@@ -633,12 +633,13 @@ def test_crossentropy_takes_the_one_that_fits_the_shapes(y_true, y_pred, functio
         (
             lambda: losses.sparse_categorical_crossentropy([0, 4, 1, 2, 3], PROBABILITIES),
             "sparse_categorical_crossentropy: expected labels from 0 to 3, got 4"
-            "; the last layer needs a unit for each label, which ignore_class=... may leave out",
+            "; the last layer has 4 units and needs 5, or y - 1 if labels begin at 1; "
+            "ignore_class=... leaves a label out",
         ),
         (
             lambda: losses.sparse_categorical_crossentropy([0, -1, 1, 2, 3], LOGITS, True),
             "sparse_categorical_crossentropy: expected labels from 0 to 3, got -1"
-            "; the last layer needs a unit for each label, which ignore_class=... may leave out",
+            "; ignore_class=... leaves a label out",
         ),
         (
             lambda: losses.sparse_categorical_crossentropy([0, 1.5, 1, 2, 3], PROBABILITIES),

@@ -15,6 +15,7 @@ from minigrad.core import no_grad
 from minigrad.layers.tracking import count_changes
 from minigrad.metrics import Metric
 from minigrad.optimizers import get as get_optimizer
+from minigrad.training.diagnosis import TAME, explain_loss
 from minigrad.training.objectives import Objectives, as_list
 from minigrad.utils.arguments import explain_arguments, whole_number
 from minigrad.utils.batches import (
@@ -63,6 +64,8 @@ class Trainer:
     stop_evaluating = False
     stop_predicting = False
     _objectives = None
+    _is_lost = False  # whether fit has warned of a loss that is not finite
+    _why_lost = None  # what train_step found out about it
     _kept = None  # see _find_trained
 
     @explain_arguments
@@ -148,7 +151,9 @@ class Trainer:
         x, y, sample_weight = unpack(data)
         y_pred = self(x, training=True)
         loss = self.compute_loss(x, y, y_pred, sample_weight)
-        self._objectives.tracker.add(loss, y_pred)
+        value = self._objectives.tracker.add(loss, y_pred)
+        if not math.isfinite(value) and self._why_lost is None and _is_asked():
+            self._why_lost = explain_loss(self, x, y, sample_weight)
         parameters, _ = self._find_trained()
         if parameters:
             _forget_gradients(parameters)  # a user's own backward() may have left some
@@ -216,9 +221,11 @@ class Trainer:
         """Train.
 
         The logs hold running means over the epoch, of the loss (penalties included) and of the
-        metrics; each batch is measured before its update. Ctrl-C ends training after the current
-        step with KeyboardInterrupt: ``history`` and the weights stay, and the next ``fit``
-        continues from there.
+        metrics; each batch is measured before its update. The first loss that is NaN or infinite
+        is warned of, with its epoch, its step, and what is not finite first; training goes on, as
+        it does without a word under ``np.errstate(invalid="ignore")``. Ctrl-C ends training after
+        the current step with KeyboardInterrupt: ``history`` and the weights stay, and the next
+        ``fit`` continues from there.
 
         Parameters
         ----------
@@ -286,8 +293,8 @@ class Trainer:
         epochs = min(epochs, int(os.environ.get("KERAS_MAX_EPOCHS", epochs)))
         self.history = History()
         callbacks = self._prepare([*as_list(callbacks), self.history], verbose, epochs, data)
-        self.stop_training = False
-        logs, has_failed = {}, False
+        self.stop_training, self._why_lost = False, None
+        logs, has_failed, self._is_lost = {}, False, False
         try:
             callbacks.call("on_train_begin", {})
             first, _ = callbacks.resume(data)
@@ -392,6 +399,11 @@ class Trainer:
                 callbacks.call("on_train_batch_begin", step, {})
                 with hold:
                     logs = self._make_step(batch)
+                loss = logs.get("loss", 0.0)
+                if not self._is_lost and np.ndim(loss) == 0 and not math.isfinite(loss):
+                    self._is_lost = True
+                    if _is_asked():
+                        _warn_of_loss(float(loss), epoch, step, self._why_lost)
                 if callbacks.need("on_train_batch_end"):
                     callbacks.call("on_train_batch_end", step, self._epoch_logs(logs))
                 if self.stop_training:
@@ -400,8 +412,8 @@ class Trainer:
 
     def _make_step(self, batch):
         logs = self.train_step(pack(*batch))
-        if logs is None:
-            _as_numbers(logs)  # raises: the epoch would seem to have had no batches
+        if not isinstance(logs, dict):
+            _as_numbers(logs)  # raises: without logs the epoch would seem to have had no batches
         if not self.built:  # the step called the layers within, but not the model
             self.built = True
         return logs
@@ -459,6 +471,17 @@ def _as_numbers(logs):
             "return self.get_metrics_result()"
         )
     return {name: float(value) if np.ndim(value) == 0 else value for name, value in logs.items()}
+
+
+def _is_asked():
+    """Whether numbers that are not finite are a fault, not an experiment's result."""
+    return np.geterr()["invalid"] != "ignore"
+
+
+def _warn_of_loss(loss, epoch, step, why):
+    where = f"epoch {epoch + 1}, step {step + 1}"
+    message = f"fit: expected a finite loss, got {loss} in {where}; {why or TAME}"
+    warnings.warn(message, stacklevel=5)  # where fit was called
 
 
 @functools.lru_cache

@@ -138,12 +138,13 @@ class LossMean(Mean):
     """The mean of a loss over the samples of all batches."""
 
     def add(self, loss, y_pred):
-        """Add the loss of a batch, a scalar Tensor."""
+        """Add the loss of a batch, a scalar Tensor; return it as a float."""
         if type(y_pred) is not Tensor:
             y_pred = flatten(y_pred)[0]
-        n = len(y_pred) if y_pred.ndim else 1
-        self.total.assign_add(loss.item() * n)
+        n, value = len(y_pred) if y_pred.ndim else 1, loss.item()
+        self.total.assign_add(value * n)
         self.count.assign_add(n)
+        return value
 
 
 class Objective:
@@ -158,6 +159,7 @@ class Objective:
         self.metrics = [metrics.get(m) for m in unweighted if m is not None]
         self.weighted_metrics = [metrics.get(m) for m in weighted if m is not None]
         self.tracker = None  # only of several outputs
+        self.is_checked = False  # whether a first batch's outputs fit the loss
         if prefix and self.loss is not None:
             self.tracker = LossMean(f"{prefix}loss")
             taken.add(self.tracker.name)
@@ -181,6 +183,9 @@ class Objective:
             cure = "write fit(x, y), and validation_data=(x, y)"
             raise ValueError(f"compute_loss: {expected}, got None; {cure}")
         loss = self.loss(y, y_pred, sample_weight)
+        if not self.is_checked and type(y_pred) is Tensor:
+            losses.warn_of_outputs(self.loss, y_pred)
+            self.is_checked = True
         if self.tracker is not None:
             self.tracker.add(loss, y_pred)
         return loss if self.factor is None else loss * self.factor

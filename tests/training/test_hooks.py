@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from minigrad import Input, Model, Sequential, layers, losses, metrics, no_grad, ops
-from minigrad.callbacks import Callback, CSVLogger
+from minigrad import Input, Model, Sequential, Tensor, layers, losses, metrics, no_grad, ops
+from minigrad.callbacks import Callback, CSVLogger, TerminateOnNaN
 from minigrad.lab import Recorder
-from minigrad.layers import Dense
+from minigrad.layers import BatchNormalization, Dense
+from minigrad.training.diagnosis import explain_loss
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
 Y = np.random.default_rng(1).normal(size=(12, 2)).astype("float32")
@@ -401,3 +402,61 @@ def test_an_error_leaves_no_file_open_and_no_recorder_behind(tmp_path):
         fitted(model, callbacks=[log, recorder, Failing(OSError("disk"))])
     assert log.file.closed
     assert model.optimizer.observers == []
+
+
+# --- losses that are not finite ------------------------------------------------------------------
+
+
+def spoilt_at(step):
+    """Targets of which one batch of 4, counted from 0, holds infinity."""
+    y = np.zeros((16, 2))
+    y[4 * step + 1] = np.inf
+    return y
+
+
+def small_model(**options):
+    model = Sequential([Input((3,)), Dense(2)])
+    model.compile("sgd", "mse", **options)
+    return model
+
+
+def test_the_first_loss_that_is_not_finite_is_told_once_with_its_place():
+    x = np.ones((16, 3))
+    with pytest.warns(UserWarning) as told:
+        history = small_model().fit(x, spoilt_at(2), 4, epochs=3, shuffle=False, verbose=0)
+    message = (
+        "fit: expected a finite loss, got inf in epoch 1, step 3; y holds NaN or infinity in 1"
+    )
+    assert len(told) == 1 and message in str(told[0].message)
+    assert told[0].filename == __file__
+    assert len(history.epoch) == 3  # it goes on
+    with pytest.warns(UserWarning, match="got nan in epoch 1, step 1"):
+        small_model().fit(np.nan * x, spoilt_at(0), verbose=0)
+
+
+def test_a_callback_still_ends_training_at_a_loss_that_is_not_finite():
+    with pytest.warns(UserWarning, match="epoch 1, step 2"):
+        model = small_model()
+        ending = [TerminateOnNaN()]
+        model.fit(np.ones((16, 3)), spoilt_at(1), 4, 5, callbacks=ending, shuffle=False, verbose=0)
+    assert len(model.history.epoch) == 1
+
+
+def test_an_own_step_is_told_its_place_alone():
+    class Own(Net):
+        def train_step(self, data):
+            return super().train_step(data) | {"loss": Tensor(np.nan)}
+
+    with pytest.warns(UserWarning, match="got nan in epoch 1, step 1; scale the inputs to about 1"):
+        fitted(Own())
+
+
+def test_the_search_leaves_layers_and_their_averages_as_they_are():
+    model = Sequential([Input((3,)), BatchNormalization(), Dense(2)])
+    model.compile("sgd", "mse")
+    before = [weight.numpy() for weight in model.layers[0].non_trainable_weights]
+    found = explain_loss(model, np.ones((4, 3)), np.zeros((4, 2)), None)
+    assert found.startswith("all outputs of layers are finite")
+    for weight, values in zip(model.layers[0].non_trainable_weights, before, strict=True):
+        np.testing.assert_array_equal(weight.data, values)
+    assert all("call" not in vars(layer) for layer in model.layers)
