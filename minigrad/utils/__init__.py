@@ -50,3 +50,10 @@ def __getattr__(name):
     if name in _NAMES:
         return getattr(importlib.import_module(f"minigrad.utils.{_NAMES[name]}"), name)
     return _find(name, depth=3)
+# What needs the levels above is imported when it is asked for.
+_ABOVE = {"plot_model": "minigrad.lab.model_picture"}
+    "Progbar", "PyDataset", "Sequence", "normalize", "plot_model", "set_random_seed",
+]  # fmt: skip
+    if name in _ABOVE:
+        return getattr(importlib.import_module(_ABOVE[name]), name)
+    raise AttributeError(f"module 'minigrad.utils' has no attribute {name!r}")

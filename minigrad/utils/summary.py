@@ -153,7 +153,7 @@ def _describe(row, has_branches, show_trainable):
         kind = type(layer).__name__
         kind = "Functional" if kind == "Model" else kind  # as Keras calls it
         params = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
-    shape = _shape_text(_output_shape(layer) if row.shape is None else row.shape)
+    shape = shape_text(_output_shape(layer) if row.shape is None else row.shape)
     cells = [f"{'   ' * row.indent}{'└ ' * bool(row.indent)}{row.name} ({kind})", shape, params]
     if has_branches:
         cells.append(", ".join(row.connected) or "-")
@@ -171,14 +171,14 @@ def _output_shape(layer):
         return None
 
 
-def _shape_text(shape):
+def shape_text(shape):
     """A shape, or several, as text; "?" for one that is not known."""
     if shape is None:
         return "?"
     if isinstance(shape, dict):
         shape = list(shape.values())
     if any(isinstance(part, (tuple, list, dict)) for part in shape):
-        return f"[{', '.join(map(_shape_text, shape))}]"
+        return f"[{', '.join(map(shape_text, shape))}]"
     return f"({', '.join(map(str, shape))})"
 
 
