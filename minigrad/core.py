@@ -137,7 +137,9 @@ def as_array(data, dtype=None, default=np.float32):
         raise ValueError(f"Tensor: expected an array of one shape, got {error}") from None
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind not in "fiub" or size > 8:
-        raise TypeError(f"Tensor: expected real numbers, got {array.dtype} ({type(data).__name__})")
+        cure = "; number texts, drop None, and write x.astype('float32')" if kind in "OSU" else ""
+        kind = type(data).__name__
+        raise TypeError(f"Tensor: expected real numbers, got {array.dtype} ({kind}){cure}")
     if dtype is not None:
         dtype = _check_float_type(dtype)
     elif kind == "f" and size >= 4 and hasattr(data, "dtype"):

@@ -507,6 +507,16 @@ SLIPS = [
         r"sparse_categorical_crossentropy: expected integer labels, got <U1; .*np\.unique",
     ),
     (
+        "compiled().fit(np.array([list('abcd')] * 8), LABELS)",
+        TypeError,
+        r"expected real numbers, got <U1 \(ndarray\); number texts, drop None, and write x\.astype",
+    ),
+    (
+        "compiled().fit(np.array([['a', 1, 2, None]] * 8, object), LABELS)",
+        TypeError,
+        r"expected real numbers, got object \(ndarray\); number texts, drop None, and write",
+    ),
+    (
         "compiled().fit(ROWS)",
         ValueError,
         r"compute_loss: expected targets y for the loss, got None; write fit\(x, y\)",

@@ -14,6 +14,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from minigrad.plots import _vector
 
 
+BLACK_STROKE = {"stroke": "#000000"}
+
+
 def drawn(*elements):
     """The pixels (H, W, 3) of a picture of 96 x 48 pixels with these elements."""
     picture = new_picture(96, 48)
@@ -41,7 +44,7 @@ def test_a_box_is_filled_where_it_stands():
 def test_a_triangle_is_filled_and_a_line_is_not():
     pixels = drawn(
         ("path", None, {"d": "M 10 10 L 30 10 L 20 30 Z", "fill": "#0000ff"}),
-        ("path", None, {"d": "M 60 5 L 60 20 C 60 30 80 30 80 45", "fill": "none", "stroke": "#000"}),
+        ("path", None, {"d": "M 60 5 L 60 20 C 60 30 80 30 80 45", "fill": "none"} | BLACK_STROKE),
     )  # fmt: skip
     assert pixels[14, 20].tolist() == [0, 0, 255]
     assert pixels[12, 59:61].min() < 130 and pixels[40, 66].tolist() == [255, 255, 255]
@@ -50,6 +53,6 @@ def test_a_triangle_is_filled_and_a_line_is_not():
 @pytest.mark.parametrize("text", ["a_b", "$a_b$", "(None, 3)"])
 def test_a_text_is_as_wide_as_its_characters(text):
     pixels = drawn(("text", text, {"x": 48, "y": 30, "text-anchor": "middle", "fill": "#000000"}))
-    columns = np.flatnonzero((pixels.min(axis=(0, 2)) < 200))
+    columns = np.flatnonzero(pixels.min(axis=(0, 2)) < 200)
     assert abs(columns.mean() - 48) < 4
     assert 7.25 * len(text) - 8 < columns[-1] - columns[0] < 7.25 * len(text)
