@@ -18,15 +18,16 @@ Sequence = PyDataset  # its older name
 
 # Imported at the first use: `import minigrad` stays quick.
 _NAMES = {
-    "array_to_img": "images",
-    "get_file": "download",
-    "image_dataset_from_directory": "folders",
-    "img_to_array": "images",
-    "load_img": "images",
-    "pad_sequences": "sequences",
-    "save_img": "images",
-    "split_dataset": "sequences",
-    "timeseries_dataset_from_array": "sequences",
+    "array_to_img": "minigrad.utils.images",
+    "get_file": "minigrad.utils.download",
+    "image_dataset_from_directory": "minigrad.utils.folders",
+    "img_to_array": "minigrad.utils.images",
+    "load_img": "minigrad.utils.images",
+    "pad_sequences": "minigrad.utils.sequences",
+    "plot_model": "minigrad.lab.model_picture",
+    "save_img": "minigrad.utils.images",
+    "split_dataset": "minigrad.utils.sequences",
+    "timeseries_dataset_from_array": "minigrad.utils.sequences",
 }
 
 __all__ = [
@@ -48,12 +49,5 @@ _find = lookup(__name__)
 
 def __getattr__(name):
     if name in _NAMES:
-        return getattr(importlib.import_module(f"minigrad.utils.{_NAMES[name]}"), name)
+        return getattr(importlib.import_module(_NAMES[name]), name)
     return _find(name, depth=3)
-# What needs the levels above is imported when it is asked for.
-_ABOVE = {"plot_model": "minigrad.lab.model_picture"}
-    "Progbar", "PyDataset", "Sequence", "normalize", "plot_model", "set_random_seed",
-]  # fmt: skip
-    if name in _ABOVE:
-        return getattr(importlib.import_module(_ABOVE[name]), name)
-    raise AttributeError(f"module 'minigrad.utils' has no attribute {name!r}")

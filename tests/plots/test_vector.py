@@ -15,6 +15,7 @@ from minigrad.plots import _vector
 
 BLACK_STROKE = {"stroke": "#000000"}
 
+
 def drawn(*elements):
     """The pixels (H, W, 3) of a picture of 96 x 48 pixels with these elements."""
     picture = new_picture(96, 48)
@@ -26,15 +27,18 @@ def drawn(*elements):
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
 
+
 def test_the_picture_has_its_size_on_white():
     pixels = drawn()
     assert pixels.shape == (48, 96, 3) and pixels.min() > 250
+
 
 def test_a_box_is_filled_where_it_stands():
     box = {"x": 10, "y": 20, "width": 30, "height": 16, "rx": 2, "fill": "#ff0000"}
     pixels = drawn(("rect", None, box))
     assert pixels[28, 25].tolist() == [255, 0, 0]
     assert pixels[28, 60].tolist() == pixels[10, 25].tolist() == [255, 255, 255]
+
 
 def test_a_triangle_is_filled_and_a_line_is_not():
     pixels = drawn(
@@ -43,6 +47,7 @@ def test_a_triangle_is_filled_and_a_line_is_not():
     )  # fmt: skip
     assert pixels[14, 20].tolist() == [0, 0, 255]
     assert pixels[12, 59:61].min() < 130 and pixels[40, 66].tolist() == [255, 255, 255]
+
 
 @pytest.mark.parametrize("text", ["a_b", "$a_b$", "(None, 3)"])
 def test_a_text_is_as_wide_as_its_characters(text):
