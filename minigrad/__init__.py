@@ -18,16 +18,16 @@ from minigrad import config, ops, random
 from minigrad import numpy_functions as numpy_functions  # binds NumPy's functions onto Tensor
 from minigrad.core import Function, Parameter, Tensor, is_grad_enabled, no_grad
 from minigrad.kernels import get_num_threads, set_num_threads
-from minigrad.utils import names
+from minigrad.utils import old_names
 
 __version__ = "0.1.0"
 
 Variable = Parameter  # Keras's name
 
-names.install_finder()
+old_names.install_finder()
 for module in (config, random):  # which may not import utils themselves
-    module.__getattr__ = names.lookup(module.__name__)
-_find = names.lookup(__name__)
+    module.__getattr__ = old_names.lookup(module.__name__)
+_find = old_names.lookup(__name__)
 
 
 def version():

@@ -14,7 +14,8 @@ import numpy as np
 
 from minigrad.saving.backup import read_run, restore_run, write_run
 from minigrad.utils.arguments import Described, checked_number, whole_number
-from minigrad.utils.names import lookup
+from minigrad.utils.old_arguments import Logs, other_log
+from minigrad.utils.old_names import lookup
 from minigrad.utils.progress import Progress, can_redraw
 from minigrad.utils.variable import Variable
 
@@ -178,7 +179,7 @@ class History(Callback):
     """
 
     def __init__(self):
-        self.history = {}
+        self.history = Logs()
         self.epoch = []
 
     def _shown(self):
@@ -270,7 +271,7 @@ class _Monitor(Callback):
         TypeError
             If a callback put there what is no number.
         """
-        if self.monitor not in logs:
+        if not self.is_logged(logs):
             warnings.warn(
                 f"{purpose} metric `{self.monitor}` which is not available. "
                 f"Available metrics are: {','.join(logs)}",
@@ -278,6 +279,15 @@ class _Monitor(Callback):
             )
             return None
         return self._number(logs)
+
+    def is_logged(self, logs):
+        """Whether the monitored number is there, if need be as "accuracy" for "acc"."""
+        other = other_log(self.monitor)
+        if self.monitor not in logs and other in logs:
+            message = f"{type(self).__name__}: {self.monitor!r} is called {other!r} here"
+            warnings.warn(message, FutureWarning, stacklevel=3)
+            self.monitor = other
+        return self.monitor in logs
 
     def _number(self, logs):
         value = logs[self.monitor]
@@ -453,14 +463,14 @@ class ModelCheckpoint(_Monitor):
     def _save_if_wanted(self, logs):
         values = {"epoch": self.epoch + 1, **logs}
         try:
-            path = self.filepath.format(**values)
+            path = self.filepath.format_map(Logs(values))
         except KeyError as error:
             names = ", ".join(values)
             raise self._error(f"names among {names} in filepath, got {self.filepath!r}") from error
         begin = f"\nEpoch {self.epoch + 1}:"
         if not self.save_best_only:
             self._say(f"{begin} saving model to {path}")
-        elif self.monitor not in logs:
+        elif not self.is_logged(logs):
             message = f"Can save best model only with {self.monitor} available."
             warnings.warn(message, stacklevel=3)
         else:

@@ -5,6 +5,7 @@ import numpy as np
 from minigrad.utils.arguments import checked_number
 from minigrad.utils.config import Configured
 from minigrad.utils.names import lookup
+from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 
 # Keeps a norm of zero from being divided by.

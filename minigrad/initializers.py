@@ -13,6 +13,7 @@ from minigrad import random
 from minigrad.utils.arguments import checked_number
 from minigrad.utils.config import Configured
 from minigrad.utils.names import lookup
+from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 
 # The standard deviation of a standard normal variable that is cut off at -2 and 2.

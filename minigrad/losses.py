@@ -25,6 +25,7 @@ from minigrad.utils.arrays import NUMBER_THEM, as_labels, match_ranks, match_wei
 from minigrad.utils.config import Configured
 from minigrad.utils.names import lookup
 from minigrad.utils.naming import automatic_name, to_snake_case
+from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 
 # Probabilities are clipped to [EPSILON, 1 - EPSILON] before a logarithm: a certain wrong answer

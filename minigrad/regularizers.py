@@ -7,6 +7,7 @@ from minigrad.core import as_tensor
 from minigrad.utils.arguments import checked_number
 from minigrad.utils.config import Configured
 from minigrad.utils.names import lookup
+from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 
 # Keeps a norm of zero from being divided by.

@@ -11,7 +11,7 @@ import pytest
 
 import minigrad
 from minigrad import layers
-from minigrad.utils import names
+from minigrad.utils import old_names
 from minigrad.utils.absent import ABSENT, explain_absence
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -32,7 +32,7 @@ def module_of(family):
 def test_every_name_of_keras_is_there_or_answered(family):
     module = module_of(family)
     for name in KERAS[family]:
-        if f"{family}.{name}" in names.MOVED:
+        if f"{family}.{name}" in old_names.MOVED:
             continue
         try:
             getattr(module, name)
@@ -149,14 +149,16 @@ def warnings_of(code):
     return caught, scope
 
 
-@pytest.mark.parametrize("place", [place for place in names.MOVED if place not in names.STILL])
+@pytest.mark.parametrize(
+    "place", [place for place in old_names.MOVED if place not in old_names.STILL]
+)
 def test_old_paths_lead_to_the_new_ones_with_a_warning(place):
     for known in [name for name in sys.modules if name.startswith("minigrad.")]:
-        if known.removeprefix("minigrad.") in names.MOVED:
+        if known.removeprefix("minigrad.") in old_names.MOVED:
             del sys.modules[known]
     caught, scope = warnings_of(f"import minigrad.{place} as found")
-    assert scope["found"] is importlib.import_module(f"minigrad.{names.MOVED[place]}")
-    told = f"minigrad.{place} is an old path; write minigrad.{names.MOVED[place]}"
+    assert scope["found"] is importlib.import_module(f"minigrad.{old_names.MOVED[place]}")
+    told = f"minigrad.{place} is an old path; write minigrad.{old_names.MOVED[place]}"
     assert told in [str(warning.message) for warning in caught]
     assert {(w.category, w.filename) for w in caught} == {(FutureWarning, "user.py")}
 
@@ -166,12 +168,12 @@ def test_old_paths_are_attributes_too(place, monkeypatch):
     module = importlib.import_module(f"minigrad.{place.rpartition('.')[0]}".removesuffix("."))
     vars(module).pop(place.rpartition(".")[2], None)  # which an import has left
     caught, scope = warnings_of(f"found = minigrad.{place}")
-    assert scope["found"] is importlib.import_module(f"minigrad.{names.MOVED[place]}")
+    assert scope["found"] is importlib.import_module(f"minigrad.{old_names.MOVED[place]}")
     assert [(w.category, w.filename) for w in caught] == [(FutureWarning, "user.py")]
 
 
 def test_what_keras_still_has_is_taken_without_a_warning():
-    for place in names.STILL:
+    for place in old_names.STILL:
         caught, scope = warnings_of(f"import minigrad.{place} as found")
         assert scope["found"] is minigrad.ops and not caught
 
@@ -203,8 +205,8 @@ def test_files_of_layers_have_what_keras_2_had_there(place, name):
 
 
 def test_the_finder_is_asked_once_and_finds_nothing_of_others():
-    names.install_finder()
-    assert sys.meta_path.count(names.Finder) == 1
-    assert names.Finder.find_spec("json.decoder") is None
-    assert names.Finder.find_spec("minigrad.layers") is None
-    assert names.Finder.find_spec("minigrad.nowhere") is None
+    old_names.install_finder()
+    assert sys.meta_path.count(old_names.Finder) == 1
+    assert old_names.Finder.find_spec("json.decoder") is None
+    assert old_names.Finder.find_spec("minigrad.layers") is None
+    assert old_names.Finder.find_spec("minigrad.nowhere") is None

@@ -16,7 +16,7 @@ from minigrad.datasets import (
     synthetic_digits,
 )
 from minigrad.datasets._lookup import DatasetNotFoundError, cache_folder
-from minigrad.utils.names import lookup
+from minigrad.utils.old_names import lookup
 
 __all__ = [
     "DatasetNotFoundError",

@@ -35,7 +35,7 @@ from minigrad.layers.shaping import (
     CenterCrop, Cropping1D, Cropping2D, Permute, RepeatVector, Resizing, UpSampling1D,
     UpSampling2D, ZeroPadding1D, ZeroPadding2D,
 )  # fmt: skip
-from minigrad.utils.names import lookup
+from minigrad.utils.old_names import lookup
 
 Convolution1D = Conv1D
 Convolution2D = Conv2D

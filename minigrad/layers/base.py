@@ -547,7 +547,8 @@ class Layer(Tracked):
 
     def _check_data_format(self, data_format):
         if data_format not in (None, "channels_last"):
-            raise self._error("data_format 'channels_last'", data_format)
+            cure = "; put the channels last: x.transpose(0, 2, 3, 1)"
+            raise self._error("data_format 'channels_last'", data_format, cure=cure)
         self.data_format = "channels_last"
 
 

@@ -15,7 +15,7 @@ from minigrad.ops.nn import dense, dropout  # these need not look for Symbols, a
 from minigrad.ops.shapes import reshape
 from minigrad.symbolic import Call, Symbol
 from minigrad.utils.arguments import checked_number, explain_arguments
-from minigrad.utils.names import lookup
+from minigrad.utils.old_names import lookup
 
 # SplitMix64's increment (Steele and others 2014), 2**64 divided by the golden ratio: consecutive
 # seeds give sequences of mask seeds without a common member.

@@ -5,7 +5,7 @@ import numpy as np
 from minigrad import random
 from minigrad.layers.base import ElementwiseLayer
 from minigrad.layers.core import Dropout
-from minigrad.utils.names import lookup
+from minigrad.utils.old_names import lookup
 
 
 class RandomLayer(ElementwiseLayer):

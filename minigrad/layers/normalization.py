@@ -7,7 +7,7 @@ from minigrad.layers.base import ElementwiseLayer
 from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.renormalization import check_clipping, make_statistics, renormalize
 from minigrad.utils.arguments import checked_number
-from minigrad.utils.names import lookup
+from minigrad.utils.old_names import lookup
 
 
 class BatchNormalization(ElementwiseLayer):

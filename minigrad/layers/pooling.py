@@ -5,7 +5,7 @@ from minigrad.layers import fusion
 from minigrad.layers.base import Layer
 from minigrad.layers.conv import check_padding, windowed_shape
 from minigrad.ops.conv import pair
-from minigrad.utils.names import lookup
+from minigrad.utils.old_names import lookup
 
 
 class Pooling2D(Layer):

@@ -36,7 +36,7 @@ from minigrad.metrics.regression import (
     pearson_correlation,
 )  # fmt: skip
 from minigrad.utils.arguments import takes
-from minigrad.utils.names import lookup
+from minigrad.utils.old_names import lookup
 
 
 def get(identifier):

@@ -19,7 +19,7 @@ from minigrad.ops.shapes import (
     broadcast_to, concatenate, expand_dims, getitem, pad, reshape, shape, squeeze, stack, transpose,
 )  # fmt: skip
 from minigrad.symbolic import Symbol, recordable as _recordable
-from minigrad.utils.names import lookup as _lookup
+from minigrad.utils.old_names import lookup as _lookup
 
 # Every function imported above under a name in lower case is an op and is exported.
 __all__ = sorted(name for name, value in vars().items() if callable(value) and name[0].islower())

@@ -8,7 +8,7 @@ from minigrad import kernels
 from minigrad.core import Function, as_array, as_tensor, sum_over
 from minigrad.ops.arithmetic import chain, contiguous, elementwise
 from minigrad.ops.shapes import transpose
-from minigrad.utils.names import lookup
+from minigrad.utils.old_names import lookup
 
 
 def promote(*arrays):

@@ -11,7 +11,7 @@ from minigrad.optimizers.lion import Lion
 from minigrad.optimizers.nadam import Nadam
 from minigrad.optimizers.rmsprop import RMSprop
 from minigrad.optimizers.sgd import SGD
-from minigrad.utils.names import lookup
+from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 
 OPTIMIZERS = Registry("optimizer", Optimizer, spelling=str.lower)

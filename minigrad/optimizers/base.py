@@ -484,6 +484,17 @@ class Optimizer(Configured):
             value = rate.assign(value) if isinstance(rate, Variable) else Variable(value)
         self._learning_rate = value
 
+    @property
+    def lr(self):
+        """The older name of ``learning_rate``."""
+        _warn_of_lr()
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value):
+        _warn_of_lr()
+        self.learning_rate = value
+
     def _arrays(self):
         """All state by name, not copied: what variables share, then variable by variable."""
         arrays = {"iterations": self._calls.view(np.ndarray)}
@@ -532,6 +543,11 @@ class Optimizer(Configured):
             fault = f"expected {len(known)} arrays, got {len(arrays)}{cure}"
             raise ValueError(f"{self.name}: {fault}")
         self.set_state(dict(zip(known, arrays, strict=True)))
+
+
+def _warn_of_lr():
+    text = "optimizer.lr is an old name; write optimizer.learning_rate"
+    warnings.warn(text, FutureWarning, stacklevel=3)
 
 
 def _scale_down(arrays, limit):

@@ -8,6 +8,7 @@ import math
 
 from minigrad.utils.config import Configured
 from minigrad.utils.names import lookup
+from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 
 

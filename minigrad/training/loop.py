@@ -17,6 +17,7 @@ from minigrad.metrics import Metric
 from minigrad.optimizers import get as get_optimizer
 from minigrad.training.diagnosis import TAME, explain_loss
 from minigrad.training.objectives import Objectives, as_list
+from minigrad.training.old_methods import OldMethods
 from minigrad.utils.arguments import explain_arguments, whole_number
 from minigrad.utils.batches import (
     Batches,
@@ -31,7 +32,7 @@ from minigrad.utils.interrupts import interrupts
 from minigrad.utils.structures import held_in, map_structure
 
 
-class Trainer:
+class Trainer(OldMethods):
     """What ``Model`` trains with. The loop calls five of its methods, and no others::
 
         fit       for each batch:  train_step(data)

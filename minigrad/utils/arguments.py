@@ -11,12 +11,12 @@ import numpy as np
 
 from minigrad.core import TensorBase
 from minigrad.utils.naming import to_snake_case
+from minigrad.utils.old_arguments import may_be_old, renew
 
 # Names of the same arguments in other libraries, and in older ones.
 ELSEWHERE = {
-    "criterion": "loss", "decay": "weight_decay", "eps": "epsilon", "init": "kernel_initializer",
-    "lr": "learning_rate", "nb_epoch": "epochs", "out_channels": "filters", "out_features": "units",
-    "p": "rate", "params": "parameters", "std": "stddev", "stride": "strides",
+    "criterion": "loss", "eps": "epsilon", "out_channels": "filters", "out_features": "units",
+    "params": "parameters", "std": "stddev", "stride": "strides",
 }  # fmt: skip
 
 
@@ -29,8 +29,16 @@ class Described:
     def __new__(cls, *arguments, **named):
         if arguments or named:  # copies are made without
             init = cls.__init__ if cls.__init__ is not object.__init__ else lambda self: None
+            if may_be_old(arguments, named):  # the constructor, which is wrapped, will warn
+                known = argument_names(cls)
+                arguments, named = renew(init, cls.__name__, arguments, named, known, warns=False)
             check_call(cls.__name__, init, (None, *arguments), named, argument_names(cls))
         return super().__new__(cls)
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = _accept_old_names(cls, cls.__init__)
 
     @reprlib.recursive_repr()
     def __repr__(self):
@@ -39,6 +47,19 @@ class Described:
 
     def _shown(self):
         return shown_settings(self)
+
+
+def _accept_old_names(cls, init):
+    """Return a class's constructor, which then takes Keras's older names of arguments, too."""
+
+    @functools.wraps(init)
+    def construct(self, *arguments, **named):
+        if may_be_old(arguments, named):
+            known = argument_names(cls)
+            arguments, named = renew(init, cls.__name__, arguments, named, known)
+        return init(self, *arguments, **named)
+
+    return construct
 
 
 def checked_number(owner, name, value, interval, kind=float):
@@ -149,6 +170,8 @@ def explain_arguments(function):
 
     @functools.wraps(function)
     def explained(*arguments, **named):
+        if may_be_old((), named):
+            arguments, named = renew(function, function.__name__, arguments, named, known)
         check_call(function.__name__, function, arguments, named, known)
         return function(*arguments, **named)
 

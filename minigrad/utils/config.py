@@ -21,6 +21,7 @@ from minigrad.utils.arguments import (
     setting,
     short_text,
 )
+from minigrad.utils.old_arguments import may_be_old, renew
 
 FAMILIES = (
     "activations", "callbacks", "constraints", "initializers", "layers", "losses", "metrics",
@@ -106,6 +107,10 @@ class Configured(Described):
 
     def _bound_arguments(self):
         arguments, named = self._given
+        if may_be_old(arguments, named):
+            known, title = argument_names(type(self)), type(self).__name__
+            renewed = renew(type(self).__init__, title, arguments, named, known, warns=False)
+            arguments, named = renewed
         bound = inspect.signature(type(self).__init__).bind_partial(self, *arguments, **named)
         kinds = inspect.signature(type(self).__init__).parameters
         values = dict(bound.arguments)

@@ -198,7 +198,7 @@ def test_values_out_of_range_are_refused(rule, arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"lr": 0.1}, "did you mean learning_rate?"),
+        ({"learnrate": 0.1}, "did you mean learning_rate?"),
         ({"beta1": 0.9}, "did you mean beta_1?"),
         ({"eps": 1e-8}, "did you mean epsilon?"),
         ({"weightdecay": 0.1}, "did you mean weight_decay?"),
