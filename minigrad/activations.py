@@ -9,7 +9,6 @@ import numpy as np
 from minigrad import ops
 from minigrad.core import as_tensor
 from minigrad.symbolic import recordable
-from minigrad.utils.names import lookup
 from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 

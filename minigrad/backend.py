@@ -21,10 +21,8 @@ from minigrad.config import (  # noqa: F401 (they are offered here, too)
 from minigrad.core import FLOAT_TYPES, Parameter, Tensor, as_tensor
 from minigrad.layers import Dot
 from minigrad.symbolic import Symbol, recordable
-from minigrad.utils.names import lookup
 from minigrad.utils.naming import clear_session, get_uid  # noqa: F401
 from minigrad.utils.old_names import lookup
-from minigrad.utils.registry import get_uid  # noqa: F401
 
 # --- those that are ops under the same name ------------------------------------------------------
 

@@ -4,7 +4,6 @@ import numpy as np
 
 from minigrad.utils.arguments import checked_number
 from minigrad.utils.config import Configured
-from minigrad.utils.names import lookup
 from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 

@@ -6,7 +6,6 @@ from minigrad import ops
 from minigrad.core import as_tensor
 from minigrad.utils.arguments import checked_number
 from minigrad.utils.config import Configured
-from minigrad.utils.names import lookup
 from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 

@@ -28,7 +28,7 @@ from minigrad.plots._style import BLUE
 from minigrad.symbolic import order_calls
 from minigrad.utils.arguments import explain_arguments
 from minigrad.utils.files import replacing
-from minigrad.utils.registry import unique_name
+from minigrad.utils.naming import unique_name
 from minigrad.utils.structures import flatten
 from minigrad.utils.summary import shape_text
 

@@ -16,6 +16,7 @@ from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.tracking import Tracked
 from minigrad.symbolic import Symbol, is_symbolic
 from minigrad.utils.arguments import argument_names, short_text, unknown_argument
+from minigrad.utils.foreign import refuse_inside
 from minigrad.utils.naming import automatic_name, to_snake_case
 from minigrad.utils.shapes import shape_cure
 from minigrad.utils.structures import flatten, is_structure, map_structure
@@ -208,6 +209,7 @@ class Layer(Tracked):
         self.input_shape = None
         if input_shape is not None:
             self.input_shape = (None, *self._check_sizes("input_shape", input_shape))
+            self.built = False  # the input decides
 
     # --- what a subclass writes ---
 
@@ -407,10 +409,14 @@ class Layer(Tracked):
         """Convert arrays to Tensors of the layer's type, each of a structure of several."""
         if is_structure(x):
             return map_structure(self._as_tensors, x)
+        if _is_in_call():
+            refuse_inside(self._title, x)
         return x if x is None or isinstance(x, Tensor) else Tensor(x, dtype=self.dtype)
 
     def _check_output(self, y):
         """Return an own ``call``'s results as Tensors."""
+        for part in flatten(y):
+            refuse_inside(f"{self._title}, call", part)
         try:
             if flatten(y):
                 return map_structure(as_tensor, y)

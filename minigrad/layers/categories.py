@@ -32,6 +32,8 @@ class Categories(Layer):
         As for ``Layer``.
     """
 
+    unsaved = ("modes",)
+
     def __init__(self, output_mode, sparse=False, modes=("int", *ROWS), **kwargs):
         super().__init__(**kwargs)
         if sparse:

@@ -68,6 +68,7 @@ class InputLayer(ElementwiseLayer):
         if self.input_shape is None:
             raise self._error("a shape", shape)
         self.batch_shape = self.input_shape
+        self.built = True
 
     def call(self, x, training=False):
         return x

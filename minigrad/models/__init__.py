@@ -5,7 +5,6 @@ from minigrad.models.model import Model
 from minigrad.models.sequential import Sequential
 from minigrad.saving import load_model, save_model
 from minigrad.saving.cloning import clone_model, model_from_json
-from minigrad.utils.names import lookup
 from minigrad.utils.old_names import lookup
 
 Functional = Model

@@ -11,6 +11,7 @@ from minigrad.optimizers import schedules
 from minigrad.optimizers.schedules import LearningRateSchedule
 from minigrad.utils import arguments
 from minigrad.utils.config import Configured
+from minigrad.utils.foreign import take
 from minigrad.utils.naming import automatic_name, to_snake_case, unique_name
 from minigrad.utils.variable import Variable
 
@@ -471,6 +472,7 @@ class Optimizer(Configured):
 
     @learning_rate.setter
     def learning_rate(self, value):
+        value = take(schedules.SCHEDULES, value) if callable(value) else value
         if isinstance(value, dict):
             value = schedules.SCHEDULES.get(value)
         if isinstance(value, type):

@@ -7,7 +7,6 @@ import bisect
 import math
 
 from minigrad.utils.config import Configured
-from minigrad.utils.names import lookup
 from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 

@@ -10,7 +10,6 @@ from minigrad.config import (
 from minigrad.random import set_random_seed
 from minigrad.utils.arrays import normalize, to_categorical
 from minigrad.utils.datasets import PyDataset
-from minigrad.utils.names import lookup
 from minigrad.utils.naming import clear_session
 from minigrad.utils.old_names import lookup
 from minigrad.utils.progress import Progbar

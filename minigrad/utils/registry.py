@@ -5,6 +5,7 @@ named where it is defined, and nowhere else.
 """
 
 from minigrad.utils.config import deserialize
+from minigrad.utils.foreign import take
 from minigrad.utils.naming import to_snake_case
 
 
@@ -103,7 +104,8 @@ class Registry:
             A name in any case, with or without underscores ("he_normal", "HeNormal"). A class,
             given or found by its name, is instantiated without arguments. A dict is a config, as
             ``config.serialize`` writes it. Callables, instances of `base` and None are returned as
-            they are.
+            they are. Objects of Keras and other
+            libraries are taken by name and config, see ``utils.foreign``.
 
         Raises
         ------
@@ -114,6 +116,7 @@ class Registry:
         """
         if identifier is None:
             return None
+        identifier = take(self, identifier)
         if isinstance(identifier, dict):
             identifier = self._read(identifier)
         if isinstance(identifier, str):

@@ -60,11 +60,6 @@ def test_input_takes_integers_as_float32():
             layers.Input((1,), dtype=dtype)
 
 
-def test_input_shape_that_was_declared_must_be_met():
-    with pytest.raises(ValueError, match=r"size 5 on axis -1, got \(2, 4\)"):
-        layers.Dense(3, input_shape=(5,))(np.zeros((2, 4)))
-
-
 # --- dense -------------------------------------------------------------------------------------
 
 

@@ -653,7 +653,8 @@ def test_early_stopping_restores_weights_in_fit():
 def test_loss_that_is_no_number_can_end_training(capsys):
     x, y = data()
     model = classifier()
-    history = model.fit(x * np.nan, y, 9, epochs=3, callbacks=[TerminateOnNaN()], verbose=0)
+    with pytest.warns(UserWarning, match="expected a finite loss"):
+        history = model.fit(x * np.nan, y, 9, epochs=3, callbacks=[TerminateOnNaN()], verbose=0)
     assert np.isnan(history.history["loss"]).tolist() == [True]
     assert capsys.readouterr().out == "Batch 0: Invalid loss, terminating training\n"
 

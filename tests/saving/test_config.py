@@ -35,6 +35,8 @@ ARGUMENTS = {
     "MaxPooling2D": "2", "AveragePooling2D": "(2, 3)", "AveragePooling1D": "2",
     "ReLU": "6.0, 0.1, 0.2", "LeakyReLU": "0.1", "Softmax": "1", "PReLU": "shared_axes=[1]",
     "Normalization": "mean=1.0, variance=2.0",
+    "RandomBrightness": "0.2", "RandomCrop": "2, 3", "Resizing": "2, 3",
+    "CategoryEncoding": "4", "Discretization": "[0.0, 1.0]",
     "IoU": "3, [0, 2]", "MeanIoU": "3", "OneHotIoU": "3, [1]", "OneHotMeanIoU": "3",
     "SensitivityAtSpecificity": "0.5", "SpecificityAtSensitivity": "0.5",
     "PrecisionAtRecall": "0.5", "RecallAtPrecision": "0.5",
@@ -93,6 +95,8 @@ def test_an_object_is_made_again_from_its_config(family, cls):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("family", "cls"), CLASSES)
 def test_keras_makes_the_same_of_a_config_and_the_other_way_round(family, cls):
+    if cls.__name__ in ("IntegerLookup", "StringLookup"):
+        pytest.skip("they need TensorFlow in Keras")
     described = json.loads(as_json(make(cls)))
     theirs = keras.saving.deserialize_keras_object(described)
     assert type(theirs).__name__ == cls.__name__
@@ -105,7 +109,7 @@ def test_keras_makes_the_same_of_a_config_and_the_other_way_round(family, cls):
         assert again["config"][name] == expected, name
 
 
-DIFFERENT = {"axis", "factor"}  # Keras makes lists of them
+DIFFERENT = {"axis", "factor", "seed"}  # Keras makes lists of them, and draws a seed
 
 
 def test_what_was_set_later_is_in_the_config():
