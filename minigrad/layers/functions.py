@@ -35,7 +35,9 @@ class Lambda(Layer):
     def __init__(self, function, output_shape=None, mask=None, arguments=None, **kwargs):
         super().__init__(**kwargs)
         if not callable(function):
-            raise self._error("a function", function, TypeError)
+            cure = f"; load with custom_objects={{{function!r}: ...}}"
+            cure = cure if isinstance(function, str) else ""
+            raise self._error("a function", function, TypeError, cure)
         if mask is not None:
             raise self._error("mask=None: minigrad has no masks", mask)
         self.function = function

@@ -10,6 +10,7 @@ import json
 import zipfile
 
 from minigrad.saving.formats import Hdf5, Npz, check_is_file, import_h5py
+from minigrad.saving.legacy_h5 import modernize, modernize_training
 from minigrad.saving.weights import check_overwrite, collect_arrays, restore_arrays
 from minigrad.utils.config import deserialize, serialize
 from minigrad.utils.files import replacing
@@ -44,11 +45,15 @@ def load_container(path, custom_objects=None, compile=True):
     try:
         with zipfile.ZipFile(path) as archive:
             described = json.loads(archive.read(CONFIG))
+            version = json.loads(archive.read("metadata.json"))["keras_version"]
             name = next(name for name in WEIGHTS if name in archive.namelist())
             content = io.BytesIO(archive.read(name))
     except (zipfile.BadZipFile, KeyError, StopIteration, ValueError, RuntimeError) as error:
         expected = "expected an intact .keras file, with a config and weights"
         raise ValueError(f"load_model: {expected}, got {path}: {error}") from error
+    if version.startswith("2."):
+        described = modernize(described)
+        described["compile_config"] = modernize_training(described.get("compile_config"))
     if not compile:
         described.pop("compile_config", None)
     model = deserialize(described, custom_objects)

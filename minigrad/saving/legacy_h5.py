@@ -68,7 +68,6 @@ def load_legacy(path, custom_objects=None, compile=True):
         with h5py.File(path) as file:
             configs = {key: _read_json(file, key) for key in ("model_config", "training_config")}
             state = _read_state(file.get("optimizer_weights"))
-            version = file.attrs.get("keras_version", "2")
     except (OSError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"load_model: expected an intact HDF5 file, got {path}: {error}"
@@ -76,14 +75,12 @@ def load_legacy(path, custom_objects=None, compile=True):
     if configs["model_config"] is None:
         cure = "; make the model in your script, and call model.load_weights"
         raise ValueError(f"load_model: expected a whole model, got weights alone in {path}{cure}")
-    model = deserialize(modernize(configs["model_config"]), custom_objects)
-    restore_arrays(model, Hdf5.read(path), path)
+    described = modernize(configs["model_config"])
     if compile and configs["training_config"]:
-        settings = dict(configs["training_config"])
-        model.compile_from_config(settings | {"optimizer": settings.pop("optimizer_config")})
-        if str(version).startswith("3") and state:
-            arrays = {f"{OPTIMIZER}{i}": array for i, array in enumerate(state)}
-            restore_arrays(model, Hdf5.read(path) | arrays, path)
+        described["compile_config"] = modernize_training(configs["training_config"])
+    model = deserialize(described, custom_objects)
+    arrays = {f"{OPTIMIZER}{i}": array for i, array in enumerate(state)}
+    restore_arrays(model, Hdf5.read(path) | arrays, path)
     return model
 
 
@@ -93,29 +90,52 @@ def _read_json(file, key):
 
 
 def _read_state(group):
+    """The optimizer's arrays in their order; none in the order of before Keras 2.11."""
     names = None if group is None else names_in(group, "weight_names")
-    return [group[name][()] for name in names or []]
+    if not names or names[0].rpartition("/")[2] not in ("iteration", "iteration:0", "0"):
+        return []
+    return [group[name][()] for name in names]
 
 
 def modernize(described):
     """Return a description of Keras 2's, or of Keras 3's older file, as Keras 3 writes it now."""
-    name, config = described["class_name"], described["config"]
+    name, config = described["class_name"].rpartition(">")[2], described["config"]
     config = {"layers": config} if isinstance(config, list) else dict(config)
+    if isinstance(config.get("axis"), list) and len(config["axis"]) == 1:
+        config["axis"] = config["axis"][0]  # of BatchNormalization
     is_op = name not in MODELS and "trainable" not in config and "name" in config
     shape = config.pop("batch_input_shape", None)
     if name == "InputLayer":
         is_op = False
         config.setdefault("batch_shape", shape)
     if name in MODELS:
-        first = config["layers"][0]["config"] if config["layers"] else {}
+        first = config["layers"][0] if config["layers"] else {"class_name": None, "config": {}}
         config["layers"] = [modernize(layer) for layer in config["layers"]]
-        if name == "Sequential" and "batch_input_shape" in first:
-            shape = {"batch_shape": first["batch_input_shape"]}
-            config["layers"].insert(0, _describe("keras.layers", "InputLayer", shape))
+        shape = first["config"].get("batch_input_shape")
+        if name == "Sequential" and shape and first["class_name"] != "InputLayer":
+            first = _describe("keras.layers", "InputLayer", {"batch_shape": shape})
+            config["layers"].insert(0, first)
         elif "input_layers" in config:
             _modernize_nodes(config)
     module = "keras" if name in MODELS else "keras.src.ops.numpy" if is_op else "keras.layers"
     return dict(described) | _describe(described.get("module") or module, name, config)
+
+
+def modernize_training(value):
+    """Return what Keras 2 writes of ``compile``, or a part of it, as Keras 3 writes it now."""
+    if isinstance(value, list):
+        return [modernize_training(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("class_name") == "MeanMetricWrapper":
+        return value["config"]["fn"]
+    if "class_name" in value:
+        config = dict(value["config"])
+        if config.get("reduction") == "auto":
+            config["reduction"] = "sum_over_batch_size"
+        return value | {"class_name": value["class_name"].rpartition(">")[2], "config": config}
+    names = {"optimizer_config": "optimizer"}
+    return {names.get(key, key): modernize_training(part) for key, part in value.items()}
 
 
 def _describe(module, name, config):

@@ -93,11 +93,10 @@ def load_weights(model, path, skip_mismatch=False):
 def restore_arrays(model, arrays, title, skip_mismatch=False, places=None):
     """Give a model the arrays that `collect_arrays` returned, or a file held."""
     places = find_places(model) if places is None else places
+    state = {key: array for key, array in arrays.items() if key.startswith("optimizer/")}
     if KERAS_2 in arrays:
         arrays = _name_as_keras_3(arrays[KERAS_2], places)
-    state = {key: array for key, array in arrays.items() if key.startswith("optimizer/")}
-    # Keras's random layers keep the state of their generators, which draw other numbers.
-    arrays = {k: a for k, a in arrays.items() if k not in state and "seed_generator" not in k}
+    arrays = {key: array for key, array in arrays.items() if not _is_beside_weights(key)}
     parameters = find_keys(places, by_name=not any("vars/" in key for key in arrays))
     fitting = [key for key in parameters if key in arrays and _fits(parameters[key], arrays[key])]
     problems = _list_problems(parameters, arrays, fitting)
@@ -113,10 +112,18 @@ def restore_arrays(model, arrays, title, skip_mismatch=False, places=None):
         _restore_optimizer(model, optimizer, state, title)
 
 
+def _is_beside_weights(key):
+    """Whether this is the optimizer's state, or in Keras's files of metrics or random numbers."""
+    return key.startswith(("optimizer/", "metrics/")) or "seed_generator" in key
+
+
 def _restore_optimizer(model, optimizer, state, title):
     arrays = [state[f"{OPTIMIZER}{i}"] for i in range(len(state)) if f"{OPTIMIZER}{i}" in state]
     if not optimizer.built:
         optimizer.build(model.trainable_weights)
+    expected = find_arrays(optimizer)
+    if len(arrays) == len(expected) - 1:  # Keras 2 keeps the learning rate in the config alone
+        arrays.insert(1, expected[1])
     try:
         set_arrays(optimizer, arrays)
     except ValueError as error:

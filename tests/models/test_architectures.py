@@ -585,6 +585,49 @@ def test_weights_come_back_from_a_file(tmp_path, name, form, ending):
     compare(other(x), model(x), rtol=0, atol=0)
 
 
+def own_classes(model):
+    """The classes of layers within, and the functions of Lambda, that are no library's, by name."""
+    layers = [layer for layer, _ in model._walk()]
+    own = [*map(type, layers), *(layer.function for layer in layers if hasattr(layer, "function"))]
+    return {each.__name__: each for each in own if not each.__module__.startswith("minigrad")}
+
+
+@every_form
+@every_network
+def test_whole_network_comes_back_from_a_file_and_trains_on(tmp_path, name, form):
+    model, x, y = make(name, form)
+    network = NETWORKS[name]
+    model.compile(minigrad.optimizers.Adam(0.005), **network.compiled)
+    model.fit(x, y, batch_size=4, epochs=1, verbose=0)
+    model.save(tmp_path / "m.keras")
+    loaded = minigrad.models.load_model(tmp_path / "m.keras", own_classes(model))
+    assert type(loaded) is type(model)
+    assert loaded.weights_hash() == model.weights_hash()
+    assert loaded.get_compile_config() == model.get_compile_config()
+    if network.is_random:
+        return
+    compare(loaded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=0, atol=0)
+    for each in (model, loaded):
+        each.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    assert loaded.weights_hash() == model.weights_hash()
+
+
+@every_form
+@every_network
+def test_copies_are_alike_and_have_weights_of_their_own(name, form):
+    model, x, _ = make(name, form)
+    with minigrad.saving.custom_object_scope(own_classes(model)):
+        copy = minigrad.models.clone_model(model)
+        read = minigrad.models.model_from_json(model.to_json())
+    for other in (copy, read):
+        other(x)
+        assert [w.shape for w in other.weights] == [w.shape for w in model.weights]
+        assert not {id(w) for w in other.weights} & {id(w) for w in model.weights}
+        other.set_weights(model.get_weights())
+        if not NETWORKS[name].is_random:
+            compare(other(x), model(x), rtol=0, atol=0)
+
+
 @pytest.fixture
 def float64(monkeypatch):
     """Layers of float64, as after Keras's ``set_floatx``."""
@@ -794,6 +837,27 @@ def test_weights_are_exchanged_with_keras(tmp_path, name, form):
         other.load_weights(tmp_path / f"{file}.weights.h5")
         for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@KERAS_WARNS
+@needs_h5py
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "variational"])
+def test_whole_networks_are_exchanged_with_keras(tmp_path, name):
+    keras = pytest.importorskip("keras")
+    ours, theirs, x, y = make_pair(name, "graph", keras)
+    for model, library, other in ((ours, minigrad, keras), (theirs, keras, minigrad)):
+        rule = library.optimizers.RMSprop(0.01, centered=True)
+        model.compile(rule, **NETWORKS[name].compiled)
+        model.fit(x, y, batch_size=6, epochs=1, shuffle=False, verbose=0)
+        model.save(tmp_path / "m.keras")
+        loaded = other.models.load_model(tmp_path / "m.keras", own_classes(ours))
+        outputs = loaded.predict(x, verbose=0), model.predict(x, verbose=0)
+        compare(*outputs, rtol=2e-5, atol=2e-5)
+        if NETWORKS[name].is_random or name == "residual":
+            continue
+        for each in (model, loaded):
+            each.fit(x, y, batch_size=6, epochs=2, shuffle=False, verbose=0)
+        compare(loaded.get_weights(), model.get_weights(), rtol=1e-4, atol=2e-5)
 
 
 TRAINED = [(name, form) for name in NETWORKS if not NETWORKS[name].is_random for form in FORMS]
