@@ -1,10 +1,14 @@
-"""Files appear whole or not at all."""
+"""Files appear whole or not at all; a file that does not fit is told by its kind."""
 
+import io
 import os
+import pickle
+import zipfile
 
+import numpy as np
 import pytest
 
-from minigrad.utils.files import replacing
+from minigrad.utils.files import replacing, what_is
 
 
 def test_replacing_leaves_the_old_file_and_nothing_else_after_a_failure(tmp_path, monkeypatch):
@@ -42,3 +46,52 @@ def test_replacing_names_a_missing_folder(tmp_path):
     expected = r"expected an existing folder, got .*nowhere"
     with pytest.raises(FileNotFoundError, match=expected), replacing(tmp_path / "nowhere" / "file"):
         pass
+
+
+def archive(*names):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as opened:
+        for name in names:
+            opened.writestr(name, "content")
+    return file.getvalue()
+
+
+def array_bytes():
+    file = io.BytesIO()
+    np.save(file, np.zeros(3))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "an empty file"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "a PNG picture"),
+        (b"\x89HDF\r\n\x1a\n\0", "an HDF5 file"),
+        (array_bytes(), "one array of NumPy"),
+        (pickle.dumps({"a": 1}), "a pickle of Python"),
+        (pickle.dumps({"a": 1}, protocol=2), "a pickle of Python"),
+        (archive("archive/data.pkl", "archive/data/0"), "a file of PyTorch"),
+        (archive("metadata.json", "config.json", "model.weights.h5"), "a whole model, a .keras"),
+        (archive("dense/kernel.npy"), "an .npz file"),
+        (archive("a.txt"), "a zip archive"),
+        (archive("a.txt")[:20], "a zip archive without its end"),
+        (b"\x1c\0\0\0TFL3\x14\0", "a model of TensorFlow Lite"),
+        (b"\n<!DOCTYPE html>", "a page of HTML"),
+        (b'{"class_name": "Sequential"}', "a text in JSON"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a note of Git LFS"),
+        (b"1.0, 2.0\n", "a text"),
+    ],
+)
+def test_a_file_is_told_by_its_beginning(tmp_path, content, kind):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(content)
+    assert what_is(path).startswith(kind)
+
+
+def test_folders_are_told_and_what_is_not_known_is_not_guessed(tmp_path):
+    assert what_is(tmp_path) == "a folder"
+    (tmp_path / "saved_model.pb").touch()
+    assert what_is(tmp_path).startswith("a SavedModel folder of TensorFlow")
+    (tmp_path / "noise").write_bytes(bytes(range(200, 256)))
+    assert what_is(tmp_path / "noise") == ""
