@@ -4,7 +4,7 @@ import numpy as np
 
 from minigrad.core import FLOAT_TYPES, Function, Tensor, TensorBase, as_tensor
 from minigrad.losses import Cast
-from minigrad.ops import where
+from minigrad.ops import stack, where
 from minigrad.symbolic import Symbol
 from minigrad.utils.arrays import as_labels
 
@@ -135,9 +135,9 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     if sparse or ragged:
         raise ValueError("convert_to_tensor: expected sparse and ragged to be False or None")
     if dtype is not None:
-        return cast(x, dtype)
+        return cast(convert_to_tensor(x), dtype)
     if isinstance(x, (list, tuple)) and any(isinstance(part, TensorBase) for part in x):
-        x = [values_of(part) for part in x]
+        return stack([as_tensor(part) for part in x])
     if isinstance(x, TensorBase) or not is_data(x):
         return as_tensor(x)
     array = np.asarray(x)

@@ -477,6 +477,10 @@ def test_cast_and_copy_pass_the_gradient_on_and_stop_gradient_does_not():
     assert y.dtype == np.float32
     (y.sum() + ops.copy(x).sum() + ops.stop_gradient(x).sum()).backward()
     assert_array_equal(x.grad, np.full((3, 5), 2.0))
+    x.grad = None
+    y = ops.convert_to_tensor([x[0], x[2], np.zeros(5)])
+    (y.sum() + ops.array([x[1]], dtype="float32").sum()).backward()
+    assert_array_equal(x.grad, np.ones((3, 5)))
 
 
 @pytest.mark.parametrize("name", ["det", "svd", "corrcoef"])
