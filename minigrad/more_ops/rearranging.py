@@ -1,5 +1,7 @@
 """Ops that move, repeat or leave out values, by NumPy's functions applied to their positions."""
 
+import inspect
+
 import numpy as np
 
 from minigrad.core import as_tensor
@@ -33,6 +35,8 @@ def _by_numpy(name):
         return rearranged(x, lambda places: function(places, *arguments, **options))
 
     op.__name__, op.__doc__ = name, f"``np.{name}`` of a tensor; the gradient goes back."
+    first, *others = inspect.signature(function).parameters.values()
+    op.__signature__ = inspect.Signature([first.replace(name="x"), *others])
     return op
 
 
