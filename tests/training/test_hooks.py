@@ -420,6 +420,7 @@ def small_model(**options):
     return model
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own
 def test_the_first_loss_that_is_not_finite_is_told_once_with_its_place():
     x = np.ones((16, 3))
     with pytest.warns(UserWarning) as told:
@@ -434,6 +435,7 @@ def test_the_first_loss_that_is_not_finite_is_told_once_with_its_place():
         small_model().fit(np.nan * x, spoilt_at(0), verbose=0)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_callback_still_ends_training_at_a_loss_that_is_not_finite():
     with pytest.warns(UserWarning, match="epoch 1, step 2"):
         model = small_model()
