@@ -6,7 +6,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.core import Function, as_tensor
-from minigrad.more_ops.arrays import values_of
+from minigrad.more_ops.arrays import cast, values_of
 from minigrad.more_ops.rearranging import diff, neighbours, rearranged, sort, unstack
 from minigrad.ops.arithmetic import chain
 from minigrad.ops.reduce import Reduction
@@ -28,7 +28,11 @@ class Prod(Reduction):
 
 def prod(x, axis=None, keepdims=False, dtype=None):
     """The product over ``axis``."""
-    return Prod(axis, keepdims)(x)
+    return _typed(Prod(axis, keepdims)(x), dtype)
+
+
+def _typed(x, dtype):
+    return x if dtype is None else cast(x, dtype)
 
 
 class Cumsum(Function):
@@ -44,14 +48,14 @@ class Cumsum(Function):
 
 def cumsum(x, axis=None, dtype=None):
     """The sum of each element and all before it along ``axis``; flattened without one."""
-    return Cumsum(0)(ops.reshape(as_tensor(x), -1)) if axis is None else Cumsum(axis)(x)
+    x, axis = (ops.reshape(as_tensor(x), -1), 0) if axis is None else (x, axis)
+    return _typed(Cumsum(axis)(x), dtype)
 
 
 def cumprod(x, axis=None, dtype=None):
     """The product of each element and all before it along ``axis``; flattened without one."""
-    if axis is None:
-        x, axis = ops.reshape(as_tensor(x), -1), 0
-    return ops.stack(list(itertools.accumulate(unstack(as_tensor(x), axis=axis), ops.mul)), axis)
+    x, axis = (ops.reshape(as_tensor(x), -1), 0) if axis is None else (as_tensor(x), axis)
+    return _typed(ops.stack([*itertools.accumulate(unstack(x, axis=axis), ops.mul)], axis), dtype)
 
 
 def ptp(x, axis=None, keepdims=False):
@@ -176,12 +180,12 @@ def nanstd(x, axis=None, keepdims=False):
 
 def nancumsum(x, axis=None, dtype=None):
     """``cumsum`` with 0 in place of NaN."""
-    return cumsum(_without_nan(x, 0.0)[1], axis)
+    return cumsum(_without_nan(x, 0.0)[1], axis, dtype)
 
 
 def nancumprod(x, axis=None, dtype=None):
     """``cumprod`` with 1 in place of NaN."""
-    return cumprod(_without_nan(x, 1.0)[1], axis)
+    return cumprod(_without_nan(x, 1.0)[1], axis, dtype)
 
 
 # --- by groups -----------------------------------------------------------------------------------
@@ -220,7 +224,7 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
     return y if offset is None else y + offset
 
 
-def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
     """``x`` less its mean over ``axis``, divided by its deviation; then ``· gamma + beta``."""
     mean, variance = moments(x, axis, keepdims=True)
     y = (x - mean) / ops.sqrt(variance + (1e-7 if epsilon is None else epsilon))

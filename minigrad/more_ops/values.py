@@ -10,7 +10,7 @@ from minigrad.utils.structures import flatten, map_structure
 WITHOUT_SLOPE = {
     "all": np.all, "allclose": np.allclose, "any": np.any, "argpartition": np.argpartition,
     "argsort": lambda x, axis=-1: np.argsort(x, axis, kind="stable"),
-    "bincount": lambda x, weights=None, minlength=0, sparse=False: np.bincount(
+    "bincount": lambda x, weights=None, minlength=0: np.bincount(
         np.asarray(x).astype(int), weights, minlength
     ),
     "bitwise_and": np.bitwise_and, "bitwise_invert": np.invert, "bitwise_left_shift": np.left_shift,

@@ -463,6 +463,8 @@ def test_integers_and_booleans_stay_what_they_are():
     ):  # fmt: skip
         assert type(found) is np.ndarray and found.dtype.kind == "i"
     assert ops.convert_to_tensor([1, 2]).dtype == ops.arange(5).dtype == np.int32
+    for found in (ops.prod([2, 3], dtype="int32"), ops.cumsum([1, 2], dtype="int32")):
+        assert found.dtype == np.int32 and found.max() in (3, 6)
     assert ops.cast([0, 2], "bool").tolist() == [False, True]
     assert ops.convert_to_tensor(Z, dtype="float32").dtype == np.float32
     assert [ops.dtype(x) for x in (X, [1.0], [1], True, Tensor(X))] == [
