@@ -16,17 +16,23 @@ from minigrad.layers.core import Activation, Dense, Dropout, Flatten, Input, Inp
 from minigrad.layers.embedding import Embedding
 from minigrad.layers.functions import Identity, Lambda, PReLU
 from minigrad.layers.input_spec import InputSpec
+from minigrad.layers.functions import (
+    ActivityRegularization, Identity, Lambda, PReLU, TimeDistributed,
+)  # fmt: skip
 from minigrad.layers.merging import (
     Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract,
     add, average, concatenate, dot, maximum, minimum, multiply, subtract,
 )  # fmt: skip
-from minigrad.layers.noise import GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D
+from minigrad.layers.noise import (
+    AlphaDropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D,
+)  # fmt: skip
 from minigrad.layers.normalization import BatchNormalization
 from minigrad.layers.pooling import (
     AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D,
 )  # fmt: skip
 from minigrad.layers.scaling import (
-    GroupNormalization, LayerNormalization, Normalization, Rescaling, UnitNormalization,
+    GroupNormalization, LayerNormalization, Normalization, RMSNormalization, Rescaling,
+    UnitNormalization,
 )  # fmt: skip
 from minigrad.layers.sequences import (
     AveragePooling1D, Conv1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D,

@@ -12,8 +12,7 @@ from minigrad.core import Tensor
 from minigrad.layers.base import Layer
 from minigrad.symbolic import is_symbolic
 from minigrad.utils.arguments import checked_number
-from minigrad.utils.batches import is_array_like
-from minigrad.utils.pipelines import as_batch
+from minigrad.utils.pipelines import as_batch, batches_of
 
 ROWS = ("one_hot", "multi_hot", "count")
 
@@ -185,7 +184,7 @@ class Discretization(Categories):
         if self.num_bins is None:
             raise self._error("num_bins, where adapt finds the boundaries", self.bin_boundaries)
         kept = np.zeros((2, 0), "float32")
-        for batch in _batches(data, steps):
+        for batch in batches_of(data, steps):
             values = np.sort(np.asarray(batch, "float32"), axis=None)
             step = max(len(values) * self.epsilon, 1)
             values = values[int(step - 1) :: int(step)]
@@ -304,7 +303,7 @@ class Lookup(Categories):
         if self._is_given:
             raise self._error("no vocabulary, where adapt finds it", self.vocabulary)
         counts = collections.Counter()
-        for batch in _batches(data, steps):
+        for batch in batches_of(data, steps):
             counts.update(np.asarray(batch, self.token_type).ravel().tolist())
         for token in (self.mask_token, self.oov_token):
             counts.pop(token, None)
@@ -400,14 +399,6 @@ class StringLookup(Lookup):
             max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, invert,
             pad_to_max_tokens, idf_weights, salt,
         )  # fmt: skip
-
-
-def _batches(data, steps):
-    """The batches of an iterable, at most so many; an array is one, a list of arrays several."""
-    holds_arrays = isinstance(data, list) and any(hasattr(part, "__array__") for part in data)
-    if is_array_like(data) and not holds_arrays:
-        return [data]
-    return (batch for batch, _ in zip(data, range(steps), strict=False)) if steps else data
 
 
 def _thin_out(summary, part):

@@ -1,8 +1,8 @@
-"""Layers that are one function of their input: the identity, your own, and PReLU."""
+"""Layers that are one function of their input: the identity, your own, another layer, PReLU."""
 
 import inspect
 
-from minigrad import ops
+from minigrad import ops, regularizers
 from minigrad.layers.base import ElementwiseLayer, Layer, map_shapes
 from minigrad.layers.options import keep_options, make_weight
 from minigrad.utils.structures import flatten
@@ -13,6 +13,51 @@ class Identity(ElementwiseLayer):
 
     def call(self, x, training=False):
         return x
+
+
+class ActivityRegularization(ElementwiseLayer):
+    """The input itself; ``(l1 Σ|x| + l2 Σx²) / N`` is added to the loss, for N samples."""
+
+    def __init__(self, l1=0.0, l2=0.0, **kwargs):
+        super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
+        self.l1 = self.activity_regularizer.l1
+        self.l2 = self.activity_regularizer.l2
+
+    def call(self, x, training=False):
+        return x
+
+
+class TimeDistributed(Layer):
+    """A layer applied to each step of sequences: (N, T, ...) -> (N, T, ...), of one set of weights.
+
+    Parameters
+    ----------
+    layer : Layer
+        For inputs (N, ...).
+    **kwargs
+        As for ``Layer``.
+    """
+
+    min_rank = 3
+
+    def __init__(self, layer, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(layer, Layer):
+            raise self._error("a layer", layer, TypeError)
+        self.layer = layer
+
+    def build(self, input_shape):
+        self.layer.fit_shape((None, *input_shape[2:]))
+
+    def call(self, x, training=False):
+        N, T, *sizes = x.shape
+        y = self.layer(ops.reshape(x, (N * T, *sizes)))
+        return ops.reshape(y, (N, T, *y.shape[1:]))
+
+    def compute_output_shape(self, input_shape):
+        self._check_input(input_shape)
+        one = self.layer.compute_output_shape((None, *input_shape[2:]))
+        return (*input_shape[:2], *one[1:])
 
 
 class Lambda(Layer):

@@ -7,6 +7,8 @@ from minigrad.layers.base import ElementwiseLayer
 from minigrad.layers.core import Dropout
 from minigrad.utils.old_names import lookup
 
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
 
 class RandomLayer(ElementwiseLayer):
     """A layer that changes its input at random in training, and not at all in inference.
@@ -77,6 +79,41 @@ class GaussianDropout(RandomLayer):
 
     def change(self, x):
         return x * (1 + np.sqrt(self.rate / (1 - self.rate)).item() * self.draw_normal(x))
+
+
+class AlphaDropout(RandomLayer):
+    """Dropout for ``selu`` networks: what is dropped becomes −1.758, the least value of selu.
+
+    Then ``a · x + b`` keeps the mean 0 and the variance 1 (Klambauer and others 2017,
+    arXiv:1706.02515).
+
+    Parameters
+    ----------
+    rate : float
+        The probability of being dropped, from 0 to 1, without 1.
+    noise_shape : tuple, optional
+        As for ``Dropout``.
+    seed : int, optional
+    """
+
+    def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
+        super().__init__(seed, **kwargs)
+        if not 0 <= rate < 1:
+            raise self._error("a rate from 0 to 1, without 1", rate)
+        self.rate = float(rate)
+        self.noise_shape = noise_shape
+        if noise_shape is not None:
+            self.noise_shape = self._check_sizes("noise_shape", noise_shape)
+            self.rank = len(noise_shape)
+
+    def change(self, x):
+        least = -SELU_ALPHA * SELU_SCALE
+        a = ((1 - self.rate) * (1 + self.rate * least**2)) ** -0.5
+        b = -a * least * self.rate
+        sizes = self.noise_shape or x.shape
+        shape = [size or n for size, n in zip(sizes, x.shape, strict=True)]
+        kept = (self.generator.random(shape) >= self.rate).astype(x.dtype)
+        return (x * kept + least * (1 - kept)) * a + b
 
 
 class SpatialDropout1D(Dropout):

@@ -8,6 +8,7 @@ from minigrad import ops
 from minigrad.core import Tensor
 from minigrad.layers.base import ElementwiseLayer
 from minigrad.layers.options import keep_options, make_weight
+from minigrad.utils.pipelines import batches_of
 
 
 class AxisLayer(ElementwiseLayer):
@@ -104,13 +105,15 @@ class Normalization(AxisLayer):
 
         Parameters
         ----------
-        data : array_like
-        batch_size, steps : None
-            Without effect: the array is used as a whole.
+        data : array_like, or an iterable of such batches
+        batch_size : None
+            Without effect.
+        steps : int, optional
+            How many batches.
         """
         if self.input_mean is not None:
             raise self._error("no mean and variance where adapt computes them", self.input_mean)
-        data = np.asarray(data)
+        data = np.concatenate([np.asarray(batch) for batch in batches_of(data, steps)] or [()])
         if len(data) == 0:
             raise self._error("data of at least one sample", data.shape)
         self.fit_shape(data.shape)
@@ -226,6 +229,40 @@ class GroupNormalization(GammaBetaLayer):
         split = (N, before, groups, C // groups, math.prod(x.shape[axis + 1 :]))
         y = self.normalize(ops.reshape(x, split), (1, 3, 4))
         return self.scale_and_shift(ops.reshape(y, x.shape))
+
+
+class RMSNormalization(AxisLayer):
+    """``scale · x / sqrt(mean(x²) + epsilon)``, the mean over ``axis``.
+
+    Source: Zhang and Sennrich 2019, arXiv:1910.07467.
+
+    Parameters
+    ----------
+    axis : int or tuple of int
+    epsilon : float
+    **kwargs
+        As for ``Layer``.
+
+    Attributes
+    ----------
+    scale : Parameter with a number for each position along these axes
+    """
+
+    def __init__(self, axis=-1, epsilon=1e-6, **kwargs):
+        super().__init__(**kwargs)
+        self._keep_axis(axis)
+        self.fixed_axes = self._axes
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        kept = self._positions(len(input_shape))
+        self.scale = self.add_weight([input_shape[i] for i in kept], "ones", name="scale")
+
+    def call(self, x, training=False):
+        axes = tuple(self._positions(x.ndim))
+        y = x / ops.sqrt(ops.mean(x * x, axes, keepdims=True) + self.epsilon)
+        sizes = [x.shape[i] if i in axes else 1 for i in range(x.ndim)]
+        return y * ops.reshape(self.scale, sizes)
 
 
 def to_unit_norm(x, axis):

@@ -1,11 +1,13 @@
 """Batches that are made when they are needed, in steps that are chained as TensorFlow's are."""
 
+import itertools
 import math
 
 import numpy as np
 
 from minigrad.core import no_grad
 from minigrad.random import generator
+from minigrad.utils.batches import is_array_like
 from minigrad.utils.datasets import PyDataset
 
 
@@ -126,3 +128,14 @@ class Batch(np.ndarray):
 def as_batch(array):
     """Return an array with the method `numpy`."""
     return np.asarray(array).view(Batch)
+
+
+def batches_of(data, steps=None):
+    """Return the batches of an iterable, at most so many; an array is one, its list several.
+
+    A list of numbers, or of lists, is an array.
+    """
+    holds_arrays = isinstance(data, list) and any(hasattr(part, "__array__") for part in data)
+    if is_array_like(data) and not holds_arrays:
+        return [data]
+    return itertools.islice(data, steps)

@@ -336,6 +336,14 @@ TABLE = {
         training=True,
     ),
     "Identity": Row(lambda **k: layers.Identity(**k), (3, 5), same),
+    "ActivityRegularization": Row(
+        lambda **k: layers.ActivityRegularization(0.1, 0.2, **k), (3, 5), same
+    ),
+    "TimeDistributed": Row(
+        lambda **k: layers.TimeDistributed(layers.Rescaling(2.0, **k), **k),
+        (3, 7, 5, 2),
+        lambda layer, x: 2 * x,
+    ),
     "Lambda": Row(
         lambda **k: layers.Lambda(lambda x, power: x**power, arguments={"power": 2}, **k),
         (3, 5, 2),
@@ -426,6 +434,11 @@ TABLE = {
         IMAGE,
         lambda layer, x: normalized(x, (1, 2)),
     ),
+    "RMSNormalization": Row(
+        lambda **k: layers.RMSNormalization([2, 1], **k),
+        (3, 5, 2),
+        lambda layer, x: x / np.sqrt((x * x).mean(axis=(1, 2), keepdims=True) + 1e-6),
+    ),
     "UnitNormalization": Row(
         lambda **k: layers.UnitNormalization([1, 2], **k),
         (3, 5, 2),
@@ -434,6 +447,10 @@ TABLE = {
     "GaussianNoise in inference": Row(lambda **k: layers.GaussianNoise(0.4, **k), (3, 5), same),
     "GaussianNoise": Row(
         lambda **k: layers.GaussianNoise(0.4, seed=3, **k), (3, 5, 7), None, training=True
+    ),
+    "AlphaDropout in inference": Row(lambda **k: layers.AlphaDropout(0.4, **k), (3, 5), same),
+    "AlphaDropout": Row(
+        lambda **k: layers.AlphaDropout(0.4, seed=3, **k), (3, 5, 7), None, training=True
     ),
     "GaussianDropout in inference": Row(lambda **k: layers.GaussianDropout(0.4, **k), (3, 5), same),
     "GaussianDropout": Row(

@@ -1,4 +1,4 @@
-"""Identity, Lambda and PReLU."""
+"""Identity, ActivityRegularization, TimeDistributed, Lambda and PReLU."""
 
 import numpy as np
 import pytest
@@ -11,6 +11,41 @@ X = np.arange(1.0, 7.0).reshape(2, 3)
 def test_identity_returns_its_input():
     x = Tensor(X)
     assert layers.Identity()(x) is x
+
+
+def test_activity_regularization_adds_to_the_loss():
+    layer = layers.ActivityRegularization(0.1, 0.01)
+    layer(X)
+    expected = (0.1 * np.abs(X).sum() + 0.01 * (X**2).sum()) / 2
+    assert [loss.item() for loss in layer.losses] == pytest.approx([expected])
+    with pytest.raises(ValueError, match="l1"):
+        layers.ActivityRegularization(-1)
+
+
+def test_time_distributed_has_the_weights_of_one_layer():
+    dense = layers.Dense(4, activation="tanh")
+    layer = layers.TimeDistributed(dense)
+    x = np.random.default_rng(0).normal(size=(2, 5, 3))
+    y = layer(x)
+    assert [w.shape for w in layer.weights] == [(3, 4), (4,)]
+    for step in range(5):
+        np.testing.assert_allclose(y[:, step].numpy(), dense(x[:, step]).numpy(), rtol=1e-6)
+    assert layer.compute_output_shape((None, None, 3)) == (None, None, 4)
+    y.sum().backward()
+    assert dense.kernel.grad.shape == (3, 4)
+
+
+def test_time_distributed_hands_training_over():
+    layer = layers.TimeDistributed(layers.Dropout(0.5, seed=1))
+    assert (layer(np.ones((2, 3, 4)), training=True).numpy() == 0).any()
+    assert (layer(np.ones((2, 3, 4))).numpy() == 1).all()
+
+
+def test_time_distributed_refuses():
+    with pytest.raises(TypeError, match="expected a layer, got Dense"):
+        layers.TimeDistributed(layers.Dense)
+    with pytest.raises(ValueError, match="an input of at least 3 axes"):
+        layers.TimeDistributed(layers.Dense(2))(X)
 
 
 def test_lambda_hands_training_over_if_it_is_wanted():

@@ -8,8 +8,10 @@ from minigrad import layers, random
 RANDOM = [
     lambda **k: layers.GaussianNoise(0.5, **k),
     lambda **k: layers.GaussianDropout(0.5, **k),
+    lambda **k: layers.AlphaDropout(0.5, **k),
     lambda **k: layers.SpatialDropout2D(0.5, **k),
     lambda **k: layers.RandomFlip(**k),
+    lambda **k: layers.RandomBrightness(0.5, **k),
     lambda **k: layers.RandomContrast(0.5, **k),
     lambda **k: layers.RandomRotation(0.5, **k),
     lambda **k: layers.RandomTranslation(0.5, 0.5, **k),
@@ -76,9 +78,29 @@ def test_spatial_dropout_drops_whole_channels(layer, shape):
     np.testing.assert_array_equal(y, np.broadcast_to(y[:, :1], y.shape))
 
 
+def test_alpha_dropout_keeps_mean_and_variance():
+    x = np.random.default_rng(0).normal(size=(400, 500))
+    y = layers.AlphaDropout(0.3, seed=1, dtype="float64")(x, training=True).numpy()
+    assert y.mean() == pytest.approx(0, abs=0.01)
+    assert y.var() == pytest.approx(1, abs=0.01)
+    least = -1.6732632423543772 * 1.0507009873554805
+    a = (0.7 * (1 + 0.3 * least**2)) ** -0.5
+    dropped = np.isclose(y, a * least - a * least * 0.3)
+    assert dropped.mean() == pytest.approx(0.3, abs=0.01)
+    np.testing.assert_allclose(y[~dropped], (a * x - a * least * 0.3)[~dropped])
+
+
+def test_alpha_dropout_of_whole_channels():
+    y = layers.AlphaDropout(0.5, (None, 1, None), seed=1)(np.ones((7, 5, 9)), training=True)
+    np.testing.assert_array_equal(y.numpy(), np.broadcast_to(y.numpy()[:, :1], y.shape))
+    assert len(np.unique(y.numpy())) == 2
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: layers.AlphaDropout(1.0), "AlphaDropout .* without 1, got 1.0"),
+        (lambda: layers.AlphaDropout(0.5, (None, 1))(np.ones(3)), "an input of 2 axes"),
         (lambda: layers.GaussianNoise(-0.1), "GaussianNoise .* stddev of at least 0, got -0.1"),
         (lambda: layers.GaussianNoise(np.nan), "stddev of at least 0, got nan"),
         (lambda: layers.GaussianDropout(1.0), "GaussianDropout .* without 1, got 1.0"),

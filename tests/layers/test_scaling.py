@@ -28,6 +28,14 @@ def test_normalization_forgets_the_data_before():
     np.testing.assert_allclose(layer.mean.numpy().ravel(), DATA.mean(axis=(0, 1)), rtol=1e-6)
 
 
+def test_normalization_adapts_to_batches():
+    whole, parts = layers.Normalization(), layers.Normalization()
+    whole.adapt(DATA)
+    parts.adapt(iter([DATA[:1], DATA[1:], DATA]), steps=2)
+    for a, b in zip(whole.get_weights(), parts.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_normalization_does_nothing_before_adapt():
     assert layers.Normalization().mean is layers.Normalization(mean=1, variance=1).variance is None
     np.testing.assert_array_equal(layers.Normalization()(DATA).numpy(), np.float32(DATA))
