@@ -11,7 +11,10 @@ from minigrad.layers.categories import (
     CategoryEncoding, Discretization, IntegerLookup, StringLookup,
 )  # fmt: skip
 from minigrad.layers.conv import Conv2D
-from minigrad.layers.conv_variants import Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
+from minigrad.layers.conv_variants import (
+    Conv1DTranspose, Conv2DTranspose, DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D,
+    SeparableConv2D,
+)  # fmt: skip
 from minigrad.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
 from minigrad.layers.embedding import Embedding
 from minigrad.layers.functions import Identity, Lambda, PReLU
@@ -45,7 +48,9 @@ from minigrad.utils.old_names import lookup
 
 Convolution1D = Conv1D
 Convolution2D = Conv2D
+Convolution1DTranspose = Conv1DTranspose
 Convolution2DTranspose = Conv2DTranspose
+SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D

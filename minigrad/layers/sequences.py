@@ -6,13 +6,13 @@ from minigrad.layers.conv import ANY_SIZE, check_padding
 from minigrad.ops.conv import output_sizes, pair
 
 
-def check_single(title, argument, value):
+def check_single(title, argument, value, least=1):
     """Return a tuple of one int from an int or such a tuple."""
     if isinstance(value, (tuple, list)) and len(value) == 1:
         (value,) = value
     if isinstance(value, (tuple, list)):
         raise ValueError(f"{title}: expected one int for {argument}, got {value!r}")
-    return pair(title, argument, value)[:1]
+    return pair(title, argument, value, least)[:1]
 
 
 def on_images(operation, x, *arguments, **options):

@@ -141,6 +141,33 @@ def separable_conv(layer, x):
     return np.tanh(y @ layer.pointwise_kernel.numpy()[0, 0] + layer.bias.numpy())
 
 
+def depthwise1d(layer, x, kernel):
+    (k,), (s,), (d,) = layer.kernel_size, layer.strides, layer.dilation_rate
+    OT, before = padding_before(x.shape[1], k, s, layer.padding, d)
+    y = np.zeros((len(x), OT, *kernel.shape[1:]))
+    for t, a in itertools.product(range(OT), range(k)):
+        step = t * s + a * d - before
+        if 0 <= step < x.shape[1]:
+            y[:, t] += x[:, step, :, None] * kernel[a]
+    return y.reshape(*y.shape[:2], -1)
+
+
+def separable_conv1d(layer, x):
+    y = depthwise1d(layer, x, layer.depthwise_kernel.numpy())
+    return y @ layer.pointwise_kernel.numpy()[0] + layer.bias.numpy()
+
+
+def transposed_conv1d(length):
+    def formula(layer, x):
+        K, (s,), (d,) = layer.kernel.numpy(), layer.strides, layer.dilation_rate
+        y = np.zeros((len(x), length, layer.filters))
+        for t, a in itertools.product(range(x.shape[1]), range(len(K))):
+            y[:, t * s + a * d] += x[:, t] @ K[a].T
+        return y + layer.bias.numpy()
+
+    return formula
+
+
 def transposed_conv(shape, top=0, left=0):
     """With the output's height and width, and what is cut off before the first pixel."""
 
@@ -481,6 +508,23 @@ TABLE = {
         IMAGE,
         separable_conv,
     ),
+    "DepthwiseConv1D": Row(
+        lambda **k: layers.DepthwiseConv1D(3, 2, "same", 2, use_bias=False, **k),
+        (3, 7, 4),
+        lambda layer, x: depthwise1d(layer, x, layer.kernel.numpy()),
+    ),
+    "SeparableConv1D": Row(
+        lambda **k: layers.SeparableConv1D(
+            5, 3, dilation_rate=2, depth_multiplier=2, bias_initializer="ones", **k
+        ),
+        (3, 7, 4),
+        separable_conv1d,
+    ),
+    "Conv1DTranspose": Row(
+        lambda **k: layers.Conv1DTranspose(2, 3, 2, output_padding=1, **k),
+        (3, 5, 7),
+        transposed_conv1d(12),
+    ),
     "Conv2DTranspose": Row(
         lambda **k: layers.Conv2DTranspose(2, (3, 2), (2, 3), bias_initializer="ones", **k),
         (3, 4, 5, 7),
@@ -609,7 +653,7 @@ TOO_LARGE = (
     "Reshape", "InputLayer", "Conv2D", "Conv1D", "MaxPooling2D", "AveragePooling2D", "MaxPooling1D",
     "Dropout", "Rescaling", "Cropping1D", "Cropping2D", "CenterCrop", "GroupNormalization",
     "DepthwiseConv2D", "Conv2DTranspose", "RandomTranslation", "RandomZoom", "Normalization",
-    "RandomCrop", "Resizing",
+    "RandomCrop", "Resizing", "SeparableConv1D", "Conv1DTranspose",
 )  # fmt: skip
 rows_of_one_element = rows(
     lambda name, row: (
@@ -654,6 +698,8 @@ def test_aliases_are_those_of_keras():
     assert layers.Convolution1D is layers.Conv1D
     assert layers.Convolution2DTranspose is layers.Conv2DTranspose
     assert layers.SeparableConvolution2D is layers.SeparableConv2D
+    assert layers.SeparableConvolution1D is layers.SeparableConv1D
+    assert layers.Convolution1DTranspose is layers.Conv1DTranspose
     assert layers.MaxPool1D is layers.MaxPooling1D
     assert layers.AvgPool1D is layers.AveragePooling1D
     assert layers.GlobalAvgPool1D is layers.GlobalAveragePooling1D
