@@ -348,7 +348,7 @@ class Trainer(OldMethods):
 
         Parameters as for ``fit``.
         """
-        data = Batches(x, batch_size=batch_size, steps=steps)
+        data = Batches(x, batch_size=batch_size, steps=steps, is_whole=True)
         if data.num_samples == 0:
             return self.predict_on_batch(x)
         callbacks = self._prepare(as_list(callbacks), verbose, 1, data)

@@ -39,6 +39,9 @@ class Batches:
     resumes : bool
         Whether an epoch of `steps` batches goes on where the last one ended, as in training, or
         begins with the first batch, as in validation (unless `x` can be read only once).
+    is_whole : bool
+        Whether no sample may be left out: the batches of arrays then are so large that as many as
+        the environment variable KERAS_MAX_STEPS_PER_EPOCH allows hold all, as in Keras's `predict`.
 
     Attributes
     ----------
@@ -58,8 +61,9 @@ class Batches:
 
     def __init__(
         self, x, y=None, sample_weight=None, batch_size=None, steps=None, class_weight=None,
-        generator=None, resumes=True,
+        generator=None, resumes=True, is_whole=False,
     ):  # fmt: skip
+        limit = int(os.environ.get("KERAS_MAX_STEPS_PER_EPOCH", 0))
         steps = whole_number("batches", "steps", steps, least=1, optional=True)
         batch_size = whole_number("batches", "batch_size", batch_size, least=1, optional=True)
         if class_weight is not None and sample_weight is not None:
@@ -72,7 +76,8 @@ class Batches:
             if steps and not self.num_samples:
                 raise ValueError("batches: expected at least one sample, got none")
             if batch_size is None:
-                batch_size = math.ceil(self.num_samples / steps) if steps else DEFAULT_BATCH_SIZE
+                parts = steps or (limit if is_whole else 0)
+                batch_size = math.ceil(self.num_samples / parts) if parts else DEFAULT_BATCH_SIZE
             self.source = _ArrayBatches(arrays, batch_size, generator)
         else:
             _check_iterable(x, y, sample_weight)
@@ -83,7 +88,6 @@ class Batches:
         self.resumes = resumes and steps is not None
         self.rest = iter(())
         self.steps = _length(self.source) if steps is None else steps
-        limit = int(os.environ.get("KERAS_MAX_STEPS_PER_EPOCH", 0))
         if limit and (self.steps is None or self.steps > limit):
             self.steps = limit
 

@@ -691,6 +691,9 @@ def test_environment_limits_epochs_and_steps(monkeypatch):
     assert model.optimizer.iterations == 6
     assert model.fit(x, y, epochs=1, verbose=0).epoch == [0]
     assert model.predict(x, batch_size=2, verbose=0).shape == (6, 3)
+    x = np.concatenate([x] * 9)  # 108 samples: more than 3 batches of 32
+    assert model.predict(x, verbose=0).shape == (108, 3)
+    assert model.predict(x[:0], verbose=0).shape == (0, 3)
 
 
 @pytest.mark.parametrize(
