@@ -270,7 +270,10 @@ class _Monitor(Callback):
         ------
         TypeError
             If a callback put there what is no number.
+        ValueError
+            If which way is better is neither given nor known.
         """
+        self._find_mode()
         if not self.is_logged(logs):
             warnings.warn(
                 f"{purpose} metric `{self.monitor}` which is not available. "
@@ -301,11 +304,10 @@ class _Monitor(Callback):
             ) from None
 
     def is_better(self, value, reference):
-        if self.mode == "auto":
-            self.mode = self._find_mode()
+        mode = self._find_mode()
         if reference is None:
             return not math.isnan(value)
-        if self.mode == "max":
+        if mode == "max":
             return value - self.min_delta > reference
         return value + self.min_delta < reference
 
@@ -313,11 +315,12 @@ class _Monitor(Callback):
         modes = {"up": "max", "down": "min"}
         metrics = getattr(self.model, "metrics", ())
         known = {metric.name: modes.get(getattr(metric, "direction", None)) for metric in metrics}
-        mode = {**known, "loss": "min"}.get(self.monitor.removeprefix("val_"))
+        known |= {"loss": "min"}
+        mode = known.get(self.monitor.removeprefix("val_")) if self.mode == "auto" else self.mode
         if mode is None:
-            raise self._error(
-                f"mode='max' or mode='min', got 'auto' for {self.monitor} of unknown direction"
-            )
+            hint = f"known are {', '.join(name for name in known if known[name])}"
+            fault = f"got 'auto' for {self.monitor} of unknown direction; {hint}"
+            raise self._error(f"mode='max' or mode='min', {fault}")
         return mode
 
     def _whole(self, name, value, least=0):
@@ -470,7 +473,7 @@ class ModelCheckpoint(_Monitor):
         begin = f"\nEpoch {self.epoch + 1}:"
         if not self.save_best_only:
             self._say(f"{begin} saving model to {path}")
-        elif not self.is_logged(logs):
+        elif self._find_mode() and not self.is_logged(logs):
             message = f"Can save best model only with {self.monitor} available."
             warnings.warn(message, stacklevel=3)
         else:

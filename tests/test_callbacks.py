@@ -215,9 +215,19 @@ def test_direction_is_the_metrics_own(monitor, mode, values, stopped):
     assert callback.stopped_epoch == stopped
 
 
-def test_unknown_direction_asks_for_the_mode():
+def test_unknown_direction_asks_for_the_mode(tmp_path):
     with pytest.raises(ValueError, match=r"EarlyStopping: expected mode='max' or mode='min'.*mine"):
         fit(EarlyStopping("val_mine"), {"val_mine": 1.0})
+    for callback in (EarlyStopping("val_acc"), ReduceLROnPlateau("val_acc")):  # it is "accuracy"
+        with pytest.raises(ValueError, match=r"'auto' for val_acc of unknown.*known are accuracy"):
+            fit(callback, {"loss": 1.0})
+        assert callback.mode == "auto"
+    path = tmp_path / "x.weights.npz"
+    with pytest.raises(ValueError, match="'auto' for mine of unknown direction"):
+        fit(
+            ModelCheckpoint(path, "mine", save_best_only=True, save_weights_only=True),
+            {"loss": 1.0},
+        )
     with pytest.raises(ValueError, match="mode 'auto', 'min' or 'max', got 'up'"):
         EarlyStopping(mode="up")
 

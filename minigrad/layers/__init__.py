@@ -17,7 +17,6 @@ from minigrad.layers.conv_variants import (
 )  # fmt: skip
 from minigrad.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
 from minigrad.layers.embedding import Embedding
-from minigrad.layers.functions import Identity, Lambda, PReLU
 from minigrad.layers.input_spec import InputSpec
 from minigrad.layers.functions import (
     ActivityRegularization, Identity, Lambda, PReLU, TimeDistributed,
