@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from minigrad.utils import Progbar, progress
-from minigrad.utils.progress import Progress, can_print, can_redraw
+from minigrad.utils import Progbar, progbar
+from minigrad.utils.progbar import Progress, can_print, can_redraw
 
 
 class Screen(io.TextIOWrapper):
@@ -43,7 +43,7 @@ def clock(monkeypatch):
             self.now += seconds
 
     clock = Clock()
-    monkeypatch.setattr(progress.time, "perf_counter", lambda: clock.now)
+    monkeypatch.setattr(progbar.time, "perf_counter", lambda: clock.now)
     return clock
 
 
@@ -55,7 +55,7 @@ def screen(monkeypatch):
         terminal = Screen(encoding)
         monkeypatch.setattr(sys, "stdout", terminal)
         size = os.terminal_size((columns, 24))
-        monkeypatch.setattr(progress.shutil, "get_terminal_size", lambda: size)
+        monkeypatch.setattr(progbar.shutil, "get_terminal_size", lambda: size)
         return terminal
 
     return make
