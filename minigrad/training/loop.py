@@ -52,6 +52,7 @@ class Trainer(OldMethods):
         Set by ``compile``.
     loss : str, Loss, callable, list, dict or None
         As given to ``compile``.
+    compiled : bool
     history : History or None
         Of the last ``fit``: all its finished epochs, even if it was interrupted.
     stop_training, stop_evaluating, stop_predicting : bool
@@ -67,6 +68,7 @@ class Trainer(OldMethods):
     _objectives = None
     _is_lost = False  # whether fit has warned of a loss that is not finite
     _why_lost = None  # what train_step found out about it
+    compiled = property(lambda self: self._objectives is not None)
     _kept = None  # see _find_trained
 
     @explain_arguments

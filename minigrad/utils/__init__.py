@@ -12,7 +12,6 @@ from minigrad.utils.arrays import normalize, to_categorical
 from minigrad.utils.datasets import PyDataset
 from minigrad.utils.naming import clear_session
 from minigrad.utils.old_names import lookup
-from minigrad.utils.progress import Progbar
 from minigrad.utils.progbar import Progbar
 
 Sequence = PyDataset  # its older name

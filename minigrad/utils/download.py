@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from minigrad.utils.files import replacing
-from minigrad.utils.progress import is_terminal
+from minigrad.utils.progbar import is_terminal
 
 SILENCE_SECONDS = 4  # the longest silence of a server, before its answer and during it
 TOTAL_SECONDS = 600  # the longest time for one file: 12 MB at 20 kB/s

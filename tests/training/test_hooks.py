@@ -130,6 +130,13 @@ def test_penalties_alone_may_be_trained():
     assert np.abs(model.layers[1].kernel.numpy()).sum() < before
 
 
+def test_a_model_says_whether_it_is_compiled():
+    model = Net()
+    assert not model.compiled
+    model.compile("sgd")
+    assert model.compiled
+
+
 def test_compute_metrics_may_add_logs():
     class Own(Net):
         def compute_metrics(self, x, y, y_pred, sample_weight=None):
