@@ -6,15 +6,16 @@ from minigrad.core import TensorBase
 def is_structure(value):
     """Whether `value` holds several arrays: a dict, or a sequence of which all parts have a shape.
 
-    A list of numbers, or of rows of numbers, is one array.
+    Some of the parts may be None. A list of numbers, or of rows of numbers, is one array.
     """
     if isinstance(value, dict):
         return True
-    if not isinstance(value, (list, tuple)) or not value:
+    if not isinstance(value, (list, tuple)):
         return False
-    return all(
+    parts = [part for part in value if part is not None]
+    return bool(parts) and all(
         isinstance(part, TensorBase) or getattr(part, "shape", None) or is_structure(part)
-        for part in value
+        for part in parts
     )
 
 

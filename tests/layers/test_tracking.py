@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minigrad
-from minigrad import Model, Parameter, Sequential, Tensor, callbacks, layers, no_grad
+from minigrad import Input, Model, Parameter, Sequential, Tensor, callbacks, layers, no_grad
 from minigrad.layers import Dense, Dropout, Layer
 
 
@@ -524,3 +524,23 @@ def test_an_input_of_several_may_be_none_and_a_shape_may_be():
     assert layer({"a": minigrad.Input((3,)), "b": None}).shape == (None, 3)
     with pytest.raises(ValueError, match="Dense 'dense': expected one input, got"):
         Dense(2).build(None)
+
+
+@pytest.mark.parametrize("make", [lambda x: [x, None], lambda x: (None, x), lambda x: {"a": x}])
+def test_a_layer_takes_inputs_of_which_some_are_none(make):
+    class Sum(Layer):
+        def __init__(self):
+            super().__init__()
+            self.dense = Dense(2)
+
+        def call(self, inputs):
+            parts = inputs.values() if isinstance(inputs, dict) else inputs
+            return sum(self.dense(x) for x in parts if x is not None)
+
+    layer = Sum()
+    x = np.ones((3, 4), "float32")
+    assert layer(make(x)).shape == layer(make(Tensor(x))).shape == (3, 2)
+    symbol = Input((4,))
+    model = Model(symbol, layer(make(symbol)))
+    np.testing.assert_array_equal(model(x).numpy(), layer(make(x)).numpy())
+    assert len(layer.weights) == 2
