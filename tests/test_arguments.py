@@ -111,7 +111,7 @@ REPRS = {
     "Zeros()": initializers.Zeros,
     "RandomNormal(mean=0.0, stddev=0.2, seed=7)": lambda: initializers.RandomNormal(0, 0.2, 7),
     "L1L2(l1=0.1, l2=0.0)": lambda: regularizers.L1L2(0.1),
-    "MaxNorm(max_value=3.0, axis=(0,))": lambda: constraints.MaxNorm(3),
+    "MaxNorm(max_value=3.0, axis=0)": lambda: constraints.MaxNorm(3),
     "Recorder(every=5)": lambda: lab.Recorder(5),
 }
 
@@ -180,3 +180,20 @@ def test_a_class_without_arguments_takes_none():
 def test_losses_and_metrics_have_their_options_as_attributes():
     assert losses.Huber(delta=2.0).delta == 2.0
     assert metrics.TopKCategoricalAccuracy(k=3).k == 3
+
+
+@pytest.mark.parametrize("kind", [TypeError, ValueError])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: layers.LeakyReLU(None),
+        lambda: layers.Dropout(0.5, noise_shape="x"),
+        lambda: layers.Dense(3, unit=4),
+        lambda: optimizers.SGD("fast"),
+        lambda: callbacks.EarlyStopping(patience="long"),
+        lambda: Sequential().add({}),
+    ],
+)
+def test_wrong_types_are_caught_as_in_python_and_as_in_keras(call, kind):
+    with pytest.raises(kind, match="expected"):
+        call()

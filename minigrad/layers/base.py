@@ -15,7 +15,7 @@ from minigrad.layers.input_spec import check_input_spec
 from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.tracking import Tracked
 from minigrad.symbolic import Symbol, is_symbolic
-from minigrad.utils.arguments import argument_names, short_text, unknown_argument
+from minigrad.utils.arguments import ArgumentTypeError, argument_names, short_text, unknown_argument
 from minigrad.utils.foreign import refuse_inside
 from minigrad.utils.naming import automatic_name, to_snake_case
 from minigrad.utils.shapes import shape_cure
@@ -519,6 +519,7 @@ class Layer(Tracked):
         return f"{type(self).__name__} {self.name!r}"
 
     def _error(self, expected, got, kind=ValueError, cure=""):
+        kind = ArgumentTypeError if kind is TypeError else kind
         return kind(f"{self._title}: expected {expected}, got {short_text(got)}{cure}")
 
     def _check_input(self, shape):

@@ -20,6 +20,10 @@ ELSEWHERE = {
 }  # fmt: skip
 
 
+class ArgumentTypeError(TypeError, ValueError):
+    """A value of a wrong type, None or an unknown argument: Python's error, and Keras's."""
+
+
 class Described:
     """Base of what users make by naming arguments: wrong names are answered, ``repr`` shows all.
 
@@ -77,7 +81,7 @@ def checked_number(owner, name, value, interval, kind=float):
     if getattr(value, "shape", None) == ():  # a number in an array, such as a learning rate
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, accepted):
-        raise TypeError(f"{title} as {kind.__name__}, got {value!r}")
+        raise ArgumentTypeError(f"{title} as {kind.__name__}, got {value!r}")
     low, high = map(float, interval[1:-1].split(","))
     edges = [low] * (interval[0] == "[") + [high] * (interval[-1] == "]")
     if not (low < value < high or value in edges):
@@ -113,9 +117,9 @@ def whole_number(owner, name, value, least=0, optional=False):
         number = int(value) if is_float else operator.index(value)
     except TypeError:
         is_number = isinstance(value, numbers.Real)
-        raise (ValueError if is_number else TypeError)(expected) from None
+        raise (ValueError if is_number else ArgumentTypeError)(expected) from None
     if isinstance(value, bool):
-        raise TypeError(expected)
+        raise ArgumentTypeError(expected)
     if number < least:
         raise ValueError(expected)
     return number
@@ -151,7 +155,7 @@ def unknown_argument(title, name, known):
     meant = [ELSEWHERE[name]] if ELSEWHERE.get(name) in known else []
     meant = meant or difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {meant[0]}?" if meant else _list_known(known)
-    return TypeError(f"{title}: expected a known argument, got {name}; {hint}")
+    return ArgumentTypeError(f"{title}: expected a known argument, got {name}; {hint}")
 
 
 def check_call(title, function, arguments, named, known):
@@ -162,7 +166,7 @@ def check_call(title, function, arguments, named, known):
         for name in named:
             if name not in known:
                 raise unknown_argument(title, name, known) from None
-        raise TypeError(f"{title}: {error}; {_list_known(known)}") from None
+        raise ArgumentTypeError(f"{title}: {error}; {_list_known(known)}") from None
 
 
 def _list_known(names):
