@@ -140,6 +140,12 @@ def test_keras_objects_are_those_of_minigrad():
     assert list(history) == ["loss", "mean_absolute_error"]
 
 
+def test_a_foreign_layer_is_told_from_a_function():
+    layer = instance("Dense", {}, "keras.src.layers.core.dense")
+    with pytest.raises(TypeError, match=r"it is keras's: import Dense from minigrad\.layers"):
+        Sequential([layer])
+
+
 # --- tensors -------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from minigrad.models.model import Model, number_names
 from minigrad.symbolic import Symbol
 from minigrad.utils.arguments import short_text
 from minigrad.utils.config import serialize
+from minigrad.utils.foreign import library_of
 from minigrad.utils.shapes import fit_rank, shape_cure
 
 
@@ -156,6 +157,9 @@ class Sequential(Model):
 
 def _cure_for(value):
     """What to write in place of what is no layer."""
+    library = library_of(value)
+    if library is not None:
+        return f"; it is {library}'s: import {type(value).__name__} from minigrad.layers"
     if isinstance(value, type):
         return f"; write {value.__name__}(...)"
     if isinstance(value, str):
