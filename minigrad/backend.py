@@ -5,6 +5,7 @@ gradient can flow; comparisons, positions and integers are arrays. New code writ
 """
 
 import math
+import warnings
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from minigrad.core import FLOAT_TYPES, Parameter, Tensor, as_tensor
 from minigrad.layers import Dot
 from minigrad.symbolic import Symbol, recordable
 from minigrad.utils.naming import clear_session, get_uid  # noqa: F401
+from minigrad.utils.old_arguments import VALUES
 from minigrad.utils.old_names import lookup
 
 # --- those that are ops under the same name ------------------------------------------------------
@@ -329,8 +331,26 @@ def _values(x):
     return x.data if isinstance(x, Tensor) else np.asarray(x)
 
 
+# --- Keras 1's names of layouts ------------------------------------------------------------------
+
+
+def image_dim_ordering():
+    """Return "tf", Keras 1's name of "channels_last"."""
+    text = "image_dim_ordering is an old name; write image_data_format"
+    warnings.warn(text, FutureWarning, stacklevel=2)
+    return "tf"
+
+
+def set_image_dim_ordering(dim_ordering):
+    """Accept "tf"; raise ValueError for "th", the channels first."""
+    text = "set_image_dim_ordering is an old name; write set_image_data_format"
+    warnings.warn(text, FutureWarning, stacklevel=2)
+    set_image_data_format(VALUES["dim_ordering"].get(dim_ordering, dim_ordering))
+
+
 # What is given Symbols is recorded, to be called again when the model runs.
 _WITHOUT_VALUES = {"shape", "int_shape", "ndim", "dtype", "count_params"}
+_WITHOUT_VALUES |= {"image_dim_ordering", "set_image_dim_ordering"}
 for _name, _function in list(vars().items()):
     is_own = getattr(_function, "__module__", "") == __name__ and not _name.startswith("_")
     if is_own and _name not in _WITHOUT_VALUES:

@@ -213,3 +213,15 @@ def test_uids_count():
     assert (K.get_uid("mine"), K.get_uid("mine")) == (1, 2)
     K.clear_session()
     assert K.get_uid("mine") == 1
+
+
+def test_layouts_of_keras_1():
+    with pytest.warns(FutureWarning, match="write image_data_format"):
+        assert K.image_dim_ordering() == "tf"
+    with pytest.warns(FutureWarning, match="write set_image_data_format"):
+        K.set_image_dim_ordering("tf")
+    with (
+        pytest.warns(FutureWarning),
+        pytest.raises(ValueError, match="got 'channels_first'; put the channels last"),
+    ):
+        K.set_image_dim_ordering("th")

@@ -157,8 +157,8 @@ def test_old_paths_lead_to_the_new_ones_with_a_warning(place):
         if known.removeprefix("minigrad.") in old_names.MOVED:
             del sys.modules[known]
     caught, scope = warnings_of(f"import minigrad.{place} as found")
-    assert scope["found"] is importlib.import_module(f"minigrad.{old_names.MOVED[place]}")
-    told = f"minigrad.{place} is an old path; write minigrad.{old_names.MOVED[place]}"
+    assert scope["found"] is module_of(old_names.MOVED[place])
+    told = f"minigrad.{place} is an old path; write {scope['found'].__name__}"
     assert told in [str(warning.message) for warning in caught]
     assert {(w.category, w.filename) for w in caught} == {(FutureWarning, "user.py")}
 
@@ -168,7 +168,7 @@ def test_old_paths_are_attributes_too(place, monkeypatch):
     module = importlib.import_module(f"minigrad.{place.rpartition('.')[0]}".removesuffix("."))
     vars(module).pop(place.rpartition(".")[2], None)  # which an import has left
     caught, scope = warnings_of(f"found = minigrad.{place}")
-    assert scope["found"] is importlib.import_module(f"minigrad.{old_names.MOVED[place]}")
+    assert scope["found"] is module_of(old_names.MOVED[place])
     assert [(w.category, w.filename) for w in caught] == [(FutureWarning, "user.py")]
 
 
@@ -176,6 +176,19 @@ def test_what_keras_still_has_is_taken_without_a_warning():
     for place in old_names.STILL:
         caught, scope = warnings_of(f"import minigrad.{place} as found")
         assert scope["found"] is minigrad.ops and not caught
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("random.set_seed", minigrad.utils.set_random_seed),
+        ("constraints.maxnorm", minigrad.constraints.MaxNorm),
+    ],
+)
+def test_old_names_of_plain_modules_are_found(old, new):
+    caught, scope = warnings_of(f"found = minigrad.{old}")
+    assert scope["found"] is new
+    assert [w.filename for w in caught] == ["user.py"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from minigrad import (  # noqa: F401 (used by the codes)
     layers,
     optimizers,
     regularizers,
+    utils,
 )
 
 X = np.random.default_rng(0).normal(size=(12, 3))
@@ -223,6 +224,11 @@ def test_lr_of_an_optimizer_is_its_learning_rate():
         model.optimizer.lr = 0.5
     with pytest.warns(FutureWarning, match="write optimizer.learning_rate"):
         assert model.optimizer.lr == model.optimizer.learning_rate == 0.5
+
+
+def test_to_categorical_takes_the_name_of_keras_1():
+    rows, messages = told("utils.to_categorical([0, 2], nb_classes=4)")
+    assert rows.shape == (2, 4) and "write num_classes=4" in messages[0]
 
 
 # --- logs ----------------------------------------------------------------------------------------

@@ -3,10 +3,12 @@
 import numpy as np
 
 from minigrad.core import Tensor
+from minigrad.utils.arguments import explain_arguments
 
 NUMBER_THEM = "number them by names, y = np.unique(y, return_inverse=True)"
 
 
+@explain_arguments
 def to_categorical(x, num_classes=None):
     """Turn integer labels into one-hot rows.
 

@@ -10,7 +10,8 @@ import warnings
 # Older name -> what it is called now; of several names the first that is known.
 RENAMED = {
     "lr": ["learning_rate"], "nb_epoch": ["epochs"], "input": ["inputs"], "output": ["outputs"],
-    "nb_filter": ["filters"], "filter_length": ["kernel_size"], "border_mode": ["padding"],
+    "nb_classes": ["num_classes"], "nb_filter": ["filters"], "filter_length": ["kernel_size"],
+    "border_mode": ["padding"],
     "subsample": ["strides"], "subsample_length": ["strides"], "atrous_rate": ["dilation_rate"],
     "pool_length": ["pool_size"], "length": ["size"],
     "dim_ordering": ["data_format"], "output_dim": ["units"], "bias": ["use_bias"],

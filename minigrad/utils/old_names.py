@@ -14,7 +14,7 @@ import warnings
 # Modules by their other paths, and where their names are now. Only "keras" and what Keras still has
 # itself, the paths in ``STILL``, are taken without a warning.
 MOVED = {
-    "engine": "layers", "engine.base_layer": "layers", "engine.input_layer": "layers",
+    "engine": "", "engine.base_layer": "layers", "engine.input_layer": "layers",
     "engine.topology": "layers", "engine.network": "models", "engine.sequential": "models",
     "engine.training": "models",
     "initializations": "initializers", "objectives": "losses",
@@ -25,6 +25,8 @@ MOVED = {
     "layers.merge": "layers", "layers.preprocessing": "layers", "layers.recurrent": "layers",
     "layers.wrappers": "layers",
     "ops.image": "ops", "ops.linalg": "ops", "ops.numpy": "ops",
+    "optimizer_v2": "optimizers", "optimizer_v2.adam": "optimizers",
+    "optimizer_v2.gradient_descent": "optimizers", "optimizer_v2.rmsprop": "optimizers",
     "optimizers.adam_v2": "optimizers", "optimizers.experimental": "optimizers",
     "optimizers.gradient_descent_v2": "optimizers", "optimizers.legacy": "optimizers",
     "optimizers.rmsprop_v2": "optimizers",
@@ -36,7 +38,11 @@ STILL = {"ops.image", "ops.linalg", "ops.numpy"}
 
 # Names of what is in a module, and what it is called now.
 RENAMED = {
+    "constraints.maxnorm": "max_norm",
+    "constraints.nonneg": "non_neg",
+    "constraints.unitnorm": "unit_norm",
     "layers.Deconvolution2D": "Conv2DTranspose",
+    "random.set_seed": "set_random_seed",  # TensorFlow's
     "utils.plot": "plot_model",
 }
 
@@ -68,11 +74,11 @@ class Finder:
 
 def _module_now(place, depth=3):
     """The name of the module that is, or has moved to, a place below minigrad; warn of a move."""
-    now = MOVED.get(place, place)
-    if now != place and place not in STILL:
-        text = f"minigrad.{place} is an old path; write minigrad.{now}"
+    now = f"minigrad.{MOVED.get(place, place)}".removesuffix(".")
+    if place in MOVED and place not in STILL:
+        text = f"minigrad.{place} is an old path; write {now}"
         warnings.warn(text, FutureWarning, stacklevel=depth)
-    return f"minigrad.{now}".removesuffix(".")
+    return now
 
 
 class _Alias:
