@@ -76,7 +76,6 @@ ABSENT = {
         ("separable_conv1d separable_conv2d depthwise_conv2d conv2d_transpose conv1d local_conv1d"
          " local_conv2d", "the layers call it", "layers.SeparableConv2D and kin"),
         ("is_keras_tensor", "a value to come is a Symbol", "isinstance(x, symbolic.Symbol)"),
-        ("stop_gradient", "a tensor can leave its graph", "tensor.detach()"),
         ("cumsum cumprod reverse spatial_2d_padding temporal_padding resize_images resize_volumes"
          " repeat repeat_elements tile arange eye batch_set_value batch_get_value print_tensor"
          " moving_average_update update update_add update_sub in_top_k ctc", *_NUMPY),
@@ -181,7 +180,7 @@ ABSENT = {
         ("ctc_decode ctc_loss stft istft rfft irfft fft fft2 ifft2 extract_sequences", *_AUDIO),
         ("dot_product_attention", *_ATTENTION),
         ("batch_normalization", "it has another name", "ops.batch_norm, layers.BatchNormalization"),
-        ("average_pool max_pool conv conv_transpose depthwise_conv separable_conv"
+        ("average_pool max_pool conv_transpose depthwise_conv separable_conv"
          " adaptive_average_pool adaptive_max_pool", "they are for images",
          "ops.avg_pool2d, max_pool2d, conv2d; the layers"),
         ("adaptive_avg_pool affine_transform crop_images elastic_transform extract_patches"
@@ -217,7 +216,7 @@ ABSENT = {
          " scatter_update searchsorted segment_max segment_min segment_prod segment_sum select"
          " shuffle sign"
          " signbit sinc sinh size slice slice_update slogdet solve solve_triangular sort"
-         " space_to_depth split subtract sum svd swapaxes take take_along_axis tan tensordot tile"
+         " space_to_depth split subtract svd swapaxes take take_along_axis tan tensordot tile"
          " top_k trace trapezoid tri tril triu true_divide trunc unfold unique unravel_index"
          " unstack vander vdot vectorize view vsplit vstack zeros zeros_like", *_NUMPY),
     ],
