@@ -165,14 +165,19 @@ def warnings_of(code):
     "place", [place for place in old_names.MOVED if place not in old_names.STILL]
 )
 def test_old_paths_lead_to_the_new_ones_with_a_warning(place):
+    now = module_of(old_names.MOVED[place])
+    before = vars(now).copy()
     for known in [name for name in sys.modules if name.startswith("minigrad.")]:
         if known.removeprefix("minigrad.") in old_names.MOVED:
             del sys.modules[known]
-    caught, scope = warnings_of(f"import minigrad.{place} as found")
-    assert scope["found"] is module_of(old_names.MOVED[place])
-    told = f"minigrad.{place} is an old path; write {scope['found'].__name__}"
+    caught, scope = warnings_of(f"import minigrad.{place} as found; from minigrad.{place} import *")
+    public = [name for name, value in before.items() if name[0] != "_" and callable(value)]
+    assert all(scope[name] is getattr(now, name) for name in public)
+    assert all(getattr(scope["found"], name) is getattr(now, name) for name in public)
+    told = f"minigrad.{place} is an old path; write {now.__name__}"
     assert told in [str(warning.message) for warning in caught]
     assert {(w.category, w.filename) for w in caught} == {(FutureWarning, "user.py")}
+    assert all(vars(now)[name] is before[name] for name in public)  # by what was imported below
 
 
 @pytest.mark.parametrize("place", ["objectives", "optimizers.legacy", "utils.np_utils"])
@@ -187,7 +192,7 @@ def test_old_paths_are_attributes_too(place, monkeypatch):
 def test_what_keras_still_has_is_taken_without_a_warning():
     for place in old_names.STILL:
         caught, scope = warnings_of(f"import minigrad.{place} as found")
-        assert scope["found"] is minigrad.ops and not caught
+        assert scope["found"].relu is minigrad.ops.relu and not caught
 
 
 @pytest.mark.parametrize(
@@ -195,6 +200,9 @@ def test_what_keras_still_has_is_taken_without_a_warning():
     [
         ("random.set_seed", minigrad.utils.set_random_seed),
         ("constraints.maxnorm", minigrad.constraints.MaxNorm),
+        ("losses.mse", minigrad.losses.mean_squared_error),
+        ("losses.KLD", minigrad.losses.kl_divergence),
+        ("metrics.mape", minigrad.metrics.mean_absolute_percentage_error),
     ],
 )
 def test_old_names_of_plain_modules_are_found(old, new):
@@ -215,6 +223,23 @@ def test_old_names_are_the_new_ones_with_a_warning(code):
     assert scope["found"] is layers.Conv2DTranspose
     told = "minigrad.layers.Deconvolution2D is an old name; write Conv2DTranspose"
     assert {(str(w.message), w.filename) for w in caught} == {(told, "user.py")}
+
+
+@pytest.mark.parametrize("name", list(minigrad.optimizers.OPTIMIZERS.names))
+def test_optimizers_are_made_by_their_names_in_lower_case_too(name):
+    caught, scope = warnings_of(f"found = minigrad.optimizers.{name}(0.25)")
+    assert type(scope["found"]) is minigrad.optimizers.OPTIMIZERS.names[name]
+    assert scope["found"].learning_rate == 0.25
+    assert [w.filename for w in caught] == ["user.py"]
+    assert importlib.import_module(f"minigrad.optimizers.{name}".replace("adamw", "adam"))
+
+
+@pytest.mark.parametrize("name", [name for name in old_names.RENAMED if "plot" not in name])
+def test_old_names_are_not_those_of_something_else(name):
+    family, _, old = name.rpartition(".")
+    assert old not in vars(module_of(family))
+    with pytest.warns(FutureWarning, match=f"minigrad.{name} is an old name"):
+        getattr(module_of(family), old)
 
 
 @pytest.mark.parametrize(

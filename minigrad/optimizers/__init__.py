@@ -11,11 +11,15 @@ from minigrad.optimizers.lion import Lion
 from minigrad.optimizers.nadam import Nadam
 from minigrad.optimizers.rmsprop import RMSprop
 from minigrad.optimizers.sgd import SGD
-from minigrad.utils.old_names import lookup
+from minigrad.utils.old_names import lookup, lower_case
 from minigrad.utils.registry import Registry
 
 OPTIMIZERS = Registry("optimizer", Optimizer, spelling=str.lower)
 OPTIMIZERS.add_classes(vars())  # every rule that is imported above
+
+for _rule in OPTIMIZERS.members:  # Keras 2's, in place of this package's files as attributes
+    globals()[_rule.__name__.lower()] = lower_case(_rule)
+del _rule
 
 
 def get(identifier):

@@ -5,6 +5,7 @@ tables here; what minigrad does not have, in ``utils.absent``. Python asks for b
 ``__getattr__`` for a name that the module lacks, and a finder for modules.
 """
 
+import functools
 import importlib
 import importlib.machinery
 import importlib.util
@@ -45,6 +46,16 @@ RENAMED = {
     "random.set_seed": "set_random_seed",  # TensorFlow's
     "utils.plot": "plot_model",
 }
+_FUNCTIONS = {
+    "mse": "mean_squared_error", "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error", "msle": "mean_squared_logarithmic_error",
+    "bce": "binary_crossentropy", "kld": "kl_divergence", "logcosh": "log_cosh",
+    "kullback_leibler_divergence": "kl_divergence",
+}  # fmt: skip
+for _old, _new in _FUNCTIONS.items():
+    for _name in (_old, _old.upper()):
+        RENAMED |= {f"losses.{_name}": _new, f"metrics.{_name}": _new}
+RENAMED["losses.cosine_proximity"] = "cosine_similarity"
 
 
 class Finder:
@@ -62,6 +73,8 @@ class Finder:
         while place == "keras" or place.startswith("keras."):
             place = place.removeprefix("keras").removeprefix(".")
         module = _module_now(place)
+        if place in MOVED:
+            return importlib.machinery.ModuleSpec(fullname, _Moved(module), is_package=True)
         if module != fullname:
             return importlib.machinery.ModuleSpec(fullname, _Alias(module))
         if importlib.machinery.PathFinder.find_spec(fullname, path) is None:
@@ -96,10 +109,39 @@ class _Alias:
         module.__spec__ = self.spec  # which Python has just replaced
 
 
+class _Moved:
+    """Loads a module at an old path, which has what the new one has.
+
+    It is a module of its own: what is imported below it becomes an attribute of it.
+    """
+
+    def __init__(self, name):
+        self.name = name
+
+    def create_module(self, spec):
+        return None  # an empty one
+
+    def exec_module(self, module):
+        now = importlib.import_module(self.name)
+        module.__all__ = [name for name in dir(now) if not name.startswith("_")]
+        module.__getattr__ = functools.partial(getattr, now)
+
+
 def install_finder():
     """Have Python ask ``Finder`` first, once."""
     if Finder not in sys.meta_path:
         sys.meta_path.insert(0, Finder)
+
+
+def lower_case(cls):
+    """Return a function of a class's name in lower case that makes it: ``optimizers.adam()``."""
+
+    def make(*arguments, **named):
+        text = f"{cls.__name__.lower()} is an old name; write {cls.__name__}"
+        warnings.warn(text, FutureWarning, stacklevel=2)
+        return cls(*arguments, **named)
+
+    return make
 
 
 def lookup(module, elsewhere=None):
