@@ -22,7 +22,6 @@ from minigrad.utils import old_names
 
 __version__ = "0.1.0"
 
-Variable = Parameter  # Keras's name
 
 old_names.install_finder()
 for module in (config, random):  # which may not import utils themselves

@@ -17,7 +17,6 @@ from minigrad.utils.arguments import Described, checked_number, whole_number
 from minigrad.utils.old_arguments import Logs, other_log
 from minigrad.utils.old_names import lookup
 from minigrad.utils.progbar import Progress, can_redraw
-from minigrad.utils.progbar import Progress, can_redraw
 from minigrad.utils.variable import Variable
 
 

@@ -1,6 +1,7 @@
 # ruff: noqa: F401, I001 (what is imported is exported; the names are packed, not one a line)
 """Layers: what a model is made of. Keras's other names follow the imports."""
 
+from minigrad.layers import core, noise, normalization, pooling
 from minigrad.layers.activation import ELU, LeakyReLU, ReLU, Softmax
 from minigrad.layers.augmentation import (
     RandomBrightness, RandomContrast, RandomCrop, RandomFlip, RandomRotation, RandomTranslation,
@@ -17,7 +18,7 @@ from minigrad.layers.conv_variants import (
 )  # fmt: skip
 from minigrad.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
 from minigrad.layers.embedding import Embedding
-from minigrad.layers.input_spec import InputSpec
+from minigrad.layers.keras_form import InputSpec
 from minigrad.layers.functions import (
     ActivityRegularization, Identity, Lambda, PReLU, TimeDistributed,
 )  # fmt: skip
@@ -61,3 +62,6 @@ GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D
 
 __getattr__ = lookup(__name__)
+
+for module in (core, noise, normalization, pooling):  # Keras 2 had more layers there
+    module.__getattr__ = lookup(module.__name__, __name__)

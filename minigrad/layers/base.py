@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad import activations, config, constraints, initializers, kernels, regularizers, symbolic
 from minigrad.core import FLOAT_TYPES, Parameter, Tensor, as_array, as_tensor, is_trial, trial
-from minigrad.layers.input_spec import check_input_spec
+from minigrad.layers.keras_form import KerasForm
 from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.tracking import Tracked
 from minigrad.symbolic import Symbol, is_symbolic
@@ -109,7 +109,7 @@ def _read_signature(call, skipped):
     return names[0], names[1:], bool(defaults), defaults in ([True], [1])
 
 
-class Layer(Tracked):
+class Layer(KerasForm, Tracked):
     """Base class of all layers.
 
     The constructor checks its arguments, ``build`` makes the weights once the input's shape is
@@ -170,10 +170,7 @@ class Layer(Tracked):
     rank = None  # the number of axes that an input must have, batch axis included; None: any
     min_rank = 1
     fixed_axes = ()  # axes of the input whose sizes the weights depend on
-    input_spec = None  # an InputSpec, or a list of them for several inputs
     has_no_weights = False  # then it is built from the beginning
-    supports_masking = autocast = True  # what Keras's layers have, without effect
-    compute_dtype = variable_dtype = dtype_policy = property(lambda self: self.dtype)
     _signature = "x", [], False, False
 
     def __init_subclass__(cls):
@@ -232,17 +229,6 @@ class Layer(Tracked):
         """
         x = map_shapes(lambda shape: Symbol(shape, self.dtype), input_shape)
         return map_structure(lambda symbol: symbol.shape, symbolic.infer(self, (x,), {}))
-
-    def get_build_config(self):
-        """Return what ``build_from_config`` makes the weights by, or None before they are made."""
-        if not self.built or self.input_shape is None:
-            return None
-        return {"input_shape": self.input_shape}
-
-    def build_from_config(self, config):
-        """Make the weights by what ``get_build_config`` returned."""
-        if not self.built and config.get("input_shape") is not None:
-            self.build(map_shapes(tuple, config["input_shape"]))
 
     def add_weight(
         self, shape=(), initializer="glorot_uniform", dtype=None, trainable=True, *,
@@ -523,8 +509,7 @@ class Layer(Tracked):
         return kind(f"{self._title}: expected {expected}, got {short_text(got)}{cure}")
 
     def _check_input(self, shape):
-        if self.input_spec is not None:
-            check_input_spec(self, shape)
+        self.check_input_spec(shape)
         if not is_shape(shape):
             if self.rank is not None or self.min_rank > 1 or self.fixed_axes:
                 cure = "; a list or tuple holds several; for data and labels write fit(x, y)"

@@ -15,7 +15,6 @@ from minigrad.ops.nn import dense, dropout  # these need not look for Symbols, a
 from minigrad.ops.shapes import reshape
 from minigrad.symbolic import Call, Symbol
 from minigrad.utils.arguments import checked_number, explain_arguments
-from minigrad.utils.old_names import lookup
 
 # SplitMix64's increment (Steele and others 2014), 2**64 divided by the golden ratio: consecutive
 # seeds give sequences of mask seeds without a common member.
@@ -224,6 +223,3 @@ class Dropout(ElementwiseLayer):
         """Return ``mask_seed`` and advance it; every call in training does so once."""
         seed, self.mask_seed = self.mask_seed, (self.mask_seed + MASK_SEED_STEP) % 2**64
         return seed
-
-
-__getattr__ = lookup(__name__, "minigrad.layers")  # where Keras 2 had more

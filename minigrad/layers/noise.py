@@ -5,7 +5,6 @@ import numpy as np
 from minigrad import random
 from minigrad.layers.base import ElementwiseLayer
 from minigrad.layers.core import Dropout
-from minigrad.utils.old_names import lookup
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
@@ -137,6 +136,3 @@ class SpatialDropout2D(Dropout):
         common = {"name": name, "dtype": dtype, "trainable": trainable}
         super().__init__(rate, (None, 1, 1, None), seed, **common)
         self._check_data_format(data_format)
-
-
-__getattr__ = lookup(__name__, "minigrad.layers")  # where Keras 2 had more

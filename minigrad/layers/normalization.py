@@ -7,7 +7,6 @@ from minigrad.layers.base import ElementwiseLayer
 from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.renormalization import check_clipping, make_statistics, renormalize
 from minigrad.utils.arguments import checked_number
-from minigrad.utils.old_names import lookup
 
 
 class BatchNormalization(ElementwiseLayer):
@@ -107,6 +106,3 @@ class BatchNormalization(ElementwiseLayer):
         scale = ops.div(gamma, np.sqrt(variance + self.epsilon))
         shift = beta - scale * mean
         return x * scale.reshape(per_channel) + shift.reshape(per_channel)
-
-
-__getattr__ = lookup(__name__, "minigrad.layers")  # where Keras 2 had more

@@ -5,7 +5,6 @@ from minigrad.layers import fusion
 from minigrad.layers.base import Layer
 from minigrad.layers.conv import check_padding, windowed_shape
 from minigrad.ops.conv import pair
-from minigrad.utils.old_names import lookup
 
 
 class Pooling2D(Layer):
@@ -99,6 +98,3 @@ class GlobalMaxPooling2D(GlobalPooling2D):
     """The largest value of each channel over the image. Arguments: see ``GlobalPooling2D``."""
 
     operation = staticmethod(ops.global_max_pool2d)
-
-
-__getattr__ = lookup(__name__, "minigrad.layers")  # where Keras 2 had more

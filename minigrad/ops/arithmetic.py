@@ -394,4 +394,5 @@ def compare(operation):
             return NotImplemented
         return operation(x.data, other)
 
+    operator.__name__ = operation.__name__
     return operator

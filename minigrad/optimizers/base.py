@@ -5,18 +5,19 @@ import warnings
 
 import numpy as np
 
-from minigrad import initializers, kernels
-from minigrad.core import Parameter, Tensor, no_grad
+from minigrad import kernels
+from minigrad.core import Tensor, no_grad
 from minigrad.optimizers import schedules
+from minigrad.optimizers.keras_form import KerasForm
 from minigrad.optimizers.schedules import LearningRateSchedule
 from minigrad.utils import arguments
 from minigrad.utils.config import Configured
 from minigrad.utils.foreign import take
-from minigrad.utils.naming import automatic_name, to_snake_case, unique_name
+from minigrad.utils.naming import automatic_name, to_snake_case
 from minigrad.utils.variable import Variable
 
 
-class Optimizer(Configured):
+class Optimizer(KerasForm, Configured):
     """Base of the optimizers: a subclass defines ``state_names`` and ``update``.
 
     Or it defines ``build`` and ``update_step``, as in Keras, with ``add_variable_from_reference``.
@@ -156,51 +157,6 @@ class Optimizer(Configured):
             For the kernel.
         """
         raise NotImplementedError(f"{type(self).__name__} must define update or update_step")
-
-    def update_step(self, gradient, variable, learning_rate):
-        """Make one step of a variable; a rule in Keras's form defines this in place of ``update``.
-
-        Parameters
-        ----------
-        gradient : Tensor (...)
-        variable : Tensor (...)
-            To change by ``assign``, ``assign_add`` or ``assign_sub``.
-        learning_rate : float
-        """
-        g = self._fitting(variable, gradient)
-        t, threads = int(self.iterations) + 1, kernels.get_num_threads()
-        self.update(variable.data, g, self._state[variable], learning_rate, t, threads)
-
-    def add_variable(self, shape, initializer="zeros", dtype=None, name=None):
-        """Return a Parameter that is not trained, saved with the state; ``build`` calls this."""
-        dtype = np.dtype(dtype or "float32")
-        values = initializers.get(initializer)(tuple(shape), dtype=dtype)
-        name = unique_name(name or "variable", self.shared)
-        variable = Parameter(values, dtype, name, trainable=False)
-        self.shared[name] = variable.data
-        return variable
-
-    def add_variable_from_reference(self, reference_variable, name=None, initializer="zeros"):
-        """Return such a Parameter, of the shape and type of a variable to train."""
-        path = self._paths.get(reference_variable) or reference_variable.name or "parameter"
-        shape, dtype = reference_variable.shape, reference_variable.dtype
-        return self.add_variable(shape, initializer, dtype, f"{path}/{name or 'var'}")
-
-    def assign(self, variable, value):
-        """Replace the values of a variable, trained or not."""
-        variable.assign(value)
-
-    def assign_add(self, variable, value):
-        """Add to the values of a variable, trained or not."""
-        variable.assign_add(value)
-
-    def assign_sub(self, variable, value):
-        """Subtract from the values of a variable, trained or not."""
-        variable.assign_sub(value)
-
-    def _get_variable_index(self, variable):
-        """The variable's place among those of ``build``, by the name that rules for Keras use."""
-        return [id(known) for known in self._state].index(id(variable))
 
     def inside(self, before, state, lr, t):
         """Return what ``update`` computed in step t but did not keep, for `lab.Microscope`.
@@ -388,11 +344,8 @@ class Optimizer(Configured):
             return {v: np.asarray(g * scale) for v, g in gradients.items()}
 
     def _update_all(self, gradients):
-        lr, t, threads = (
-            float(self.learning_rate),
-            int(self.iterations) + 1,
-            kernels.get_num_threads(),
-        )
+        lr, t = float(self.learning_rate), int(self.iterations) + 1
+        threads = kernels.get_num_threads()
         for observer in self.observers:
             observer.on_step_begin(gradients, self._state)
         self.begin_step(t)
@@ -486,17 +439,6 @@ class Optimizer(Configured):
             value = rate.assign(value) if isinstance(rate, Variable) else Variable(value)
         self._learning_rate = value
 
-    @property
-    def lr(self):
-        """The older name of ``learning_rate``."""
-        _warn_of_lr()
-        return self.learning_rate
-
-    @lr.setter
-    def lr(self, value):
-        _warn_of_lr()
-        self.learning_rate = value
-
     def _arrays(self):
         """All state by name, not copied: what variables share, then variable by variable."""
         arrays = {"iterations": self._calls.view(np.ndarray)}
@@ -545,11 +487,6 @@ class Optimizer(Configured):
             fault = f"expected {len(known)} arrays, got {len(arrays)}{cure}"
             raise ValueError(f"{self.name}: {fault}")
         self.set_state(dict(zip(known, arrays, strict=True)))
-
-
-def _warn_of_lr():
-    text = "optimizer.lr is an old name; write optimizer.learning_rate"
-    warnings.warn(text, FutureWarning, stacklevel=3)
 
 
 def _scale_down(arrays, limit):

@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad import activations, ops
 from minigrad.layers.base import Layer
-from minigrad.symbolic import Symbol
+from minigrad.symbolic import Symbol, symbols_in
 from minigrad.utils.config import deserialize, serialize
 from minigrad.utils.naming import to_snake_case, unique_name
 from minigrad.utils.structures import flatten, map_structure
@@ -19,9 +19,10 @@ from minigrad.utils.structures import flatten, map_structure
 # Keras's classes of ops are named as minigrad's ops in camel case, but for these.
 CLASS_NAMES = {
     "abs": "Absolute", "div": "TrueDivide", "getitem": "GetItem", "mul": "Multiply",
-    "neg": "Negative", "pow": "Power", "sub": "Subtract",
+    "neg": "Negative", "pow": "Power", "sub": "Subtract", "eq": "Equal", "ne": "NotEqual",
+    "lt": "Less", "le": "LessEqual", "gt": "Greater", "ge": "GreaterEqual",
 }  # fmt: skip
-OP_NAMES = {name: op for op, name in CLASS_NAMES.items()} | {
+OP_NAMES = {name: op for op, name in CLASS_NAMES.items() if len(op) > 2} | {
     "Abs": "abs", "Amax": "max", "Amin": "min", "Divide": "div",
 }  # fmt: skip
 IN_NN = {
@@ -32,7 +33,8 @@ IN_NN = {
 }  # fmt: skip
 # Arguments that Keras calls with; it makes the op with all others.
 INPUTS = {"x", "y", "x1", "x2", "xs", "condition", "index", "indices"}
-SETTINGS = {"low": "x_min", "high": "x_max"}  # ours: theirs
+BY_NAME = {"constant_values"}  # arguments of the call that are given by name
+MODULES = {"cast": "core", "logsumexp": "math", "norm": "linalg", "one_hot": "nn"}
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -56,7 +58,7 @@ def write_graph(graph):
         if call.sources:
             arguments, options = call.arguments, call.options
             if not is_layer:
-                arguments, options = _split_arguments(call)[0], {}
+                arguments, options, _ = _split_arguments(call)
             describe = _describer(places)
             nodes.append({"args": describe(list(arguments)), "kwargs": describe(options)})
 
@@ -91,36 +93,47 @@ def _describer(places):
 
 def _describe_op(call, name):
     op = call.function.__name__
-    if _find_op(op) is None:
+    if op not in CLASS_NAMES and _find_op(op) is None:
         raise TypeError(
             f"get_config: expected layers and functions of minigrad.ops between them, got {op}; "
             "write a Layer with a name"
         )
-    class_name = CLASS_NAMES.get(op) or op.title().replace("_", "")
+    class_name = CLASS_NAMES.get(op) or "".join(part.capitalize() for part in op.split("_"))
+    module = "nn" if op in IN_NN else MODULES.get(op, "numpy")
     return {
-        "module": f"keras.src.ops.{'nn' if op in IN_NN else 'numpy'}",
+        "module": f"keras.src.ops.{module}",
         "class_name": class_name,
-        "config": {"name": name} | serialize(_split_arguments(call)[1]),
+        "config": {"name": name} | serialize(_split_arguments(call)[2]),
         "registered_name": class_name,
     }
 
 
 def _split_arguments(call):
-    """What Keras calls an op with, in order, and what it makes it with, by name."""
+    """What Keras calls an op with, in order and by name, and what it makes it with, by name."""
     bound = inspect.signature(call.function).bind(*call.arguments, **call.options)
-    inputs, settings = [], {}
+    inputs, named, settings = [], {}, {}
     for name, parameter in inspect.signature(call.function).parameters.items():
         value = bound.arguments.get(name, parameter.default)
-        if parameter.kind is parameter.VAR_POSITIONAL:  # reshape(x, 2, 3), reshape(x, (2, 3))
-            value = list(value[0] if len(value) == 1 and not isinstance(value[0], int) else value)
+        if parameter.kind is parameter.VAR_POSITIONAL:  # reshape(x, 2, 3) is reshape(x, (2, 3))
+            if settings and not symbols_in(value):
+                last = next(reversed(settings))
+                rest = bound.arguments.get(name, ())
+                settings[last] = (settings[last], *rest) if rest else settings[last]
+            else:
+                inputs += value
+            continue
+        if parameter.kind is parameter.VAR_KEYWORD:
+            settings |= bound.arguments.get(name, {})
+            continue
         if name == "index" and isinstance(value, list):
             value = np.array(value)  # a file does not tell a list from a tuple
         if name in INPUTS:
             inputs.append(value)
+        elif name in BY_NAME:
+            named |= {} if value is None else {name: value}
         else:
-            name = "newshape" if name == "shape" and call.function is ops.reshape else name
-            settings[SETTINGS.get(name, name)] = value
-    return inputs, settings
+            settings[name] = value
+    return inputs, named, settings
 
 
 def _find_op(name):
@@ -168,17 +181,15 @@ def _make(entry):
     if op is None:
         raise ValueError(f"config: expected an op that minigrad has, got {name}")
     known = inspect.signature(op).parameters
-    ours = {theirs: name for name, theirs in SETTINGS.items()} | {"newshape": "shape"}
-    settings = {ours.get(k, k): deserialize(v) for k, v in entry["config"].items() if k != "name"}
+    settings = {k: deserialize(v) for k, v in entry["config"].items() if k != "name"}
     settings = {k: v for k, v in settings.items() if k in known or v not in (None, False)}
-    sizes = [k for k in settings if known[k].kind is known[k].VAR_POSITIONAL] if settings else []
 
-    def call(*arguments):
+    first = [settings.pop(name) for name in list(known)[:1] if name in settings]
+
+    def call(*arguments, **options):
         if op is ops.getitem and isinstance(arguments[1], list):
             arguments = arguments[0], tuple(arguments[1])
-        shape = [size for k in sizes for size in settings[k]]
-        others = {k: v for k, v in settings.items() if k not in sizes}
-        return op(*arguments, *shape, **others)
+        return op(*first, *arguments, **settings, **options)
 
     return call
 
@@ -189,7 +200,7 @@ def _call_what_can_be(name, function, nodes, results):
     while nodes and _has_sources(nodes[0], results):
         node = nodes.pop(0)
         arguments, options = _fill_in(node["args"], results), _fill_in(node["kwargs"], results)
-        options = {key: value for key, value in options.items() if key != "mask"}
+        options = {k: v for k, v in options.items() if k != "mask" and v is not None}
         results[name].append(function(*arguments, **options))
         count += 1
     return count

@@ -59,7 +59,7 @@ RENAMED["losses.cosine_proximity"] = "cosine_similarity"
 
 
 class Finder:
-    """Finds ``minigrad.keras`` and the modules that moved, as the modules that they are now.
+    """Finds modules by other paths: ``minigrad.keras``, and those at the paths in ``MOVED``.
 
     It comes before Python's own finders, which would make a second copy of ``minigrad.layers`` as
     ``minigrad.keras.layers``.

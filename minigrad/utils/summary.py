@@ -9,7 +9,6 @@ import textwrap
 
 from minigrad.utils.naming import unique_name
 from minigrad.utils.progbar import can_print
-from minigrad.utils.progbar import can_print
 from minigrad.utils.structures import flatten
 
 DEFAULT_WIDTH = 88

@@ -1,4 +1,4 @@
-"""InputSpec: what shape of input a layer of one's own takes."""
+"""What Keras's users find in a layer, read, set and override, and few layers need."""
 
 from minigrad.utils.arguments import Described
 
@@ -46,15 +46,35 @@ class InputSpec(Described):
         return None
 
 
-def check_input_spec(layer, shape):
-    """Raise ValueError unless the shape, or the shapes in a list or dict, fit ``input_spec``."""
-    if isinstance(layer.input_spec, InputSpec):
-        specs, shapes = [layer.input_spec], [shape]
-    else:
-        shapes = list(shape.values()) if isinstance(shape, dict) else shape
-        specs = layer.input_spec
-        specs = [specs[name] for name in shape] if isinstance(specs, dict) else specs
-    for spec, each in zip(specs, shapes, strict=False):
-        expected = None if spec is None or each is None else spec.expected(each)
-        if expected:
-            raise layer._error(expected, tuple(each))
+class KerasForm:
+    """Base of ``Layer``: checks inputs by ``input_spec``, and says how the layer was built."""
+
+    input_spec = None  # an InputSpec, or a list or dict of them for several inputs
+    supports_masking = autocast = True  # what Keras's layers have, without effect
+    compute_dtype = variable_dtype = dtype_policy = property(lambda self: self.dtype)
+
+    def check_input_spec(self, shape):
+        """Raise ValueError unless the shape, or each in a list or dict, fits ``input_spec``."""
+        specs, shapes = self.input_spec, shape
+        if specs is None:
+            return
+        if isinstance(specs, InputSpec):
+            specs, shapes = [specs], [shape]
+        elif isinstance(shape, dict):
+            specs = [specs[name] for name in shape] if isinstance(specs, dict) else specs
+            shapes = list(shape.values())
+        for spec, each in zip(specs, shapes, strict=False):
+            expected = None if spec is None or each is None else spec.expected(each)
+            if expected:
+                raise self._error(expected, tuple(each))
+
+    def get_build_config(self):
+        """Return what ``build_from_config`` makes the weights by, or None before they are made."""
+        if not self.built or self.input_shape is None:
+            return None
+        return {"input_shape": self.input_shape}
+
+    def build_from_config(self, config):
+        """Make the weights by what ``get_build_config`` returned."""
+        if not self.built and config.get("input_shape") is not None:
+            self.build(config["input_shape"])
