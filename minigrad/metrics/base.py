@@ -60,8 +60,11 @@ class Metric(Configured):
 
     def add_weight(self, shape=(), initializer=None, dtype=None, name=None):
         """Make a variable, of zeros unless another initializer is given, and return it."""
+        if isinstance(shape, str):
+            cure = "write add_weight(name=...)"
+            raise ValueError(f"{self.name}: expected a shape, got {shape!r}; {cure}")
         make = initializers.get(initializer or "zeros")
-        variable = Variable(make(shape, dtype or self.dtype), name=name)
+        variable = Variable(make(() if shape is None else shape, dtype or self.dtype), name=name)
         self._variables.append(variable)
         return variable
 

@@ -422,6 +422,13 @@ def test_metric_of_ones_own_may_be_made_of_variables():
         metrics.Metric().reset_state()
 
 
+def test_add_weight_of_a_metric_takes_no_name_for_a_shape():
+    metric = metrics.Mean()
+    assert metric.add_weight(None, name="scalar").shape == ()
+    with pytest.raises(ValueError, match=r"mean: expected a shape, got 'tp'; write add_weight\(na"):
+        metric.add_weight("tp", initializer="zeros")
+
+
 def test_a_metric_holds_the_variables_of_metrics_and_parameters_within():
     class Pair(metrics.Metric):
         def __init__(self):
