@@ -63,7 +63,7 @@ class Metric(Configured):
         if isinstance(shape, str):
             cure = "write add_weight(name=...)"
             raise ValueError(f"{self.name}: expected a shape, got {shape!r}; {cure}")
-        make = initializers.get(initializer or "zeros")
+        make = initializers.get("zeros" if initializer is None else initializer)
         variable = Variable(make(() if shape is None else shape, dtype or self.dtype), name=name)
         self._variables.append(variable)
         return variable

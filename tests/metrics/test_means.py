@@ -425,6 +425,7 @@ def test_metric_of_ones_own_may_be_made_of_variables():
 def test_add_weight_of_a_metric_takes_no_name_for_a_shape():
     metric = metrics.Mean()
     assert metric.add_weight(None, name="scalar").shape == ()
+    assert metric.add_weight((2,), np.array([3, 4])).tolist() == [3, 4]
     with pytest.raises(ValueError, match=r"mean: expected a shape, got 'tp'; write add_weight\(na"):
         metric.add_weight("tp", initializer="zeros")
 
