@@ -840,8 +840,10 @@ def as_loss(identifier):
     identifier : str, function, Loss, class or None
         The name of a loss ("mse", "categorical_crossentropy"; "crossentropy" takes the one that
         fits the shapes), or a function (y_true, y_pred) that returns a Tensor of one loss per
-        sample. A Loss, and None, are returned as they are.
+        sample. A Loss, and None, are returned as they are. A list of one loss stands for it.
     """
+    if isinstance(identifier, (list, tuple)) and len(identifier) == 1:
+        (identifier,) = identifier
     found = LOSSES.get(identifier)
     if found is None or isinstance(found, Loss):
         return found

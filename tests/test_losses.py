@@ -752,6 +752,14 @@ def test_get_wraps_functions_and_leaves_losses():
     check_gradients(lambda p: loss(TARGETS, p), PREDICTIONS)
 
 
+def test_a_list_of_one_loss_stands_for_it():
+    assert type(losses.as_loss(["mse"])) is losses.MeanSquaredError
+    loss = losses.Huber(2.0)
+    assert losses.as_loss((loss,)) is loss
+    with pytest.raises(TypeError, match="expected a name, a class or a callable, got"):
+        losses.as_loss(["mse", "mae"])
+
+
 def test_get_gives_the_function_of_a_functions_name():
     assert losses.get("mse") is losses.get("MSE") is losses.mean_squared_error
     assert losses.get("categorical_crossentropy") is losses.categorical_crossentropy
