@@ -527,7 +527,7 @@ class Layer(KerasForm, Tracked):
                 raise self._error(f"an input of size {size} on axis {axis}", shape)
 
     def _check_int(self, argument, value):
-        if not isinstance(value, (int, np.integer)) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
             raise self._error(f"{argument} to be an integer of at least 1", value)
         return int(value)
 

@@ -22,6 +22,7 @@ IMAGE, STEPS = (2, 5, 6, 2), (2, 7, 4)
 # number make the random layers do the same everywhere.
 CASES = {
     "Identity()": STEPS,
+    "ActivityRegularization(0.1, 0.2)": STEPS,
     "Lambda(lambda x, k: x * k, arguments={'k': 3.0})": STEPS,
     "PReLU()": STEPS,
     "PReLU(shared_axes=[1, 2])": IMAGE,
