@@ -65,7 +65,7 @@ def _complete_build(build):
     def complete(self, input_shape):
         self._check_input(input_shape)
         self._fitting_shape = input_shape
-        if not self.built or self.input_shape is None:
+        if not self.built or (self.has_no_weights and self.input_shape is None):
             input_shape = map_shapes(lambda shape: (None, *shape[1:]), input_shape)  # any batch
             before, around.building = around.building, True
             try:

@@ -178,6 +178,22 @@ def test_layers_without_weights_are_built_from_the_beginning(make):
     assert layer.input_shape == (None, *shape[1:])
 
 
+def test_a_layer_built_without_a_shape_keeps_its_weights():
+    class Own(Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight((3,), "ones", name="w")
+
+        def call(self, x):
+            return x * self.w
+
+    layer = Own()
+    layer.build(None)
+    weight = layer.w
+    layer(np.ones((2, 3)))
+    assert layer.w is weight
+    assert len(layer.weights) == 1
+
+
 def test_layers_that_may_have_weights_are_built_by_a_call():
     class Own(layers.Dropout):
         def build(self, input_shape):
