@@ -135,6 +135,11 @@ def as_array(data, dtype=None, default=np.float32):
         array = np.asarray(data)
     except ValueError as error:
         raise ValueError(f"Tensor: expected an array of one shape, got {error}") from None
+    except NotImplementedError:  # by which TensorFlow says so
+        raise TypeError(
+            f"Tensor: expected values, got a symbolic tensor, a {type(data).__name__}; leave out "
+            "@tf.function, and write loss.backward() in place of a GradientTape"
+        ) from None
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind not in "fiub" or size > 8:
         cure = "; number texts, drop None, and write x.astype('float32')" if kind in "OSU" else ""

@@ -1336,3 +1336,12 @@ def test_a_tape_of_tensorflow_is_told_what_to_write_instead():
             TypeError, match=r"GradientTape: .* write loss\.backward\(\), then weight"
         ):
             tensor._id  # noqa: B018 (tape.gradient asks for it)
+
+
+def test_a_symbolic_tensor_of_tensorflow_is_told_to_leave_its_function():
+    class SymbolicTensor:
+        def __array__(self, dtype=None, copy=None):
+            raise NotImplementedError("Cannot convert a symbolic tf.Tensor to a numpy array")
+
+    with pytest.raises(TypeError, match=r"got a symbolic tensor, a Symb.*; leave out @tf.function"):
+        Tensor(SymbolicTensor())
