@@ -22,8 +22,6 @@ from minigrad.layers.keras_form import InputSpec
 from minigrad.layers.functions import (
     ActivityRegularization, Identity, Lambda, PReLU, TimeDistributed,
 )  # fmt: skip
-from minigrad.layers.functions import ActivityRegularization, Identity, Lambda, PReLU
-from minigrad.layers.input_spec import InputSpec
 from minigrad.layers.merging import (
     Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract,
     add, average, concatenate, dot, maximum, minimum, multiply, subtract,

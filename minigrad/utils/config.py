@@ -12,6 +12,7 @@ import inspect
 import numpy as np
 
 from minigrad.core import TensorBase
+from minigrad.utils import arguments
 from minigrad.utils.arguments import (
     UNKNOWN,
     Described,
@@ -250,6 +251,9 @@ def serialize(value, place="serialize"):
         return _serialize_function(value, place)
     cure = "write a get_config and a from_config"
     raise TypeError(f"{place}: expected what fits into a config, got {short_text(value)}; {cure}")
+
+
+arguments.serialize = serialize  # its place before configs held more than numbers
 
 
 def _serialize_object(value):

@@ -53,7 +53,6 @@ CASES = {
     "UnitNormalization([1, 2])": STEPS,
     "RMSNormalization()": STEPS,
     "RMSNormalization([3, 2], 0.1)": IMAGE,
-    "ActivityRegularization(0.1)": STEPS,
     "TimeDistributed(Dense(3))": STEPS,
     "TimeDistributed(Conv2D(3, 2))": (2, 3, 4, 5, 2),
     "DepthwiseConv2D((3, 2), 2, 'same', 2)": IMAGE,
