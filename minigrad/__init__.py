@@ -59,9 +59,9 @@ _SUBMODULES = (
     "utils",
 )
 _NAMES = {
-    "Sequential": "models", "Model": "models", "Input": "layers", "Layer": "layers",
-    "Loss": "losses", "Metric": "metrics", "Optimizer": "optimizers", "Initializer": "initializers",
-    "Regularizer": "regularizers", "Variable": "layers.variable",
+    "Sequential": "models", "Model": "models", "Input": "layers", "InputSpec": "layers",
+    "Layer": "layers", "Loss": "losses", "Metric": "metrics", "Optimizer": "optimizers",
+    "Initializer": "initializers", "Regularizer": "regularizers", "Variable": "layers.variable",
 }  # fmt: skip
 
 __all__ = [

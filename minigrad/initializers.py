@@ -298,8 +298,8 @@ he_uniform = INITIALIZERS.add(HeUniform)
 he_normal = INITIALIZERS.add(HeNormal)
 lecun_uniform = INITIALIZERS.add(LecunUniform)
 lecun_normal = INITIALIZERS.add(LecunNormal)
-orthogonal = INITIALIZERS.add(Orthogonal, "OrthogonalInitializer")
-identity = INITIALIZERS.add(Identity, "IdentityInitializer")
+orthogonal = OrthogonalInitializer = INITIALIZERS.add(Orthogonal, "OrthogonalInitializer")
+identity = IdentityInitializer = INITIALIZERS.add(Identity, "IdentityInitializer")
 
 
 def get(identifier):

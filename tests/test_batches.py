@@ -492,3 +492,17 @@ def test_own_data_sets_say_what_they_lack():
         with pytest.raises(NotImplementedError, match=f"PyDataset must define {name}"):
             action(PyDataset())
     assert utils.Sequence is PyDataset
+
+
+BATCHES = [(1,), (1, 2), (1, 2, 3), (1, None, 3), ((1, 2),), ([1, 2],)]
+
+
+@pytest.mark.parametrize("parts", BATCHES, ids=str)
+def test_batches_are_packed_and_unpacked_under_keras_names(parts):
+    packed = utils.pack_x_y_sample_weight(*parts)
+    assert utils.unpack_x_y_sample_weight(packed) == (*parts, None, None)[:3]
+
+
+def test_batches_of_too_many_parts_are_refused():
+    with pytest.raises(ValueError, match=r"\(x, y, sample_weight\) for each, got 4 parts"):
+        utils.unpack_x_y_sample_weight((1, 2, 3, 4))

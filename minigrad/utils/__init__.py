@@ -18,16 +18,26 @@ Sequence = PyDataset  # its older name
 
 # Imported at the first use: `import minigrad` stays quick.
 _NAMES = {
+    "CustomObjectScope": "minigrad.saving",
     "array_to_img": "minigrad.utils.images",
+    "custom_object_scope": "minigrad.saving",
+    "deserialize_keras_object": "minigrad.saving",
+    "get_custom_objects": "minigrad.saving",
     "get_file": "minigrad.utils.download",
+    "get_registered_name": "minigrad.saving",
+    "get_registered_object": "minigrad.saving",
     "image_dataset_from_directory": "minigrad.utils.folders",
     "img_to_array": "minigrad.utils.images",
     "load_img": "minigrad.utils.images",
+    "pack_x_y_sample_weight": "minigrad.utils.batches",
     "pad_sequences": "minigrad.utils.sequences",
     "plot_model": "minigrad.lab.model_picture",
+    "register_keras_serializable": "minigrad.saving",
     "save_img": "minigrad.utils.images",
+    "serialize_keras_object": "minigrad.saving",
     "split_dataset": "minigrad.utils.sequences",
     "timeseries_dataset_from_array": "minigrad.utils.sequences",
+    "unpack_x_y_sample_weight": "minigrad.utils.batches",
 }
 
 __all__ = [

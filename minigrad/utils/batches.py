@@ -152,6 +152,9 @@ def unpack(data):
     return (*data, None, None)[:3]
 
 
+pack_x_y_sample_weight, unpack_x_y_sample_weight = pack, unpack  # Keras's names
+
+
 def split(x, y, sample_weight, fraction):
     """Cut off the last `fraction` of the samples (before any shuffling) for validation.
 
