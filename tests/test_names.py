@@ -82,7 +82,7 @@ def test_an_absent_name_is_answered_in_every_form(code, kind):
     ("code", "message"),
     [
         ("from minigrad.losses import CTC", "minigrad.losses.CTC is not in"),  # a plain module
-        ("from minigrad.random import gamma", "minigrad.random.gamma is not in"),
+        ("from minigrad.config import set_dtype_policy", "config.set_dtype_policy is not in"),
         ("from minigrad import GradientTape", r"nearest: loss.backward\(\), then weight.grad"),
         ("from minigrad.keras import GradientTape", "minigrad.GradientTape is not in"),
         ("from minigrad.optimizers import Ftrl", "optimizers.Ftrl is not in"),
@@ -97,6 +97,23 @@ def test_an_absent_name_is_answered_in_every_form(code, kind):
 def test_absent_names_and_modules_are_answered_when_imported(code, message):
     with pytest.raises(ImportError, match=message):
         exec(code)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects",
+     "get_registered_name", "get_registered_object", "register_keras_serializable",
+     "serialize_keras_object"],
+)  # fmt: skip
+def test_what_reads_and_writes_configs_is_among_the_helpers_too(name):
+    assert getattr(minigrad.utils, name) is getattr(minigrad.saving, name)
+
+
+def test_keras_other_names_are_the_same_objects():
+    assert minigrad.InputSpec is layers.InputSpec
+    for name in ("Identity", "Orthogonal"):
+        initializers = minigrad.initializers
+        assert getattr(initializers, f"{name}Initializer") is getattr(initializers, name)
 
 
 def test_a_name_that_is_nowhere_is_told_as_python_tells_it():
