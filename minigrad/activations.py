@@ -9,6 +9,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.core import as_tensor
 from minigrad.symbolic import recordable
+from minigrad.utils.config import config_functions
 from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 
@@ -203,4 +204,5 @@ def get(identifier):
     return linear if identifier is None else ACTIVATIONS.get(identifier)
 
 
+serialize, deserialize = config_functions(get)
 __getattr__ = lookup(__name__)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minigrad.utils.arguments import checked_number
-from minigrad.utils.config import Configured
+from minigrad.utils.config import Configured, config_functions
 from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 
@@ -111,4 +111,5 @@ def get(identifier):
     return CONSTRAINTS.get(identifier)
 
 
+serialize, deserialize = config_functions(get)
 __getattr__ = lookup(__name__)

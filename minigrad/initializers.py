@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad import random
 from minigrad.utils.arguments import checked_number
-from minigrad.utils.config import Configured
+from minigrad.utils.config import Configured, config_functions
 from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 
@@ -312,4 +312,5 @@ def get(identifier):
     return INITIALIZERS.get(identifier)
 
 
+serialize, deserialize = config_functions(get)
 __getattr__ = lookup(__name__)

@@ -22,7 +22,7 @@ from minigrad.distances import (
 )
 from minigrad.utils.arguments import FromFunction, checked_number, takes, whole_number
 from minigrad.utils.arrays import NUMBER_THEM, as_labels, match_ranks, match_weights, one_hot
-from minigrad.utils.config import Configured
+from minigrad.utils.config import Configured, config_functions
 from minigrad.utils.naming import automatic_name, to_snake_case
 from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
@@ -865,4 +865,5 @@ def get(identifier):
     return getattr(found, "function", found) if is_function else found
 
 
+serialize, deserialize = config_functions(get)
 __getattr__ = lookup(__name__)

@@ -5,7 +5,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.core import as_tensor
 from minigrad.utils.arguments import checked_number
-from minigrad.utils.config import Configured
+from minigrad.utils.config import Configured, config_functions
 from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 
@@ -113,4 +113,5 @@ def get(identifier):
     return REGULARIZERS.get(identifier)
 
 
+serialize, deserialize = config_functions(get)
 __getattr__ = lookup(__name__)

@@ -44,6 +44,7 @@ from minigrad.layers.shaping import (
     CenterCrop, Cropping1D, Cropping2D, Permute, RepeatVector, Resizing, UpSampling1D,
     UpSampling2D, ZeroPadding1D, ZeroPadding2D,
 )  # fmt: skip
+from minigrad.utils import config as _config
 from minigrad.utils.old_names import lookup
 
 Convolution1D = Conv1D
@@ -61,6 +62,12 @@ GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D
 
+
+def _get(config):
+    return _config.deserialize(config | {"module": config.get("module") or "keras.layers"})
+
+
+serialize, deserialize = _config.config_functions(_get)
 __getattr__ = lookup(__name__)
 
 for module in (core, noise, normalization, pooling):  # Keras 2 had more layers there

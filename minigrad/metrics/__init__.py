@@ -36,6 +36,7 @@ from minigrad.metrics.regression import (
     pearson_correlation,
 )  # fmt: skip
 from minigrad.utils.arguments import takes
+from minigrad.utils.config import config_functions
 from minigrad.utils.old_names import lookup
 
 
@@ -77,4 +78,5 @@ def _direction(function):
     return None
 
 
+serialize, deserialize = config_functions(get)
 __getattr__ = lookup(__name__)

@@ -11,6 +11,7 @@ from minigrad.optimizers.lion import Lion
 from minigrad.optimizers.nadam import Nadam
 from minigrad.optimizers.rmsprop import RMSprop
 from minigrad.optimizers.sgd import SGD
+from minigrad.utils.config import config_functions
 from minigrad.utils.old_names import lookup, lower_case
 from minigrad.utils.registry import Registry
 
@@ -35,4 +36,5 @@ def get(identifier):
     return found
 
 
+serialize, deserialize = config_functions(get)
 __getattr__ = lookup(__name__)

@@ -6,7 +6,7 @@ In the formulas, lr₀ is initial_learning_rate and s the step. All is computed 
 import bisect
 import math
 
-from minigrad.utils.config import Configured
+from minigrad.utils.config import Configured, config_functions
 from minigrad.utils.old_names import lookup
 from minigrad.utils.registry import Registry
 
@@ -202,4 +202,5 @@ def _half_cosine(done, alpha, height=1.0):
 SCHEDULES = Registry("learning rate schedule", LearningRateSchedule, spelling=str)
 SCHEDULES.add_classes(vars())
 
+serialize, deserialize = config_functions(SCHEDULES.get)
 __getattr__ = lookup(__name__)

@@ -34,10 +34,6 @@ _OPS = "the ops have it", "minigrad.ops: cumsum, flip, pad, repeat, tile and kin
 _OWN_OPS = "an op has its backward", "minigrad.Function (docs: own_op.md)"
 _VARIABLES = "variables have methods for it", "weight.assign, assign_add, assign_sub, numpy"
 _LOOPS = "Python runs as it is written, nothing is traced", "Python's own if, for and while"
-_CONFIG = (
-    "one function does it for all families",
-    "saving.serialize_keras_object, saving.deserialize_keras_object",
-)
 _FLOATS = "float32 and float64 are the only types", 'dtype="float64" of a layer, config.set_floatx'
 _WEIGHTS = "weights that others trained are outside of minigrad", "a model of your own layers"
 _MASKS = "there are no masks", 'pad alike and give sample_weight, or loss="..." with ignore_class'
@@ -49,7 +45,6 @@ _INSIDE = "it is about Keras's insides", "model.inputs, model.layers, model.summ
 
 # Family -> rows of names, why they are not here, the nearest thing that is.
 ABSENT = {
-    "*": [("serialize deserialize", *_CONFIG)],  # of every family
     "": [
         ("applications", *_WEIGHTS),
         ("mixed_precision dtype_policies DTypePolicy FloatDTypePolicy quantizers Quantizer",
@@ -74,7 +69,6 @@ ABSENT = {
         ("nn constant convert_to_tensor reduce_mean reduce_sum matmul cast compat estimator image"
          " io linalg lite math", *_TENSORFLOW),
     ],
-    "activations": [],
     "backend": [
         ("function", *_LOOPS),
         ("gradients", "nothing is traced", "tensor.backward(), then tensor.grad"),
@@ -116,8 +110,6 @@ ABSENT = {
         ("experimental list_physical_devices threading", *_ONE_CPU),
         ("is_nnx_enabled", *_JAX),
     ],
-    "constraints": [],
-    "datasets": [],
     "initializers": [("STFT STFTInitializer stft", *_AUDIO)],
     "layers": [
         ("LSTM LSTMCell GRU GRUCell SimpleRNN SimpleRNNCell RNN AbstractRNNCell StackedRNNCells"
@@ -159,9 +151,8 @@ ABSENT = {
          "layers.Normalization, CategoryEncoding, Concatenate"),
     ],
     "losses": [("CTC ctc", *_AUDIO)],
-    "metrics": [],
     "models": [
-        ("model_from_config", *_CONFIG),
+        ("model_from_config", "a model makes itself", "Sequential.from_config, Model.from_config"),
         ("model_from_yaml", "Keras 2 took it away", "model.to_json, models.model_from_json"),
     ],
     "ops": [
@@ -187,9 +178,6 @@ ABSENT = {
          "two optimizers in a train_step of your own"),
         ("TFOptimizer", "it is TensorFlow's", "optimizers.Adam and kin"),
     ],
-    "optimizers.schedules": [],
-    "random": [],
-    "regularizers": [],
     "utils": [
         ("model_to_dot", "pictures are drawn without graphviz", "utils.plot_model"),
         ("FeatureSpace", "each column has its layer",
@@ -218,7 +206,7 @@ def explain_absence(family, name):
         "layers", "optimizers.schedules"; "" for minigrad itself.
     name : str
     """
-    for names, why, nearest in (*ABSENT.get(family, ()), *ABSENT["*"]):
+    for names, why, nearest in ABSENT.get(family, ()):
         if name in names.split():
             path = f"minigrad.{family}.{name}" if family else f"minigrad.{name}"
             return f"{path} is not in minigrad: {why}; nearest: {nearest}; see Coming from Keras"

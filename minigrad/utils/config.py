@@ -349,6 +349,23 @@ def deserialize(value, custom_objects=None, find=None):
         return _deserialize(value, find)
 
 
+def config_functions(get):
+    """Return a family's ``serialize`` and ``deserialize``; the latter takes names too.
+
+    Parameters
+    ----------
+    get : callable
+        Returns what a name or config means in the family.
+    """
+
+    def deserialize(config, custom_objects=None):
+        with custom_object_scope(custom_objects):
+            own = get_registered_object(config) if isinstance(config, str) else None
+            return get(config) if own is None else own
+
+    return serialize, deserialize
+
+
 def _deserialize(value, find=None):
     if isinstance(value, (list, tuple)):
         return type(value)(_deserialize(part) for part in value)

@@ -1,5 +1,6 @@
 """Configs: every class is made again from its own, and reads and writes what Keras does."""
 
+import importlib
 import json
 
 import numpy as np
@@ -262,3 +263,37 @@ def test_plain_values_come_back():
     again = deserialize_keras_object(json.loads(as_json(value)))
     np.testing.assert_array_equal(again.pop("array"), value.pop("array"))
     assert again == value | {"dtype": "float64"}
+
+
+# --- Keras's functions of each family ------------------------------------------------------------
+
+IN_FAMILIES = [
+    ("initializers", "HeNormal(seed=3)"), ("regularizers", "L2(0.5)"),
+    ("constraints", "MaxNorm(3)"), ("losses", "Huber(0.5)"), ("metrics", "AUC(7)"),
+    ("optimizers", "SGD(0.5)"), ("optimizers.schedules", "CosineDecay(0.5, 10)"),
+    ("layers", "Dense(3, 'relu')"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("family", "code"), IN_FAMILIES, ids=[row[0] for row in IN_FAMILIES])
+def test_every_family_writes_and_reads_configs(family, code):
+    module = importlib.import_module(f"minigrad.{family}")
+    made = eval(code, vars(module).copy())
+    described = module.serialize(made)
+    again = module.deserialize(json.loads(json.dumps(described)))
+    assert type(again) is type(made) and module.serialize(again) == described
+    older = {"class_name": described["class_name"], "config": described["config"]}
+    assert type(module.deserialize(older)) is type(made)
+
+
+def test_functions_are_written_and_read_by_name():
+    activations = minigrad.activations
+    assert activations.serialize(activations.relu) == "relu"
+    assert activations.deserialize("relu") is activations.relu
+    assert losses.deserialize("mse") is losses.mean_squared_error
+    assert losses.deserialize("mine", custom_objects={"mine": as_json}) is as_json
+    assert type(minigrad.metrics.deserialize("AUC")) is minigrad.metrics.AUC
+    with pytest.raises(ValueError, match="loss: expected a known name, got 'mine'"):
+        losses.deserialize("mine")
+    with pytest.raises(ValueError, match=r"minigrad has, got keras\.layers\.Dens"):
+        layers.deserialize({"class_name": "Dens", "config": {}})
