@@ -25,6 +25,13 @@ def module_of(family):
     return importlib.import_module(f"minigrad.{family}".removesuffix("."))
 
 
+INSTANCES = {
+    "layers.Layer": lambda: layers.Dense(2),
+    "models.Model": minigrad.Sequential,
+    "optimizers.Optimizer": minigrad.optimizers.Adam,
+}
+
+
 # --- names that are not here ---------------------------------------------------------------------
 
 
@@ -49,13 +56,35 @@ def test_each_family_asks_the_table(family, monkeypatch):
         module_of(family).__getattr__("Such")
 
 
+def holder_of(family):
+    return INSTANCES[family]() if family in INSTANCES else module_of(family)
+
+
+@pytest.mark.parametrize("family", INSTANCES)
+def test_attributes_of_objects_are_answered_too(family):
+    instance = INSTANCES[family]()
+    name = ABSENT[family][0][0].split()[0]
+    with pytest.raises(AttributeError, match=f"minigrad.{family}.{name} is not in minigrad: "):
+        getattr(instance, name)
+    assert not hasattr(instance, name)
+    setattr(instance, name, "mine")
+    assert getattr(instance, name) == "mine"
+    with pytest.raises(AttributeError, match="object has no attribute 'nowhere'"):
+        instance.nowhere  # noqa: B018
+
+
+def test_models_answer_for_layers():
+    with pytest.raises(AttributeError, match=r"minigrad\.layers\.Layer\.quantize is not in"):
+        minigrad.Sequential().quantize("int8")
+
+
 def test_no_row_is_about_what_is_there():
     found = [
         f"{family}.{name}"
         for family in ABSENT
         for listed, *_ in ABSENT[family]
         for name in listed.split()
-        if f"{family}.{name}" not in old_names.MOVED and hasattr(module_of(family), name)
+        if f"{family}.{name}" not in old_names.MOVED and hasattr(holder_of(family), name)
     ]
     assert not found, "these are there: take them out of utils/absent.py"
 

@@ -492,8 +492,9 @@ class Layer(KerasForm, Tracked):
             )
         if hasattr(type(self), name):  # a property that raised: raise its own error again
             return object.__getattribute__(self, name)
-        fault = f"{type(self).__name__!r} object has no attribute {name!r}"
-        raise AttributeError(fault, name=name, obj=self)  # Python then suggests the nearest name
+        from minigrad.utils.absent import missing_attribute  # only here, where one is missing
+
+        raise missing_attribute(self, name)
 
     def __getstate__(self):
         return vars(self) | {"_output": None}  # weak references can neither be copied nor pickled

@@ -397,6 +397,13 @@ class Optimizer(KerasForm, Configured):
 
     # --- numbers to read, set and save ---------------------------------------------------------
 
+    def __getattr__(self, name):
+        if hasattr(type(self), name):  # a property that raised: raise its own error again
+            return object.__getattribute__(self, name)
+        from minigrad.utils.absent import missing_attribute  # only here, where one is missing
+
+        raise missing_attribute(self, name)
+
     @property
     def iterations(self):
         """The number of steps made, a `Variable`: set it, compare it, compute with it.

@@ -150,10 +150,36 @@ ABSENT = {
         ("DenseFeatures", "it is TensorFlow's",
          "layers.Normalization, CategoryEncoding, Concatenate"),
     ],
+    "layers.Layer": [
+        ("compute_mask", *_MASKS),
+        ("enable_lora", "weights that others trained are outside of minigrad",
+         "trainable = False for some layers"),
+        ("quantize quantized_call", *_FLOATS),
+        ("stateless_call", *_SCOPES),
+        ("symbolic_call compute_output_spec", "a value to come is a Symbol",
+         "layer(minigrad.Input(shape)), layer.compute_output_shape(shape)"),
+        ("load_own_variables save_own_variables", "files hold all weights of a layer",
+         "layer.get_weights, set_weights"),
+        ("get_input_at get_output_at inbound_nodes outbound_nodes", "models know their calls",
+         "layer.input, layer.output, lab.Watch"),
+        ("add_update updates", "Keras 3 took it away", "weight.assign in call"),
+        ("add_metric", "Keras 3 took it away", "metrics= of compile, or a Metric in an attribute"),
+    ],
     "losses": [("CTC ctc", *_AUDIO)],
     "models": [
         ("model_from_config", "a model makes itself", "Sequential.from_config, Model.from_config"),
         ("model_from_yaml", "Keras 2 took it away", "model.to_json, models.model_from_json"),
+    ],
+    "models.Model": [
+        ("export", "there is no other program to run models", "model.save"),
+        ("make_predict_function make_test_function make_train_function predict_function"
+         " test_function train_function", "fit calls the steps themselves",
+         "train_step, test_step, predict_step"),
+        ("jit_compile run_eagerly steps_per_execution", "models are not compiled",
+         "nothing: leave it out"),
+        ("get_state_tree set_state_tree stateless_compute_loss", *_SCOPES),
+        ("reset_states", *_RECURRENT),
+        ("to_yaml", "Keras 2 took it away", "model.to_json"),
     ],
     "ops": [
         ("associative_scan vectorize", *_LOOPS),
@@ -177,6 +203,11 @@ ABSENT = {
         ("MultiOptimizer OptimizerMap", "one optimizer trains a model",
          "two optimizers in a train_step of your own"),
         ("TFOptimizer", "it is TensorFlow's", "optimizers.Adam and kin"),
+    ],
+    "optimizers.Optimizer": [
+        ("get_gradients get_updates minimize", "every tensor remembers what made it",
+         "loss.backward(), then optimizer.apply(gradients, weights)"),
+        ("stateless_apply", *_SCOPES),
     ],
     "utils": [
         ("model_to_dot", "pictures are drawn without graphviz", "utils.plot_model"),
@@ -211,3 +242,13 @@ def explain_absence(family, name):
             path = f"minigrad.{family}.{name}" if family else f"minigrad.{name}"
             return f"{path} is not in minigrad: {why}; nearest: {nearest}; see Coming from Keras"
     return None
+
+
+def missing_attribute(instance, name):
+    """Return the AttributeError for an attribute that a layer, model or optimizer has not."""
+    classes = {cls.__name__ for cls in type(instance).__mro__}
+    families = [family for family in ABSENT if family.rpartition(".")[2] in classes]
+    texts = (explain_absence(family, name) for family in families)
+    no_such = f"{type(instance).__name__!r} object has no attribute {name!r}"
+    text = next(filter(None, texts), no_such)
+    return AttributeError(text, name=name, obj=instance)  # Python adds the nearest name
