@@ -88,11 +88,11 @@ def test_types(library):
     if library is minigrad:
         for dtype in ("float16", "mixed_float16"):
             raises(lambda dtype=dtype: library.layers.Dense(2, dtype=dtype)(X), TypeError)
-        raises(lambda: layer.add_weight((2,), "zeros", "int32"), TypeError)
+        raises(lambda: layer.add_weight((2,), "zeros", "int32", trainable=False), TypeError)
         assert type(minigrad.ops.ones((2,), "int32")) is np.ndarray
     else:
         assert library.layers.Dense(2, dtype="float16").compute_dtype == "float16"
-        assert layer.add_weight((2,), "zeros", "int32").dtype == "int32"
+        assert layer.add_weight((2,), "zeros", "int32", trainable=False).dtype == "int32"
 
 
 @shows("`call` is compiled")
