@@ -1,5 +1,8 @@
 """NumPy's functions of values: their slope is 0, or nobody has written it."""
 
+import inspect
+import types
+
 import numpy as np
 
 from minigrad.core import Tensor, is_grad_enabled
@@ -8,15 +11,17 @@ from minigrad.utils.structures import flatten, map_structure
 
 # Their results are whole numbers, booleans or steps: the slope is 0 wherever there is one.
 WITHOUT_SLOPE = {
-    "all": np.all, "allclose": np.allclose, "any": np.any, "argpartition": np.argpartition,
+    "all": lambda x, axis=None, keepdims=False: np.all(x, axis, keepdims=keepdims),
+    "any": lambda x, axis=None, keepdims=False: np.any(x, axis, keepdims=keepdims),
+    "allclose": np.allclose, "argpartition": np.argpartition,
     "argsort": lambda x, axis=-1: np.argsort(x, axis, kind="stable"),
     "bincount": lambda x, weights=None, minlength=0: np.bincount(
         np.asarray(x).astype(int), weights, minlength
     ),
     "bitwise_and": np.bitwise_and, "bitwise_invert": np.invert, "bitwise_left_shift": np.left_shift,
     "bitwise_not": np.invert, "bitwise_or": np.bitwise_or, "bitwise_right_shift": np.right_shift,
-    "bitwise_xor": np.bitwise_xor, "ceil": np.ceil, "count_nonzero": np.count_nonzero,
-    "digitize": np.digitize, "equal": np.equal, "floor": np.floor,
+    "bitwise_xor": np.bitwise_xor, "ceil": np.ceil,
+    "count_nonzero": lambda x, axis=None: np.count_nonzero(x, axis), "digitize": np.digitize, "equal": np.equal, "floor": np.floor,
     "floor_divide": np.floor_divide, "gcd": np.gcd, "greater": np.greater,
     "greater_equal": np.greater_equal, "heaviside": np.heaviside, "histogram": np.histogram,
     "isclose": np.isclose, "isfinite": np.isfinite, "isin": np.isin, "isinf": np.isinf,
@@ -57,6 +62,8 @@ def _on_values(name, function, has_slope):
         return map_structure(made, found) if not isinstance(found, bool) else found
 
     op.__name__, op.__doc__ = name, f"NumPy's ``{name}``, of values: without a gradient."
+    if isinstance(function, types.FunctionType) and function.__name__ == "<lambda>":
+        op.__signature__ = inspect.signature(function)  # of NumPy's, not all is there
     return op
 
 
