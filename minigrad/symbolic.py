@@ -156,8 +156,7 @@ def _merge(function, first, second):
     if len(first.shape) != len(second.shape):
         return Symbol((None,) * len(first.shape), first.dtype)
     pairs = zip(first.shape, second.shape, strict=True)
-    dtype = "float32" if first.dtype.kind == "f" and first.dtype not in FLOAT_TYPES else first.dtype
-    return Symbol((a if a == b else None for a, b in pairs), dtype)
+    return Symbol((a if a == b else None for a, b in pairs), first.dtype)
 
 
 def _try(function, arguments, options, sizes):
@@ -169,8 +168,8 @@ def _try(function, arguments, options, sizes):
         shape = [other if size is None else size for size in leaf.shape]
         if leaf.shape[:1] == (None,):
             shape[0] = batch
-        values = np.zeros(shape, leaf.dtype)
-        return Tensor(values) if leaf.dtype in FLOAT_TYPES else values
+        array = np.zeros(shape, leaf.dtype)
+        return Tensor(array) if leaf.dtype in FLOAT_TYPES else array  # as the op gives it
 
     with trial(), no_grad(), np.errstate(all="ignore"):  # log(0) says nothing here
         return function(*map_structure(zeros, arguments), **map_structure(zeros, options))

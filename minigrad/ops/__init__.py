@@ -32,10 +32,11 @@ METHODS = (
 # With another operand to the left, `1 + x`, Python calls __radd__ and so on.
 BINARY = {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul}
 UNARY = {"__neg__": neg, "__pos__": lambda x: x, "__abs__": abs, "__getitem__": getitem}
-COMPARISONS = {
-    f"__{sign}__": _compare(getattr(operator, sign))
-    for sign in ("eq", "ne", "lt", "le", "gt", "ge")
-}
+SIGNS = {
+    "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater",
+    "ge": "greater_equal",
+}  # fmt: skip
+COMPARISONS = {f"__{sign}__": _compare(getattr(operator, sign), SIGNS[sign]) for sign in SIGNS}
 
 
 def _left(function):

@@ -384,7 +384,7 @@ def in_place(operation):
     return operator
 
 
-def compare(operation):
+def compare(operation, name):
     """Make a comparison operator: it compares values and returns a NumPy array of booleans."""
 
     def operator(x, y):
@@ -394,5 +394,5 @@ def compare(operation):
             return NotImplemented
         return operation(x.data, other)
 
-    operator.__name__ = operation.__name__
+    operator.__name__ = name  # that of the op, for files
     return operator
