@@ -166,6 +166,14 @@ class Discretization(Categories):
             if sorted(self.bin_boundaries) != self.bin_boundaries:
                 raise self._error("bin_boundaries in ascending order", bin_boundaries)
 
+    @classmethod
+    def from_config(cls, config):
+        """Make a layer from a config, in which both are set if ``adapt`` found the boundaries."""
+        found = config.get("num_bins") and config.get("bin_boundaries")
+        layer = super().from_config(config | {"bin_boundaries": None} if found else config)
+        layer.bin_boundaries = found or layer.bin_boundaries
+        return layer
+
     @property
     def depth(self):
         return self.num_bins if self.bin_boundaries is None else len(self.bin_boundaries) + 1

@@ -18,6 +18,8 @@ class Identity(ElementwiseLayer):
 class ActivityRegularization(ElementwiseLayer):
     """The input itself; ``(l1 Σ|x| + l2 Σx²) / N`` is added to the loss, for N samples."""
 
+    unsaved = ("activity_regularizer",)
+
     def __init__(self, l1=0.0, l2=0.0, **kwargs):
         super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
         self.l1 = self.activity_regularizer.l1

@@ -47,7 +47,7 @@ class Configured(Described):
     For a class of a user's, what counts is what was given: its attributes may hold anything.
     """
 
-    unsaved = ()  # arguments of this class's constructor, not of others, that configs leave out
+    unsaved = ()  # arguments of the constructor, or of those above, that configs leave out
 
     def __new__(cls, *arguments, **named):
         self = super().__new__(cls, *arguments, **named)
@@ -75,7 +75,7 @@ class Configured(Described):
         config = {}
         for name, (argument, owner) in arguments_of(cls).items():
             is_fixed = name not in own and argument.default is argument.empty
-            if not is_fixed and name not in vars(owner).get("unsaved", ()):
+            if not is_fixed and not _is_unsaved(name, owner, cls):
                 value = self._find_argument(name, argument, owner)
                 config[name] = serialize(value, f"{type(self).__name__}, argument {name}")
         return config
@@ -137,6 +137,12 @@ class Configured(Described):
             if value is not None or not optional:
                 value = checked_number(self, name, value, interval, kind)
             setattr(self, name, value)
+
+
+def _is_unsaved(name, owner, cls):
+    """Whether the class whose constructor has the argument leaves it out, or one below it."""
+    below = cls.__mro__[: cls.__mro__.index(owner) + 1]
+    return any(name in vars(c).get("unsaved", ()) for c in below)
 
 
 def _is_ours(cls):
