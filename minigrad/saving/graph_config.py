@@ -11,30 +11,25 @@ import numpy as np
 
 from minigrad import activations, ops
 from minigrad.layers.base import Layer
-from minigrad.symbolic import Symbol, symbols_in
+from minigrad.symbolic import Symbol
 from minigrad.utils.config import deserialize, serialize
 from minigrad.utils.naming import to_snake_case, unique_name
 from minigrad.utils.structures import flatten, map_structure
 
 # Keras's classes of ops are named as minigrad's ops in camel case, but for these.
 CLASS_NAMES = {
-    "abs": "Absolute", "div": "TrueDivide", "getitem": "GetItem", "mul": "Multiply",
-    "neg": "Negative", "pow": "Power", "sub": "Subtract", "eq": "Equal", "ne": "NotEqual",
-    "lt": "Less", "le": "LessEqual", "gt": "Greater", "ge": "GreaterEqual",
+    "abs": "Absolute", "cdist": "CDist", "div": "TrueDivide", "getitem": "GetItem", "isin": "IsIn",
+    "mul": "Multiply", "neg": "Negative", "pow": "Power", "searchsorted": "SearchSorted",
+    "sub": "Subtract", "svd": "SVD",
 }  # fmt: skip
-OP_NAMES = {name: op for op, name in CLASS_NAMES.items() if len(op) > 2} | {
-    "Abs": "abs", "Amax": "max", "Amin": "min", "Divide": "div",
-}  # fmt: skip
-IN_NN = {
-    "celu", "elu", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_shrink", "hard_tanh",
-    "leaky_relu", "log_sigmoid", "log_softmax", "relu", "relu6", "selu", "sigmoid", "silu",
-    "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax",
-    "squareplus", "tanh_shrink",
-}  # fmt: skip
+OP_NAMES = {name: op for op, name in CLASS_NAMES.items()}
+RELU = "keras.src.activations.activations", "ReLU"
 # Arguments that Keras calls with; it makes the op with all others.
-INPUTS = {"x", "y", "x1", "x2", "xs", "condition", "index", "indices"}
-BY_NAME = {"constant_values"}  # arguments of the call that are given by name
-MODULES = {"cast": "core", "logsumexp": "math", "norm": "linalg", "one_hot": "nn"}
+INPUTS = {
+    "a", "arguments", "b", "choicelist", "condition", "condlist", "constant_values", "data",
+    "default", "index", "indices", "inputs", "kernel", "operands", "output", "predictions", "q",
+    "segment_ids", "target", "targets", "variable", "weights", "x", "x1", "x2", "xs", "y",
+}  # fmt: skip
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -58,7 +53,7 @@ def write_graph(graph):
         if call.sources:
             arguments, options = call.arguments, call.options
             if not is_layer:
-                arguments, options, _ = _split_arguments(call)
+                arguments, options = _split_arguments(call)[0], {}
             describe = _describer(places)
             nodes.append({"args": describe(list(arguments)), "kwargs": describe(options)})
 
@@ -93,51 +88,51 @@ def _describer(places):
 
 def _describe_op(call, name):
     op = call.function.__name__
-    if op not in CLASS_NAMES and _find_op(op) is None:
+    if getattr(ops, op, None) is None:
         raise TypeError(
             f"get_config: expected layers and functions of minigrad.ops between them, got {op}; "
-            "write a Layer with a name"
+            "write a layer, such as Activation(function)"
         )
-    class_name = CLASS_NAMES.get(op) or "".join(part.capitalize() for part in op.split("_"))
-    module = "nn" if op in IN_NN else MODULES.get(op, "numpy")
+    class_name = CLASS_NAMES.get(op) or "".join(word.capitalize() for word in op.split("_"))
+    module = "keras.src.ops"
+    if call.function is activations.relu:  # which has more settings than the op
+        module, class_name = RELU
     return {
-        "module": f"keras.src.ops.{module}",
+        "module": module,
         "class_name": class_name,
-        "config": {"name": name} | serialize(_split_arguments(call)[2]),
+        "config": {"name": name} | serialize(_split_arguments(call)[1], op),
         "registered_name": class_name,
     }
 
 
 def _split_arguments(call):
-    """What Keras calls an op with, in order and by name, and what it makes it with, by name."""
+    """What Keras calls an op with, in order, and what it makes it with, by name."""
     bound = inspect.signature(call.function).bind(*call.arguments, **call.options)
-    inputs, named, settings = [], {}, {}
-    for name, parameter in inspect.signature(call.function).parameters.items():
-        value = bound.arguments.get(name, parameter.default)
-        if parameter.kind is parameter.VAR_POSITIONAL:  # reshape(x, 2, 3) is reshape(x, (2, 3))
-            if settings and not symbols_in(value):
-                last = next(reversed(settings))
-                rest = bound.arguments.get(name, ())
-                settings[last] = (settings[last], *rest) if rest else settings[last]
+    bound.apply_defaults()
+    inputs, settings = [], {}
+    for name, value in bound.arguments.items():
+        kind = bound.signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            settings |= value
+        elif kind is not inspect.Parameter.VAR_POSITIONAL:
+            if name in INPUTS:
+                inputs.append(_write_index(value) if name == "index" else value)
+            elif name == "data_format":
+                settings[name] = "channels_last"  # its default, which Keras's classes do not know
             else:
-                inputs += value
-            continue
-        if parameter.kind is parameter.VAR_KEYWORD:
-            settings |= bound.arguments.get(name, {})
-            continue
-        if name == "index" and isinstance(value, list):
-            value = np.array(value)  # a file does not tell a list from a tuple
-        if name in INPUTS:
-            inputs.append(value)
-        elif name in BY_NAME:
-            named |= {} if value is None else {name: value}
-        else:
-            settings[name] = value
-    return inputs, named, settings
+                settings[name] = value
+        elif name in INPUTS:
+            inputs += value
+        elif value:  # reshape(x, 2, 3) is reshape(x, (2, 3))
+            last = next(reversed(settings))
+            settings[last] = settings[last], *value
+    while inputs and inputs[-1] is None:
+        inputs.pop()
+    return inputs, settings
 
 
-def _find_op(name):
-    return getattr(ops, name, None) or getattr(activations, name, None)
+def _write_index(index):
+    return np.array(index) if isinstance(index, list) else index  # a file has no tuples
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -174,22 +169,23 @@ def read_graph(config):
 
 def _make(entry):
     """The layer, or a function that calls the op, of an entry."""
-    if ".ops." not in f".{entry['module']}.":
+    module, name = entry["module"].split("."), entry["class_name"]
+    if "ops" not in module and "activations" not in module:
         return deserialize({key: entry[key] for key in entry if key != "compile_config"})
-    name = entry["class_name"]
-    op = _find_op(OP_NAMES.get(name) or to_snake_case(name))
-    if op is None:
+    is_relu = (entry["module"], name) == RELU
+    op = activations.relu if is_relu else getattr(ops, OP_NAMES.get(name) or to_snake_case(name), 0)
+    if not op:
         raise ValueError(f"config: expected an op that minigrad has, got {name}")
     known = inspect.signature(op).parameters
-    settings = {k: deserialize(v) for k, v in entry["config"].items() if k != "name"}
+    settings = {key: deserialize(value) for key, value in entry["config"].items() if key != "name"}
     settings = {k: v for k, v in settings.items() if k in known or v not in (None, False)}
 
-    first = [settings.pop(name) for name in list(known)[:1] if name in settings]
-
-    def call(*arguments, **options):
+    def call(*arguments):
         if op is ops.getitem and isinstance(arguments[1], list):
             arguments = arguments[0], tuple(arguments[1])
-        return op(*first, *arguments, **settings, **options)
+        if name == "Einsum":
+            return op(settings["subscripts"], *arguments)
+        return op(*arguments, **settings)
 
     return call
 
@@ -200,7 +196,7 @@ def _call_what_can_be(name, function, nodes, results):
     while nodes and _has_sources(nodes[0], results):
         node = nodes.pop(0)
         arguments, options = _fill_in(node["args"], results), _fill_in(node["kwargs"], results)
-        options = {k: v for k, v in options.items() if k != "mask" and v is not None}
+        options = {key: value for key, value in options.items() if key != "mask"}
         results[name].append(function(*arguments, **options))
         count += 1
     return count
