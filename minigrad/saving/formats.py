@@ -4,13 +4,13 @@ Both are written whole or not at all, without pickle. HDF5 needs h5py.
 """
 
 import itertools
+import os
 import zlib
-from pathlib import Path
 
 import numpy as np
 
 from minigrad.saving.keys import join
-from minigrad.utils.files import replacing
+from minigrad.utils.files import replacing, what_is
 
 
 def save_arrays(path, arrays, names=()):
@@ -44,8 +44,19 @@ def load_arrays(path):
 
 def check_is_file(path):
     """Raise FileNotFoundError unless there is a file."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"load: expected a file, got none at {path}")
+    if not os.path.isfile(path):
+        got = f"{what_is(path)} at {path}" if os.path.exists(path) else f"none at {path}"
+        raise FileNotFoundError(f"load: expected a file, got {got}")
+
+
+def unreadable(expected, path, error):
+    """Return the error about a file that is damaged, or something else."""
+    kind = what_is(path)
+    return ValueError(f"load: expected {expected}, got {path}{kind and f', {kind}'}: {error}")
+
+
+# What reading a damaged file may raise. MemoryError: it claims more than it holds.
+UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, MemoryError)
 
 
 class Npz:
@@ -73,10 +84,8 @@ class Npz:
                     with archive.open(name) as member:
                         array = np.lib.format.read_array(member, allow_pickle=False)
                     arrays[name.removesuffix(".npy")] = array
-        except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError) as error:
-            raise ValueError(
-                f"load: expected an intact .npz file of arrays, got {title or file}: {error}"
-            ) from error
+        except (zipfile.BadZipFile, zlib.error, *UNREADABLE) as error:
+            raise unreadable("an intact .npz file of arrays", title or file, error) from error
         return arrays
 
 
@@ -103,7 +112,7 @@ class Hdf5:
             if isinstance(item, h5py.Dataset):
                 # Late versions of Keras 2 call the layers so, and write backslashes.
                 key = key.replace("\\", "/").replace("_layer_checkpoint_dependencies/", "layers/")
-                arrays[key] = item[()]
+                arrays[key] = values_in(item)
 
         try:
             with h5py.File(file) as opened:
@@ -111,11 +120,16 @@ class Hdf5:
                 if names_in(weights, "layer_names") is not None:
                     return {KERAS_2: _read_keras_2(weights)}
                 opened.visititems(collect)
-        except (OSError, RuntimeError, ValueError, MemoryError) as error:
-            raise ValueError(
-                f"load: expected an intact HDF5 file, got {title or file}: {error}"
-            ) from error
+        except UNREADABLE as error:
+            raise unreadable("an intact HDF5 file", title or file, error) from error
         return arrays
+
+
+def values_in(dataset):
+    """Return the array of a dataset of HDF5, unless it takes it from another file."""
+    if dataset.external or dataset.is_virtual:
+        raise ValueError(f"expected arrays in the file itself, got {dataset.name} in another")
+    return dataset[()]
 
 
 KERAS_2 = "layers in their order"  # the key of the arrays that Keras 2 wrote
@@ -125,7 +139,10 @@ def _read_keras_2(file):
     """Return [(name, [array, ...]), ...], the weights of each layer that has some, in order."""
     groups = [file[name] for name in names_in(file, "layer_names")]
     return [
-        (group.name.strip("/"), [group[name][()] for name in names_in(group, "weight_names")])
+        (
+            group.name.strip("/"),
+            [values_in(group[name]) for name in names_in(group, "weight_names")],
+        )
         for group in groups
         if names_in(group, "weight_names")
     ]
@@ -154,8 +171,9 @@ def format_of(path, others=()):
     for ending, file_format in formats.items():
         if str(path).endswith(ending):
             return file_format
-    known = " or ".join(formats)
-    raise ValueError(f"weights: expected a path that ends in {known}, got {str(path)!r}")
+    known, kind = " or ".join(formats), what_is(path) if os.path.exists(path) else ""
+    got = f"{str(path)!r}{kind and f', {kind}'}"
+    raise ValueError(f"weights: expected a path that ends in {known}, got {got}")
 
 
 def import_h5py():

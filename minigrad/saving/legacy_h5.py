@@ -7,7 +7,15 @@ into Keras 3's, and read as those are.
 
 import json
 
-from minigrad.saving.formats import Hdf5, check_is_file, import_h5py, names_in
+from minigrad.saving.formats import (
+    UNREADABLE,
+    Hdf5,
+    check_is_file,
+    import_h5py,
+    names_in,
+    unreadable,
+    values_in,
+)
 from minigrad.saving.keys import find_places
 from minigrad.saving.optimizer_state import find_arrays
 from minigrad.saving.weights import OPTIMIZER, check_overwrite, restore_arrays
@@ -68,20 +76,46 @@ def load_legacy(path, custom_objects=None, compile=True):
         with h5py.File(path) as file:
             configs = {key: _read_json(file, key) for key in ("model_config", "training_config")}
             state = _read_state(file.get("optimizer_weights"))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ValueError(
-            f"load_model: expected an intact HDF5 file, got {path}: {error}"
-        ) from error
+    except UNREADABLE as error:
+        raise unreadable("an intact HDF5 file", path, error) from error
     if configs["model_config"] is None:
         cure = "; make the model in your script, and call model.load_weights"
         raise ValueError(f"load_model: expected a whole model, got weights alone in {path}{cure}")
-    described = modernize(configs["model_config"])
+    described = configs["model_config"]
     if compile and configs["training_config"]:
-        described["compile_config"] = modernize_training(configs["training_config"])
-    model = deserialize(described, custom_objects)
+        described["compile_config"] = configs["training_config"]
+    model = make_model(described, custom_objects, path, is_older=True)
     arrays = {f"{OPTIMIZER}{i}": array for i, array in enumerate(state)}
     restore_arrays(model, Hdf5.read(path) | arrays, path)
     return model
+
+
+def make_model(described, custom_objects, path, is_older=False):
+    """Return the model of a description that was in a file.
+
+    Parameters
+    ----------
+    described : dict
+    custom_objects : dict from str to class or function, or None
+    path : path
+        For messages.
+    is_older : bool
+        Whether Keras 2 wrote the description, or Keras 3 in the older file.
+    """
+    try:
+        if is_older:
+            compiled = modernize_training(described.pop("compile_config", None))
+            described = modernize(described) | {"compile_config": compiled}
+        return deserialize(described, custom_objects)
+    except (TypeError, ValueError) as error:
+        error.add_note(
+            f"in {path}; classes and functions of your own are given to load_model as "
+            "custom_objects={'name': name}, or registered"
+        )
+        raise
+    except (LookupError, AttributeError, RecursionError, MemoryError, OverflowError) as error:
+        got = f"{type(error).__name__} {error}"
+        raise ValueError(f"load: expected a config of a model, got {got} in {path}") from error
 
 
 def _read_json(file, key):
@@ -94,7 +128,7 @@ def _read_state(group):
     names = None if group is None else names_in(group, "weight_names")
     if not names or names[0].rpartition("/")[2] not in ("iteration", "iteration:0", "0"):
         return []
-    return [group[name][()] for name in names]
+    return [values_in(group[name]) for name in names]
 
 
 def modernize(described):

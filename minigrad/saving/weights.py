@@ -72,7 +72,7 @@ def load_weights(model, path, skip_mismatch=False):
     model : Layer
         Built, with all layers within.
     path : path
-        Ends in ".npz", ".weights.h5" or ".h5"; written by `save_weights`, or by Keras.
+        Ends in ".npz", ".weights.h5", ".h5" or ".keras"; written by minigrad, or by Keras.
     skip_mismatch : bool
         Load what fits and warn about the rest.
 
@@ -84,10 +84,16 @@ def load_weights(model, path, skip_mismatch=False):
     FileNotFoundError
         If there is no such file.
     """
-    file_format = format_of(path, others=[".h5", ".hdf5"])
     places = find_places(model)
-    check_is_file(path)
-    restore_arrays(model, file_format.read(path), path, skip_mismatch, places)
+    if str(path).endswith(".keras"):
+        from minigrad.saving.container import read_container  # only here: it needs zipfile
+
+        arrays = read_container(path)[-1]
+    else:
+        file_format = format_of(path, others=[".h5", ".hdf5", ".keras"])
+        check_is_file(path)
+        arrays = file_format.read(path)
+    restore_arrays(model, arrays, path, skip_mismatch, places)
 
 
 def restore_arrays(model, arrays, title, skip_mismatch=False, places=None):

@@ -25,7 +25,7 @@ from minigrad.utils.arguments import (
 from minigrad.utils.old_arguments import may_be_old, renew
 
 FAMILIES = (
-    "activations", "callbacks", "constraints", "initializers", "layers", "losses", "metrics",
+    "activations", "constraints", "initializers", "layers", "losses", "metrics",
     "optimizers", "regularizers",
 )  # fmt: skip
 _classes = {}  # (family, name) -> class, of minigrad
@@ -255,7 +255,7 @@ def serialize(value, place="serialize"):
         return _serialize_object(value)
     if callable(value) and hasattr(value, "__name__"):
         return _serialize_function(value, place)
-    cure = "write a get_config and a from_config"
+    cure = "write a get_config and a from_config, or def name(...) if it is a function"
     raise TypeError(f"{place}: expected what fits into a config, got {short_text(value)}; {cure}")
 
 

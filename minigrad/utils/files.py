@@ -66,7 +66,7 @@ def what_is(path):
     for beginning, kind in BEGINNINGS.items():
         if first.lstrip().startswith(beginning):
             return kind
-    return "a text" if first.isascii() and b"\\0" not in first else ""
+    return "a text" if first.isascii() and b"\0" not in first else ""
 
 
 def _what_is_zip(path):
