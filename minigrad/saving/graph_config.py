@@ -180,12 +180,12 @@ def _make(entry):
     settings = {key: deserialize(value) for key, value in entry["config"].items() if key != "name"}
     settings = {k: v for k, v in settings.items() if k in known or v not in (None, False)}
 
-    def call(*arguments):
+    def call(*arguments, **options):
         if op is ops.getitem and isinstance(arguments[1], list):
             arguments = arguments[0], tuple(arguments[1])
         if name == "Einsum":
             return op(settings["subscripts"], *arguments)
-        return op(*arguments, **settings)
+        return op(*arguments, **settings, **options)
 
     return call
 
@@ -196,7 +196,9 @@ def _call_what_can_be(name, function, nodes, results):
     while nodes and _has_sources(nodes[0], results):
         node = nodes.pop(0)
         arguments, options = _fill_in(node["args"], results), _fill_in(node["kwargs"], results)
-        options = {key: value for key, value in options.items() if key != "mask"}
+        options = {
+            key: value for key, value in options.items() if value is not None
+        }  # as masks are
         results[name].append(function(*arguments, **options))
         count += 1
     return count
