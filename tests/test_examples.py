@@ -165,7 +165,7 @@ def test_mnist_cnn_explains_a_wrong_flag(tmp_path, flags, message):
 
 
 WITH_FLAGS = ["mnist_cnn", "adam_on_a_surface", "compare_optimizers", "residual_network",
-              "two_inputs", "variational_autoencoder"]  # fmt: skip
+              "two_inputs", "variational_autoencoder", "save_and_resume"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WITH_FLAGS)
@@ -280,6 +280,17 @@ def test_two_inputs_learns_both_outputs(tmp_path):
     assert float(re.search(r"sum is wrong by (\S+)", run.stdout)[1]) < 3
     assert float(re.search(r"is found in (\S+)%", run.stdout)[1]) > 70
     assert len(re.findall(r"read as .* sure$", run.stdout, re.MULTILINE)) == 5
+
+
+def test_save_and_resume_goes_on_with_the_same_bits(tmp_path):
+    script = EXAMPLES / "save_and_resume.py"
+    run = run_python(script, "--images", "640", "--epochs", "2", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    lines = r"^(at one go|interrupted|and gone on with|from a file): +([0-9a-f]{16})"
+    hashes = dict(re.findall(lines, run.stdout, re.MULTILINE))
+    assert len(hashes) == 4
+    assert hashes.pop("interrupted") != hashes["at one go"]
+    assert len(set(hashes.values())) == 1
 
 
 def test_variational_autoencoder_learns_and_draws(tmp_path):

@@ -1,0 +1,95 @@
+"""Train a network, pull the plug, and go on: to the same bits as if nothing had happened.
+
+    python examples/save_and_resume.py
+    python examples/save_and_resume.py --images 10000 --epochs 6
+
+The network trains three times: at one go; until an error ends it in the middle of an epoch; and on
+from there, as a new program would. Weights, the optimizer's state, the order of the images and the
+elements that dropout zeroes all have to be restored for the last bits to be the same. Then the
+whole model goes into a file and comes back.
+"""
+
+import argparse
+import os
+import tempfile
+
+from minigrad import Input, Sequential, layers
+from minigrad.callbacks import BackupAndRestore, Callback
+from minigrad.datasets import synthetic_digits
+from minigrad.models import load_model
+from minigrad.utils import clear_session, set_random_seed
+
+
+class PulledPlug(Exception):
+    """What ends the second run."""
+
+
+class PullThePlug(Callback):
+    """Raises an error after so many batches, counted over all epochs."""
+
+    def __init__(self, batches):
+        self.left = batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            raise PulledPlug
+
+
+def build_model(seed):
+    clear_session()
+    set_random_seed(seed)
+    model = Sequential(
+        [
+            Input((28, 28, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(8, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dropout(0.3),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def main():
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    flag = parser.add_argument
+    flag("--epochs", type=int, default=3, help="default: %(default)s")
+    flag("--images", type=int, default=3000, help="to train on (default: %(default)s)")
+    arguments = parser.parse_args()
+
+    (x, y), test = synthetic_digits.load_data(num_train=arguments.images, num_test=500)
+    fit = {"epochs": arguments.epochs, "batch_size": 64, "verbose": 0}
+
+    model = build_model(seed=1)
+    model.fit(x, y, **fit)
+    print(f"at one go:        {model.weights_hash()[:16]}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        backup = {"backup_dir": os.path.join(folder, "backup"), "save_freq": 10}
+        batches = len(x) // 64 * (arguments.epochs - 1) + 15  # in the middle of the last epoch
+        interrupted = build_model(seed=1)
+        try:
+            interrupted.fit(
+                x, y, callbacks=[BackupAndRestore(**backup), PullThePlug(batches)], **fit
+            )
+        except PulledPlug:
+            print(f"interrupted:      {interrupted.weights_hash()[:16]}, after {batches} batches")
+
+        resumed = build_model(seed=2)  # other weights, other random numbers: all are restored
+        resumed.fit(x, y, callbacks=[BackupAndRestore(**backup)], **fit)
+        print(f"and gone on with: {resumed.weights_hash()[:16]}")
+
+        path = os.path.join(folder, "digits.keras")
+        resumed.save(path)
+        loaded = load_model(path)
+        print(f"from a file:      {loaded.weights_hash()[:16]}, {os.path.getsize(path)} bytes")
+        loss, accuracy = loaded.evaluate(*test, verbose=0)
+        print(f"Test loss: {loss:.4f}, accuracy: {accuracy:.2%}")
+
+
+if __name__ == "__main__":
+    main()
