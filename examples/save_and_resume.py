@@ -20,7 +20,7 @@ from minigrad.models import load_model
 from minigrad.utils import clear_session, set_random_seed
 
 
-class PulledPlug(Exception):
+class PowerError(Exception):
     """What ends the second run."""
 
 
@@ -33,7 +33,7 @@ class PullThePlug(Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.left -= 1
         if self.left == 0:
-            raise PulledPlug
+            raise PowerError
 
 
 def build_model(seed):
@@ -69,14 +69,14 @@ def main():
     print(f"at one go:        {model.weights_hash()[:16]}")
 
     with tempfile.TemporaryDirectory() as folder:
-        backup = {"backup_dir": os.path.join(folder, "backup"), "save_freq": 10}
-        batches = len(x) // 64 * (arguments.epochs - 1) + 15  # in the middle of the last epoch
+        backup = {"backup_dir": os.path.join(folder, "backup"), "save_freq": 4}
+        batches = int((arguments.epochs - 0.5) * len(x) / 64)  # in the middle of the last epoch
         interrupted = build_model(seed=1)
         try:
             interrupted.fit(
                 x, y, callbacks=[BackupAndRestore(**backup), PullThePlug(batches)], **fit
             )
-        except PulledPlug:
+        except PowerError:
             print(f"interrupted:      {interrupted.weights_hash()[:16]}, after {batches} batches")
 
         resumed = build_model(seed=2)  # other weights, other random numbers: all are restored
