@@ -7,6 +7,7 @@ into Keras 3's, and read as those are.
 
 import json
 
+from minigrad.losses import LOSSES
 from minigrad.saving.formats import (
     UNREADABLE,
     Hdf5,
@@ -33,13 +34,15 @@ def save_legacy(model, path, overwrite=True, include_optimizer=True):
     check_overwrite(path, overwrite)
     h5py = import_h5py()
     described = serialize(model)
-    compiled = described.pop("compile_config", None) if include_optimizer else None
+    compiled = described.pop("compile_config", None)
+    compiled = compiled if include_optimizer else None
     layers = [(layer.name, layer.own_weights) for _, layer in find_places(model)]
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["keras_version"] = "3.15.1"
         file.attrs["backend"] = "minigrad"
         file.attrs["model_config"] = json.dumps(described)
         if compiled:
+            compiled["loss"] = _spell_out(compiled["loss"])
             optimizer = compiled.pop("optimizer")
             file.attrs["training_config"] = json.dumps(compiled | {"optimizer_config": optimizer})
         _write_weights(file.create_group("model_weights"), layers)
@@ -47,6 +50,17 @@ def save_legacy(model, path, overwrite=True, include_optimizer=True):
             group = file.create_group("optimizer_weights")
             arrays = {str(i): array for i, array in enumerate(find_arrays(model.optimizer))}
             _write_arrays(group, arrays)
+
+
+def _spell_out(loss):
+    """Return losses with their full names: Keras does not read "mse" in such a file."""
+    if isinstance(loss, str):
+        return LOSSES.find(loss).__name__
+    if isinstance(loss, list):
+        return [_spell_out(part) for part in loss]
+    if isinstance(loss, dict) and "class_name" not in loss:
+        return {name: _spell_out(part) for name, part in loss.items()}
+    return loss
 
 
 def _write_weights(file, layers):
@@ -163,6 +177,8 @@ def modernize_training(value):
         return value
     if value.get("class_name") == "MeanMetricWrapper":
         return value["config"]["fn"]
+    if value.get("class_name") == "function":
+        return value
     if "class_name" in value:
         config = dict(value["config"])
         if config.get("reduction") == "auto":
