@@ -55,7 +55,7 @@ def save_legacy(model, path, overwrite=True, include_optimizer=True):
 def _spell_out(loss):
     """Return losses with their full names: Keras does not read "mse" in such a file."""
     if isinstance(loss, str):
-        return LOSSES.find(loss).__name__
+        return getattr(LOSSES.get(loss), "name", loss)
     if isinstance(loss, list):
         return [_spell_out(part) for part in loss]
     if isinstance(loss, dict) and "class_name" not in loss:
@@ -169,23 +169,31 @@ def modernize(described):
     return dict(described) | _describe(described.get("module") or module, name, config)
 
 
-def modernize_training(value):
+FAMILIES = {
+    "optimizer": "keras.optimizers", "loss": "keras.losses", "metrics": "keras.metrics",
+    "weighted_metrics": "keras.metrics",
+}  # fmt: skip
+
+
+def modernize_training(value, family=None):
     """Return what Keras 2 writes of ``compile``, or a part of it, as Keras 3 writes it now."""
     if isinstance(value, list):
-        return [modernize_training(part) for part in value]
-    if not isinstance(value, dict):
+        return [modernize_training(part, family) for part in value]
+    if not isinstance(value, dict) or value.get("class_name") == "function":
         return value
     if value.get("class_name") == "MeanMetricWrapper":
         return value["config"]["fn"]
-    if value.get("class_name") == "function":
-        return value
     if "class_name" in value:
         config = dict(value["config"])
         if config.get("reduction") == "auto":
             config["reduction"] = "sum_over_batch_size"
-        return value | {"class_name": value["class_name"].rpartition(">")[2], "config": config}
-    names = {"optimizer_config": "optimizer"}
-    return {names.get(key, key): modernize_training(part) for key, part in value.items()}
+        name = value["class_name"].rpartition(">")[2]
+        return value | _describe(value.get("module") or family, name, config)
+    renewed = {}
+    for key, part in value.items():
+        name = "optimizer" if key == "optimizer_config" else key
+        renewed[name] = modernize_training(part, family or FAMILIES.get(name))
+    return renewed
 
 
 def _describe(module, name, config):
