@@ -350,13 +350,6 @@ class TensorBase:
     def __format__(self, spec):
         return format(self.item() if spec else str(self), spec)  # f"{loss:.4f}" formats a number
 
-    @property
-    def _id(self):  # which TensorFlow's GradientTape asks of the tensors that it is given
-        raise TypeError(
-            "GradientTape: expected tensors of TensorFlow, got one of minigrad, which needs no "
-            "tape; write loss.backward(), then weight.grad for each of model.trainable_weights"
-        )
-
     def __array__(self, dtype=None, copy=None):
         return np.array(self.data, dtype=dtype, copy=copy)
 

@@ -8,6 +8,8 @@ with another library's tensors cannot be taken: gradients do not pass through th
 import functools
 import re
 
+from minigrad.core import Tensor
+
 LIBRARIES = {"jax", "jaxlib", "keras", "tensorflow", "tf_keras", "torch"}
 NAMES = {"identity": "linear"}  # of theirs -> of minigrad's
 
@@ -90,3 +92,13 @@ def refuse_inside(title, value):
             f"{title}: expected a tensor of minigrad, got {library}'s {kind}, through which no "
             "gradient passes; compute with minigrad.ops"
         )
+
+
+def _refuse_tape(tensor):
+    raise TypeError(
+        "GradientTape: expected tensors of TensorFlow, got one of minigrad, which needs no tape; "
+        "write loss.backward(), then weight.grad for each of model.trainable_weights"
+    )
+
+
+Tensor._id = property(_refuse_tape)  # which a GradientTape asks of the tensors that it is given
