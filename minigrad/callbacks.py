@@ -273,8 +273,9 @@ class _Monitor(Callback):
         ValueError
             If which way is better is neither given nor known.
         """
-        self._find_mode()
-        if not self.is_logged(logs):
+        is_logged = self.is_logged(logs)
+        self._find_mode()  # also of a number that is not there, as in Keras
+        if not is_logged:
             warnings.warn(
                 f"{purpose} metric `{self.monitor}` which is not available. "
                 f"Available metrics are: {','.join(logs)}",
@@ -473,7 +474,7 @@ class ModelCheckpoint(_Monitor):
         begin = f"\nEpoch {self.epoch + 1}:"
         if not self.save_best_only:
             self._say(f"{begin} saving model to {path}")
-        elif self._find_mode() and not self.is_logged(logs):
+        elif not self.is_logged(logs) and self._find_mode():
             message = f"Can save best model only with {self.monitor} available."
             warnings.warn(message, stacklevel=3)
         else:
