@@ -67,7 +67,7 @@ FORMS = [
      "layers.Conv1D(4, 3, strides=2)", "kernel_size=3"),
     ("layers.MaxPooling1D(pool_length=3)", "layers.MaxPooling1D(3)", "pool_size=3"),
     ("layers.Conv2D(4, 3, 3)", "layers.Conv2D(4, 3, strides=3)",
-     r"third argument is strides=3; Keras 1's .* kernel_size=\(3, 3\)"),
+     r"third argument is strides=3; for a kernel .* kernel_size=\(3, 3\)"),
     ("layers.Dropout(p=0.25)", "layers.Dropout(0.25)", "Dropout: p is an old .* rate=0.25"),
     ("layers.LeakyReLU(alpha=0.1)", "layers.LeakyReLU(0.1)", "negative_slope=0.1"),
     ("layers.GaussianNoise(sigma=0.1)", "layers.GaussianNoise(0.1)", "stddev=0.1"),

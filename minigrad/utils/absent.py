@@ -73,7 +73,7 @@ ABSENT = {
         ("function", *_LOOPS),
         ("gradients", "nothing is traced", "tensor.backward(), then tensor.grad"),
         ("learning_phase set_learning_phase in_train_phase in_test_phase learning_phase_scope",
-         "each call says whether it trains", "model(x, training=True); `training` of call"),
+         "each call says whether it trains", "model(x, training=True), call(self, x, training)"),
         ("placeholder", "values to come are Symbols", "minigrad.Input"),
         ("get_session set_session Session manual_variable_initialization", *_SESSIONS),
         ("rnn", *_RECURRENT),

@@ -53,13 +53,14 @@ def take(registry, identifier):
     try:
         own = registry.find(NAMES.get(name, name))
     except ValueError as error:
-        raise ValueError(f"{error}; it is {library}'s") from None
+        raise ValueError(f"{error}; this one is {library}'s") from None
     if not is_instance:
         options = OPTIONS.get((library, name))
         return functools.partial(own, **options) if options else own
     if not isinstance(own, type) or not hasattr(identifier, "get_config"):
-        cure = f"write {name.lower()!r}, or a function"
-        raise TypeError(f"{registry.kind}: expected no object of {library}, got {name}; {cure}")
+        expected = "a name, or a function"
+        got = f"an object of {library}'s {name}; write {name.lower()!r}"
+        raise TypeError(f"{registry.kind}: expected {expected}, got {got}")
     if getattr(identifier, "built", False) and getattr(identifier, "iterations", 0):
         raise ValueError(
             f"{registry.kind}: expected one that has not trained, got {library}'s {name} after "
@@ -76,7 +77,8 @@ def _from_config(own, instance):
     if unknown:
         title = f"{library_of(instance)}'s {own.__name__}"
         value = config[unknown[0]]
-        raise ValueError(f"{title}: minigrad's has no {unknown[0]}, got {value!r}; leave it out")
+        fault = f"expected no {unknown[0]}, which minigrad's has not, got {value!r}; leave it out"
+        raise ValueError(f"{title}: {fault}")
     return own(**{name: value for name, value in config.items() if name in known})
 
 

@@ -117,7 +117,7 @@ def _split_positions(function, arguments, named, known, told):
         message = f"the kernel's rows and columns are one argument; write kernel_size={size}"
         return (filters, size), named, message
     if size[0] == size[1] > 1 and size[0] % 2 == 1:
-        cure = f"Keras 1's kernel of this size is written kernel_size={size}"
+        cure = f"for a kernel of this size, as in Keras 1, write kernel_size={size}"
         return arguments, named, f"the third argument is strides={size[1]}; {cure}"
     return arguments, named, None
 
