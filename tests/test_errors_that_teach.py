@@ -6,6 +6,7 @@ Read one aloud before you add it: plain English, one sentence, and what to write
 # ruff: noqa: F401 (the code in the tables uses what is imported)
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from minigrad import (
     layers,
     losses,
     metrics,
+    models,
     optimizers,
     regularizers,
 )
@@ -881,3 +883,40 @@ def test_an_unknown_attribute_of_a_layer_is_answered_by_python():
     with pytest.raises(AttributeError) as caught:
         Dense(3).unit  # noqa: B018
     assert (caught.value.name, type(caught.value.obj)) == ("unit", Dense)
+
+
+# What is taken for a file of a model or of weights, and what it is then called.
+WRONG_FILES = {
+    "a PNG picture": b"\x89PNG\r\n\x1a\n" + bytes(99),
+    "a text": b"epoch 1: loss 0.5\n",
+    "an empty file": b"",
+    "a file of PyTorch; read its arrays there, and set_weights here": b"\x80\x02\x8a\nl\xfc\x9cF",
+    "a pickle of Python; load it there, and set_weights": pickle.dumps([1, 2]),
+    "a page of HTML or XML, as of a download that failed": b"<!DOCTYPE html>\n<html>",
+    "a note of Git LFS in place of the file; run `git lfs pull`": b"version https://git-lfs.git",
+}
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.npz", "m.weights.h5", "m.pt"])
+@pytest.mark.parametrize("kind", WRONG_FILES)
+def test_a_file_of_something_else_is_told_by_its_kind(kind, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(WRONG_FILES[kind])
+    if name.endswith(".h5"):
+        pytest.importorskip("h5py")
+    if name == "m.keras":
+        with pytest.raises(ValueError, match=rf"expected an intact .* got {name}, {kind}: "):
+            models.load_model(name)
+    with pytest.raises(ValueError, match=rf"expected .* got .*{name}'?, {kind}"):
+        compiled().load_weights(name)
+
+
+def test_a_folder_of_tensorflow_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "saved_model.pb").touch()
+    expected = "got a SavedModel folder of TensorFlow; save as .keras or .weights.h5 there at model"
+    with pytest.raises(FileNotFoundError, match=expected):
+        models.load_model("model")
+    with pytest.raises(ValueError, match="'model', a SavedModel folder of TensorFlow; save as"):
+        compiled().load_weights("model")

@@ -94,8 +94,9 @@ def restore_run(run, model, generator, callbacks):
 
 
 def _numbers_of(callback):
-    plain = (type(None), bool, int, float, str)
-    return {k: v for k, v in vars(callback).items() if isinstance(v, plain)}
+    plain = (type(None), bool, int, float, str, np.generic)
+    numbers = {name: value for name, value in vars(callback).items() if isinstance(value, plain)}
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in numbers.items()}
 
 
 def _lists_of_arrays(callback):

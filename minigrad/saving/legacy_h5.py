@@ -20,6 +20,7 @@ from minigrad.saving.formats import (
 from minigrad.saving.keys import find_places
 from minigrad.saving.optimizer_state import find_arrays
 from minigrad.saving.weights import OPTIMIZER, check_overwrite, restore_arrays
+from minigrad.utils.arguments import short_text
 from minigrad.utils.config import deserialize, serialize
 from minigrad.utils.files import replacing
 
@@ -120,16 +121,21 @@ def make_model(described, custom_objects, path, is_older=False):
         if is_older:
             compiled = modernize_training(described.pop("compile_config", None))
             described = modernize(described) | {"compile_config": compiled}
-        return deserialize(described, custom_objects)
+        model = deserialize(described, custom_objects)
+        if not hasattr(model, "load_weights"):
+            raise TypeError(f"load_model: expected the config of a model, got {short_text(model)}")
+        return model
     except (TypeError, ValueError) as error:
         error.add_note(
             f"in {path}; classes and functions of your own are given to load_model as "
             "custom_objects={'name': name}, or registered"
         )
         raise
-    except (LookupError, AttributeError, RecursionError, MemoryError, OverflowError) as error:
+    except (LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError) as error:
         got = f"{type(error).__name__} {error}"
-        raise ValueError(f"load: expected a config of a model, got {got} in {path}") from error
+        raise ValueError(
+            f"load_model: expected the config of a model, got {got} in {path}"
+        ) from error
 
 
 def _read_json(file, key):

@@ -381,8 +381,8 @@ def test_unbuilt_layers_are_refused_by_name(action, ending, tmp_path):
 @pytest.mark.parametrize("path", ["weights", "weights.h5", "model.keras", "weights.npz.bak"])
 @pytest.mark.parametrize("action", [weights.save_weights, weights.load_weights])
 def test_paths_with_another_ending_are_refused(action, path, tmp_path):
-    if path.endswith(".h5") and action is weights.load_weights:
-        return  # Keras 2 wrote such files
+    if path.endswith((".h5", ".keras")) and action is weights.load_weights:
+        return  # Keras 2 wrote such files, and whole models have weights
     with pytest.raises(ValueError, match=r"ends in \.npz or \.weights\.h5.*, got '.*weights|model"):
         action(network(), tmp_path / path)
     assert os.listdir(tmp_path) == []
@@ -430,7 +430,7 @@ def test_damaged_files_are_refused_by_name_and_change_nothing(damage, ending, tm
     )
     stack = network(seed=2)
     before = values_of(stack)
-    with pytest.raises(ValueError, match=f"load: expected an intact .*, got .*w{ending}: "):
+    with pytest.raises(ValueError, match=f"load: expected an intact .*, got .*w{ending}[:,] "):
         weights.load_weights(stack, path)
     assert_same(values_of(stack), before)
 
