@@ -40,7 +40,7 @@ class MaxNorm(Constraint):
 
     def __init__(self, max_value=2, axis=0):
         self.max_value = checked_number(self, "max_value", max_value, "[0, inf]")
-        self.axis = _as_axes(axis)
+        self.axis = axis
 
     def __call__(self, w):
         norm = _norm(w, self.axis)
@@ -57,7 +57,7 @@ class UnitNorm(Constraint):
     """
 
     def __init__(self, axis=0):
-        self.axis = _as_axes(axis)
+        self.axis = axis
 
     def __call__(self, w):
         return w / (EPSILON + _norm(w, self.axis))
@@ -82,7 +82,7 @@ class MinMaxNorm(Constraint):
         self.max_value = checked_number(self, "max_value", max_value, "[0, inf]")
         self.min_value = checked_number(self, "min_value", min_value, f"[0, {self.max_value}]")
         self.rate = checked_number(self, "rate", rate, "[0, 1]")
-        self.axis = _as_axes(axis)
+        self.axis = axis
 
     def __call__(self, w):
         norm = _norm(w, self.axis)
@@ -90,11 +90,8 @@ class MinMaxNorm(Constraint):
         return w * ((self.rate * limited + (1 - self.rate) * norm) / (EPSILON + norm))
 
 
-def _as_axes(axis):
-    return tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
-
-
 def _norm(w, axis):
+    axis = tuple(axis) if isinstance(axis, list) else axis
     return np.sqrt(np.sum(np.square(w), axis=axis, keepdims=True))
 
 

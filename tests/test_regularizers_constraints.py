@@ -143,3 +143,16 @@ def test_min_max_norm_goes_part_of_the_way_to_its_limits():
     assert constraints.Constraint()(w) is w
     with pytest.raises(ValueError, match=r"expected min_value in \[0, 1.0\], got 2"):
         constraints.MinMaxNorm(2)
+
+
+@pytest.mark.parametrize("axis", [1, (0, 1), [0, 1]])
+def test_constraints_keep_the_axis_as_it_was_given(axis):
+    w = np.random.default_rng(0).normal(size=(3, 4))
+    for constraint in (
+        constraints.MaxNorm(1.0, axis),
+        constraints.UnitNorm(axis),
+        constraints.MinMaxNorm(0.1, 1.0, axis=axis),
+    ):
+        assert constraint.axis is axis
+        along = tuple(axis) if isinstance(axis, list) else axis
+        assert (np.sqrt((constraint(w) ** 2).sum(along)) < 1 + 1e-6).all()
