@@ -256,7 +256,9 @@ class _Monitor(Callback):
 
     def __init__(self, monitor, mode, min_delta=0.0, verbose=0):
         if mode not in ("auto", "min", "max"):
-            raise self._error(f"mode 'auto', 'min' or 'max', got {mode!r}")
+            known = f"expected mode 'auto', 'min' or 'max', got {mode!r}; it counts as 'auto'"
+            warnings.warn(f"{type(self).__name__}: {known}", stacklevel=3)
+            mode = "auto"
         self.monitor = monitor
         self.mode = mode
         self.min_delta = abs(checked_number(self, "min_delta", min_delta, "(-inf, inf)"))
