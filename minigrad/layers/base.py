@@ -15,7 +15,13 @@ from minigrad.layers.keras_form import KerasForm
 from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.tracking import Tracked
 from minigrad.symbolic import Symbol, is_symbolic
-from minigrad.utils.arguments import ArgumentTypeError, argument_names, short_text, unknown_argument
+from minigrad.utils.arguments import (
+    ArgumentTypeError,
+    argument_names,
+    explain_arguments,
+    short_text,
+    unknown_argument,
+)
 from minigrad.utils.foreign import refuse_inside
 from minigrad.utils.naming import automatic_name, to_snake_case
 from minigrad.utils.shapes import shape_cure
@@ -230,6 +236,7 @@ class Layer(KerasForm, Tracked):
         x = map_shapes(lambda shape: Symbol(shape, self.dtype), input_shape)
         return map_structure(lambda symbol: symbol.shape, symbolic.infer(self, (x,), {}))
 
+    @explain_arguments
     def add_weight(
         self, shape=(), initializer="glorot_uniform", dtype=None, trainable=True, *,
         autocast=True, regularizer=None, constraint=None, aggregation="none", name=None,
@@ -249,15 +256,13 @@ class Layer(KerasForm, Tracked):
         autocast, aggregation
             Without effect: there is one type and one device.
         name : str, optional
-            Unique within the layer. Default: ``weight_0``, ``weight_1``, ...
+            Default: ``weight_0``, ``weight_1``, ...
 
         Returns
         -------
         Parameter
         """
         name = name or f"weight_{len(self._weights)}"
-        if any(weight.name == name for weight in self._weights):
-            raise self._error("a weight name not yet used in this layer", name)
         if self._is_made_in_call or (self.built and _is_in_call()):
             fault = f"weight {name!r} to be made in __init__ or build"
             cure = f"; make {'the layer' if self._is_made_in_call else 'it'} in __init__"
@@ -450,27 +455,6 @@ class Layer(KerasForm, Tracked):
         added = [layer._added_losses for layer in layers if layer._added_losses[1]]
         last = self._last_call or max([number for number, _ in added], default=0)
         return losses + [loss for number, losses in added if number == last for loss in losses]
-
-    @property
-    def input(self):
-        """The Symbol that the layer was last called with, or a structure of Symbols."""
-        return self._symbol().call.arguments[0]
-
-    @property
-    def output(self):
-        """The Symbol that the layer's last call with Symbols gave, or a list of several."""
-        self._symbol()
-        symbols = [reference() for reference in self._output]
-        return symbols[0] if symbols[0].call.is_single else symbols
-
-    def _symbol(self):
-        symbol = self._output and self._output[0]()
-        if symbol is None:
-            raise AttributeError(
-                f"{self._title}: expected a layer of a model of known input shape, got one that "
-                "was never called with a Symbol; begin the model with Input(shape)"
-            )
-        return symbol
 
     @property
     def output_shape(self):

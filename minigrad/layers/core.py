@@ -58,7 +58,7 @@ class InputLayer(ElementwiseLayer):
             if shape is not None or batch_size is not None:
                 fault = "InputLayer: expected shape and batch_size, or batch_shape alone, got both"
                 raise ValueError(fault)
-            shape = tuple(batch_shape[1:])
+            batch_size, *shape = batch_shape
         if "input_shape" in kwargs:
             text = "InputLayer: Argument `input_shape` is deprecated. Use `shape` instead."
             warnings.warn(text, stacklevel=2)
@@ -66,7 +66,7 @@ class InputLayer(ElementwiseLayer):
         super().__init__(**kwargs)  # older notebooks say input_shape
         if self.input_shape is None:
             raise self._error("a shape", shape)
-        self.batch_shape = self.input_shape
+        self.batch_shape = (batch_size, *self.input_shape[1:])
         self.built = True
 
     def call(self, x, training=False):

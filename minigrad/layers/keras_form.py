@@ -68,6 +68,34 @@ class KerasForm:
             if expected:
                 raise self._error(expected, tuple(each))
 
+    @property
+    def input(self):
+        """The Symbol that the layer was last called with, or a structure of Symbols."""
+        return self._symbol().call.arguments[0]
+
+    @property
+    def output(self):
+        """The Symbol that the layer's last call with Symbols gave, or a list of several."""
+        self._symbol()
+        symbols = [reference() for reference in self._output]
+        return symbols[0] if symbols[0].call.is_single else symbols
+
+    def _symbol(self):
+        symbol = self._output and self._output[0]()
+        if symbol is None:
+            raise AttributeError(
+                f"{self._title}: expected a layer of a model of known input shape, got one that "
+                "was never called with a Symbol; begin the model with Input(shape)"
+            )
+        return symbol
+
+    def get_config(self):
+        """Return the constructor's arguments, as a dict that ``from_config`` takes."""
+        config = super().get_config()
+        if config.get("activity_regularizer") is None:
+            config.pop("activity_regularizer", None)  # as in Keras
+        return config
+
     def get_build_config(self):
         """Return what ``build_from_config`` makes the weights by, or None before they are made."""
         if not self.built or self.input_shape is None:

@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from minigrad import Tensor, layers
+from minigrad import Input, Sequential, Tensor, layers
 from minigrad.layers import Layer
 
 
@@ -108,14 +108,23 @@ def test_build_counts_no_batch():
     assert layer.input_shape == (None, 3)
 
 
-def test_add_weight_refuses_a_name_twice():
+@pytest.mark.parametrize("ending", [".npz", ".weights.h5"])
+def test_weights_of_one_name_stay_apart_in_files(tmp_path, ending):
     class Twice(Layer):
         def build(self, input_shape):
-            self.add_weight((2,), name="w")
-            self.add_weight((2,), name="w")
+            self.rows = [self.add_weight((2,), "normal", name="w") for _ in range(2)]
 
-    with pytest.raises(ValueError, match="Twice 'twice': expected a weight name not yet used"):
-        Twice().build((None, 2))
+        def call(self, x):
+            return x * self.rows[0] + self.rows[1]
+
+    if ending == ".weights.h5":
+        pytest.importorskip("h5py")
+    first, second = (Sequential([Input((2,)), Twice()]) for _ in range(2))
+    assert [weight.path for weight in first.layers[0].weights] == ["twice/w", "twice/w"]
+    first.save_weights(tmp_path / f"two{ending}")
+    second.load_weights(tmp_path / f"two{ending}")
+    assert first.weights_hash() == second.weights_hash()
+    assert (second.weights[0].data != second.weights[1].data).any()
 
 
 def test_add_weight_default_name_initializer_and_options():
@@ -156,6 +165,13 @@ def test_add_weight_takes_what_keras_takes():
 def test_add_weight_refuses_with_the_cure(arguments, error, message):
     with pytest.raises(error, match=message):
         layers.Layer().add_weight(*arguments)
+
+
+def test_add_weight_tells_the_arguments_of_keras_2():
+    message = "add_weight: multiple values for argument 'shape'; known arguments: shape, .*, name"
+    for kind in (TypeError, ValueError):  # Python's, and Keras's
+        with pytest.raises(kind, match=message):
+            layers.Layer().add_weight("matrix", shape=(3, 4))
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,15 @@ def test_input_takes_the_older_name_with_a_warning():
         assert layers.InputLayer(input_shape=(28, 1)).input_shape == (None, 28, 1)
 
 
+def test_input_keeps_the_size_of_the_batch_without_demanding_it():
+    layer = layers.InputLayer((3,), batch_size=4)
+    assert layer.batch_shape == (4, 3) and layer.input_shape == (None, 3)
+    assert layers.InputLayer(batch_shape=[None, 3]).batch_shape == (None, 3)
+    again = layers.InputLayer.from_config(layer.get_config())
+    assert again.batch_shape == (4, 3)
+    assert Model(layer.symbol(), layers.Dense(2)(layer.output))(np.ones((5, 3))).shape == (5, 2)
+
+
 def test_input_refuses_shapes():
     for contradiction in ({"shape": (2,)}, {"batch_size": 1}):
         with pytest.raises(ValueError, match=r"InputLayer: expected shape .* alone, got both"):

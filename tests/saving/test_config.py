@@ -188,12 +188,16 @@ def test_a_class_of_ones_own_has_the_arguments_that_were_given():
 def test_a_class_of_ones_own_may_write_its_config():
     layer = Wrapped(layers.Dense(2), limit=4.0, trainable=False)
     config = layer.get_config()
-    assert set(config) == {
-        "inner", "limit", "name", "trainable", "dtype", "activity_regularizer"
-    }  # fmt: skip
+    assert set(config) == {"inner", "limit", "name", "trainable", "dtype"}
     with custom_object_scope({"Wrapped": Wrapped}):
         again = deserialize_keras_object(json.loads(as_json(layer)))
     assert again._limit == 4.0 and again.inner.units == 2 and not again.trainable
+
+
+def test_an_activity_regularizer_is_in_the_config_if_there_is_one():
+    assert "activity_regularizer" not in layers.Dense(2).get_config()
+    config = layers.Dense(2, activity_regularizer="l2").get_config()
+    assert layers.Dense.from_config(config).activity_regularizer.l2 == 0.01
 
 
 def test_registered_names_are_known_to_files():
