@@ -273,16 +273,14 @@ class SparseCategoricalCrossentropy(
 ):
     """The mean of `sparse_categorical_crossentropy`, for integer labels.
 
-    Samples of `ignore_class` do not count.
+    Samples of `ignore_class` add zeros. As in Keras, they do not count where there are weights.
     """
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Add one batch."""
         ignored = self.options["ignore_class"]
-        if ignored is not None:
-            y_true = np.asarray(y_true)
-            weights = 1 if sample_weight is None else np.asarray(sample_weight)
+        if ignored is not None and sample_weight is not None:
             shape = np.delete(np.shape(y_pred), self.options["axis"])  # that of the losses
-            counted = (y_true != ignored).reshape(shape)
-            sample_weight = counted * match_weights(self.name, weights, counted.shape)
+            counted = (np.asarray(y_true) != ignored).reshape(shape)
+            sample_weight = counted * match_weights(self.name, sample_weight, counted.shape)
         super().update_state(y_true, y_pred, sample_weight)

@@ -18,7 +18,8 @@ class R2Score(Metric):
     class_aggregation : {"uniform_average", "variance_weighted_average", None}
         The mean over the outputs, or their mean weighted by Σ (y - ȳ)²; None: an array.
     num_regressors : int
-        How many inputs the model has, for the adjusted R²; 0 for R² itself.
+        How many inputs p the model has, for the adjusted R², 1 - (1 - R²) (n - 1) / (n - p - 1);
+        0 for R² itself. As in Keras, n is the number of targets: outputs times samples.
     name, dtype
         As for `Metric`.
     """
@@ -54,7 +55,7 @@ class R2Score(Metric):
         self.total.assign_add((weights * y_true).sum(axis=0))
         self.squares.assign_add((weights * y_true**2).sum(axis=0))
         self.residual.assign_add((weights * (y_true - y_pred) ** 2).sum(axis=0))
-        self.num_samples.assign_add(len(y_true))
+        self.num_samples.assign_add(y_true.size)
 
     def result(self):
         if not self.num_samples:
@@ -69,7 +70,7 @@ class R2Score(Metric):
         if p == 0:
             return score
         if p >= n - 1:
-            fault = f"expected more than {p + 1} samples for {p} regressors, got {n:g}"
+            fault = f"expected more than {p + 1} targets for {p} regressors, got {n:g}"
             warnings.warn(f"R2Score: {fault}; R² is not adjusted", stacklevel=2)
             return score
         return 1 - (1 - score) * (n - 1) / (n - p - 1)

@@ -213,13 +213,13 @@ def test_weights_of_size_one_broadcast():
         assert metric.result() == pytest.approx(0.5)
 
 
-def test_ignored_class_counts_neither_with_nor_without_weights():
+def test_ignored_class_adds_zeros_and_does_not_count_with_weights():
     y_pred = np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1], [0.3, 0.7]])
     for labels in (np.array([0, 1, -1, 1]), np.array([[0], [1], [-1], [1]])):
         metric = metrics.SparseCategoricalCrossentropy(ignore_class=-1)
         metric.update_state(labels, y_pred)
         expected = -np.log([0.2, 0.5, 0.7])
-        assert metric.result() == pytest.approx(expected.mean(), rel=1e-6)
+        assert metric.result() == pytest.approx(expected.sum() / 4, rel=1e-6)
         metric.reset_state()
         metric.update_state(labels, y_pred, sample_weight=[1.0, 2.0, 5.0, 0.5])
         weights = [1.0, 2.0, 0.5]

@@ -20,8 +20,8 @@ def test_r2_takes_vectors_and_is_adjusted_for_the_regressors():
     assert adjusted.result() == pytest.approx(1 - (1 - r2) * 12 / 9, rel=1e-12)
     rows, predicted = np.stack([Y, 2 * Y], 1), np.stack([PREDICTED, 2 * PREDICTED], 1)
     each = metrics.R2Score(None, num_regressors=3)(rows, predicted)
-    np.testing.assert_allclose(each, [1 - (1 - r2) * 12 / 9] * 2, rtol=1e-12)
-    with pytest.warns(UserWarning, match="expected more than 13 samples for 12 regressors, got 13"):
+    np.testing.assert_allclose(each, [1 - (1 - r2) * 25 / 22] * 2, rtol=1e-12)  # n counts targets
+    with pytest.warns(UserWarning, match="expected more than 13 targets for 12 regressors, got 13"):
         assert metrics.R2Score(num_regressors=12)(Y, PREDICTED) == pytest.approx(r2)
 
 
