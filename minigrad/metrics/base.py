@@ -14,6 +14,8 @@ from minigrad.utils.registry import Registry
 from minigrad.utils.structures import held_in
 from minigrad.utils.variable import Variable
 
+SUMMABLE = ("float", "bfloat", "int", "uint")  # types of numbers, without their sizes
+
 
 class Metric(Configured):
     """Base of the metrics: a subclass defines `update_state` and `result`.
@@ -23,8 +25,9 @@ class Metric(Configured):
 
     Parameters
     ----------
-    dtype : {"float64", "float32"}, optional
-        Of the variables; float64 by default, so that sums over many batches stay exact.
+    dtype : str or dtype, optional
+        Of the variables; float64 by default, so that sums over many batches stay exact. For float16
+        and integers, which Keras takes too, it is float64; a config keeps what was given.
     name : str, optional
         The key in the logs; by default the class name in snake case, numbered through
         the program: "auc", "auc_1", ...
@@ -37,17 +40,14 @@ class Metric(Configured):
     Raises
     ------
     ValueError
-        If `dtype` is another type.
+        If `dtype` is no type of numbers.
     """
 
     direction = None
 
     def __init__(self, dtype=None, name=None):
-        if dtype not in (None, "float32", "float64", np.float32, np.float64):
-            raise ValueError(
-                f"{type(self).__name__}: expected dtype 'float32' or 'float64', got {dtype!r}"
-            )
-        self.dtype = np.dtype(dtype or "float64")
+        self._dtype = _type_name(self, dtype)  # the argument, for configs
+        self.dtype = np.dtype("float32" if self._dtype == "float32" else "float64")
         self.name = name or automatic_name(to_snake_case(type(self).__name__))
         self._variables = []
 
@@ -97,6 +97,16 @@ class Metric(Configured):
         """Add one batch, and return the value over all since the last reset."""
         self.update_state(*arguments, **named)
         return self.result()
+
+
+def _type_name(metric, dtype):
+    """The name of a type, or None for None."""
+    if isinstance(dtype, (type, np.dtype)):
+        dtype = np.dtype(dtype).name
+    if dtype is not None and str(dtype).rstrip("0123456789") not in SUMMABLE:
+        known = "'float32' or 'float64'"
+        raise ValueError(f"{type(metric).__name__}: expected dtype {known}, got {dtype!r}")
+    return dtype
 
 
 # A loss may be named where a metric is expected.

@@ -451,13 +451,21 @@ def test_a_metric_holds_the_variables_of_metrics_and_parameters_within():
         pair.variables = []
 
 
-@pytest.mark.parametrize("dtype", ["int32", "float16", int, "mine"])
-def test_metric_is_of_a_float_type(dtype):
+@pytest.mark.parametrize("dtype", ["complex64", bool, "mine", [1]])
+def test_metric_is_of_a_type_of_numbers(dtype):
     for make in (metrics.MeanSquaredError, metrics.Mean, metrics.AUC, metrics.R2Score):
         with pytest.raises(ValueError, match=f"{make.__name__}: expected dtype 'float32' or"):
             make(dtype=dtype)
-    assert metrics.MeanSquaredError(dtype="float32").dtype == "float32"
-    assert metrics.MeanSquaredError().dtype == "float64"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int32", np.uint8, "float64", None])
+def test_metric_adds_up_in_float64_unless_told_float32(dtype):
+    metric = metrics.Mean(dtype=dtype)
+    assert metric.dtype == np.float64 and metrics.Mean(dtype=np.float32).dtype == np.float32
+    assert metric(np.float16([0.1, 0.2, 0.4])) == np.float16([0.1, 0.2, 0.4]).mean(dtype=float)
+    again = metrics.Mean.from_config(metric.get_config())
+    assert again.get_config() == metric.get_config()
+    assert metrics.Mean.from_config(metrics.Mean(dtype="int32").get_config())._dtype == "int32"
 
 
 @pytest.mark.parametrize(
