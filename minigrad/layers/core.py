@@ -73,10 +73,12 @@ class InputLayer(ElementwiseLayer):
         return x
 
     def symbol(self):
-        """Return a new Symbol of the declared shape."""
+        """Return the Symbol of the declared shape, a new one if none is in use."""
         self.built = True
-        symbol = Symbol(self.input_shape, self.dtype, Call(self))
-        self._output = [weakref.ref(symbol)]
+        symbol = self._output and self._output[0]()
+        if symbol is None:
+            symbol = Symbol(self.input_shape, self.dtype, Call(self))
+            self._output = [weakref.ref(symbol)]
         return symbol
 
 

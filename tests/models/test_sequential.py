@@ -174,6 +174,16 @@ def test_an_axis_of_size_1_at_the_end_is_added_or_left_out_as_in_keras(declared,
     assert losses == [model.train_on_batch(fitting, y), model.test_on_batch(fitting, y)]
 
 
+def test_inputs_and_outputs_are_the_symbols_of_input_and_layers():
+    inputs = layers.Input((2,))
+    model = Sequential([inputs, layers.Dense(4)])
+    assert model.inputs[0] is inputs
+    assert model.outputs[0] is model.layers[-1].output
+    assert Sequential([inputs, layers.Dense(3)]).inputs[0] is inputs  # one Input of two models
+    layer = layers.InputLayer((3,))
+    assert layer.symbol() is not None and layer.symbol().shape == (None, 3)  # none is in use
+
+
 def test_input_shape_of_a_later_layer_is_ignored_as_in_keras():
     first = layers.Dense(3, input_shape=(4,))
     model = Sequential([first, layers.Dense(2, input_dim=7), layers.Dropout(0.1, input_shape=(3,))])
