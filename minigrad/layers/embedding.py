@@ -19,6 +19,8 @@ class Embedding(Layer):
     embeddings_regularizer, embeddings_constraint : str or callable, optional
     mask_zero : False
         There are no masks.
+    weights : array of shape (input_dim, output_dim), or a list of it, optional
+        The table to begin with, in place of one from the initializer.
     **kwargs
         As for ``Layer``.
 
@@ -29,12 +31,15 @@ class Embedding(Layer):
     Raises
     ------
     ValueError
-        In a call, if inputs are no such integers, or a gradient with respect to them is asked for.
+        If ``weights`` have another shape. In a call, if inputs are no such integers, or a gradient
+        with respect to them is asked for.
     """
 
+    unsaved = ("weights",)
+
     def __init__(
-        self, input_dim, output_dim, embeddings_initializer="uniform",
-        embeddings_regularizer=None, embeddings_constraint=None, mask_zero=False, **kwargs,
+        self, input_dim, output_dim, embeddings_initializer="uniform", embeddings_regularizer=None,
+        embeddings_constraint=None, mask_zero=False, weights=None, **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
         if mask_zero:
@@ -44,9 +49,15 @@ class Embedding(Layer):
         self.mask_zero = mask_zero
         options = embeddings_initializer, embeddings_regularizer, embeddings_constraint
         keep_options(self, "embeddings", *options)
+        self._table = None if weights is None else np.asarray(weights)
+        shape = self.input_dim, self.output_dim
+        if weights is not None and self._table.shape not in (shape, (1, *shape)):
+            raise self._error(f"weights of shape {shape}", self._table.shape)
 
     def build(self, input_shape):
         self.embeddings = make_weight(self, "embeddings", (self.input_dim, self.output_dim))
+        if self._table is not None:
+            self.embeddings.assign(self._table.reshape(self.embeddings.shape))
 
     def call(self, x, training=False):
         if x.requires_grad:

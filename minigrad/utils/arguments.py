@@ -209,7 +209,7 @@ def shown_settings(instance):
     cls, shown = type(instance), {}
     own = inspect.signature(cls.__init__).parameters
     for name, (argument, _) in arguments_of(cls).items():
-        value = UNKNOWN if name == "parameters" else setting(instance, name)
+        value = UNKNOWN if name in ("parameters", "weights") else setting(instance, name)
         is_passed_on = name not in own
         is_fixed = is_passed_on and argument.default is inspect.Parameter.empty
         is_plain = isinstance(value, (bool, int, float, str, tuple))

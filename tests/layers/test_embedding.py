@@ -77,3 +77,13 @@ def test_embedding_refuses_gradients_of_its_input():
 def test_embedding_refuses_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         layers.Embedding(**{"input_dim": 7, "output_dim": 2} | arguments)
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_embedding_begins_with_the_table_that_is_given(as_list):
+    table = np.arange(12.0).reshape(4, 3)
+    layer = layers.Embedding(4, 3, weights=[table] if as_list else table, trainable=False)
+    np.testing.assert_array_equal(layer([[2], [0]]).data, table[[[2], [0]]])
+    assert "weights" not in layer.get_config() and "weights" not in repr(layer)
+    with pytest.raises(ValueError, match=r"expected weights of shape \(4, 3\), got \(3, 4\)"):
+        layers.Embedding(4, 3, weights=table.T)
