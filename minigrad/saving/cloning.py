@@ -20,7 +20,9 @@ def model_from_json(json_string, custom_objects=None):
     return deserialize(json.loads(json_string), custom_objects)
 
 
-def clone_model(model, input_tensors=None, clone_function=None, call_function=None):
+def clone_model(
+    model, input_tensors=None, clone_function=None, call_function=None, recursive=False
+):
     """Return a model like ``model``, with layers and weights of its own.
 
     Parameters
@@ -33,6 +35,8 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
         Makes the copy of each layer. Default: from its config. An ``Input`` is copied always.
     call_function : callable(Layer, *arguments, **options), optional
         Calls the copy of a layer. Default: ``layer(*arguments, **options)``.
+    recursive : bool
+        Whether models within are cloned in the same way, layer by layer.
 
     Raises
     ------
@@ -41,9 +45,15 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
     """
     copies = {}
 
+    def make(layer):
+        if recursive and getattr(layer, "_graph", None) is not None:
+            return _clone_graph(layer, None, copy, call_function or _call)
+        if recursive and hasattr(layer, "add"):
+            return _clone_row(layer, copy)
+        return (clone_function or _copy_layer)(layer)
+
     def copy(layer):
         if id(layer) not in copies:
-            make = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
             copies[id(layer)] = make(layer)
         return copies[id(layer)]
 
@@ -66,6 +76,10 @@ def _clone_row(model, copy):
     if model.built and not clone.built:
         clone.build(model.input_shape)
     return clone
+
+
+def _copy_layer(layer):
+    return type(layer).from_config(layer.get_config())
 
 
 def _copy_input(layer):
