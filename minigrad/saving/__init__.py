@@ -25,11 +25,11 @@ def save_model(model, filepath, overwrite=True, zipped=None, include_optimizer=T
     Parameters
     ----------
     model : Model
-        Built.
-    filepath : str or path
+        One whose layers are not built yet is loaded as such.
+    filepath : str, path or file
         Ends in ".keras", Keras 3's own container, or in ".h5", the older one (with h5py). The file
-        appears whole or not at all. Without h5py, a ".keras" file holds arrays that minigrad reads
-        and Keras does not.
+        appears whole or not at all. A file that is open for bytes gets the container. Without
+        h5py, a ".keras" file holds arrays that minigrad reads and Keras does not.
     overwrite : bool
         Whether a file that is there is replaced; else FileExistsError.
     zipped : None or True
@@ -40,19 +40,19 @@ def save_model(model, filepath, overwrite=True, zipped=None, include_optimizer=T
     Raises
     ------
     ValueError
-        If the path has another ending, or a layer is not built.
+        If the path has another ending, or, for ".h5", a layer is not built.
     TypeError
         If the model holds what no file can: a lambda, or an object without ``get_config``.
     """
-    path = os.fspath(filepath)
+    path = _as_path(filepath)
     unknown = [name for name in options if name != "save_format"]
     if unknown or zipped is False:
         raise ValueError(f"save_model: expected no {(*unknown, 'zipped=False')[0]}")
-    if path.endswith(HDF5_ENDINGS):
+    if _is_legacy(path):
         from minigrad.saving.legacy_h5 import save_legacy
 
         save_legacy(model, path, overwrite, include_optimizer)
-    elif path.endswith(".keras"):
+    elif not isinstance(path, str) or path.endswith(".keras"):
         from minigrad.saving.container import save_container
 
         save_container(model, path, overwrite, include_optimizer)
@@ -68,7 +68,8 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
 
     Parameters
     ----------
-    filepath : str or path
+    filepath : str, path or file
+        A file that is open for bytes holds the container.
     custom_objects : dict from str to class or function, optional
         Your own classes and functions by name, unless they are registered. No code in a file is
         run, and nothing is imported by a name in it.
@@ -84,11 +85,20 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     ValueError
         If it is damaged, something else, or names what minigrad does not have.
     """
-    path = os.fspath(filepath)
-    if path.endswith(HDF5_ENDINGS):
+    path = _as_path(filepath)
+    if _is_legacy(path):
         from minigrad.saving.legacy_h5 import load_legacy
 
         return load_legacy(path, custom_objects, compile)
     from minigrad.saving.container import load_container
 
     return load_container(path, custom_objects, compile)
+
+
+def _as_path(filepath):
+    """A path as str; a file that is open as it is."""
+    return filepath if hasattr(filepath, "read") else os.fspath(filepath)
+
+
+def _is_legacy(path):
+    return isinstance(path, str) and path.endswith(HDF5_ENDINGS)

@@ -5,8 +5,10 @@ It holds ``metadata.json``, ``config.json`` (how the model is made and compiled)
 ``model.weights.npz``. Keras reads the first, minigrad both.
 """
 
+import contextlib
 import io
 import json
+import warnings
 import zipfile
 import zlib
 
@@ -23,20 +25,29 @@ WEIGHTS = {"model.weights.h5": Hdf5, "model.weights.npz": Npz}
 
 
 def save_container(model, path, overwrite=True, include_optimizer=True):
-    """Write a whole model into a ``.keras`` file, which appears whole or not at all."""
-    check_overwrite(path, overwrite)
+    """Write a whole model into a ``.keras`` file, which appears whole or not at all.
+
+    Or into an open file, as it is.
+    """
+    is_open = not isinstance(path, str)
+    if not is_open:
+        check_overwrite(path, overwrite)
+    if not model.built:
+        cure = "call the model on data, or model.build(input_shape), for a file with weights"
+        warnings.warn(f"save_model: the model is not built yet; {cure}", stacklevel=4)
     name = "model.weights.h5" if _has_h5py() else "model.weights.npz"
     described = serialize(model)
     if not include_optimizer:
         described.pop("compile_config", None)
     arrays = io.BytesIO()
-    WEIGHTS[name].write(arrays, *collect_arrays(model, include_optimizer))
+    WEIGHTS[name].write(arrays, *collect_arrays(model, include_optimizer, may_be_unbuilt=True))
     members = {
         "metadata.json": json.dumps({"keras_version": KERAS_VERSION, "written_by": "minigrad"}),
         CONFIG: json.dumps(described),
         name: arrays.getvalue(),
     }
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    target = contextlib.nullcontext(path) if is_open else replacing(path)
+    with target as file, zipfile.ZipFile(file, "w") as archive:
         for member, content in members.items():
             archive.writestr(zipfile.ZipInfo(member), content)  # a ZipInfo has a fixed date
 
@@ -62,7 +73,8 @@ def read_container(path):
         Whether Keras 2 wrote that.
     arrays : dict from str to array
     """
-    check_is_file(path)
+    if isinstance(path, str):  # no open file
+        check_is_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             described = _read_json(archive, CONFIG)

@@ -8,7 +8,7 @@ it, as in Keras 3 ("layers/dense_1/vars/0", "block/head/vars/1"), or of its name
 from minigrad.utils.naming import unique_name
 
 
-def find_places(model):
+def find_places(model, may_be_unbuilt=False):
     """Return where each layer stands, a list of (group, layer), each layer once.
 
     The group of a layer in a row or graph of layers is "layers/dense_1": its class, numbered from
@@ -17,7 +17,7 @@ def find_places(model):
     Raises
     ------
     ValueError
-        If a layer is not built.
+        If a layer is not built, unless it may be.
     """
     places, seen, stack = [], {}, [("", model)]
     while stack:
@@ -27,7 +27,7 @@ def find_places(model):
             places.append((group, layer))
             stack += reversed([(join(group, name), inner) for name, inner in _members(layer)])
     unbuilt = [layer.name for _, layer in places if not (layer.built or layer.sublayers)]
-    if unbuilt:
+    if unbuilt and not may_be_unbuilt:
         raise ValueError(
             f"weights: expected built layers, got unbuilt {', '.join(unbuilt)}; "
             "call the model on data, or model.build(input_shape), first"
@@ -62,13 +62,13 @@ def _members_of_attributes(held):
     return [member for name in order for member in _members_of(held[name], name)]
 
 
-def _members_of(value, group):
+def _members_of(value, group, around=()):
     if hasattr(value, "holders"):
         yield group, value
-    elif isinstance(value, (list, tuple, dict)):
+    elif isinstance(value, (list, tuple, dict)) and id(value) not in around:  # it may hold itself
         parts = list(value.values() if isinstance(value, dict) else value)
         for inner, part in zip(number_classes(group, parts), parts, strict=True):
-            yield from _members_of(part, inner)
+            yield from _members_of(part, inner, (*around, id(value)))
 
 
 def number_classes(group, values):

@@ -1,6 +1,7 @@
 """What a model has for files: its config, and methods that save it and read its weights."""
 
 import inspect
+import warnings
 
 from minigrad.saving import weights
 from minigrad.utils.config import Configured, custom_object_scope, deserialize, serialize
@@ -72,7 +73,18 @@ class Savable(Configured):
         return serialize(arguments, "compile")
 
     def compile_from_config(self, config):
-        """Compile as ``get_compile_config`` says; a built model's optimizer is built too."""
+        """Compile as ``get_compile_config`` says; a built model's optimizer is built too.
+
+        A class with a ``compile`` of its own is left as it is, with a warning, as in Keras.
+        """
+        if not type(self).compile.__module__.startswith("minigrad."):
+            warnings.warn(
+                "`compile()` was not called as part of model loading because the model's "
+                "`compile()` method is custom. Call it, or write get_compile_config and "
+                f"compile_from_config in {type(self).__name__}",
+                stacklevel=2,
+            )
+            return
         known = inspect.signature(self.compile).parameters
         self.compile(**{k: v for k, v in deserialize(config).items() if k in known})
         if self.optimizer is not None and self.trainable_weights:

@@ -48,9 +48,9 @@ def check_overwrite(path, overwrite):
         raise FileExistsError(f"save: expected no file at {path}; write overwrite=True")
 
 
-def collect_arrays(model, with_optimizer=True, by_name=False):
+def collect_arrays(model, with_optimizer=True, by_name=False, may_be_unbuilt=False):
     """Return all arrays of a model by key, and the (group, name) of each layer."""
-    places = find_places(model)
+    places = find_places(model, may_be_unbuilt)
     arrays = {key: weight.data for key, weight in find_keys(places, by_name).items()}
     names = [(group, layer.name) for group, layer in places]
     optimizer = getattr(model, "optimizer", None)
@@ -98,7 +98,7 @@ def load_weights(model, path, skip_mismatch=False):
 
 def restore_arrays(model, arrays, title, skip_mismatch=False, places=None):
     """Give a model the arrays that `collect_arrays` returned, or a file held."""
-    places = find_places(model) if places is None else places
+    places = find_places(model, may_be_unbuilt=True) if places is None else places
     state = {key: array for key, array in arrays.items() if key.startswith("optimizer/")}
     if KERAS_2 in arrays:
         arrays = _name_as_keras_3(arrays[KERAS_2], places)

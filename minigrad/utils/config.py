@@ -391,6 +391,8 @@ def _deserialize(value, find=None):
             return value
         cls = find(name)
     cls = cls or _find_class(value["module"], name)
+    if not hasattr(cls, "from_config"):
+        raise TypeError(f"config: expected {cls.__name__} to have a from_config; write one")
     instance = cls.from_config(dict(config))
     for name in ("build", "compile"):
         settings = value.get(f"{name}_config")
