@@ -98,10 +98,10 @@ REPRS = {
     "Huber(delta=2.0, reduction='sum', name='huber_loss')": lambda: losses.Huber(2.0, "sum"),
     "LossFunctionWrapper(fn=crossentropy, reduction='sum_over_batch_size', "
     "name='crossentropy')": lambda: losses.as_loss("crossentropy"),
-    "TopKCategoricalAccuracy(k=3, name='top', dtype='float64')": (
+    "TopKCategoricalAccuracy(k=3, name='top')": (
         lambda: metrics.TopKCategoricalAccuracy(3, name="top")
     ),
-    "Mean(name='mean', dtype='float64')": metrics.Mean,
+    "Mean(name='mean')": metrics.Mean,
     "EarlyStopping(monitor='loss', min_delta=0.0, patience=3, verbose=0, mode='auto', "
     "restore_best_weights=False, start_from_epoch=0)": (
         lambda: callbacks.EarlyStopping("loss", patience=3)

@@ -114,7 +114,7 @@ def restore_arrays(model, arrays, title, skip_mismatch=False, places=None):
     for key in fitting:
         parameters[key].assign(arrays[key])
     optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None and state:
+    if optimizer is not None and state and model.trainable_weights:
         _restore_optimizer(model, optimizer, state, title)
 
 
