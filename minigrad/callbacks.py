@@ -256,8 +256,8 @@ class _Monitor(Callback):
 
     def __init__(self, monitor, mode, min_delta=0.0, verbose=0):
         if mode not in ("auto", "min", "max"):
-            known = f"expected mode 'auto', 'min' or 'max', got {mode!r}; it counts as 'auto'"
-            warnings.warn(f"{type(self).__name__}: {known}", stacklevel=3)
+            fault = f"{type(self).__name__} mode {mode!r} is unknown"
+            warnings.warn(f"{fault}; expected 'auto', 'min' or 'max', took 'auto'", stacklevel=3)
             mode = "auto"
         self.monitor = monitor
         self.mode = mode

@@ -228,7 +228,7 @@ def test_unknown_direction_asks_for_the_mode(tmp_path):
             ModelCheckpoint(path, "mine", save_best_only=True, save_weights_only=True),
             {"loss": 1.0},
         )
-    with pytest.warns(UserWarning, match="EarlyStopping: expected mode .*, got 'up'; it counts as"):
+    with pytest.warns(UserWarning, match="EarlyStopping mode 'up' is unknown; .*took 'auto'"):
         assert EarlyStopping(mode="up").mode == "auto"
 
 

@@ -68,7 +68,7 @@ def _complete_build(build):
     """
 
     @functools.wraps(build)
-    def complete(self, input_shape):
+    def complete(self, input_shape, *others):
         self._check_input(input_shape)
         self._fitting_shape = input_shape
         if not self.built or (self.has_no_weights and self.input_shape is None):
@@ -76,7 +76,7 @@ def _complete_build(build):
             before, around.building = around.building, True
             try:
                 with trial(False):
-                    build(self, input_shape)
+                    build(self, *self.arrange_shapes(input_shape, others))
             finally:
                 around.building = before
             self.input_shape = input_shape
@@ -182,6 +182,7 @@ class Layer(KerasForm, Tracked):
     def __init_subclass__(cls):
         super().__init_subclass__()
         if "build" in vars(cls):
+            cls._shapes_of_build = (*inspect.signature(cls.build).parameters,)[1:]
             cls.build = _complete_build(cls.build)
         if "call" in vars(cls):
             cls._signature = _read_signature(cls.call, 1)  # self
@@ -350,6 +351,7 @@ class Layer(KerasForm, Tracked):
                 x = self._as_tensors(x)
                 others = [self._as_tensors(other) for other in others]
                 options = {name: _as_tensor(value) for name, value in options.items()}
+                self.note_shapes(options)
                 self.fit_shape(map_structure(lambda leaf: getattr(leaf, "shape", None), x))
             elif x.shape != self._fitting_shape or not self.built:
                 self.fit_shape(x.shape)
@@ -384,6 +386,7 @@ class Layer(KerasForm, Tracked):
         """Record a call with Symbols; return the Symbols of the results."""
         x = inputs[0]
         shape = map_structure(lambda leaf: getattr(leaf, "shape", None), x)
+        self.note_shapes(options)
         self.fit_shape(shape)
         results = None
         computes_shape = type(self).compute_output_shape is not Layer.compute_output_shape

@@ -53,6 +53,36 @@ class KerasForm:
     supports_masking = autocast = True  # what Keras's layers have, without effect
     compute_dtype = variable_dtype = dtype_policy = property(lambda self: self.dtype)
 
+    _shapes_of_build = ("input_shape",)  # the arguments of ``build``
+    _shapes_of_call = _built_by = ()  # shapes by name: of further inputs; what ``build`` got
+
+    def note_shapes(self, options):
+        """Keep the shapes of a call's further arguments, if ``build`` takes several shapes."""
+        if len(self._shapes_of_build) > 1:
+            vars(self)["_shapes_of_call"] = {
+                f"{name}_shape": (None, *value.shape[1:])
+                for name, value in options.items()
+                if hasattr(value, "shape")
+            }
+
+    def arrange_shapes(self, input_shape, others):
+        """Return what ``build`` is called with: the one shape, or several by their names.
+
+        ``build(self, query_shape, value_shape)`` takes those of ``call(self, query, value)``; a
+        shape that is not known is None.
+        """
+        names, shapes = self._shapes_of_build, (input_shape, *others)
+        if len(names) > 1 and not others:
+            first, rest = self._signature[:2]
+            known = [f"{name}_shape" for name in (first, *rest)]
+            for name in names:
+                if name not in known:
+                    raise self._error(f"build to have arguments among {', '.join(known)}", name)
+            found = {known[0]: input_shape} | dict(self._shapes_of_call)
+            shapes = [found.get(name) for name in names]
+        vars(self)["_built_by"] = dict(zip(names, shapes, strict=False))
+        return shapes
+
     def check_input_spec(self, shape):
         """Raise ValueError unless the shape, or each in a list or dict, fits ``input_spec``."""
         specs, shapes = self.input_spec, shape
@@ -76,12 +106,13 @@ class KerasForm:
     @property
     def output(self):
         """The Symbol that the layer's last call with Symbols gave, or a list of several."""
-        self._symbol()
-        symbols = [reference() for reference in self._output]
-        return symbols[0] if symbols[0].call.is_single else symbols
+        first = self._symbol()
+        return first if first.call.is_single else [reference() for reference in self._output]
 
     def _symbol(self):
         symbol = self._output and self._output[0]()
+        if symbol is None and hasattr(self, "batch_shape"):  # an InputLayer
+            return self.symbol()
         if symbol is None:
             raise AttributeError(
                 f"{self._title}: expected a layer of a model of known input shape, got one that "
@@ -100,9 +131,13 @@ class KerasForm:
         """Return what ``build_from_config`` makes the weights by, or None before they are made."""
         if not self.built or self.input_shape is None:
             return None
+        if len(self._built_by) > 1:
+            return {"shapes_dict": self._built_by}
         return {"input_shape": self.input_shape}
 
     def build_from_config(self, config):
         """Make the weights by what ``get_build_config`` returned."""
-        if not self.built and config.get("input_shape") is not None:
-            self.build(config["input_shape"])
+        shapes = config.get("shapes_dict") or {"input_shape": config.get("input_shape")}
+        if not self.built and any(shapes.values()):
+            first, *others = shapes.values()
+            self.build(first, *(shape and tuple(shape) for shape in others))

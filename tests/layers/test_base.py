@@ -6,8 +6,9 @@ import weakref
 import numpy as np
 import pytest
 
-from minigrad import Input, Sequential, Tensor, layers
+from minigrad import Input, Model, Sequential, Tensor, layers
 from minigrad.layers import Layer
+from minigrad.saving import load_model
 
 
 class Scale(Layer):
@@ -426,3 +427,59 @@ def test_layer_is_freed_without_the_garbage_collector():
         assert gone() is None
     finally:
         gc.enable()
+
+
+# --- build with several shapes -------------------------------------------------------------------
+
+
+class Attend(Layer):
+    def build(self, value_shape, query_shape, mask_shape=None):
+        self.shapes = query_shape, value_shape, mask_shape
+        self.w = self.add_weight((query_shape[-1], value_shape[-1]), name="w")
+
+    def call(self, query, value, mask=None):
+        return query @ self.w + value
+
+
+def test_build_gets_the_shapes_of_call_by_their_names():
+    query, value = np.ones((4, 3)), np.ones((4, 2))
+    for call in (
+        lambda layer: layer(query, value),
+        lambda layer: layer(query, value=value),
+        lambda layer: layer(query=query, value=value),
+    ):
+        layer = Attend()
+        assert call(layer).shape == (4, 2) and layer.w.shape == (3, 2)
+        assert layer.shapes == ((None, 3), (None, 2), None)
+    layer = Attend()
+    layer(query, value, mask=np.ones((4, 1)))
+    assert layer.shapes[2] == (None, 1)
+    layer = Attend()
+    layer.build((None, 2), (None, 3))
+    assert layer.w.shape == (3, 2)
+
+
+def test_build_gets_the_shapes_of_symbols(tmp_path):
+    x, y = Input((3,)), Input((2,))
+    layer = Attend()
+    model = Model([x, y], layer(x, y))
+    arrays = np.ones((5, 3)), np.ones((5, 2))
+    assert model(list(arrays)).shape == (5, 2)
+    assert layer.shapes == ((None, 3), (None, 2), None)
+    model.save(tmp_path / "two.keras")
+    again = load_model(tmp_path / "two.keras", {"Attend": Attend})
+    np.testing.assert_array_equal(again(list(arrays)).data, model(list(arrays)).data)
+    assert again.layers[-1].shapes == layer.shapes
+
+
+@pytest.mark.parametrize("names", ["x_shape, units", "x_shape, other_shape", "a_shape, b_shape"])
+def test_build_refuses_names_that_call_does_not_have(names):
+    space = {"Layer": Layer}
+    exec(
+        f"class Odd(Layer):\n    def build(self, {names}): pass\n"
+        "    def call(self, x, y): return x + y",
+        space,
+    )
+    message = r"Odd 'odd.*': expected build to have arguments among x_shape, y_shape, got '"
+    with pytest.raises(ValueError, match=message):
+        space["Odd"]()(np.ones((2, 3)), np.ones((2, 3)))

@@ -42,6 +42,7 @@ def test_input_keeps_the_size_of_the_batch_without_demanding_it():
     layer = layers.InputLayer((3,), batch_size=4)
     assert layer.batch_shape == (4, 3) and layer.input_shape == (None, 3)
     assert layers.InputLayer(batch_shape=[None, 3]).batch_shape == (None, 3)
+    assert layer.output.shape == (None, 3)
     again = layers.InputLayer.from_config(layer.get_config())
     assert again.batch_shape == (4, 3)
     assert Model(layer.symbol(), layers.Dense(2)(layer.output))(np.ones((5, 3))).shape == (5, 2)
