@@ -141,3 +141,12 @@ class KerasForm:
         if not self.built and any(shapes.values()):
             first, *others = shapes.values()
             self.build(first, *(shape and tuple(shape) for shape in others))
+
+    def save_own_variables(self, store):
+        """Put the layer's own weights into a dict of arrays, which files keep; see Keras."""
+        store.update({str(i): weight.data for i, weight in enumerate(self.own_weights)})
+
+    def load_own_variables(self, store):
+        """Take the layer's own weights from such a dict."""
+        for i, weight in enumerate(self.own_weights):
+            weight.assign(store[str(i)])

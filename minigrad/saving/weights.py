@@ -8,8 +8,11 @@ names. The optimizer's state is in "optimizer/vars/0", "1", ..., in Keras's orde
 import os
 import warnings
 
+import numpy as np
+
+from minigrad.layers.base import Layer
 from minigrad.saving.formats import KERAS_2, Npz, check_is_file, format_of, save_arrays
-from minigrad.saving.keys import find_keys, find_places
+from minigrad.saving.keys import find_keys, find_places, join
 from minigrad.saving.optimizer_state import find_arrays, set_arrays
 
 OPTIMIZER = "optimizer/vars/"
@@ -52,6 +55,15 @@ def collect_arrays(model, with_optimizer=True, by_name=False, may_be_unbuilt=Fal
     """Return all arrays of a model by key, and the (group, name) of each layer."""
     places = find_places(model, may_be_unbuilt)
     arrays = {key: weight.data for key, weight in find_keys(places, by_name).items()}
+    for prefix, layer, own in _find_own(places, "save_own_variables", by_name):
+        store = {}
+        layer.save_own_variables(store)
+        arrays = {key: array for key, array in arrays.items() if key not in own}
+        arrays |= {prefix + name: np.asarray(value) for name, value in store.items()}
+    for _, layer in places:
+        if hasattr(layer, "save_assets"):
+            cure = "files hold arrays alone; put them into save_own_variables"
+            warnings.warn(f"save: the assets of {layer.name!r} were left out: {cure}", stacklevel=3)
     names = [(group, layer.name) for group, layer in places]
     optimizer = getattr(model, "optimizer", None)
     if with_optimizer and optimizer is not None and optimizer.built:
@@ -59,6 +71,20 @@ def collect_arrays(model, with_optimizer=True, by_name=False, may_be_unbuilt=Fal
         for i, array in enumerate(find_arrays(optimizer)):
             arrays[f"{OPTIMIZER}{i}"] = array
     return arrays, names
+
+
+def _find_own(places, method, by_name):
+    """Yield the layers that have such a method of their own.
+
+    As (beginning of the keys, layer, what it would have by default), see `find_keys`.
+    """
+    for group, layer in places:
+        if getattr(type(layer), method) is not getattr(Layer, method):
+            yield (
+                join(group, "" if by_name else "vars/"),
+                layer,
+                find_keys([(group, layer)], by_name),
+            )
 
 
 def load_weights(model, path, skip_mismatch=False):
@@ -103,7 +129,13 @@ def restore_arrays(model, arrays, title, skip_mismatch=False, places=None):
     if KERAS_2 in arrays:
         arrays = _name_as_keras_3(arrays[KERAS_2], places)
     arrays = {key: array for key, array in arrays.items() if not _is_beside_weights(key)}
-    parameters = find_keys(places, by_name=not any("vars/" in key for key in arrays))
+    by_name = not any("vars/" in key for key in arrays)
+    parameters = find_keys(places, by_name)
+    stores = []
+    for prefix, layer, own in _find_own(places, "load_own_variables", by_name):
+        names = [key.removeprefix(prefix) for key in arrays if key.startswith(prefix)]
+        stores.append((layer, {n: arrays.pop(prefix + n) for n in names if "/" not in n}))
+        parameters = {key: weight for key, weight in parameters.items() if key not in own}
     fitting = [key for key in parameters if key in arrays and _fits(parameters[key], arrays[key])]
     problems = _list_problems(parameters, arrays, fitting)
     if problems:
@@ -113,6 +145,8 @@ def restore_arrays(model, arrays, title, skip_mismatch=False, places=None):
         warnings.warn(f"load_weights: {report}\nThe rest was loaded.", stacklevel=3)
     for key in fitting:
         parameters[key].assign(arrays[key])
+    for layer, store in stores:
+        layer.load_own_variables(store)
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and state and model.trainable_weights:
         _restore_optimizer(model, optimizer, state, title)

@@ -526,3 +526,56 @@ def test_a_file_that_claims_more_than_fits_into_memory_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"expected an intact HDF5 file, got .*Unable to allocate"):
         stack.load_weights(path)
     np.testing.assert_array_equal(stack.get_weights()[0], before[0])
+
+
+# --- variables of one's own ----------------------------------------------------------------------
+
+
+class Counted(layers.Layer):
+    """Keeps its kernel halved in files, beside a number that is no weight."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = layers.Dense(2)
+        self.seen = 0
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(input_shape[-1:], "ones", name="kernel")
+
+    def call(self, x):
+        return self.inner(x * self.kernel)
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        store["0"] = store["0"] / 2
+        store["seen"] = self.seen
+
+    def load_own_variables(self, store):
+        self.seen = int(store["seen"])
+        super().load_own_variables({"0": store["0"] * 2})
+
+
+@pytest.mark.parametrize("ending", [".npz", ".weights.h5"])
+def test_layers_may_save_their_own_variables(tmp_path, ending):
+    if ending == ".weights.h5":
+        pytest.importorskip("h5py")
+    first, second = (Sequential([layers.Input((3,)), Counted()]) for _ in range(2))
+    first.layers[0].kernel.assign([1.0, 2.0, 3.0])
+    first.layers[0].seen = 7
+    first.save_weights(tmp_path / f"own{ending}")
+    second.load_weights(tmp_path / f"own{ending}")
+    assert second.layers[0].seen == 7
+    assert second.weights_hash() == first.weights_hash()
+    arrays = formats.load_arrays(tmp_path / f"own{ending}")
+    halved = [array for array in arrays.values() if array.shape == (3,)]
+    np.testing.assert_array_equal(halved, [[0.5, 1.0, 1.5]])
+
+
+def test_assets_are_left_out_with_a_warning(tmp_path):
+    class Words(layers.Dense):
+        def save_assets(self, folder):
+            raise AssertionError("is not called")
+
+    model = Sequential([Input((3,)), Words(2, name="words")])
+    with pytest.warns(UserWarning, match="save: the assets of 'words' were left out: files hold"):
+        model.save_weights(tmp_path / "words.npz")
