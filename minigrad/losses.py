@@ -172,7 +172,7 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     Parameters
     ----------
     y_true : array (..., K)
-        0 or 1, or probabilities: from 0 to 1.
+        0 or 1, or probabilities: from 0 to 1; with noise, up to 0.5 beyond.
     y_pred : Tensor (..., K)
         Probabilities p, or logits z, where p = sigmoid(z).
     from_logits : bool
@@ -437,7 +437,7 @@ def _sigmoid_losses(name, y_true, y_pred, from_logits, label_smoothing):
     y_pred, from_logits = _prefer_logits(name, y_pred, from_logits, "sigmoid")
     y_true, y_pred = _match(name, y_true, y_pred)
     cure = "; scale targets to [0, 1], or take sparse_categorical_crossentropy for more classes"
-    _check_range(name, y_true, 0, 1, cure)
+    _check_range(name, y_true, 0, 1, cure, slack=0.5)  # GANs add noise to their labels
     y_true = _smooth(name, y_true, label_smoothing, 2)
     if from_logits:
         return y_true, ops.sigmoid_cross_entropy(y_pred, y_true)
@@ -471,12 +471,11 @@ def _as_targets(name, y_true, y_pred):
     return as_array(y_true, y_pred.dtype)
 
 
-def _check_range(name, labels, low, high, cure=""):
-    """Refuse finite labels outside [low, high], to rounding; others make the loss NaN or infinite.
+def _check_range(name, labels, low, high, cure="", slack=1e-6):
+    """Refuse finite labels outside [low, high]; others make the loss NaN or infinite.
 
-    The loss of a label outside would have no least value, or none that means anything.
+    `slack` is what they may be beyond. The loss of a label outside would have no least value, or none that means anything.
     """
-    slack = 0 if labels.dtype.kind == "i" else 1e-6
     outside = (labels < low - slack) | (labels > high + slack)
     if outside.any() and (outside := outside & np.isfinite(labels)).any():
         got = labels[outside].max()

@@ -930,6 +930,16 @@ def test_targets_that_are_not_finite_show_in_the_loss(value):
             assert np.isfinite(result[1:]).all()
 
 
+def test_binary_crossentropies_take_labels_with_noise():
+    y, p = np.array([[1.046, -0.03, 0.5]]), np.array([[0.9, 0.2, 0.6]])
+    expected = np.mean(-y * np.log(p) - (1 - y) * np.log(1 - p), axis=-1)
+    np.testing.assert_allclose(losses.binary_crossentropy(y, p), expected, rtol=1e-6)
+    logits = np.log(p / (1 - p))
+    np.testing.assert_allclose(losses.binary_crossentropy(y, logits, True), expected, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"expected labels from 0 to 1, got 1\.6"):
+        losses.binary_crossentropy([[1.6]], [[0.9]])
+
+
 def test_labels_that_rounding_moved_across_the_limits_are_taken():
     for labels in ([[1 + 1e-7, -1e-7]], np.float32([[1, 0]]) * np.float32(1 + 1e-7)):
         losses.binary_crossentropy(labels, [[0.9, 0.2]])
