@@ -4,12 +4,13 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.layers.noise import RandomLayer
+from minigrad.layers.shaping import ImageLayer
 from minigrad.utils.images import cut_to_aspect, resize
 
 FILL_MODES = ("reflect", "constant", "wrap", "nearest")
 
 
-class RandomImageLayer(RandomLayer):
+class RandomImageLayer(ImageLayer, RandomLayer):
     """A layer that changes each image of a batch at random, in training only.
 
     Parameters
@@ -19,8 +20,6 @@ class RandomImageLayer(RandomLayer):
     **kwargs
         As for ``Layer``.
     """
-
-    rank = 4
 
     def __init__(self, seed=None, data_format=None, **kwargs):
         super().__init__(seed, **kwargs)

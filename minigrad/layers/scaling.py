@@ -28,7 +28,7 @@ class AxisLayer(ElementwiseLayer):
 
 
 class Rescaling(ElementwiseLayer):
-    """``x · scale + offset``, two numbers or arrays that broadcast."""
+    """``x · scale + offset``, two numbers or arrays that broadcast; lists of images are stacked."""
 
     def __init__(self, scale, offset=0.0, **kwargs):
         super().__init__(**kwargs)
@@ -36,6 +36,8 @@ class Rescaling(ElementwiseLayer):
         self.offset = offset
 
     def call(self, x, training=False):
+        if isinstance(x, (list, tuple)):
+            x = ops.stack(x)
         return x * np.asarray(self.scale, x.dtype) + np.asarray(self.offset, x.dtype)
 
 

@@ -1,8 +1,11 @@
 """Layers that repeat, reorder, pad, cut and resize; they have no weights."""
 
+import numpy as np
+
 from minigrad import ops
 from minigrad.layers.base import Layer
 from minigrad.ops.conv import pair
+from minigrad.symbolic import is_symbolic
 from minigrad.utils.images import INTERPOLATIONS, cut_to_aspect, pad_to_aspect, resize
 
 
@@ -139,10 +142,26 @@ class Cropping2D(Cropping):
         self.cropping = self.borders = check_borders(self._title, "cropping", cropping)
 
 
-class CenterCrop(Layer):
-    """The middle of images: (N, H, W, C) -> (N, height, width, C), which is not larger."""
+class ImageLayer(Layer):
+    """A layer of images (N, H, W, C) that also takes one (H, W, C), or a list of one size."""
 
     rank = 4
+
+    def __call__(self, x, *others, **options):
+        if is_symbolic(x):
+            return super().__call__(x, *others, **options)
+        if isinstance(x, (list, tuple)):
+            shapes = [np.shape(image) for image in x]
+            if len(set(shapes)) != 1:
+                raise self._error("a list of images of one size", shapes)
+            x = ops.stack(x)
+        if np.ndim(x) == 3:
+            return super().__call__(ops.expand_dims(x, 0), *others, **options)[0]
+        return super().__call__(x, *others, **options)
+
+
+class CenterCrop(ImageLayer):
+    """The middle of images: (N, H, W, C) -> (N, height, width, C), which is not larger."""
 
     def __init__(self, height, width, data_format=None, **kwargs):
         super().__init__(**kwargs)
@@ -215,7 +234,7 @@ class UpSampling2D(UpSampling):
         self.interpolation = check_interpolation(self, interpolation)
 
 
-class Resizing(Layer):
+class Resizing(ImageLayer):
     """Images of another size: (N, H, W, C) -> (N, height, width, C).
 
     Parameters
@@ -234,8 +253,6 @@ class Resizing(Layer):
     **kwargs
         As for ``Layer``.
     """
-
-    rank = 4
 
     def __init__(
         self, height, width, interpolation="bilinear", crop_to_aspect_ratio=False,

@@ -41,6 +41,11 @@ def test_sizes_may_be_unknown(layer, given, expected):
         (lambda: layers.Cropping2D(((1, 2), (3, -1))), "cropping .* got .3, -1."),
         (lambda: layers.CenterCrop(3, 0), "width to be an integer"),
         (lambda: layers.CenterCrop(3, 5)(np.ones((2, 4, 4, 1))), "images of at least 3 × 5"),
+        (lambda: layers.CenterCrop(3, 5)([]), "a list of images of one size, got"),
+        (
+            lambda: layers.Resizing(3, 5)([np.ones((4, 4, 1)), np.ones((4, 3, 1))]),
+            "a list of images of one size, got .*4, 3, 1",
+        ),
         (lambda: layers.UpSampling1D(0), "size"),
         (lambda: layers.UpSampling2D(interpolation="area"), r"interpolation one of \('nearest'"),
         (lambda: layers.Resizing(3, 4, "cubic"), "interpolation one of .* got 'cubic'"),
@@ -63,3 +68,22 @@ def test_bilinear_upsampling_keeps_straight_lines():
     np.testing.assert_allclose(np.diff(y, axis=0)[1:-1], 1 / 3, rtol=1e-4)
     np.testing.assert_allclose(np.diff(y, axis=1)[:, 1:-1], 10 / 3, rtol=1e-4)
     np.testing.assert_array_equal(y[0], y[1])  # the edge is carried on
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.CenterCrop(3, 4),
+        layers.Resizing(3, 4),
+        layers.RandomCrop(3, 4),
+        layers.RandomFlip(),
+        layers.Rescaling(1 / 255),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_layers_of_images_take_one_and_lists(layer):
+    images = np.arange(2 * 5 * 7 * 3.0).reshape(2, 5, 7, 3)
+    expected = layer(images).numpy()
+    np.testing.assert_allclose(layer(images[1]), expected[1], rtol=1e-6)
+    np.testing.assert_allclose(layer(list(images)), expected, rtol=1e-6)
+    np.testing.assert_allclose(layer((images[0],)), expected[:1], rtol=1e-6)
