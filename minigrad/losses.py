@@ -474,7 +474,8 @@ def _as_targets(name, y_true, y_pred):
 def _check_range(name, labels, low, high, cure="", slack=1e-6):
     """Refuse finite labels outside [low, high]; others make the loss NaN or infinite.
 
-    `slack` is what they may be beyond. The loss of a label outside would have no least value, or none that means anything.
+    The loss of a label outside, by more than `slack`, would have no least value, or none that
+    means anything.
     """
     outside = (labels < low - slack) | (labels > high + slack)
     if outside.any() and (outside := outside & np.isfinite(labels)).any():
