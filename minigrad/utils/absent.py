@@ -100,7 +100,6 @@ ABSENT = {
         ("RemoteMonitor", "it sends logs to a server", "callbacks.LambdaCallback"),
         ("SwapEMAWeights", "averages are the optimizer's",
          "use_ema=True of an optimizer, and its finalize_variable_values"),
-        ("TensorBoard", "it writes TensorFlow's files", "callbacks.CSVLogger, lab.Recorder, plots"),
     ],
     "config": [
         ("dtype_policy set_dtype_policy", *_FLOATS),
