@@ -51,8 +51,11 @@ class ImageDataGenerator:
         (which takes the first for granted). `fit` computes them.
     samplewise_center, samplewise_std_normalization : bool
         The same with the mean and standard deviation of each image.
-    zca_whitening, zca_epsilon : False
-        Not there.
+    zca_whitening : bool
+        Turn values so that those of different pixels no longer vary together (and subtract the mean
+        over all images, without dividing). `fit` computes the matrix: for small images only.
+    zca_epsilon : float
+        Added to what is divided by, the standard deviation along each direction.
     rotation_range : float
         The largest angle, in degrees.
     width_shift_range, height_shift_range : float, int or array_like
@@ -95,8 +98,6 @@ class ImageDataGenerator:
         validation_split=0.0, interpolation_order=1, dtype=None,
     ):  # fmt: skip
         check_data_format("ImageDataGenerator", data_format)
-        if zca_whitening:
-            raise ValueError("ImageDataGenerator: expected zca_whitening=False, got True")
         if validation_split and not 0 < validation_split < 1:
             expected = "validation_split from 0 to 1"
             raise ValueError(f"ImageDataGenerator: expected {expected}, got {validation_split}")
@@ -105,10 +106,14 @@ class ImageDataGenerator:
             if value is not None and len(value) != 2:
                 expected = f"{name} as two numbers"
                 raise ValueError(f"ImageDataGenerator: expected {expected}, got {value!r}")
-        self.featurewise_center = featurewise_center or featurewise_std_normalization
-        self.featurewise_std_normalization = featurewise_std_normalization
+        self.featurewise_center = (
+            featurewise_center or featurewise_std_normalization or zca_whitening
+        )
+        self.featurewise_std_normalization = featurewise_std_normalization and not zca_whitening
         self.samplewise_center = samplewise_center or samplewise_std_normalization
         self.samplewise_std_normalization = samplewise_std_normalization
+        self.zca_whitening = zca_whitening
+        self.zca_epsilon = zca_epsilon
         self.rotation_range = rotation_range
         self.width_shift_range = width_shift_range
         self.height_shift_range = height_shift_range
@@ -124,7 +129,7 @@ class ImageDataGenerator:
         self.preprocessing_function = preprocessing_function
         self.validation_split = validation_split
         self.dtype = dtype or "float32"
-        self.mean = self.std = None
+        self.mean = self.std = self.zca_whitening_matrix = None
         # A constant begins right at the border here, as in SciPy, which Keras uses.
         self._pixels = RandomTransform(
             "nearest" if fill_mode == "constant" else fill_mode,
@@ -281,7 +286,7 @@ class ImageDataGenerator:
         return batches
 
     def fit(self, x, augment=False, rounds=1, seed=None):
-        """Compute the mean and standard deviation over images (N, H, W, C), for `featurewise_...`.
+        """Compute what `featurewise_...` and `zca_whitening` need, over images (N, H, W, C).
 
         Parameters
         ----------
@@ -304,6 +309,9 @@ class ImageDataGenerator:
             self.mean = x.mean(axis=(0, 1, 2), keepdims=True)[0]
         if self.featurewise_std_normalization:
             self.std = (x - self.mean).std(axis=(0, 1, 2), keepdims=True)[0]
+        if self.zca_whitening:  # (N, H, W, C) -> (H · W · C, N), as U · S · V
+            U, S, _ = np.linalg.svd((x - self.mean).reshape(len(x), -1).T, full_matrices=False)
+            self.zca_whitening_matrix = U * (len(x) ** 0.5 / (S + self.zca_epsilon)) @ U.T
 
     def standardize(self, x):
         """Return an image, or several, as `preprocessing_function`, `rescale`, ... change it."""
@@ -322,6 +330,9 @@ class ImageDataGenerator:
             x -= self.mean
             if self.featurewise_std_normalization:
                 x /= self.std + 1e-6
+            if self.zca_whitening:
+                rows = x.reshape(-1, len(self.zca_whitening_matrix))  # (N, H · W · C)
+                x = (rows @ self.zca_whitening_matrix).reshape(x.shape)
         return x
 
     def random_transform(self, x, seed=None):
