@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
+import minigrad
 from minigrad.utils.files import replacing, what_is
 
 
@@ -46,6 +47,14 @@ def test_replacing_names_a_missing_folder(tmp_path):
     expected = r"expected an existing folder, got .*nowhere"
     with pytest.raises(FileNotFoundError, match=expected), replacing(tmp_path / "nowhere" / "file"):
         pass
+
+
+def test_old_files_of_whole_models_make_their_folder(tmp_path):
+    pytest.importorskip("h5py")
+    model = minigrad.Sequential([minigrad.layers.Dense(2, input_shape=(3,))])
+    model.save(tmp_path / "run" / "1" / "model.h5")
+    read = minigrad.models.load_model(tmp_path / "run" / "1" / "model.h5")
+    np.testing.assert_array_equal(read.get_weights()[0], model.get_weights()[0])
 
 
 def archive(*names):

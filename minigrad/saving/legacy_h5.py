@@ -6,6 +6,7 @@ into Keras 3's, and read as those are.
 """
 
 import json
+import os
 
 from minigrad.losses import LOSSES
 from minigrad.saving.formats import (
@@ -34,6 +35,7 @@ def save_legacy(model, path, overwrite=True, include_optimizer=True):
     """Write a whole model into an ``.h5`` file, which appears whole or not at all."""
     check_overwrite(path, overwrite)
     h5py = import_h5py()
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)  # Keras does, for this file
     described = serialize(model)
     compiled = described.pop("compile_config", None)
     compiled = compiled if include_optimizer else None
