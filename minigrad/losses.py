@@ -858,11 +858,16 @@ def get(identifier):
     Anything else as for `as_loss`, but functions as they are.
     """
     found = LOSSES.get(identifier)
-    is_function = isinstance(identifier, str) and identifier in (
-        identifier.lower(),
-        identifier.upper(),
-    )
+    is_name = isinstance(identifier, str)
+    is_function = is_name and identifier in (identifier.lower(), identifier.upper())
     return getattr(found, "function", found) if is_function else found
+
+
+class Reduction:
+    """TensorFlow's names of the reductions."""
+
+    AUTO = SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
+    NONE, SUM = "none", "sum"
 
 
 serialize, deserialize = config_functions(get)

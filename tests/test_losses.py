@@ -531,6 +531,16 @@ def test_reductions_weigh_samples(reduction, expected, shape):
     np.testing.assert_allclose(result.data, expected, rtol=1e-14)
 
 
+@pytest.mark.parametrize("name", ["AUTO", "SUM_OVER_BATCH_SIZE", "SUM", "NONE"])
+def test_reductions_have_tensorflows_names(name):
+    reduction = "sum_over_batch_size" if name == "AUTO" else name.lower()
+    given, own = (
+        losses.MeanAbsoluteError(reduction=r)(np.eye(3), np.ones((3, 3)))
+        for r in (getattr(losses.Reduction, name), reduction)
+    )
+    np.testing.assert_array_equal(given, own)
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum", "mean_with_sample_weight"])
 def test_reductions_of_nothing_or_without_weight_are_zero(reduction):
     loss = losses.LossFunctionWrapper(keep, reduction)
