@@ -129,6 +129,17 @@ def _has_floats(x):
     return isinstance(x, (float, np.floating, np.ndarray)) and np.asarray(x).dtype.kind in "fc"
 
 
+# Methods of arrays that tensors have no ops for: `t.round(2)` is `np.round(t, 2)`.
+METHODS = (
+    np.all, np.any, np.argsort, np.copy, np.cumsum, np.prod, np.ravel, np.repeat, np.round,
+    np.swapaxes, np.take,
+)  # fmt: skip
+
+for function in METHODS:
+    setattr(Tensor, function.__name__, function)
+Tensor.flatten = np.ravel
+Tensor.astype = lambda tensor, dtype: _on_values("astype", np.ndarray.astype, (tensor, dtype), {})
+Tensor.tolist = lambda tensor: tensor.numpy().tolist()
 for kind in (Tensor, Symbol):
     kind.__array_ufunc__ = call_ufunc
     kind.__array_function__ = call_function

@@ -181,3 +181,28 @@ def test_functions_of_numpy_do_not_write_into_tensors():
 def test_dot_of_stacks_points_to_matmul():
     with pytest.raises(ValueError, match=r"np.dot: expected b of at most two axes.*a @ b"):
         np.dot(Tensor(X), np.ones((2, 4, 3)))
+
+
+METHODS = {
+    "all": (), "any": (), "argsort": (), "astype": ("float16",), "copy": (), "cumsum": (1,),
+    "flatten": (), "prod": (), "ravel": (), "repeat": (2, 1), "round": (1,), "swapaxes": (0, 1),
+    "take": ([2, 0], 1), "tolist": (),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_tensors_have_the_methods_of_arrays(name):
+    expected = getattr(X, name)(*METHODS[name])
+    np.testing.assert_equal(np.asarray(getattr(Tensor(X), name)(*METHODS[name])), expected)
+
+
+@pytest.mark.parametrize("name", ["astype", "cumsum", "prod", "repeat", "swapaxes", "take"])
+def test_methods_of_arrays_refuse_where_a_gradient_would_be_lost(name):
+    with pytest.raises(TypeError, match=r"expected tensors without gradient, got one"):
+        getattr(Tensor(X, requires_grad=True), name)(*METHODS[name])
+
+
+def test_what_is_stacked_of_outputs_is_rounded():
+    outputs = np.stack([Tensor(X, requires_grad=True)] * 2).mean(axis=0)
+    assert_allclose(outputs[0].round(2), X[0].round(2))
+    assert_array_equal(outputs.ravel().numpy(), X.ravel())
