@@ -10,18 +10,14 @@ import io
 import json
 import warnings
 import zipfile
-import zlib
 
-from minigrad.saving.formats import UNREADABLE, Hdf5, Npz, check_is_file, import_h5py, unreadable
+from minigrad.saving.formats import CONFIG, WEIGHTS, import_h5py, read_container
 from minigrad.saving.legacy_h5 import make_model
 from minigrad.saving.weights import check_overwrite, collect_arrays, restore_arrays
 from minigrad.utils.config import serialize
 from minigrad.utils.files import replacing
 
 KERAS_VERSION = "3.15.1"  # whose layout this is
-CONFIG = "config.json"
-MOST_JSON = 10**8  # bytes
-WEIGHTS = {"model.weights.h5": Hdf5, "model.weights.npz": Npz}
 
 
 def save_container(model, path, overwrite=True, include_optimizer=True):
@@ -60,42 +56,6 @@ def load_container(path, custom_objects=None, compile=True):
     model = make_model(described, custom_objects, path, is_older)
     restore_arrays(model, arrays, path)
     return model
-
-
-def read_container(path):
-    """Return what a ``.keras`` file holds.
-
-    Returns
-    -------
-    described : dict
-        How the model is made and compiled.
-    is_older : bool
-        Whether Keras 2 wrote that.
-    arrays : dict from str to array
-    """
-    if isinstance(path, str):  # no open file
-        check_is_file(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            described = _read_json(archive, CONFIG)
-            version = str(_read_json(archive, "metadata.json")["keras_version"])
-            names = [name for name in WEIGHTS if name in archive.namelist()]
-            if not names:
-                raise ValueError(f"there is neither {' nor '.join(WEIGHTS)}")
-            content = io.BytesIO(archive.read(names[0]))
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, *UNREADABLE) as error:
-        expected = "an intact .keras file, with a config and weights"
-        raise unreadable(expected, path, error) from error
-    if not isinstance(described, dict):
-        raise unreadable("a .keras file with the config of a model", path, described)
-    return described, version.startswith("2."), WEIGHTS[names[0]].read(content, path)
-
-
-def _read_json(archive, name):
-    size = archive.getinfo(name).file_size
-    if size > MOST_JSON:
-        raise ValueError(f"{name} claims {size} bytes, more than any model's")
-    return json.loads(archive.read(name))
 
 
 def _has_h5py():

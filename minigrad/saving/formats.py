@@ -3,6 +3,7 @@
 Both are written whole or not at all, without pickle. HDF5 needs h5py.
 """
 
+import io
 import itertools
 import os
 import zlib
@@ -162,12 +163,70 @@ def names_in(group, attribute):
     return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
 
 
+# --- whole models in Keras 3's container, a zip archive ------------------------------------------
+
+CONFIG = "config.json"
+WEIGHTS = {"model.weights.h5": Hdf5, "model.weights.npz": Npz}
+MOST_JSON = 10**8  # bytes
+
+
+class Container:
+    """The arrays of a whole model's file."""
+
+    @staticmethod
+    def read(path):
+        return read_container(path)[-1]
+
+
+def read_container(path):
+    """Return what a ``.keras`` file holds.
+
+    Returns
+    -------
+    described : dict
+        How the model is made and compiled.
+    is_older : bool
+        Whether Keras 2 wrote that.
+    arrays : dict from str to array
+    """
+    import zipfile
+
+    if isinstance(path, str):  # no open file
+        check_is_file(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            described = _read_json(archive, CONFIG)
+            version = str(_read_json(archive, "metadata.json")["keras_version"])
+            names = [name for name in WEIGHTS if name in archive.namelist()]
+            if not names:
+                raise ValueError(f"there is neither {' nor '.join(WEIGHTS)}")
+            content = io.BytesIO(archive.read(names[0]))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, *UNREADABLE) as error:
+        expected = "an intact .keras file, with a config and weights"
+        raise unreadable(expected, path, error) from error
+    if not isinstance(described, dict):
+        raise unreadable("a .keras file with the config of a model", path, described)
+    return described, version.startswith("2."), WEIGHTS[names[0]].read(content, path)
+
+
+def _read_json(archive, name):
+    import json  # only here: it takes 2 ms of importing minigrad
+
+    size = archive.getinfo(name).file_size
+    if size > MOST_JSON:
+        raise ValueError(f"{name} claims {size} bytes, more than any model's")
+    return json.loads(archive.read(name))
+
+
+# --- which is which ------------------------------------------------------------------------------
+
 FORMATS = {".npz": Npz, ".weights.h5": Hdf5}
+READ_ONLY = {".h5": Hdf5, ".hdf5": Hdf5, ".keras": Container}  # for weights
 
 
-def format_of(path, others=()):
-    """Return the format of a path's ending; `others` are endings of HDF5 too."""
-    formats = FORMATS | dict.fromkeys(others, Hdf5)
+def format_of(path, others=None):
+    """Return the format of a path's ending; `others` are formats beside those of `FORMATS`."""
+    formats = FORMATS | (others or {})
     for ending, file_format in formats.items():
         if str(path).endswith(ending):
             return file_format

@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 
 from minigrad.layers.base import Layer
-from minigrad.saving.formats import KERAS_2, Npz, check_is_file, format_of, save_arrays
+from minigrad.saving.formats import KERAS_2, READ_ONLY, Npz, check_is_file, format_of, save_arrays
 from minigrad.saving.keys import find_keys, find_places, join
 from minigrad.saving.optimizer_state import find_arrays, set_arrays
 
@@ -110,15 +110,10 @@ def load_weights(model, path, skip_mismatch=False):
     FileNotFoundError
         If there is no such file.
     """
+    file_format = format_of(path, READ_ONLY)
     places = find_places(model)
-    if str(path).endswith(".keras"):
-        from minigrad.saving.container import read_container  # only here: it needs zipfile
-
-        arrays = read_container(path)[-1]
-    else:
-        file_format = format_of(path, others=[".h5", ".hdf5", ".keras"])
-        check_is_file(path)
-        arrays = file_format.read(path)
+    check_is_file(path)
+    arrays = file_format.read(path)
     restore_arrays(model, arrays, path, skip_mismatch, places)
 
 

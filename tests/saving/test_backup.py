@@ -237,3 +237,16 @@ def test_the_file_holds_no_code(tmp_path):
     with np.load(tmp_path / "run.npz", allow_pickle=False) as arrays:
         assert all(array.dtype.kind in "fiu" for array in arrays.values())
     assert backup.read_run(tmp_path / "run.npz")["epoch"] == 1
+
+
+def test_numbers_of_numpy_that_a_callback_counts_are_kept(tmp_path):
+    class Best(callbacks.Callback):
+        def __init__(self):
+            self.best, self.count = np.float32(np.inf), np.int64(0)
+
+    model, told, fresh = make_model(), Best(), Best()
+    model.optimizer.build(model.trainable_weights)
+    told.best, told.count = np.float32(0.1), np.int64(7)
+    backup.write_run(tmp_path / "run.npz", model, None, [told], {"epoch": 1, "batch": 0})
+    backup.restore_run(backup.read_run(tmp_path / "run.npz"), model, None, [fresh])
+    assert (fresh.best, fresh.count) == (told.best, told.count)

@@ -147,6 +147,26 @@ def test_the_families_take_configs():
         losses.get({"name": "mse"})
 
 
+def test_what_adapt_found_is_in_the_config():
+    words, numbers = layers.StringLookup(), layers.IntegerLookup(output_mode="multi_hot")
+    words.adapt(["b", "a", "b"])
+    numbers.adapt([7, 7, 3])
+    ranges = layers.Discretization(num_bins=3)
+    ranges.adapt(np.arange(30.0))
+    data = {words: ["a", "c"], numbers: np.array([[3, 4], [7, 7]]), ranges: np.arange(40.0)}
+    for layer, x in data.items():
+        again = deserialize_keras_object(json.loads(as_json(layer)))
+        np.testing.assert_array_equal(np.asarray(again(x)), np.asarray(layer(x)))
+        assert as_json(again) == as_json(layer)
+    again.adapt(np.arange(60.0))  # adapted anew, not given its ranges
+    assert again.bin_boundaries != ranges.bin_boundaries
+
+
+def test_a_regularizer_that_the_class_makes_is_not_in_the_config():
+    config = layers.ActivityRegularization(0.1, 0.2).get_config()
+    assert config["l1"] == 0.1 and "activity_regularizer" not in config
+
+
 # --- classes of users ----------------------------------------------------------------------------
 
 

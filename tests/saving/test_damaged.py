@@ -150,7 +150,7 @@ def test_a_member_nobody_asks_for_is_not_read(members, tmp_path):
 
 
 def test_a_config_that_claims_gigabytes_is_refused(members, tmp_path, monkeypatch):
-    monkeypatch.setattr(container, "MOST_JSON", 10**6)
+    monkeypatch.setattr(formats, "MOST_JSON", 10**6)
     bomb = {"config.json": bytes(10**6 + 1)}
     path = write(tmp_path / "m.keras", members | bomb, zipfile.ZIP_DEFLATED)
     with pytest.raises(ValueError, match=r"config\.json claims 1000001 bytes, more than any"):

@@ -17,7 +17,7 @@ import minigrad
 from minigrad import Input, Model, Sequential, callbacks, layers, losses, metrics, ops, optimizers
 from minigrad.models import load_model
 from minigrad.optimizers import schedules
-from minigrad.saving import container, register_keras_serializable
+from minigrad.saving import container, legacy_h5, register_keras_serializable
 
 try:
     import h5py
@@ -490,6 +490,20 @@ def test_a_path_with_another_ending_is_refused(name, tmp_path):
 def test_unknown_options_are_refused(tmp_path):
     with pytest.raises(ValueError, match="save_model: expected no signatures"):
         with_ops().save(tmp_path / "m.keras", signatures=None)
+
+
+def test_what_older_files_say_of_compile_is_read():
+    metric = {"class_name": "MeanMetricWrapper", "config": {"name": "a", "fn": "accuracy"}}
+    older = {
+        "optimizer_config": {"class_name": "Custom>Adam", "config": {"learning_rate": 0.5}},
+        "loss": {"class_name": "Huber", "config": {"delta": 0.5, "reduction": "auto"}},
+        "metrics": [[metric, {"class_name": "AUC", "config": {"num_thresholds": 20}}]],
+    }
+    read = minigrad.saving.deserialize_keras_object(legacy_h5.modernize_training(older))
+    assert type(read["optimizer"]) is optimizers.Adam and read["optimizer"].learning_rate == 0.5
+    assert type(read["loss"]) is losses.Huber and read["loss"].delta == 0.5
+    accuracy, area = read["metrics"][0]
+    assert accuracy == "accuracy" and type(area) is metrics.AUC and area.num_thresholds == 20
 
 
 # --- weights with the state of the optimizer -----------------------------------------------------
