@@ -509,12 +509,12 @@ SLIPS = [
     (
         "compiled().fit(np.array([list('abcd')] * 8), LABELS)",
         TypeError,
-        r"expected real numbers, got <U1 \(ndarray\); number texts, drop None, and write x\.astype",
+        r"x: expected an array of numbers, got 'a' among them; one-hot columns stand for text",
     ),
     (
         "compiled().fit(np.array([['a', 1, 2, None]] * 8, object), LABELS)",
         TypeError,
-        r"expected real numbers, got object \(ndarray\); number texts, drop None, and write",
+        r"x: expected an array of numbers, got 'a' among them; one-hot columns stand for text",
     ),
     (
         "compiled().fit(ROWS)",

@@ -52,7 +52,7 @@ def check_is_file(path):
 
 def unreadable(expected, path, error):
     """Return the error about a file that is damaged, or something else."""
-    kind = what_is(path)
+    kind = "" if hasattr(path, "read") else what_is(path)
     return ValueError(f"load: expected {expected}, got {path}{kind and f', {kind}'}: {error}")
 
 

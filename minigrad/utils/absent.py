@@ -157,8 +157,6 @@ ABSENT = {
         ("stateless_call", *_SCOPES),
         ("symbolic_call compute_output_spec", "a value to come is a Symbol",
          "layer(minigrad.Input(shape)), layer.compute_output_shape(shape)"),
-        ("load_own_variables save_own_variables", "files hold all weights of a layer",
-         "layer.get_weights, set_weights"),
         ("get_input_at get_output_at inbound_nodes outbound_nodes", "models know their calls",
          "layer.input, layer.output, lab.Watch"),
         ("add_update updates", "Keras 3 took it away", "weight.assign in call"),

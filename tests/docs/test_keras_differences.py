@@ -418,27 +418,6 @@ def test_means_of_1d_batches(library):
     assert float(metric.result()) == (0.75 if library is minigrad else 0.5)
 
 
-@shows("without weights, an `ignore_class`")
-def test_ignored_class(library):
-    metric = library.metrics.SparseCategoricalCrossentropy(ignore_class=0)
-    metric.update_state(np.array([0, 1]), np.array([[0.5, 0.5]] * 2, "float32"))
-    expected = np.log(2) if library is minigrad else np.log(2) / 2
-    assert float(metric.result()) == pytest.approx(expected, rel=1e-5)
-
-
-@shows("`R2Score(num_regressors=)`")
-def test_r2_score(library):
-    y_true = np.arange(8, dtype="float32").reshape(4, 2)
-    y_pred = y_true + np.float32([[0.1, 0.2], [0.3, -0.1], [0.2, 0.4], [0.1, 0.9]])
-    missing = []
-    for regressors in (0, 1):
-        metric = library.metrics.R2Score(num_regressors=regressors)
-        metric.update_state(y_true, y_pred)
-        missing.append(1 - float(metric.result()))
-    n = 4 if library is minigrad else 8
-    assert missing[1] / missing[0] == pytest.approx((n - 1) / (n - 2), rel=1e-4)
-
-
 @shows("softmax, then")
 def test_softmax_and_loss(library):
     if library is not minigrad and library.config.backend() == "tensorflow":
@@ -447,17 +426,6 @@ def test_softmax_and_loss(library):
     outputs = library.ops.softmax(logits)
     loss = library.losses.sparse_categorical_crossentropy(np.array([1]), outputs)
     assert (float(library.ops.sum(loss)) == 60) == (library is minigrad)
-
-
-@shows("an unknown `mode`")
-def test_mode_of_callbacks(library):
-    def make():
-        return library.callbacks.EarlyStopping(mode="maximum")
-
-    if library is minigrad:
-        raises(make, ValueError)
-    else:
-        make()
 
 
 # --- data ----------------------------------------------------------------------------------------
@@ -499,28 +467,6 @@ def test_lambdas_in_files(library, tmp_path):
     else:
         model.save(path)
         library.models.load_model(path, safe_mode=False)
-
-
-@shows("a model that is not built")
-def test_files_of_models_without_weights(library, tmp_path):
-    model = library.Sequential([library.layers.Dense(2)])
-    path = tmp_path / "model.keras"
-    if library is minigrad:
-        with pytest.raises(ValueError, match=r"unbuilt dense.*model\.build\(input_shape\)"):
-            model.save(path)
-    else:
-        model.save(path)
-
-
-@shows("""`load_weights("x.keras")`""")
-def test_weights_of_whole_models(library, tmp_path):
-    model, path = row_model(library), tmp_path / "x.keras"
-    model.save(path)
-    if library is minigrad:
-        raises(lambda: model.load_weights(path), ValueError)
-        assert minigrad.models.load_model(path).weights_hash() == model.weights_hash()
-    else:
-        model.load_weights(path)
 
 
 @shows("`Huber(0.5).get_config()`")

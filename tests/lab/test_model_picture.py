@@ -187,6 +187,7 @@ def test_models_within_are_opened_if_asked_for():
     closed = parse(plot_model(nested(), None, show_layer_names=True, show_shapes=True))
     assert "encoder (Functional)" in closed[2].values() and len(closed[1]) == 3
     assert "output: [(None, 2), (None, 2), (None, 2)]" in closed[2].values()
+    utils.clear_session()  # so that names begin anew
     opened = parse(plot_model(nested(), None, show_layer_names=True, expand_nested=True))
     assert {"sampling (Sampling)", "dense_1 (Dense)", "decoder (Sequential)"} <= {
         *opened[2].values()

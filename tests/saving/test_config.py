@@ -108,6 +108,8 @@ def test_keras_makes_the_same_of_a_config_and_the_other_way_round(family, cls):
     again = json.loads(as_json(deserialize_keras_object(written)))
     for name in set(written["config"]) & set(described["config"]) - DIFFERENT:
         expected = described["config"][name]
+        if expected is None and name == "dtype":  # of metrics: theirs is float32, ours float64
+            continue
         if isinstance(expected, float):  # Keras rounds it to float32
             expected = pytest.approx(expected, rel=1e-7)
         assert again["config"][name] == expected, name

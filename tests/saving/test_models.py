@@ -444,13 +444,6 @@ def test_ones_own_code_is_found_by_scope_or_register(tmp_path):
             minigrad.utils.config._names.pop(OWN[name])
 
 
-def test_a_model_without_weights_yet_is_refused_and_nothing_is_written(ending, tmp_path):
-    model = Sequential([layers.Dense(3, name="last")])
-    with pytest.raises(ValueError, match="expected built layers, got unbuilt last; call"):
-        model.save(tmp_path / f"m{ending}")
-    assert os.listdir(tmp_path) == []
-
-
 @pytest.mark.parametrize(
     ("layer", "compile", "message"),
     [
