@@ -5,8 +5,6 @@ default one, that of the order of samples, those of layers), and the numbers tha
 count. It fits into one file of arrays; what is no array is JSON in one of them.
 """
 
-import json
-
 import numpy as np
 
 from minigrad import random
@@ -31,6 +29,8 @@ def write_run(path, model, order, callbacks, place):
     place : dict
         ``epoch`` to go on with, and how many batches of it are done.
     """
+    import json  # only here and below: it takes 2 ms of importing minigrad
+
     arrays, _ = collect_arrays(model)
     for i, metric in enumerate(model.metrics):
         for j, variable in enumerate(metric.variables):
@@ -53,6 +53,8 @@ def write_run(path, model, order, callbacks, place):
 
 def read_run(path):
     """Return what `write_run` wrote: a dict of the state, with its ``arrays``."""
+    import json
+
     arrays = load_arrays(path)
     if STATE not in arrays:
         raise ValueError(f"backup: expected the state of a run, got other arrays in {path}")

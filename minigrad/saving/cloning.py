@@ -1,7 +1,5 @@
 """New models like one that there is."""
 
-import json
-
 from minigrad.layers import InputLayer
 from minigrad.symbolic import symbols_in
 from minigrad.utils.config import deserialize
@@ -17,6 +15,8 @@ def model_from_json(json_string, custom_objects=None):
     custom_objects : dict from str to class or function, optional
         Your own classes and functions by name, unless they are registered.
     """
+    import json  # only here: it takes 2 ms of importing minigrad
+
     return deserialize(json.loads(json_string), custom_objects)
 
 
