@@ -71,7 +71,7 @@ USES = {
     "Gelu": lambda x: activations.gelu(x),
     "LeakyRelu": lambda x: ops.leaky_relu(x, 0.3),
     "ReLU": lambda x: activations.relu(x, negative_slope=0.1, max_value=1.0),
-    "AveragePool": lambda x: ops.average_pool(ops.reshape(x, (-1, 2, 2, 1)), 2),
+    "AveragePool": lambda x: ops.average_pool(ops.reshape(x, (-1, 2, 2, 1)), 2, 2),
 }
 
 
