@@ -112,7 +112,19 @@ OLDER_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "
 class CallbackList:
     """The callbacks of one call of `fit`, `evaluate` or `predict`, called one after the other.
 
-    Only the hooks that a callback defines are called: the others cost nothing.
+    Only the hooks that a callback defines are called: the others cost nothing. In a loop of one's
+    own: ``callbacks = CallbackList(callbacks, model=model, add_history=True, epochs=3)``, then
+    ``callbacks.on_epoch_begin(0)`` and so on.
+
+    Parameters
+    ----------
+    callbacks : list of Callback
+    model : Model
+    params : dict, optional
+        What the callbacks get as their `params`; also as ``**others``.
+    add_history, add_progbar : bool
+        Whether to add a `History`, which is then ``model.history``, and a `ProgbarLogger`, if there
+        is none.
 
     Raises
     ------
@@ -120,7 +132,16 @@ class CallbackList:
         If one is not an instance of `Callback`.
     """
 
-    def __init__(self, callbacks, model, params):
+    def __init__(
+        self, callbacks=None, model=None, params=None, *, add_history=False, add_progbar=False,
+        **others,
+    ):  # fmt: skip
+        callbacks, params = list(callbacks or ()), {**(params or {}), **others}
+        for kind, wanted in ((History, add_history), (ProgbarLogger, add_progbar)):
+            if wanted and not any(isinstance(callback, kind) for callback in callbacks):
+                callbacks.append(kind())
+        if add_history:
+            model.history = next(c for c in callbacks if isinstance(c, History))
         self.callbacks = callbacks = sorted(callbacks, key=lambda c: getattr(c, "comes_last", 0))
         self.hooks = {name: [] for name in HOOKS}
         for callback in callbacks:
@@ -140,6 +161,17 @@ class CallbackList:
     def call(self, hook, *arguments):
         for method in self.hooks[hook]:
             method(*arguments)
+
+    def __getattr__(self, hook):
+        if hook not in HOOKS:
+            raise AttributeError(f"CallbackList: expected a hook ({', '.join(HOOKS)}), got {hook}")
+        names = list(inspect.signature(getattr(Callback, hook)).parameters)[1:]  # without self
+
+        def run(*arguments, **named):
+            given = dict(zip(names, arguments, strict=False)) | named
+            self.call(hook, *(given.get(name) for name in names))
+
+        return run
 
     def resume(self, data, epoch=None):
         """Ask each callback where to go on; return the epoch, and how many batches are done.

@@ -599,3 +599,28 @@ def test_progress_of_an_epoch_of_unknown_length_is_known_in_the_next(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0::2] == ["Epoch 1/2", "Epoch 2/2"]
     assert all(re.fullmatch(r"3/3 - 0s - \d+us/step - loss: 1.0000", line) for line in lines[1::2])
+
+
+def test_list_of_callbacks_serves_a_loop_of_ones_own():
+    calls, model = [], Model()
+
+    class Mine(Callback):
+        def on_epoch_end(self, epoch, logs):
+            calls.append((epoch, logs, self.params, self.model is model))
+
+        def on_train_begin(self, logs):
+            calls.append(logs)
+
+    callbacks = CallbackList([Mine()], add_history=True, model=model, epochs=2, verbose=0)
+    callbacks.on_train_begin()
+    callbacks.on_epoch_begin(0)
+    callbacks.on_epoch_end(0, logs={"loss": 1.0})
+    callbacks.on_epoch_end(1, {"loss": 0.5})
+    callbacks.on_train_end(logs={})
+    params = {"epochs": 2, "verbose": 0}
+    assert calls == [None, (0, {"loss": 1.0}, params, True), (1, {"loss": 0.5}, params, True)]
+    assert model.history.history == {"loss": [1.0, 0.5]}
+    kinds = [type(c) for c in CallbackList(add_progbar=True, model=model).callbacks]
+    assert kinds == [ProgbarLogger]
+    with pytest.raises(AttributeError, match=r"expected a hook .*on_epoch_begin.*, got on_step"):
+        callbacks.on_step()

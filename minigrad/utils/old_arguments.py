@@ -29,7 +29,7 @@ VALUES = {"dim_ordering": {"tf": "channels_last", "th": "channels_first"}}
 
 # Name -> the values that have no effect here, which are left out; None: any.
 WITHOUT_EFFECT = {
-    "class_mode": None, "show_accuracy": None, "sample_weight_mode": [None, "None"],
+    "class_mode": None, "show_accuracy": None, "sample_weight_mode": None,
     "workers": None, "use_multiprocessing": None, "max_queue_size": None, "max_q_size": None,
     "nb_worker": None, "pickle_safe": None, "input_length": None, "mode": [0], "period": [1],
 }  # fmt: skip
