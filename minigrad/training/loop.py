@@ -131,9 +131,11 @@ class Trainer(OldMethods):
 
         The result of a metric may itself be a dict of numbers by name.
         """
-        results = [(metric.name, metric.result()) for metric in self._measured()]
-        parts = [x if isinstance(x, dict) else {name: x} for name, x in results]
-        return {name: value for part in parts for name, value in part.items()}
+        results = {}
+        for metric in self._measured():
+            value = metric.result()
+            results |= value if type(value) is dict else {metric.name: value}
+        return results
 
     def _measured(self):
         """The metrics, looked for at the beginning of an epoch."""
@@ -403,7 +405,7 @@ class Trainer(OldMethods):
                 with hold:
                     logs = self._make_step(batch)
                 loss = logs.get("loss", 0.0)
-                if not self._is_lost and np.ndim(loss) == 0 and not math.isfinite(loss):
+                if not (self._is_lost or _is_finite(loss)):
                     self._is_lost = True
                     if _is_asked():
                         _warn_of_loss(float(loss), epoch, step, self._why_lost)
@@ -474,6 +476,12 @@ def _as_numbers(logs):
             "return self.get_metrics_result()"
         )
     return {name: float(value) if np.ndim(value) == 0 else value for name, value in logs.items()}
+
+
+def _is_finite(loss):
+    if type(loss) is float:  # the common case, and a quick one
+        return math.isfinite(loss)
+    return np.ndim(loss) > 0 or math.isfinite(loss)
 
 
 def _is_asked():

@@ -12,13 +12,13 @@ from minigrad.utils.arrays import normalize, to_categorical
 from minigrad.utils.datasets import PyDataset
 from minigrad.utils.naming import clear_session
 from minigrad.utils.old_names import lookup
-from minigrad.utils.progbar import Progbar
 
 Sequence = PyDataset  # its older name
 
 # Imported at the first use: `import minigrad` stays quick.
 _NAMES = {
     "CustomObjectScope": "minigrad.saving",
+    "Progbar": "minigrad.utils.progbar",
     "array_to_img": "minigrad.utils.images",
     "custom_object_scope": "minigrad.saving",
     "deserialize_keras_object": "minigrad.saving",
@@ -41,7 +41,6 @@ _NAMES = {
 }
 
 __all__ = [
-    "Progbar",
     "PyDataset",
     "Sequence",
     "clear_session",

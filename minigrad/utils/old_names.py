@@ -8,7 +8,6 @@ tables here; what minigrad does not have, in ``utils.absent``. Python asks for b
 import functools
 import importlib
 import importlib.machinery
-import importlib.util
 import sys
 import warnings
 
