@@ -247,5 +247,5 @@ def missing_attribute(instance, name):
     families = [family for family in ABSENT if family.rpartition(".")[2] in classes]
     texts = (explain_absence(family, name) for family in families)
     no_such = f"{type(instance).__name__!r} object has no attribute {name!r}"
-    text = next(filter(None, texts), no_such)
+    text = "; ".join([no_such, *filter(None, texts)][:2])
     return AttributeError(text, name=name, obj=instance)  # Python adds the nearest name
