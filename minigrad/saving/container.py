@@ -11,13 +11,11 @@ import json
 import warnings
 import zipfile
 
-from minigrad.saving.formats import CONFIG, WEIGHTS, import_h5py, read_container
+from minigrad.saving.formats import CONFIG, KERAS_VERSION, WEIGHTS, import_h5py, read_container
 from minigrad.saving.legacy_h5 import make_model
 from minigrad.saving.weights import check_overwrite, collect_arrays, restore_arrays
 from minigrad.utils.config import serialize
 from minigrad.utils.files import replacing
-
-KERAS_VERSION = "3.15.1"  # whose layout this is
 
 
 def save_container(model, path, overwrite=True, include_optimizer=True):

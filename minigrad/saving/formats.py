@@ -165,6 +165,7 @@ def names_in(group, attribute):
 
 # --- whole models in Keras 3's container, a zip archive ------------------------------------------
 
+KERAS_VERSION = "3.15.1"  # whose layouts these are
 CONFIG = "config.json"
 WEIGHTS = {"model.weights.h5": Hdf5, "model.weights.npz": Npz}
 MOST_JSON = 10**8  # bytes

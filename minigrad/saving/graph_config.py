@@ -196,10 +196,8 @@ def _call_what_can_be(name, function, nodes, results):
     while nodes and _has_sources(nodes[0], results):
         node = nodes.pop(0)
         arguments, options = _fill_in(node["args"], results), _fill_in(node["kwargs"], results)
-        options = {
-            key: value for key, value in options.items() if value is not None
-        }  # as masks are
-        results[name].append(function(*arguments, **options))
+        given = {key: value for key, value in options.items() if value is not None}  # no masks
+        results[name].append(function(*arguments, **given))
         count += 1
     return count
 

@@ -10,6 +10,7 @@ import os
 
 from minigrad.losses import LOSSES
 from minigrad.saving.formats import (
+    KERAS_VERSION,
     UNREADABLE,
     Hdf5,
     check_is_file,
@@ -41,7 +42,7 @@ def save_legacy(model, path, overwrite=True, include_optimizer=True):
     compiled = compiled if include_optimizer else None
     layers = [(layer.name, layer.own_weights) for _, layer in find_places(model)]
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["keras_version"] = "3.15.1"
+        file.attrs["keras_version"] = KERAS_VERSION
         file.attrs["backend"] = "minigrad"
         file.attrs["model_config"] = json.dumps(described)
         if compiled:

@@ -39,11 +39,6 @@ class Described:
             check_call(cls.__name__, init, (None, *arguments), named, argument_names(cls))
         return super().__new__(cls)
 
-    @classmethod
-    def known_arguments(cls):
-        """Return the names of the constructor's arguments."""
-        return argument_names(cls)
-
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         if "__init__" in vars(cls):

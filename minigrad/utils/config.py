@@ -112,10 +112,9 @@ class Configured(Described):
             known, title = argument_names(type(self)), type(self).__name__
             renewed = renew(type(self).__init__, title, arguments, named, known, warns=False)
             arguments, named = renewed
-        bound = inspect.signature(type(self).__init__).bind_partial(self, *arguments, **named)
-        kinds = inspect.signature(type(self).__init__).parameters
-        values = dict(bound.arguments)
-        for name, parameter in kinds.items():
+        signature = inspect.signature(type(self).__init__)
+        values = dict(signature.bind_partial(self, *arguments, **named).arguments)
+        for name, parameter in signature.parameters.items():
             if parameter.kind is parameter.VAR_KEYWORD:
                 values |= values.pop(name, {})
         return values

@@ -9,6 +9,7 @@ import functools
 import re
 
 from minigrad.core import Tensor
+from minigrad.utils.arguments import argument_names
 
 LIBRARIES = {"jax", "jaxlib", "keras", "tensorflow", "tf_keras", "torch"}
 NAMES = {"identity": "linear"}  # of theirs -> of minigrad's
@@ -70,7 +71,7 @@ def take(registry, identifier):
 
 
 def _from_config(own, instance):
-    known = own.known_arguments()
+    known = argument_names(own)
     config = instance.get_config()
     config |= getattr(instance, "_fn_kwargs", {})  # Keras leaves Huber's delta out of its config
     unknown = [name for name, value in config.items() if name not in known and value]

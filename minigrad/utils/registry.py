@@ -104,8 +104,8 @@ class Registry:
             A name in any case, with or without underscores ("he_normal", "HeNormal"). A class,
             given or found by its name, is instantiated without arguments. A dict is a config, as
             ``config.serialize`` writes it. Callables, instances of `base` and None are returned as
-            they are. Objects of Keras and other
-            libraries are taken by name and config, see ``utils.foreign``.
+            they are. Objects of Keras and other libraries are taken by name and config, see
+            ``utils.foreign``.
 
         Raises
         ------
