@@ -247,25 +247,6 @@ def blocking():
     return d
 
 
-def gemv():
-    d = Drawing("GEMV: a row of a times columns of b, with a partial sum in each lane", 278)
-    d.text(14, 26, "a (1, K)", "bold")
-    d.text(14, 112, "column j of b, contiguous", "bold")
-    d.text(14, 198, "sum: one vector of 4 lanes", "bold")
-    for block in range(2):
-        x = 14 + block * 216
-        d.cells(x, 36, [[f"a{4 * block + i}" for i in range(4)]], "blue", 50)
-        d.cells(x, 122, [[f"b{4 * block + i}" for i in range(4)]], "orange", 50)
-        d.text(x + 100, 88, "×", "", "middle")
-    d.text(450, 58, "...")
-    d.text(450, 144, "...")
-    d.arrow((500, 137), (640, 137), (640, 223), (222, 223))
-    d.text(632, 205, "+= for each 4 of K", "soft", "end")
-    d.cells(14, 208, [["s0", "s1", "s2", "s3"]], "green", 50)
-    d.text(14, 266, "At the end: y[j] = s0 + s1 + s2 + s3 + bias[j]")
-    return d
-
-
 def split_k():
     d = Drawing("Split-K: the depth is cut into 8 pieces whose sums are added in order", 344)
     d.text(14, 26, "a (60, 5408)", "bold")
@@ -486,7 +467,7 @@ def memory():
     return d
 
 
-PICTURES = (ways, loops, im2col, offsets, microkernel, packing, blocking, gemv, split_k, zeros,
+PICTURES = (ways, loops, im2col, offsets, microkernel, packing, blocking, split_k, zeros,
             pooling, blank, transposed, threads, dropout, memory)  # fmt: skip
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 The product is cut into tasks, which the pool of threads shares:
 
     dense tasks       a panel of b (NR columns) and a block of rows of a        micro-kernel
-    skipping tasks    a column block (4 panels), rows, a piece of the depth     zero_skip.h
+    skipping tasks    a column block (4 panels), rows, perhaps a piece of k     zero_skip.h
 
 Where 30 % of a is 0 or more, as behind relu and dropout, zeros are skipped in as many columns as
-fill whole column blocks; the panels that remain are dense.
+fill whole column blocks; the panels that remain are dense. Both add up in the same order, so the
+bits of a row depend on nothing but that row and b (matmul.h).
 
 These kernels call no BLAS: its threads and ours would keep each other waiting (in a prototype, a
 training step took four times as long), and its results change with its number of threads. And this
@@ -42,7 +43,9 @@ cdef enum:
     SAMPLE = 128  # elements of a that are read
     WORD = 64  # elements of a for each word of the bitmask
     BITMASK_FROM = 8  # column blocks: from here on the bitmask is built once for all of them
-    SPLITS = 8  # pieces of a long sum: enough for 8 threads, and little to add up
+    FEW_COLUMNS = 256  # and a depth from DEEP on: there are too few column blocks to share, so
+    DEEP = 2048        # the depth is cut into
+    PIECES = 8         # pieces: enough for 8 threads, and little to add up
 
 
 cdef bint has_many_zeros(const MatMul* m, Py_ssize_t item) noexcept nogil:
@@ -60,26 +63,35 @@ cdef bint has_many_zeros(const MatMul* m, Py_ssize_t item) noexcept nogil:
     return 10 * zeros >= 3 * SAMPLE
 
 
-cdef void plan_skipping(MatMul* m, Py_ssize_t block_columns, Py_ssize_t item) noexcept nogil:
-    """Cut what skips zeros into tasks: by sizes alone, for the cuts fix the order of additions."""
+cdef void cut_depth(MatMul* m) noexcept nogil:
+    """Cut the depth into pieces, by columns and depth alone: this fixes the order of additions."""
+    cdef Py_ssize_t depth = m.gemm.depth, words = (depth + WORD - 1) // WORD
+    m.piece_depth = KC
+    if m.gemm.columns <= FEW_COLUMNS and depth >= DEEP:
+        m.piece_depth = min(KC, (words + PIECES - 1) // PIECES * WORD)
+    m.pieces = (depth + m.piece_depth - 1) // m.piece_depth
+
+
+cdef void plan_skipping(
+    MatMul* m, Py_ssize_t block_columns, Py_ssize_t item, int team
+) noexcept nogil:
+    """Cut what skips zeros into tasks, if a has many."""
     cdef const Gemm* g = &m.gemm
-    cdef Py_ssize_t words = (g.depth + WORD - 1) // WORD
-    m.depth_splits = 1
-    m.split_depth = g.depth
+    cdef Py_ssize_t wanted = 2 * team if team > 1 else 1  # tasks
     if (
         g.rows < SKIP_ROWS or g.columns < block_columns
         or g.rows * g.columns * g.depth < SKIP_FROM or not has_many_zeros(m, item)
     ):
         return
     m.column_blocks = g.columns // block_columns
-    # Every block of rows packs all of b again: 256 rows repay that.
-    m.skip_row_blocks = max(1, min(TASKS // m.column_blocks, g.rows // 256))
-    if (
-        m.column_blocks * m.skip_row_blocks < SPLITS
-        and m.column_blocks * block_columns == g.columns
-    ):
-        m.split_depth = (words + SPLITS - 1) // SPLITS * WORD
-        m.depth_splits = (g.depth + m.split_depth - 1) // m.split_depth
+    # Every block of rows packs all of b again: 256 rows repay that. With fewer, pieces of the depth
+    # are shared if there are any; if not, idle threads cost more.
+    wanted = (wanted + m.column_blocks - 1) // m.column_blocks
+    m.skip_row_blocks = max(1, min(wanted, g.rows // 256))
+    if m.skip_row_blocks < wanted:
+        m.split_k = m.pieces > 1
+        if not m.split_k:
+            m.skip_row_blocks = max(1, min(wanted, g.rows // 32))
 
 
 cdef bint is_matrix(ndarray x, int kind, Py_ssize_t rows, Py_ssize_t columns) noexcept:
@@ -139,23 +151,26 @@ def matmul(
     if not m.pack_b and columns % NR == 0:  # more blocks cost nothing: none has to pack its panel
         m.row_blocks = max(m.row_blocks, rows // (TILES_IN_BLOCK * MR))
     m.row_blocks = min(m.row_blocks, (rows + MR - 1) // MR)
-    plan_skipping(&m, BLOCK_PANELS * NR, item)
-    cdef Py_ssize_t skipping = m.column_blocks * m.skip_row_blocks * m.depth_splits
+    cut_depth(&m)
+    plan_skipping(&m, BLOCK_PANELS * NR, item, team)
+    cdef Py_ssize_t skipping = m.column_blocks * m.skip_row_blocks * (m.pieces if m.split_k else 1)
     cdef Py_ssize_t dense = (panels - m.column_blocks * BLOCK_PANELS) * m.row_blocks
     # its memory
-    cdef Py_ssize_t piece = min(depth, KC)
+    cdef Py_ssize_t piece = min(depth, m.piece_depth)
     m.packed_size = piece * NR
     if m.column_blocks > 0:
         m.packed_size = max(m.packed_size, min(depth, WORD) * BLOCK_PANELS * NR)
     cdef Memory packed = Memory(team * m.packed_size * item)
-    cdef Py_ssize_t sums_size = m.depth_splits * rows * columns if m.depth_splits > 1 else 0
+    cdef Py_ssize_t sums_size = 0
+    if m.column_blocks > 0 and m.pieces > 1:
+        sums_size = rows * columns * (m.pieces if m.split_k else 1)
     cdef Memory partial_sums = Memory(sums_size * item)
     cdef Py_ssize_t words = (depth + WORD - 1) // WORD if m.column_blocks >= BITMASK_FROM else 0
     cdef Memory nonzero_bits = Memory(words * rows * sizeof(uint64_t))
     m.packed, m.partial_sums = packed.data, partial_sums.data
     m.nonzero_bits = <uint64_t*>nonzero_bits.data if words > 0 else NULL
     cdef Sums sums = Sums(
-        partial_sums.data, m.depth_splits, rows * columns, rows * columns, g.y, relu
+        partial_sums.data, m.pieces, rows * columns, rows * columns, g.y, relu
     )
     cdef Memory _offsets = allocate_offsets(g, rows, piece, 0)
     with nogil:
@@ -165,5 +180,5 @@ def matmul(
         if m.nonzero_bits is not NULL:
             products.build_bitmask(&m)
         run_tasks(products.matmul, &m, skipping + dense, team)
-        if m.depth_splits > 1:
+        if m.split_k:
             run_tasks(products.add_sums, &sums, chunk_count(sums.size), team)

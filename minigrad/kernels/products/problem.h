@@ -67,12 +67,14 @@ typedef struct {
     isize row_blocks;            /* dense tasks for each panel */
     int pack_b;                  /* copy every panel of b, not only a partial one */
     void *packed;                /* packed_size elements for each thread */
-    isize packed_size;           /* the larger of a panel, KC deep, and a column block, 64 deep */
+    isize packed_size;           /* the larger of a panel's piece and a column block, 64 deep */
     isize column_blocks;         /* of BLOCK_PANELS panels; 0: a has too few zeros to skip any */
-    isize skip_row_blocks;       /* tasks for each column block and piece of the depth */
-    isize depth_splits;          /* pieces of the depth: 1, or more if columns are few (split-K) */
-    isize split_depth;           /* of a piece: a multiple of 64, but for the last one */
-    void *partial_sums;          /* (depth_splits, rows, columns) if that is more than 1 */
+    isize skip_row_blocks;       /* blocks of rows for each column block */
+    isize pieces;                /* of the depth, which are added up one after the other */
+    isize piece_depth;           /* of all but the last: a multiple of 64, at most KC */
+    int split_k;                 /* each piece is a task of its own */
+    void *partial_sums;          /* for zero skipping in several pieces: (pieces, rows, columns) if
+                                    split_k, else (rows, columns): those of the piece at work */
     uint64_t *nonzero_bits;      /* (depth / 64 rounded up, rows), or NULL: each task finds them */
 } MatMul;
 

@@ -29,7 +29,8 @@ cdef extern from "problem.h" nogil:
         Py_ssize_t a_row_stride, a_column_stride, b_column_stride, row_blocks
         bint pack_b
         void* packed
-        Py_ssize_t packed_size, column_blocks, skip_row_blocks, depth_splits, split_depth
+        Py_ssize_t packed_size, column_blocks, skip_row_blocks, pieces, piece_depth
+        int split_k
         void* partial_sums
         uint64_t* nonzero_bits
 

@@ -87,6 +87,7 @@ static inline void add_nonzero(const Gemm *g, const real *a, isize a_column_stri
 /* Rows begin to end - 1 of a column block, for the columns k to k + 63 of a. */
 static inline void skip_in_rows(const MatMul *m, const Gemm *g, isize k, isize begin, isize end,
                                 const real *start) {
+    const uint64_t all = block_is_finite(g) ? 0 : UINT64_MAX >> (WORD - g->depth);
     uint64_t own_bits[WORD];
     const uint64_t *bits = own_bits; /* of 64 rows of a */
     for (isize i = begin; i < end; i++) {
@@ -97,26 +98,22 @@ static inline void skip_in_rows(const MatMul *m, const Gemm *g, isize k, isize b
         else if (row == 0)
             find_nonzero(a, m->a_row_stride, m->a_column_stride, least(end - i, WORD), g->depth,
                          own_bits);
-        add_nonzero(g, a, m->a_column_stride, bits[row], g->add ? y : start, y);
+        add_nonzero(g, a, m->a_column_stride, bits[row] | all, g->add ? y : start, y);
     }
 }
 
-/* A task: one column block, block of rows and piece of the depth, 64 rows of b at a time. */
-static inline void skip_zeros(const MatMul *m, isize index, int worker) {
-    const isize column = index % m->column_blocks * BLOCK_PANELS * NR;
-    const isize block = index / m->column_blocks % m->skip_row_blocks;
-    const isize split = index / m->column_blocks / m->skip_row_blocks;
+/* One piece of the depth, for rows begin to end - 1 of the column block that starts at `column`;
+   64 rows of b at a time. */
+static inline void skip_in_piece(const MatMul *m, isize piece, isize column, isize begin,
+                                 isize end, int relu, real *y, real *packed) {
     Gemm g = m->gemm; /* becomes the product of 64 columns of a with 64 rows of b */
-    const isize begin = block * g.rows / m->skip_row_blocks;
-    const isize end = (block + 1) * g.rows / m->skip_row_blocks;
-    const isize k_begin = split * m->split_depth, k_end = least(k_begin + m->split_depth, g.depth);
-    real start[BLOCK_PANELS * NR] = {0}, *packed = (real *)m->packed + worker * m->packed_size;
-    real *y = m->depth_splits == 1 ? g.y : m->partial_sums;
-    if (split == 0 && g.bias != NULL) memcpy(start, (const real *)g.bias + column, sizeof(start));
-    g.y = y + split * g.rows * g.columns + column;
+    const isize first = piece * m->piece_depth, last = least(first + m->piece_depth, g.depth);
+    real start[BLOCK_PANELS * NR] = {0};
+    if (piece == 0 && g.bias != NULL) memcpy(start, (const real *)g.bias + column, sizeof(start));
+    g.y = y + column;
     g.columns = BLOCK_PANELS * NR;
-    for (isize k = k_begin; k < k_end; k += WORD) {
-        g.depth = least(k_end - k, WORD);
+    for (isize k = first; k < last; k += WORD) {
+        g.depth = least(last - k, WORD);
         g.a = (const real *)m->gemm.a + k * m->a_column_stride;
         g.b = (const real *)m->gemm.b + k * m->gemm.b_row_stride + column * m->b_column_stride;
         /* One column block is all of b: its rows follow each other, and it is read in place. Of
@@ -127,11 +124,38 @@ static inline void skip_zeros(const MatMul *m, isize index, int worker) {
             g.b_panel_stride = g.depth * NR;
             g.b_row_stride = NR;
         }
-        g.add = k > k_begin;
-        g.bias = g.add ? NULL : start;
-        g.relu = m->gemm.relu && m->depth_splits == 1 && k + WORD >= k_end;
-        if (block_is_finite(&g)) skip_in_rows(m, &g, k, begin, end, start);
-        else
-            for (isize panel = 0; panel < BLOCK_PANELS; panel++) gemm_panel(&g, panel, begin, end);
+        g.add = k > first;
+        g.relu = relu && k + WORD >= last;
+        skip_in_rows(m, &g, k, begin, end, start);
+    }
+}
+
+/* y += sums, in one column block of one row. */
+static inline void add_piece(const real *sums, int relu, real *y) {
+    for (int v = 0; v < BLOCK_VECTORS; v++) {
+        const Vector total = ((const Vector *)y)[v] + ((const Vector *)sums)[v];
+        ((Vector *)y)[v] = relu ? relu_vector(total) : total;
+    }
+}
+
+/* A task: one column block and block of rows, and one piece of the depth if split_k, else all. */
+static inline void skip_zeros(const MatMul *m, isize index, int worker) {
+    const isize column = index % m->column_blocks * BLOCK_PANELS * NR;
+    const isize block = index / m->column_blocks % m->skip_row_blocks;
+    const isize begin = block * m->gemm.rows / m->skip_row_blocks;
+    const isize end = (block + 1) * m->gemm.rows / m->skip_row_blocks;
+    const isize columns = m->gemm.columns, size = m->gemm.rows * columns;
+    real *packed = (real *)m->packed + worker * m->packed_size;
+    real *y = m->gemm.y, *sums = m->partial_sums;
+    if (m->split_k) {
+        const isize piece = index / m->column_blocks / m->skip_row_blocks;
+        skip_in_piece(m, piece, column, begin, end, 0, sums + piece * size, packed);
+        return;
+    }
+    skip_in_piece(m, 0, column, begin, end, m->gemm.relu && m->pieces == 1, y, packed);
+    for (isize piece = 1; piece < m->pieces; piece++) {
+        skip_in_piece(m, piece, column, begin, end, 0, sums, packed);
+        for (isize i = begin * columns + column; i < end * columns; i += columns)
+            add_piece(sums + i, m->gemm.relu && piece == m->pieces - 1, y + i);
     }
 }
