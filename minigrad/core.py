@@ -794,11 +794,15 @@ def _begin(node, walk):
 def sum_over(x, axis=None, keepdims=False):
     """Sum an array over ``axis`` in blocks: rounding errors hardly grow with its length.
 
-    NumPy does so along axes without gaps in memory only; along others it adds one by one.
+    NumPy does so along axes without gaps in memory only; along others it adds one by one. One axis
+    comes after the other, in an order that does not depend on the others' lengths, as NumPy's
+    does: so a sample's sum has the same bits in every batch.
     """
-    if x.size <= 2 * BLOCK or (axis is None and x.flags.c_contiguous):
+    if not x.flags.c_contiguous:
+        x = x.copy()
+    if axis is None or (type(axis) is int and x.size <= 2 * BLOCK):
         return x.sum(axis=axis, keepdims=keepdims)
-    axes = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
+    axes = normalize_axis_tuple(axis, x.ndim)
     for i in sorted(axes, reverse=True):
         while x.shape[i] > 2 * BLOCK and x.strides[i] != x.itemsize:
             rows, number = np.moveaxis(x, i, 0), x.shape[i] // BLOCK
