@@ -436,7 +436,8 @@ class SigmoidCrossEntropy(Function):
 
     def forward(self, x):
         self.save(x)
-        return np.maximum(x, 0) - x * self.targets + np.log1p(np.exp(-np.abs(x)))
+        share = np.where(x > 0, 1 - self.targets, self.targets)  # of |x|; 0 of infinity is 0
+        return chain("mul", share, np.abs(x)) + np.log1p(np.exp(-np.abs(x)))
 
     def backward(self, gy):
         (x,) = self.saved

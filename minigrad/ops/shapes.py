@@ -129,8 +129,11 @@ class Concatenate(Function):
 
 
 def concatenate(xs, axis=0):
-    """Join a sequence of tensors along an existing axis."""
-    return Concatenate(axis)(*_several("concatenate", xs))
+    """Join a sequence of tensors along an existing axis; flattened if ``axis`` is None."""
+    xs = _several("concatenate", xs)
+    if axis is None:
+        xs, axis = [reshape(x, -1) for x in xs], 0
+    return Concatenate(axis)(*xs)
 
 
 class Stack(Function):
