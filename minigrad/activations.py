@@ -4,10 +4,13 @@ At its kink every function takes one of the two slopes, the one that Keras takes
 say which.
 """
 
+import math
+
 import numpy as np
 
 from minigrad import ops
 from minigrad.core import as_tensor
+from minigrad.ops.arithmetic import Smooth
 from minigrad.symbolic import recordable
 from minigrad.utils.config import config_functions
 from minigrad.utils.old_names import lookup
@@ -76,10 +79,19 @@ def relu6(x):
     return relu(x, max_value=6.0)
 
 
+class Softsign(Smooth):
+    def value(self, x):
+        with np.errstate(invalid="ignore"):  # infinity / infinity
+            return np.where(np.isinf(x), np.sign(x), x / (1 + np.abs(x)))
+
+    def slope(self, x):
+        return (1 / (1 + np.abs(x))) ** 2
+
+
 @_named()
 def softsign(x):
     """The quotient ``x / (1 + |x|)``."""
-    return x / (1 + ops.abs(x))
+    return Softsign()(x)
 
 
 @_named()
@@ -91,7 +103,7 @@ def hard_sigmoid(x):
 @_named("hard_swish")
 def hard_silu(x):
     """The product x hard_sigmoid(x), or hard swish (Howard et al., 2019, arXiv:1905.02244)."""
-    return x * hard_sigmoid(x)
+    return _not_left(x) * hard_sigmoid(x)
 
 
 @_named()
@@ -103,7 +115,13 @@ def exponential(x):
 @_named()
 def mish(x):
     """The product x tanh(softplus(x)) (Misra, 2019, arXiv:1908.08681)."""
-    return x * tanh(softplus(x))
+    return _not_left(x) * tanh(softplus(x))
+
+
+def _not_left(x):
+    """x, or 0 far left, where a factor is 0: that of -infinity and 0 would be NaN."""
+    x = as_tensor(x)
+    return ops.where(x.data < -1e4, 0.0, x)
 
 
 @_named()
@@ -112,10 +130,29 @@ def celu(x, alpha=1.0):
     return alpha * elu(x / alpha)
 
 
+class Squareplus(Smooth):
+    def __init__(self, b):
+        self.b = b
+
+    def roots(self, x):
+        """sqrt(x² + b), and the values at ``|x|`` and ``-|x|``, whose product is b / 4."""
+        root = np.maximum(np.hypot(x, math.sqrt(self.b)), np.finfo(x.dtype).tiny)
+        high = np.abs(x) / 2 + root / 2
+        return root, high, self.b / 4 / high
+
+    def value(self, x):
+        _, high, low = self.roots(x)
+        return np.where(x > 0, high, low)
+
+    def slope(self, x):
+        root, _, low = self.roots(x)
+        return np.where(x > 0, 1 - low / root, low / root)
+
+
 @_named()
 def squareplus(x, b=4):
     """(x + sqrt(x² + b)) / 2, a smooth relu (Barron, 2021, arXiv:2112.11687)."""
-    return (x + ops.sqrt(x * x + b)) / 2
+    return Squareplus(b)(x)
 
 
 @_named()
