@@ -316,10 +316,14 @@ def _rows_of_targets(targets, labels, classes):
 
 def softmax(x, y, threads):
     """Compute y = exp(x) / sum of exp(x), row by row; [1, 0] of [inf, 0], the limit."""
-    with np.errstate(invalid="ignore"):
-        below = x.astype(np.float64) - x.max(axis=1, keepdims=True, initial=-np.inf)
-    e = np.exp(np.where(x == np.inf, 0, below))
+    e = np.exp(_below(x.astype(np.float64), x.max(axis=1, keepdims=True, initial=-np.inf)))
     y[...] = e / e.sum(axis=1, keepdims=True)
+
+
+def _below(z, m):
+    """Return z - m; at infinity 0, the limit."""
+    with np.errstate(invalid="ignore"):
+        return np.where(z == np.inf, 0, z - m)
 
 
 def softmax_cross_entropy_forward(logits, targets, labels, losses, probabilities, threads):
@@ -339,8 +343,7 @@ def softmax_cross_entropy_losses(logits, targets, labels, losses, probabilities,
     c = p.argmax(axis=1, keepdims=True)
     z_c, p_c = np.take_along_axis(z, c, axis=1), np.take_along_axis(p, c, axis=1)
     np.put_along_axis(p, c, 0, axis=1)
-    with np.errstate(invalid="ignore"):  # logits that diverged give NaN
-        minus_log_p = z_c - z + np.log1p(p.sum(axis=1, keepdims=True) / p_c)
+    minus_log_p = np.log1p(p.sum(axis=1, keepdims=True) / p_c) - _below(z, z_c)
     losses[...] = (targets * np.where(targets == 0, 0, minus_log_p)).sum(axis=1)
 
 

@@ -155,21 +155,17 @@ def min(x, axis=None, keepdims=False):
 class LogSumExp(Reduction):
     def forward(self, x):
         largest = x.max(axis=self.axis, keepdims=True, initial=-np.inf)
-        largest = np.where(np.isfinite(largest), largest, 0)  # all -inf: log(0), not NaN
-        total = sum_over(np.exp(x - largest), self.axis, self.keepdims)
-        with np.errstate(divide="ignore"):
-            y = np.log(total) + largest.reshape(total.shape)
-        self.save(x, y)
-        return y
+        largest = np.where(largest == -np.inf, 0, largest)  # all -inf: log(0), not NaN
+        with np.errstate(divide="ignore", invalid="ignore"):
+            e = np.exp(np.where(x == np.inf, 0, x - largest))  # of infinities, equal shares
+            total = sum_over(e, self.axis, keepdims=True)
+            y = np.log(total) + largest
+        self.save(e, total)
+        return y if self.keepdims else y.squeeze(self.axis)
 
     def backward(self, gy):
-        x, y = self.saved
-        y = self.restore(np.where(y == -np.inf, 0, y), x.shape)  # all -inf: exp(x - 0) is 0
-        with np.errstate(invalid="ignore"):
-            slope = np.exp(np.where(x == np.inf, 0, x - y))
-        if (y == np.inf).any():  # equal infinities share the gradient
-            slope = slope / np.maximum((x == np.inf).sum(axis=self.axis, keepdims=True), 1)
-        return chain("mul", self.restore(gy, x.shape), slope)
+        e, total = self.saved
+        return chain("mul", self.restore(gy, e.shape), e / np.where(total == 0, 1, total))
 
 
 def logsumexp(x, axis=None, keepdims=False):

@@ -575,7 +575,7 @@ def test_random_programs_agree_with_pytorch(trials):
         program = draw(seed)
         values, grads = run_ours(program)
         leaves = [
-            torch.tensor(array, requires_grad=place not in program.untrained)
+            torch.tensor(array.copy(), requires_grad=place not in program.untrained)
             for place, array in program.leaves
         ]
         expected, total = program.run("theirs", leaves)
