@@ -4,8 +4,6 @@ At its kink every function takes one of the two slopes, the one that Keras takes
 say which.
 """
 
-import math
-
 import numpy as np
 
 from minigrad import ops
@@ -81,8 +79,8 @@ def relu6(x):
 
 class Softsign(Smooth):
     def value(self, x):
-        with np.errstate(invalid="ignore"):  # infinity / infinity
-            return np.where(np.isinf(x), np.sign(x), x / (1 + np.abs(x)))
+        x = np.clip(x, -1e30, 1e30)  # not infinity / infinity
+        return x / (1 + np.abs(x))
 
     def slope(self, x):
         return (1 / (1 + np.abs(x))) ** 2
@@ -130,29 +128,13 @@ def celu(x, alpha=1.0):
     return alpha * elu(x / alpha)
 
 
-class Squareplus(Smooth):
-    def __init__(self, b):
-        self.b = b
-
-    def roots(self, x):
-        """sqrt(x² + b), and the values at ``|x|`` and ``-|x|``, whose product is b / 4."""
-        root = np.maximum(np.hypot(x, math.sqrt(self.b)), np.finfo(x.dtype).tiny)
-        high = np.abs(x) / 2 + root / 2
-        return root, high, self.b / 4 / high
-
-    def value(self, x):
-        _, high, low = self.roots(x)
-        return np.where(x > 0, high, low)
-
-    def slope(self, x):
-        root, _, low = self.roots(x)
-        return np.where(x > 0, 1 - low / root, low / root)
-
-
 @_named()
 def squareplus(x, b=4):
     """(x + sqrt(x² + b)) / 2, a smooth relu (Barron, 2021, arXiv:2112.11687)."""
-    return Squareplus(b)(x)
+    x = as_tensor(x)
+    root = ops.norm(ops.stack([x, np.full_like(x.data, b**0.5)]), axis=0)
+    high = ops.where(x.data >= 0, x, -x) / 2 + root / 2  # of |x|; times that of -|x| it is b / 4
+    return ops.where(x.data >= 0, high, b / 4 / high)
 
 
 @_named()

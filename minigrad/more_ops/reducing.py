@@ -9,7 +9,7 @@ from minigrad.core import Function, as_tensor
 from minigrad.more_ops.arrays import cast, values_of
 from minigrad.more_ops.rearranging import diff, neighbours, rearranged, sort, unstack
 from minigrad.ops.arithmetic import chain
-from minigrad.ops.reduce import Reduction
+from minigrad.ops.reduce import Reduction, Standardize
 
 
 class Prod(Reduction):
@@ -226,8 +226,7 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
 
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
     """``x`` less its mean over ``axis``, divided by its deviation; then ``· gamma + beta``."""
-    mean, variance = moments(x, axis, keepdims=True)
-    y = (x - mean) / ops.sqrt(variance + (1e-7 if epsilon is None else epsilon))
+    y = Standardize(axis, 1e-7 if epsilon is None else epsilon)(x)
     y = y if gamma is None else y * gamma
     return y if beta is None else y + beta
 

@@ -58,7 +58,10 @@ def mean(x, axis=None, keepdims=False):
 
 class Var(Reduction):
     def forward(self, x):
-        y = sum_over(np.square(self.centered(x)), self.axis, self.keepdims)
+        self.mean = self.mean_of(x)
+        self.rest = self.mean_of(x - self.mean)  # what rounding took from the mean
+        centered = self.centered(x)
+        y = sum_over(np.square(centered), self.axis, self.keepdims)
         self.save(x)
         self.count = _count(x, y)
         return np.asarray(y / self.count)
@@ -67,14 +70,36 @@ class Var(Reduction):
         x = self.saved[0]
         return chain("mul", self.restore(gy * 2 / self.count, x.shape), self.centered(x))
 
-    def centered(self, x):
+    def mean_of(self, x):
         total = sum_over(x, self.axis, keepdims=True)
-        return x - total / _count(x, total)
+        return total / _count(x, total)
+
+    def centered(self, x):
+        return x - self.mean - self.rest
 
 
 def var(x, axis=None, keepdims=False):
     """The variance over ``axis``: the mean squared distance from the mean (biased, as in NumPy)."""
     return Var(axis, keepdims)(x)
+
+
+class Standardize(Var):
+    """``(x - mean) / sqrt(variance + epsilon)``, both over ``axis``."""
+
+    def __init__(self, axis, epsilon):
+        super().__init__(axis, keepdims=True)
+        self.epsilon = epsilon
+
+    def forward(self, x):
+        inverse = 1 / np.sqrt(super().forward(x) + self.epsilon)
+        y = self.centered(x) * inverse
+        self.save(y, inverse)
+        return y
+
+    def backward(self, gy):
+        y, inverse = self.saved
+        along = chain("mul", self.mean_of(chain("mul", gy, y)), y)
+        return chain("mul", gy - self.mean_of(gy) - along, inverse)
 
 
 class Std(Var):

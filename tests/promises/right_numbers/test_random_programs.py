@@ -488,7 +488,7 @@ SHAPING = [
 
 def unusual(rng, array):
     """The same values, some of them in Fortran's order, backwards in memory, or read-only."""
-    kind = rng.integers(4)
+    kind = rng.integers(4) if array.ndim else 0
     if kind == 1:
         array = np.asfortranarray(array)
     elif kind == 2:
