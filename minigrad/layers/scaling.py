@@ -269,8 +269,7 @@ class RMSNormalization(AxisLayer):
 
 def to_unit_norm(x, axis):
     """``x`` divided by its Euclidean norm along ``axis``, by 1e-12 where the norm is smaller."""
-    square = ops.sum(x * x, axis, keepdims=True)
-    return x / ops.sqrt(ops.maximum(square, 1e-24))
+    return x / ops.maximum(ops.norm(x, None, axis, keepdims=True), 1e-12)
 
 
 class UnitNormalization(AxisLayer):

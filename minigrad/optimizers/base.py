@@ -501,5 +501,10 @@ def _scale_down(arrays, limit):
 
     The squares are added in float64, in an order that does not depend on the number of threads.
     """
-    norm = sum(np.square(array, dtype=np.float64).sum() for array in arrays) ** 0.5
+    arrays = list(arrays)
+    with np.errstate(over="ignore"):
+        norm = sum(np.square(array, dtype=np.float64).sum() for array in arrays) ** 0.5
+    largest = max(np.abs(array).max(initial=0) for array in arrays) if norm == np.inf else np.inf
+    if largest < np.inf:  # its square is not: then in units of it
+        return float(_scale_down([array / largest for array in arrays], limit / largest))
     return float(limit / max(norm, limit))
