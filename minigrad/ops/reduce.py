@@ -88,7 +88,7 @@ class Standardize(Var):
 
     def __init__(self, axis, epsilon):
         super().__init__(axis, keepdims=True)
-        self.epsilon = epsilon
+        self.epsilon = float(epsilon)  # np.float64 would widen float32
 
     def forward(self, x):
         inverse = 1 / np.sqrt(super().forward(x) + self.epsilon)
