@@ -227,7 +227,7 @@ def binary_focal_crossentropy(
     p = p.reshape(losses.shape)
     losses = (y_true * (1 - p) + (1 - y_true) * p) ** gamma * losses
     if apply_class_balancing:
-        losses = (y_true * alpha + (1 - y_true) * (1 - alpha)) * losses
+        losses = (y_true * float(alpha) + (1 - y_true) * float(1 - alpha)) * losses
     return ops.mean(losses, axis=axis)
 
 
@@ -510,6 +510,7 @@ def _smooth(name, y_true, label_smoothing, num_classes):
         raise ValueError(f"{name}: expected label_smoothing from 0 to 1, got {label_smoothing}")
     if label_smoothing == 0:
         return y_true
+    label_smoothing = float(label_smoothing)  # np.float64 would widen float32
     return y_true * (1 - label_smoothing) + label_smoothing / num_classes
 
 

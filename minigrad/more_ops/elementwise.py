@@ -72,8 +72,9 @@ def _smooth(name, value, slope):
 
 class Arctan2(Function):
     def forward(self, y, x):
-        self.save(y, x)
-        return np.arctan2(y, x)
+        z = np.arctan2(y, x)
+        self.save(y.astype(z.dtype), x.astype(z.dtype))
+        return z
 
     def backward(self, gz):
         y, x = self.saved

@@ -71,7 +71,7 @@ def average(x, axis=None, weights=None):
     weights = as_tensor(weights, x)
     if weights.ndim == 1 and x.ndim > 1:
         weights = along(weights, axis, x.ndim)
-    weights = ops.broadcast_to(weights, x.shape)
+    weights = ops.broadcast_to(cast(weights, np.result_type(x.dtype, weights.dtype)), x.shape)
     return ops.sum(x * weights, axis) / ops.sum(weights, axis)
 
 
