@@ -42,6 +42,9 @@ class Optimizer(KerasForm, Configured):
     7. move the averages of the weights;
     8. apply the variables' constraints.
 
+    To rules that square gradients, one beyond 2**60 in float32 (2**508 in float64), whose square
+    could be infinite, counts as that large.
+
     Parameters
     ----------
     learning_rate : float, LearningRateSchedule or callable without arguments

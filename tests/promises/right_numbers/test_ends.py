@@ -79,7 +79,7 @@ def squareplus(x):
 
 
 def gated(gate, gate_slope):
-    """x gate(x) and its slope."""
+    """X gate(x) and its slope."""
     return (
         lambda x: tails(x, zero, lambda x: x * gate(x), same),
         lambda x: tails(x, zero, lambda x: gate(x) + x * gate_slope(x), one),
@@ -254,7 +254,8 @@ def test_softmax_log_softmax_and_logsumexp(axis, dtype):
         ops.softmax: p,
         ops.log_softmax: log_p,
         ops.logsumexp: np.array([
-            max(row) if INF in row else max(row) - log.max() for row, log in zip(z, log_p)
+            max(row) if INF in row else max(row) - log.max()
+            for row, log in zip(z, log_p, strict=True)
         ]),
     }  # fmt: skip
     upstream = np.array([1.0, 2.0, 4.0])
@@ -322,7 +323,9 @@ def test_targets_of_several_classes_at_infinite_logits(dtype):
 @every_dtype
 @pytest.mark.parametrize("target", [0.0, 0.1, 0.5, 1.0])
 def test_binary_cross_entropy_of_logits_at_the_ends(target, dtype):
-    z = np.array([-INF, -3e38, -1e4, -100, -20, -1, -1e-9, 0, 1e-9, 1, 20, 100, 1e4, 3e38, INF], dtype)
+    z = np.array(
+        [-INF, -3e38, -1e4, -100, -20, -1, -1e-9, 0, 1e-9, 1, 20, 100, 1e4, 3e38, INF], dtype
+    )
     wide, t = z.astype(WIDE), WIDE(np.asarray(target, dtype))
     share = np.where(wide > 0, 1 - t, t)
     expected = np.where(share == 0, 0, share * np.abs(wide)) + np.log1p(np.exp(-np.abs(wide)))

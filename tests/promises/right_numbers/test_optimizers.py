@@ -90,7 +90,8 @@ class Rule:
 
 
 RULES = {
-    "SGD": {}, "SGD, momentum": {"momentum": 0.9}, "SGD, nesterov": {"momentum": 0.9, "nesterov": True},
+    "SGD": {}, "SGD, momentum": {"momentum": 0.9},
+    "SGD, nesterov": {"momentum": 0.9, "nesterov": True},
     "Adagrad": {}, "RMSprop": {}, "RMSprop, momentum": {"momentum": 0.6},
     "RMSprop, centered": {"centered": True, "momentum": 0.6}, "Adam": {},
     "Adam, amsgrad": {"amsgrad": True, "beta_2": 0.8}, "AdamW": {}, "Nadam": {}, "Adamax": {},
@@ -121,9 +122,12 @@ ENDS = {
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_gradients_at_the_ends_of_the_float_range(case, dtype, size):
     """Equal to the formula in a wider float, rounded: steps of what is near the smallest number
-    to its digits, and gradients whose squares overflow as if they were clipped to 2**60."""
+    to its digits, and gradients whose squares overflow as if they were clipped to 2**60.
+    """
     info = np.finfo(dtype)
-    gradients = [np.array([size, -size, size / 2], dtype) * np.asarray(f, dtype) for f in (1, -0.25, 1)]
+    gradients = [
+        np.array([size, -size, size / 2], dtype) * np.asarray(f, dtype) for f in (1, -0.25, 1)
+    ]
     w = Parameter(np.zeros(3), dtype=dtype)
     optimizer = make(case)
     rule = Rule(case.partition(",")[0], 0.01, **RULES[case])

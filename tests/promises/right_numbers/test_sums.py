@@ -1,7 +1,7 @@
 """Long sums of float32 against float64: pairwise, or better, along every axis and in every op.
 
-Numbers around 0.1 are the hardest: added one by one, all roundings go into one direction, and 1e7 of
-them are 8 % off. Pairwise they are 1e-6 off. The quick form adds 2e5 of them, the long one 1e7.
+Numbers around 0.1 are the hardest: added one by one, all roundings go into one direction, and 1e7
+of them are 8 % off. Pairwise they are 1e-6 off. The quick form adds 2e5 of them, the long one 1e7.
 """
 
 import os
@@ -133,7 +133,13 @@ def test_cumulative_sums(axis):
 
 def test_gradients_of_what_broadcasts():
     gy = tenths(N // 10, 10)
-    for shape, axes in (((10,), 0), ((1, 10), 0), ((N // 10, 1), 1), ((), (0, 1)), ((1, 1), (0, 1))):
+    for shape, axes in (
+        ((10,), 0),
+        ((1, 10), 0),
+        ((N // 10, 1), 1),
+        ((), (0, 1)),
+        ((1, 1), (0, 1)),
+    ):
         b = Tensor(np.zeros(shape, "float32"), requires_grad=True)
         (Tensor(gy) + b).backward(gy)
         expected = gy.sum(axes, dtype="float64").reshape(shape)
@@ -227,8 +233,9 @@ def test_statistics_and_gradients_of_a_large_batch():
 
 
 LOSSES = {
-    "MeanSquaredError": 0.01, "MeanAbsoluteError": 0.1, "Huber": 0.005, "MeanSquaredLogarithmicError":
-    np.log1p(0.1) ** 2, "BinaryCrossentropy": -np.log(0.9), "Hinge": 1.1, "SquaredHinge": 1.21,
+    "MeanSquaredError": 0.01, "MeanAbsoluteError": 0.1, "Huber": 0.005,
+    "MeanSquaredLogarithmicError": np.log1p(0.1) ** 2, "BinaryCrossentropy": -np.log(0.9),
+    "Hinge": 1.1, "SquaredHinge": 1.21,
     "LogCosh": np.log(np.cosh(0.1)), "Poisson": 0.1,
 }  # fmt: skip
 
