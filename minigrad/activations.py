@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.core import as_tensor
+from minigrad.ops.arithmetic import Smooth
 from minigrad.symbolic import recordable
 from minigrad.utils.config import config_functions
 from minigrad.utils.old_names import lookup
@@ -76,10 +77,19 @@ def relu6(x):
     return relu(x, max_value=6.0)
 
 
+class Softsign(Smooth):
+    def value(self, x):
+        x = np.clip(x, -1e30, 1e30)  # not infinity / infinity
+        return x / (1 + np.abs(x))
+
+    def slope(self, x):
+        return (1 / (1 + np.abs(x))) ** 2
+
+
 @_named()
 def softsign(x):
     """The quotient ``x / (1 + |x|)``."""
-    return x / (1 + ops.abs(x))
+    return Softsign()(x)
 
 
 @_named()
@@ -91,7 +101,7 @@ def hard_sigmoid(x):
 @_named("hard_swish")
 def hard_silu(x):
     """The product x hard_sigmoid(x), or hard swish (Howard et al., 2019, arXiv:1905.02244)."""
-    return x * hard_sigmoid(x)
+    return _not_left(x) * hard_sigmoid(x)
 
 
 @_named()
@@ -103,7 +113,13 @@ def exponential(x):
 @_named()
 def mish(x):
     """The product x tanh(softplus(x)) (Misra, 2019, arXiv:1908.08681)."""
-    return x * tanh(softplus(x))
+    return _not_left(x) * tanh(softplus(x))
+
+
+def _not_left(x):
+    """x, or 0 far left, where a factor is 0: that of -infinity and 0 would be NaN."""
+    x = as_tensor(x)
+    return ops.where(x.data < -1e4, 0.0, x)
 
 
 @_named()
@@ -115,7 +131,10 @@ def celu(x, alpha=1.0):
 @_named()
 def squareplus(x, b=4):
     """(x + sqrt(x² + b)) / 2, a smooth relu (Barron, 2021, arXiv:2112.11687)."""
-    return (x + ops.sqrt(x * x + b)) / 2
+    x = as_tensor(x)
+    root = ops.norm(ops.stack([x, np.full_like(x.data, b**0.5)]), axis=0)
+    high = ops.where(x.data >= 0, x, -x) / 2 + root / 2  # of |x|; times that of -|x| it is b / 4
+    return ops.where(x.data >= 0, high, b / 4 / high)
 
 
 @_named()

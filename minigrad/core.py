@@ -125,7 +125,9 @@ def as_array(data, dtype=None, default=np.float32):
         For ragged lists, and for integers that the type cannot hold exactly.
     """
     is_float = type(data) is ndarray and data.dtype in FLOAT_TYPES
-    if is_float and dtype in (None, data.dtype) and (data.base is None or data.flags.aligned):
+    # Not `dtype in (None, ...)`: NumPy finds float64 equal to None.
+    fits = is_float and (dtype is None or dtype == data.dtype)
+    if fits and (data.base is None or data.flags.aligned):
         return data
     if isinstance(data, TensorBase):
         data = data.data

@@ -22,8 +22,8 @@ def mean_absolute_percentage_error(y_true, y_pred):
 def mean_squared_logarithmic_error(y_true, y_pred):
     """mean((log(1 + ŷ) - log(1 + y))²) over the last axis; what is below 1e-7 counts as that."""
     y_true, y_pred = _match("mean_squared_logarithmic_error", y_true, y_pred)
-    y_true = np.log(1 + np.maximum(y_true, EPSILON))
-    error = ops.log(1 + ops.maximum(y_pred, EPSILON)) - y_true
+    y_true = np.log1p(np.maximum(y_true, EPSILON))
+    error = ops.log1p(ops.maximum(y_pred, EPSILON)) - y_true
     return ops.mean(error * error, axis=-1)
 
 
@@ -57,10 +57,8 @@ def categorical_hinge(y_true, y_pred):
 def cosine_similarity(y_true, y_pred, axis=-1):
     """The cosine of the angle between y and ŷ along `axis`: 1 for the same direction."""
     y_true, y_pred = _match("cosine_similarity", y_true, y_pred)
-    size = np.sqrt(np.sum(y_true * y_true, axis=axis, keepdims=True))
-    squares = ops.sum(y_pred * y_pred, axis=axis, keepdims=True)
-    directions = y_pred / ops.sqrt(ops.maximum(squares, EPSILON**2))
-    return ops.sum(y_true / np.maximum(size, EPSILON) * directions, axis=axis)
+    sizes = [ops.maximum(ops.norm(y, None, axis, True), EPSILON) for y in (y_true, y_pred)]
+    return ops.sum((y_true / sizes[0]) * (y_pred / sizes[1]), axis=axis)
 
 
 def _signs(name, y_true):

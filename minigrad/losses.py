@@ -20,6 +20,7 @@ from minigrad.distances import (
     poisson,
     squared_hinge,
 )
+from minigrad.ops.arithmetic import Smooth
 from minigrad.utils.arguments import FromFunction, checked_number, takes, whole_number
 from minigrad.utils.arrays import NUMBER_THEM, as_labels, match_ranks, match_weights, one_hot
 from minigrad.utils.config import Configured, config_functions
@@ -67,11 +68,19 @@ def _check_delta(delta):
     checked_number("Huber", "delta", delta, "(0, inf)")
 
 
+class LogCoshOfError(Smooth):
+    slope = np.tanh
+
+    def value(self, x):
+        size = np.abs(x)
+        near = np.log1p(2 * np.sinh(np.minimum(size, 1) / 2) ** 2)  # no cancellation at 0
+        return np.where(size < 1, near, size + np.log1p(np.exp(-2 * size)) - math.log(2))
+
+
 def log_cosh(y_true, y_pred):
-    """mean(log(cosh(e))) over the last axis, e = ŷ - y, as e + softplus(-2e) - log 2."""
+    """mean(log(cosh(e))) over the last axis, e = ŷ - y."""
     y_true, y_pred = _match("log_cosh", y_true, y_pred)
-    error = y_pred - y_true
-    return ops.mean(error + ops.softplus(-2 * error) - math.log(2), axis=-1)
+    return ops.mean(LogCoshOfError()(y_pred - y_true), axis=-1)
 
 
 def cosine_similarity(y_true, y_pred, axis=-1):
@@ -218,7 +227,7 @@ def binary_focal_crossentropy(
     p = p.reshape(losses.shape)
     losses = (y_true * (1 - p) + (1 - y_true) * p) ** gamma * losses
     if apply_class_balancing:
-        losses = (y_true * alpha + (1 - y_true) * (1 - alpha)) * losses
+        losses = (y_true * float(alpha) + (1 - y_true) * float(1 - alpha)) * losses
     return ops.mean(losses, axis=axis)
 
 
@@ -501,6 +510,7 @@ def _smooth(name, y_true, label_smoothing, num_classes):
         raise ValueError(f"{name}: expected label_smoothing from 0 to 1, got {label_smoothing}")
     if label_smoothing == 0:
         return y_true
+    label_smoothing = float(label_smoothing)  # np.float64 would widen float32
     return y_true * (1 - label_smoothing) + label_smoothing / num_classes
 
 

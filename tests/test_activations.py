@@ -7,6 +7,8 @@ from minigrad import activations, ops
 from minigrad.core import Tensor
 from minigrad.testing import check_gradients
 
+pytestmark = pytest.mark.right_numbers
+
 NAMES = sorted(set(activations.ACTIVATIONS.names) - {"glu"})  # it halves an axis
 # Off every kink (0, ±3, 6), of both signs, in an order that reveals a swapped axis.
 X = np.array([[0.4, -2.3, 1.1, -0.7], [2.6, -4.1, 6.3, -0.2], [-3.4, 3.3, 0.9, 5.2]])

@@ -225,16 +225,29 @@ def _sigmoid(x):
 
 def _normal(x):
     """Return the probability that a normal variable is at most x."""
-    return (1 + np.vectorize(math.erf, otypes=[x.dtype])(x * 0.5**0.5)) / 2
+    return np.vectorize(math.erfc, otypes=[x.dtype])(x * -(0.5**0.5)) / 2
 
 
 def _cubic(x):
     """Return a polynomial for which _sigmoid(_cubic(x)) is nearly _normal(x)."""
+    x = np.clip(x, -FAR, FAR)
     return (8 / math.pi) ** 0.5 * (x + 0.044715 * x**3)
 
 
-def _cubic_slope(x):
-    return (8 / math.pi) ** 0.5 * (1 + 3 * 0.044715 * x**2)
+def _silu_slope(x):
+    return _sigmoid(x) * (1 + x * _sigmoid(-x))
+
+
+def _gelu_slope(x):
+    return _normal(x) + x * np.exp(x * x / -2) / (2 * math.pi) ** 0.5
+
+
+def _gelu_tanh_slope(x):
+    slope = (8 / math.pi) ** 0.5 * (1 + 3 * 0.044715 * x**2)
+    return _sigmoid(_cubic(x)) * (1 + x * slope * _sigmoid(-_cubic(x)))
+
+
+FAR = 1e4  # from here on silu and gelu are x or 0: no infinity times 0
 
 
 # Of x, or x and y, and a constant. The derivatives multiply an upstream gradient gy, and take x or,
@@ -262,18 +275,14 @@ FUNCTIONS = {
     "tanh_backward": lambda y, gy, alpha: gy * (1 - y * y),
     "sigmoid": lambda x, _, alpha: _sigmoid(x),
     "sigmoid_backward": lambda y, gy, alpha: gy * y * (1 - y),
-    "silu": lambda x, _, alpha: x * _sigmoid(x),
-    "silu_backward": lambda x, gy, alpha: gy * _sigmoid(x) * (1 + x * _sigmoid(-x)),
+    "silu": lambda x, _, alpha: np.maximum(x, -FAR) * _sigmoid(x),
+    "silu_backward": lambda x, gy, alpha: gy * _silu_slope(np.clip(x, -FAR, FAR)),
     "softplus": lambda x, _, alpha: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
     "softplus_backward": lambda x, gy, alpha: gy * _sigmoid(x),
-    "gelu": lambda x, _, alpha: x * _normal(x),
-    "gelu_backward": lambda x, gy, alpha: (
-        gy * (_normal(x) + x * np.exp(x * x / -2) / (2 * math.pi) ** 0.5)
-    ),
-    "gelu_tanh": lambda x, _, alpha: x * _sigmoid(_cubic(x)),
-    "gelu_tanh_backward": lambda x, gy, alpha: (
-        gy * _sigmoid(_cubic(x)) * (1 + x * _cubic_slope(x) * _sigmoid(-_cubic(x)))
-    ),
+    "gelu": lambda x, _, alpha: np.maximum(x, -FAR) * _normal(x),
+    "gelu_backward": lambda x, gy, alpha: gy * _gelu_slope(np.clip(x, -FAR, FAR)),
+    "gelu_tanh": lambda x, _, alpha: np.maximum(x, -FAR) * _sigmoid(_cubic(x)),
+    "gelu_tanh_backward": lambda x, gy, alpha: gy * _gelu_tanh_slope(np.clip(x, -FAR, FAR)),
 }
 
 
@@ -307,10 +316,14 @@ def _rows_of_targets(targets, labels, classes):
 
 def softmax(x, y, threads):
     """Compute y = exp(x) / sum of exp(x), row by row; [1, 0] of [inf, 0], the limit."""
-    with np.errstate(invalid="ignore"):
-        below = x.astype(np.float64) - x.max(axis=1, keepdims=True, initial=-np.inf)
-    e = np.exp(np.where(x == np.inf, 0, below))
+    e = np.exp(_below(x.astype(np.float64), x.max(axis=1, keepdims=True, initial=-np.inf)))
     y[...] = e / e.sum(axis=1, keepdims=True)
+
+
+def _below(z, m):
+    """Return z - m; at infinity 0, the limit."""
+    with np.errstate(invalid="ignore"):
+        return np.where(z == np.inf, 0, z - m)
 
 
 def softmax_cross_entropy_forward(logits, targets, labels, losses, probabilities, threads):
@@ -330,8 +343,7 @@ def softmax_cross_entropy_losses(logits, targets, labels, losses, probabilities,
     c = p.argmax(axis=1, keepdims=True)
     z_c, p_c = np.take_along_axis(z, c, axis=1), np.take_along_axis(p, c, axis=1)
     np.put_along_axis(p, c, 0, axis=1)
-    with np.errstate(invalid="ignore"):  # logits that diverged give NaN
-        minus_log_p = z_c - z + np.log1p(p.sum(axis=1, keepdims=True) / p_c)
+    minus_log_p = np.log1p(p.sum(axis=1, keepdims=True) / p_c) - _below(z, z_c)
     losses[...] = (targets * np.where(targets == 0, 0, minus_log_p)).sum(axis=1)
 
 

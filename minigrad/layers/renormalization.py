@@ -45,7 +45,7 @@ def renormalize(layer, x, gamma, beta):
     ones = np.ones_like(layer.moving_mean.data)
     normal, mean, variance = ops.batch_norm(x, ones, 0 * ones, layer.epsilon, layer.axis)
     deviation = np.sqrt(variance + layer.epsilon)
-    known = np.maximum(layer.renorm_stddev.data, np.sqrt(layer.epsilon))
+    known = np.maximum(layer.renorm_stddev.data, layer.epsilon**0.5)
     r = np.clip(deviation / known, limits["rmin"], limits["rmax"])
     d = np.clip((mean - layer.renorm_mean.data) / known, -limits["dmax"], limits["dmax"])
     for kind, keep in (("renorm", layer.renorm_momentum), ("moving", layer.momentum)):

@@ -8,6 +8,7 @@ from minigrad import ops
 from minigrad.core import Tensor
 from minigrad.layers.base import ElementwiseLayer
 from minigrad.layers.options import keep_options, make_weight
+from minigrad.ops.reduce import Standardize
 from minigrad.utils.pipelines import batches_of
 
 
@@ -173,8 +174,7 @@ class GammaBetaLayer(AxisLayer):
 
     def normalize(self, x, axes):
         """Bring ``x`` to mean 0 and variance 1 over ``axes``."""
-        centered = x - ops.mean(x, axes, keepdims=True)
-        return centered / ops.sqrt(ops.var(x, axes, keepdims=True) + self.epsilon)
+        return Standardize(axes, self.epsilon)(x)
 
     def scale_and_shift(self, y):
         """Apply gamma and beta along ``axis``."""
@@ -269,8 +269,7 @@ class RMSNormalization(AxisLayer):
 
 def to_unit_norm(x, axis):
     """``x`` divided by its Euclidean norm along ``axis``, by 1e-12 where the norm is smaller."""
-    square = ops.sum(x * x, axis, keepdims=True)
-    return x / ops.sqrt(ops.maximum(square, 1e-24))
+    return x / ops.maximum(ops.norm(x, None, axis, keepdims=True), 1e-12)
 
 
 class UnitNormalization(AxisLayer):

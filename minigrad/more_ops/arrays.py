@@ -5,6 +5,7 @@ import numpy as np
 from minigrad.core import FLOAT_TYPES, Function, Tensor, TensorBase, as_tensor
 from minigrad.losses import Cast
 from minigrad.ops import stack, where
+from minigrad.ops.shapes import add_at
 from minigrad.symbolic import Symbol
 from minigrad.utils.arrays import as_labels
 
@@ -237,9 +238,7 @@ class Scatter(Function):
         self.index, self.shape = index, shape
 
     def forward(self, x):
-        y = np.zeros(self.shape, x.dtype)
-        np.add.at(y, self.index, x)
-        return y
+        return add_at(self.index, x, self.shape)
 
     def backward(self, gy):
         return gy[self.index]

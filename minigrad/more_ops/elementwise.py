@@ -18,22 +18,28 @@ def _each(function):
 
 def _erfinv(y):
     if abs(y) < 1:
-        return statistics.NormalDist().inv_cdf((y + 1) / 2) / math.sqrt(2)
+        x = statistics.NormalDist().inv_cdf((1 - abs(y)) / 2) / math.sqrt(2)  # from the left
+        if abs(y) < 0.5:  # near 0, where 1 - y has lost it, by a step of Newton's method
+            x -= (math.erf(x) + abs(y)) * math.sqrt(math.pi) / 2 * math.exp(x * x)
+        return math.copysign(x, y)
     return math.copysign(math.inf, y) if abs(y) == 1 else math.nan
 
 
 def _sinc_slope(x):
-    return np.divide(np.cos(np.pi * x) - np.sinc(x), x, np.zeros_like(x), where=x != 0)
+    z = np.pi * x
+    near = -z / 3 * (1 - z * z / 10 * (1 - z * z / 28))  # elsewhere it would cancel
+    far = np.divide(np.cos(z) - np.sinc(x), x, np.zeros_like(x), where=x != 0)
+    return np.where(np.abs(z) < 0.03, np.pi * near, far)
 
 
 # Value and slope, both of x.
 SMOOTH = {
-    "arccos": (np.arccos, lambda x: -1 / np.sqrt(1 - x * x)),
-    "arccosh": (np.arccosh, lambda x: 1 / np.sqrt(x * x - 1)),
-    "arcsin": (np.arcsin, lambda x: 1 / np.sqrt(1 - x * x)),
-    "arcsinh": (np.arcsinh, lambda x: 1 / np.sqrt(x * x + 1)),
+    "arccos": (np.arccos, lambda x: -1 / np.sqrt((1 - x) * (1 + x))),
+    "arccosh": (np.arccosh, lambda x: 1 / np.sqrt(x - 1) / np.sqrt(x + 1)),
+    "arcsin": (np.arcsin, lambda x: 1 / np.sqrt((1 - x) * (1 + x))),
+    "arcsinh": (np.arcsinh, lambda x: 1 / np.hypot(x, 1)),
     "arctan": (np.arctan, lambda x: 1 / (1 + x * x)),
-    "arctanh": (np.arctanh, lambda x: 1 / (1 - x * x)),
+    "arctanh": (np.arctanh, lambda x: 1 / ((1 - x) * (1 + x))),
     "cbrt": (np.cbrt, lambda x: 1 / (3 * np.cbrt(x) ** 2)),
     "cosh": (np.cosh, np.sinh),
     "erf": (_each(math.erf), lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x)),
@@ -66,8 +72,9 @@ def _smooth(name, value, slope):
 
 class Arctan2(Function):
     def forward(self, y, x):
-        self.save(y, x)
-        return np.arctan2(y, x)
+        z = np.arctan2(y, x)
+        self.save(y.astype(z.dtype), x.astype(z.dtype))
+        return z
 
     def backward(self, gz):
         y, x = self.saved

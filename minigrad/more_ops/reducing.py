@@ -9,7 +9,7 @@ from minigrad.core import Function, as_tensor
 from minigrad.more_ops.arrays import cast, values_of
 from minigrad.more_ops.rearranging import diff, neighbours, rearranged, sort, unstack
 from minigrad.ops.arithmetic import chain
-from minigrad.ops.reduce import Reduction
+from minigrad.ops.reduce import Reduction, Standardize
 
 
 class Prod(Reduction):
@@ -40,10 +40,10 @@ class Cumsum(Function):
         self.axis = axis
 
     def forward(self, x):
-        return np.cumsum(x, self.axis)
+        return np.cumsum(x, self.axis, np.float64).astype(x.dtype)  # one sum, one after the other
 
     def backward(self, gy):
-        return np.flip(np.cumsum(np.flip(gy, self.axis), self.axis), self.axis)
+        return np.flip(self.forward(np.flip(gy, self.axis)), self.axis)
 
 
 def cumsum(x, axis=None, dtype=None):
@@ -71,7 +71,7 @@ def average(x, axis=None, weights=None):
     weights = as_tensor(weights, x)
     if weights.ndim == 1 and x.ndim > 1:
         weights = along(weights, axis, x.ndim)
-    weights = ops.broadcast_to(weights, x.shape)
+    weights = ops.broadcast_to(cast(weights, np.result_type(x.dtype, weights.dtype)), x.shape)
     return ops.sum(x * weights, axis) / ops.sum(weights, axis)
 
 
@@ -226,8 +226,7 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
 
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
     """``x`` less its mean over ``axis``, divided by its deviation; then ``· gamma + beta``."""
-    mean, variance = moments(x, axis, keepdims=True)
-    y = (x - mean) / ops.sqrt(variance + (1e-7 if epsilon is None else epsilon))
+    y = Standardize(axis, 1e-7 if epsilon is None else epsilon)(x)
     y = y if gamma is None else y * gamma
     return y if beta is None else y + beta
 

@@ -146,7 +146,8 @@ class Pow(Function):
         if self.needs[0]:  # x**0 is constant, also at x = 0 where x**-1 is infinite
             gx = chain("mul", gz, np.where(y == 0, 0, y * x ** np.where(y == 0, 1, y - 1)))
         if self.needs[1]:  # 0**y is constant for y > 0; a negative base has no logarithm: NaN
-            slope = np.where((x == 0) & (y >= 0), 0, z * np.log(np.where(x == 0, 1, x)))
+            log = np.log(np.where(x == 0, 1, x), dtype=z.dtype)
+            slope = np.where((x == 0) & (y >= 0), 0, z * log)
             gy = chain("mul", gz, slope)
         return gx, gy
 

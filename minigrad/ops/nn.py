@@ -305,16 +305,21 @@ class BatchNorm(Function):
         near = sample.sum(axis=0) / max(len(sample), 1)
         first, second = channel_sums(x, x, near, near) / count
         self.mean, self.variance = near + first, np.maximum(second - first * first, 0)
+        self.rest = near - self.mean + first  # what rounding took from the mean
         inverse = 1 / np.sqrt(self.variance + self.epsilon)
         self.save(x, gamma, self.mean, inverse)
-        return channel_affine(x, x, self.mean, gamma * inverse, np.zeros_like(beta), beta)
+        scale = gamma * inverse
+        shift = beta - scale * self.rest
+        return channel_affine(x, x, self.mean, scale, np.zeros_like(beta), shift)
 
     def backward(self, gy):
         x, gamma, mean, inverse = self.saved
         gy, scale = contiguous(gy), gamma * inverse
         gbeta, products = channel_sums(x, gy, mean, np.zeros_like(mean))
-        ggamma = products * inverse  # gx = scale * (gy - mean(gy) - normed * mean(gy * normed))
+        # gx = scale * (gy - mean(gy) - normed * mean(gy * normed))
+        ggamma = (products - self.rest * gbeta) * inverse
         slope, shift = scale * inverse * ggamma / self.count, scale * gbeta / self.count
+        shift -= slope * self.rest
         return channel_affine(x, gy, mean, -slope, scale, -shift), ggamma, gbeta
 
 
@@ -436,7 +441,8 @@ class SigmoidCrossEntropy(Function):
 
     def forward(self, x):
         self.save(x)
-        return np.maximum(x, 0) - x * self.targets + np.log1p(np.exp(-np.abs(x)))
+        share = np.where(x > 0, 1 - self.targets, self.targets)  # of |x|; 0 of infinity is 0
+        return chain("mul", share, np.abs(x)) + np.log1p(np.exp(-np.abs(x)))
 
     def backward(self, gy):
         (x,) = self.saved

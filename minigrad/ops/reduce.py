@@ -58,7 +58,10 @@ def mean(x, axis=None, keepdims=False):
 
 class Var(Reduction):
     def forward(self, x):
-        y = sum_over(np.square(self.centered(x)), self.axis, self.keepdims)
+        self.mean = self.mean_of(x)
+        self.rest = self.mean_of(x - self.mean)  # what rounding took from the mean
+        centered = self.centered(x)
+        y = sum_over(np.square(centered), self.axis, self.keepdims)
         self.save(x)
         self.count = _count(x, y)
         return np.asarray(y / self.count)
@@ -67,14 +70,36 @@ class Var(Reduction):
         x = self.saved[0]
         return chain("mul", self.restore(gy * 2 / self.count, x.shape), self.centered(x))
 
-    def centered(self, x):
+    def mean_of(self, x):
         total = sum_over(x, self.axis, keepdims=True)
-        return x - total / _count(x, total)
+        return total / _count(x, total)
+
+    def centered(self, x):
+        return x - self.mean - self.rest
 
 
 def var(x, axis=None, keepdims=False):
     """The variance over ``axis``: the mean squared distance from the mean (biased, as in NumPy)."""
     return Var(axis, keepdims)(x)
+
+
+class Standardize(Var):
+    """``(x - mean) / sqrt(variance + epsilon)``, both over ``axis``."""
+
+    def __init__(self, axis, epsilon):
+        super().__init__(axis, keepdims=True)
+        self.epsilon = float(epsilon)  # np.float64 would widen float32
+
+    def forward(self, x):
+        inverse = 1 / np.sqrt(super().forward(x) + self.epsilon)
+        y = self.centered(x) * inverse
+        self.save(y, inverse)
+        return y
+
+    def backward(self, gy):
+        y, inverse = self.saved
+        along = chain("mul", self.mean_of(chain("mul", gy, y)), y)
+        return chain("mul", gy - self.mean_of(gy) - along, inverse)
 
 
 class Std(Var):
@@ -155,21 +180,17 @@ def min(x, axis=None, keepdims=False):
 class LogSumExp(Reduction):
     def forward(self, x):
         largest = x.max(axis=self.axis, keepdims=True, initial=-np.inf)
-        largest = np.where(np.isfinite(largest), largest, 0)  # all -inf: log(0), not NaN
-        total = sum_over(np.exp(x - largest), self.axis, self.keepdims)
-        with np.errstate(divide="ignore"):
-            y = np.log(total) + largest.reshape(total.shape)
-        self.save(x, y)
-        return y
+        largest = np.where(largest == -np.inf, 0, largest)  # all -inf: log(0), not NaN
+        with np.errstate(divide="ignore", invalid="ignore"):
+            e = np.exp(np.where(x == np.inf, 0, x - largest))  # of infinities, equal shares
+            total = sum_over(e, self.axis, keepdims=True)
+            y = np.log(total) + largest
+        self.save(e, total)
+        return y if self.keepdims else y.squeeze(self.axis)
 
     def backward(self, gy):
-        x, y = self.saved
-        y = self.restore(np.where(y == -np.inf, 0, y), x.shape)  # all -inf: exp(x - 0) is 0
-        with np.errstate(invalid="ignore"):
-            slope = np.exp(np.where(x == np.inf, 0, x - y))
-        if (y == np.inf).any():  # equal infinities share the gradient
-            slope = slope / np.maximum((x == np.inf).sum(axis=self.axis, keepdims=True), 1)
-        return chain("mul", self.restore(gy, x.shape), slope)
+        e, total = self.saved
+        return chain("mul", self.restore(gy, e.shape), e / np.where(total == 0, 1, total))
 
 
 def logsumexp(x, axis=None, keepdims=False):

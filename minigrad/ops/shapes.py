@@ -83,6 +83,13 @@ def broadcast_to(x, shape):
     return BroadcastTo(shape)(x)
 
 
+def add_at(index, x, shape):
+    """Zeros to which ``x`` is added at ``index``, in float64: a place may come a million times."""
+    y = np.zeros(shape)
+    np.add.at(y, index, x.astype(np.float64))
+    return y.astype(x.dtype)
+
+
 class GetItem(Function):
     def __init__(self, index):
         self.index = index
@@ -92,9 +99,7 @@ class GetItem(Function):
         return x[self.index]
 
     def backward(self, gy):
-        gx = np.zeros(self.shape, gy.dtype)
-        np.add.at(gx, self.index, gy)  # an element that was taken twice gets both gradients
-        return gx
+        return add_at(self.index, gy, self.shape)  # what was taken twice gets both gradients
 
 
 class GetSlice(GetItem):
@@ -129,8 +134,11 @@ class Concatenate(Function):
 
 
 def concatenate(xs, axis=0):
-    """Join a sequence of tensors along an existing axis."""
-    return Concatenate(axis)(*_several("concatenate", xs))
+    """Join a sequence of tensors along an existing axis; flattened if ``axis`` is None."""
+    xs = _several("concatenate", xs)
+    if axis is None:
+        xs, axis = [reshape(x, -1) for x in xs], 0
+    return Concatenate(axis)(*xs)
 
 
 class Stack(Function):

@@ -42,6 +42,9 @@ class Optimizer(KerasForm, Configured):
     7. move the averages of the weights;
     8. apply the variables' constraints.
 
+    To rules that square gradients, one beyond 2**60 in float32 (2**508 in float64), whose square
+    could be infinite, counts as that large.
+
     Parameters
     ----------
     learning_rate : float, LearningRateSchedule or callable without arguments
@@ -501,5 +504,10 @@ def _scale_down(arrays, limit):
 
     The squares are added in float64, in an order that does not depend on the number of threads.
     """
-    norm = sum(np.square(array, dtype=np.float64).sum() for array in arrays) ** 0.5
+    arrays = list(arrays)
+    with np.errstate(over="ignore"):
+        norm = sum(np.square(array, dtype=np.float64).sum() for array in arrays) ** 0.5
+    largest = max(np.abs(array).max(initial=0) for array in arrays) if norm == np.inf else np.inf
+    if largest < np.inf:  # its square is not: then in units of it
+        return float(_scale_down([array / largest for array in arrays], limit / largest))
     return float(limit / max(norm, limit))

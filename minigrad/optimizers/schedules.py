@@ -187,6 +187,8 @@ class CosineDecayRestarts(LearningRateSchedule):
 
     def __call__(self, step):
         period, length = 0, self.first_decay_steps
+        if self.t_mul == 1:
+            period, step = divmod(step, length)
         while step >= length:  # a logarithm could round to the wrong period
             step = step - length
             length *= self.t_mul

@@ -5,6 +5,8 @@ import pytest
 
 from minigrad import Tensor, layers
 
+pytestmark = pytest.mark.right_numbers
+
 # entry of "layers" in keras_golden.json -> entry of keras_golden_grads.json, and the layer
 GOLDEN = {
     "Conv2D(4,(3,2))": ("Conv2D valid", layers.Conv2D(4, (3, 2))),

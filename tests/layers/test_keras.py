@@ -13,6 +13,8 @@ import pytest
 
 from minigrad import Tensor, layers
 
+pytestmark = pytest.mark.right_numbers
+
 GOLDEN = Path(__file__).parents[1] / "golden" / "keras_layers.json"
 KERAS_WARNS = pytest.mark.filterwarnings("ignore")  # on JAX, of NumPy 2
 

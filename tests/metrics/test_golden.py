@@ -11,6 +11,8 @@ import pytest
 
 from minigrad import metrics
 
+pytestmark = pytest.mark.right_numbers
+
 GOLDEN = Path(__file__).parents[1] / "golden" / "keras_metrics.json"
 
 # What the labels and predictions of a metric are -> metrics. The sizes are N = 11 and K = 3.

@@ -6,6 +6,8 @@ from numpy.testing import assert_allclose
 
 from minigrad import Tensor, ops
 
+pytestmark = pytest.mark.right_numbers
+
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
 

@@ -6,6 +6,8 @@ import pytest
 from minigrad import Parameter, optimizers
 from minigrad.optimizers import schedules
 
+pytestmark = pytest.mark.right_numbers
+
 NAMES = {**vars(optimizers), **vars(schedules)}
 
 

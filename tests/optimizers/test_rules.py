@@ -9,6 +9,8 @@ import pytest
 from minigrad import Parameter, kernels, optimizers
 from minigrad.kernels import reference
 
+pytestmark = pytest.mark.right_numbers
+
 RULES = {
     name: rule
     for name, rule in vars(optimizers).items()

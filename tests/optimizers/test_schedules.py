@@ -14,6 +14,8 @@ from minigrad.optimizers.schedules import (
     PolynomialDecay,
 )
 
+pytestmark = pytest.mark.right_numbers
+
 
 def test_inverse_time_decay_in_a_staircase():
     schedule = InverseTimeDecay(0.3, 10, 0.5, staircase=True)

@@ -36,15 +36,21 @@
     GRADIENT(tanh, gy * (1 - y * y))                                                               \
     VALUE(sigmoid, LOGISTIC(x))                                                                    \
     GRADIENT(sigmoid, gy * y * (1 - y))                                                            \
-    VALUE(silu, x * LOGISTIC(x))                                                                   \
-    GRADIENT(silu, gy * LOGISTIC(x) * (1 + x * (1 - LOGISTIC(x))))                                 \
+    VALUE(silu, NOT_LEFT(x) * LOGISTIC(x))                                                         \
+    GRADIENT(silu, gy * SILU_SLOPE(NEAR(x)))                                                       \
     VALUE(softplus, (x > 0 ? x : 0) + LOG1P(EXP(x > 0 ? -x : x)))                                  \
     GRADIENT(softplus, gy * LOGISTIC(x))                                                           \
-    VALUE(gelu, x * NORMAL(x))                                                                     \
-    GRADIENT(gelu, gy * (NORMAL(x) + x * BELL(x)))                                                 \
-    VALUE(gelu_tanh, x * LOGISTIC(CUBIC(x)))                                                       \
-    GRADIENT(gelu_tanh, gy * LOGISTIC(CUBIC(x))                                                    \
-        * (1 + x * CUBIC_SLOPE(x) * (1 - LOGISTIC(CUBIC(x)))))
+    VALUE(gelu, NOT_LEFT(x) * NORMAL(x))                                                           \
+    GRADIENT(gelu, gy * (NORMAL(x) + NEAR(x) * BELL(x)))                                           \
+    VALUE(gelu_tanh, NOT_LEFT(x) * LOGISTIC(CUBIC(x)))                                             \
+    GRADIENT(gelu_tanh, gy * GELU_SLOPE(NEAR(x)))
+
+/* x, but not infinite where a factor is 0: from FAR on these functions are x or 0. */
+#define FAR ((FLOAT)1e4)
+#define NOT_LEFT(x) ((x) < -FAR ? -FAR : (x))
+#define NEAR(x) (NOT_LEFT(x) > FAR ? FAR : NOT_LEFT(x))
+#define SILU_SLOPE(x) (LOGISTIC(x) * (1 + (x) * (1 - LOGISTIC(x))))
+#define GELU_SLOPE(x) (LOGISTIC(CUBIC(x)) * (1 + (x) * CUBIC_SLOPE(x) * (1 - LOGISTIC(CUBIC(x)))))
 
 /* LOGISTIC(CUBIC(x)) approximates NORMAL(x). */
 #define CUBIC(x) ((FLOAT)1.5957691216057308 * ((x) + (FLOAT)0.044715 * (x) * (x) * (x)))

@@ -137,11 +137,16 @@ cdef inline floating loss_of(
     cdef const floating* t = <const floating*>r.t + n * r.K
     cdef double loss = 0
     if r.labels is not NULL:
-        return <floating>(log_total - (z[r.labels[n]] - m))
+        return <floating>(log_total - below(z[r.labels[n]], m))
     for k in range(r.K):
         if t[k] != 0:  # 0 * log 0 counts as 0
-            loss += t[k] * (log_total - (z[k] - m))
+            loss += t[k] * (log_total - below(z[k], m))
     return <floating>loss
+
+
+cdef inline double below(double z, double m) noexcept nogil:
+    """Return z - m; at infinity 0, the limit."""
+    return 0 if z == INFINITY else z - m
 
 
 def softmax_cross_entropy_losses(
