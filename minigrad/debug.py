@@ -241,12 +241,14 @@ def _with_eyes(function):
 
 @functools.wraps(_apply)
 def _apply_watched(self, grads, trainable_variables=None):
-    watch, grads = core._watches[-1].__self__, list(grads)
+    grads, watches = list(grads), [watch.__self__ for watch in core._watches[-1:]]
     variables = list(self.parameters if trainable_variables is None else trainable_variables)
-    watch.check_step(self, variables, grads, is_done=False)
+    for watch in watches:
+        watch.check_step(self, variables, grads, is_done=False)
     with np.errstate(all="ignore"):
         _apply(self, grads, trainable_variables)
-    watch.check_step(self, variables, [g for g in grads if g is not None], is_done=True)
+    for watch in watches:
+        watch.check_step(self, variables, [g for g in grads if g is not None], is_done=True)
 
 
 # --- where and when -----------------------------------------------------------------------------
