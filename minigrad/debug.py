@@ -113,16 +113,16 @@ class find_nan(core.Scope):  # noqa: N801 (written like the function it is used 
 
     def __enter__(self):
         with _lock:
-            core._watches.append(self.apply)
+            core._watches.append(self._apply_op)
             core._pauses.append(self)
             Optimizer.apply = _apply_watched
         return self
 
     def __exit__(self, *error):
         with _lock:
-            if self.apply not in core._watches:
+            if self._apply_op not in core._watches:
                 raise RuntimeError("find_nan: expected enable() before disable(), got none")
-            core._watches.remove(self.apply)
+            core._watches.remove(self._apply_op)
             core._pauses.remove(self)
             if not core._watches:
                 Optimizer.apply = _apply
@@ -135,18 +135,20 @@ class find_nan(core.Scope):  # noqa: N801 (written like the function it is used 
         """Look no longer."""
         self.__exit__()
 
-    def is_fault(self, array):
+    def _is_fault(self, array):
         """Whether an array holds what is looked for."""
         with np.errstate(all="ignore"):
             if array.dtype.kind != "f" or math.isfinite(array.sum()):  # the quick way
                 return False
         return bool(np.isnan(array).any()) or (self.infinity and not is_finite(array))
 
-    def is_spoilt(self, weight):
+    def _is_spoilt(self, weight):
         """Whether a weight was not finite before; one that is not trained may be a mask of -inf."""
-        return np.isnan(weight.data).any() or (weight.made_trainable and self.is_fault(weight.data))
+        return np.isnan(weight.data).any() or (
+            weight.made_trainable and self._is_fault(weight.data)
+        )
 
-    def apply(self, function, inputs):
+    def _apply_op(self, function, inputs):
         """Apply an op and look at its result: the engine calls this in place of the op itself."""
         function = _with_eyes(function)
         function.saved = ()  # by which the engine knows that it shall apply it
@@ -157,18 +159,18 @@ class find_nan(core.Scope):  # noqa: N801 (written like the function it is used 
             function.place = place
         with np.errstate(all="ignore"):  # NumPy's warnings say less
             result = function(*inputs)
-        if self.is_fault(result.data):
-            self.explain(function, inputs, result.data, place)
+        if self._is_fault(result.data):
+            self._explain(function, inputs, result.data, place)
         return result
 
-    def explain(self, function, inputs, result, place):
+    def _explain(self, function, inputs, result, place):
         """Raise the error for an op's result, unless a constant infinity has only passed."""
         arrays = [np.asarray(x.data if isinstance(x, Tensor) else x) for x in inputs]
         found = {i: array for i, array in enumerate(arrays) if not is_finite(array)}
         for i, array in found.items():
             inside = [weight for layer in place.layers for weight in layer.own_weights]
             for weight in [inputs[i], *inside]:  # layers may also compute with their values alone
-                if isinstance(weight, Parameter) and self.is_spoilt(weight):
+                if isinstance(weight, Parameter) and self._is_spoilt(weight):
                     title = f"the weight {place.name(weight)!r}"
                     place.fail(title, weight.data, SPOILT, function)
             if data := _find_data():
@@ -183,18 +185,18 @@ class find_nan(core.Scope):  # noqa: N801 (written like the function it is used 
         elif np.isnan(result).any():
             place.fail("its result", result, MASKED, function, made_of=arrays)
 
-    def check_gradients(self, node, gy, results):
+    def _check_gradients(self, node, gy, results):
         """Look at what an op's ``backward`` returned."""
         results = results if isinstance(results, tuple) else (results,)
         for i, (needed, gx) in enumerate(zip(node.needs, results, strict=False)):
-            if needed and gx is not None and self.is_fault(np.asarray(gx)):
-                if self.is_fault(gy):
+            if needed and gx is not None and self._is_fault(np.asarray(gx)):
+                if self._is_fault(gy):
                     title, cure = "the sum of the gradients of its result, or what was given", TAME
                     node.place.fail(title, gy, cure, node, "backward")
                 title, cure = f"the gradient of its input {i + 1}", _cure(node, [gy])
                 node.place.fail(title, np.asarray(gx), cure, node, "backward", [gy])
 
-    def check_step(self, optimizer, variables, gradients, is_done):
+    def _check_step(self, optimizer, variables, gradients, is_done):
         """Look at what an optimizer is given, and after its step at what it has made."""
         paths = [getattr(v, "path", None) or v.name or f"of shape {v.shape}" for v in variables]
         named = {f"the weight {p!r}": v.data for p, v in zip(paths, variables, strict=True)}
@@ -206,7 +208,7 @@ class find_nan(core.Scope):  # noqa: N801 (written like the function it is used 
             named = {f"the gradient of {p!r}": g for p, g in pairs if g is not None} | named
         for title, array in named.items():
             array = np.asarray(array)
-            if self.is_fault(array):
+            if self._is_fault(array):
                 if is_done:
                     cure = f"its learning rate is {float(optimizer.learning_rate):.3g}; {TAME}"
                 Place().fail(title, array, cure, optimizer, "step", gradients if is_done else None)
@@ -221,7 +223,7 @@ class _Eyes:
         with np.errstate(all="ignore"):
             results = super().backward(gy)
         for watch in core._watches[-1:]:
-            watch.__self__.check_gradients(self, gy, results)
+            watch.__self__._check_gradients(self, gy, results)
         return results
 
 
@@ -244,11 +246,11 @@ def _apply_watched(self, grads, trainable_variables=None):
     grads, watches = list(grads), [watch.__self__ for watch in core._watches[-1:]]
     variables = list(self.parameters if trainable_variables is None else trainable_variables)
     for watch in watches:
-        watch.check_step(self, variables, grads, is_done=False)
+        watch._check_step(self, variables, grads, is_done=False)
     with np.errstate(all="ignore"):
         _apply(self, grads, trainable_variables)
     for watch in watches:
-        watch.check_step(self, variables, [g for g in grads if g is not None], is_done=True)
+        watch._check_step(self, variables, [g for g in grads if g is not None], is_done=True)
 
 
 # --- where and when -----------------------------------------------------------------------------

@@ -262,6 +262,18 @@ BETWEEN = [
 RULES = ["sgd", "adam", "adamw", "rmsprop", "adagrad", "nadam", "lion", "adamax", "adadelta"]
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_layers_that_run_as_one_have_the_outputs_of_each_alone(training):
+    """Their gradients may differ in the last digit: sums over pixels are added window by window."""
+    together, alone = make(), make()
+    x = X
+    for layer in alone.layers:  # outside of a model nothing is put off
+        x = layer(x, training=training)
+    np.testing.assert_array_equal(together(X, training=training).numpy(), x.numpy())
+    with lab.Watch(alone):
+        np.testing.assert_array_equal(alone.predict(X, verbose=0), together.predict(X, verbose=0))
+
+
 ELEMENTWISE = (
     "abs cos elu erf exp expm1 gelu leaky_relu log log1p relu selu sigmoid silu sin sinh softplus "
     "softsign sqrt square tanh"
