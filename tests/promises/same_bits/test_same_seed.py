@@ -366,6 +366,28 @@ def test_run_goes_on_from_a_file(in_one_go, tmp_path, file):
     assert train(resumed, 4, initial_epoch=2, shuffle=False) == in_one_go
 
 
+@pytest.mark.parametrize("save_freq", ["epoch", 4])
+@pytest.mark.parametrize("kind", ["sequential", "graph", "own"])
+def test_run_with_random_layers_goes_on_after_an_interruption(
+    expected, num_threads, tmp_path, kind, save_freq
+):
+    def stop(batch, logs):
+        stop.count += 1
+        if stop.count == 9:
+            raise KeyboardInterrupt
+
+    stop.count = 0
+
+    def run(*others):
+        keep = callbacks.BackupAndRestore(tmp_path, save_freq=save_freq)
+        return train(make(kind), callbacks=[keep, *others])
+
+    with pytest.raises(KeyboardInterrupt):
+        run(callbacks.LambdaCallback(on_train_batch_end=stop))
+    num_threads(3)
+    assert run() == expected
+
+
 def test_run_in_a_loop_of_ones_own(in_one_go):
     model = make(made=still)
     for _ in range(4):
