@@ -22,7 +22,7 @@ from minigrad.layers.base import Layer
 from minigrad.layers.fusion import Stage, drop
 from minigrad.losses import Loss
 from minigrad.optimizers import Optimizer
-from minigrad.training.diagnosis import CLEAN, TAME, is_finite
+from minigrad.training.diagnosis import CLEAN, LARGE, TAME, is_finite
 from minigrad.training.loop import Trainer
 from minigrad.utils.naming import to_snake_case
 from minigrad.utils.structures import flatten
@@ -46,7 +46,7 @@ MASKED = (
     "of -inf, or leave one number in each row; does infinity come of an overflow, " + TAME
 )
 OWN = "an op of your own: compare its gradients by minigrad.testing.check_gradients"
-SPOILT = f"look at the step, the file or the assignment before; {TAME}"
+SPOILT = f"an initializer, a step, a file or an assignment made it before; {TAME}"
 
 ENGINE = ("core", "ops", "more_ops", "symbolic", "numpy_functions", "debug")  # they call for others
 BETWEEN = ("contextlib", "functools", "threading")
@@ -193,7 +193,8 @@ class find_nan(core.Scope):  # noqa: N801 (written like the function it is used 
                 if self._is_fault(gy):
                     title, cure = "the sum of the gradients of its result, or what was given", TAME
                     node.place.fail(title, gy, cure, node, "backward")
-                title, cure = f"the gradient of its input {i + 1}", _cure(node, [gy])
+                saved = [x for x in node.saved if isinstance(x, np.ndarray)]
+                title, cure = f"the gradient of its input {i + 1}", _cure(node, [gy, *saved])
                 node.place.fail(title, np.asarray(gx), cure, node, "backward", [gy])
 
     def _check_step(self, optimizer, variables, gradients, is_done):
@@ -394,4 +395,6 @@ def _cure(op, arrays):
     if known or not type(op).__module__.startswith("minigrad."):
         return known or OWN
     largest = max(float(np.abs(array).max(initial=0)) for array in arrays)
+    if largest < LARGE:
+        return "look at its inputs: an empty array, or a 0 in what something is divided by"
     return f"numbers have grown to {largest:.3g}; {TAME}"

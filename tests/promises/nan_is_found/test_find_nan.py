@@ -373,6 +373,19 @@ def test_weight_that_was_spoilt_before_is_named_by_its_path():
     assert "the weight 'w', got inf" in str(error)
 
 
+def test_initializer_that_is_not_finite_is_found_at_the_first_use():
+    layer = layers.Dense(2, kernel_initializer=lambda shape, dtype: np.full(shape, np.nan, dtype))
+    error = found(models.Sequential([layers.Input((4,)), layer]), X)
+    assert "/kernel', got nan" in str(error)
+    assert "an initializer, a step, a file or an assignment made it before" in str(error)
+
+
+def test_mean_of_nothing_is_found():
+    error = found(lambda: ops.mean(full(1, 0, 3), axis=0))
+    assert (error.op, error.count) == ("mean", 3)
+    assert "an empty array" in str(error)
+
+
 def test_moving_variance_that_was_spoilt_is_named():
     model = models.Sequential([layers.Input((4,)), layers.BatchNormalization(name="norm")])
     model.layers[0].moving_variance.assign(np.full(4, np.nan))
