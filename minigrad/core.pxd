@@ -36,9 +36,7 @@ cdef _begin(Function node, walk)
 cdef _conform(gx, tuple signature, Function node)
 
 
-@cython.locals(
-    i=Py_ssize_t, wanted=Py_ssize_t, recording=bint, tensor=TensorBase, output=TensorBase, cls=type
-)
+@cython.locals(i=Py_ssize_t, wanted=Py_ssize_t, tensor=TensorBase, output=TensorBase, cls=type)
 cdef TensorBase _apply(Function function, tuple inputs)
 
 

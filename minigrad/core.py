@@ -618,8 +618,8 @@ class Function:
 
 def _apply(function, inputs):
     """Call ``forward``; if an input requires a gradient, record ``function`` as a node."""
-    number, recording, wanted = len(inputs), True, 0
-    if _pauses:
+    number, recording, wanted = len(inputs), not _pauses, 0
+    if not recording:
         if _watches and getattr(function, "saved", None) is None:  # the watch calls it once more
             return _watches[-1](function, inputs)
         recording = not getattr(_mode, "depth", 0)
