@@ -41,6 +41,7 @@ _SUBMODULES = (
     "config",
     "constraints",
     "datasets",
+    "debug",
     "initializers",
     "keras",
     "kernels",

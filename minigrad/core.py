@@ -32,7 +32,8 @@ NUMBERS = (float, int, np.floating, np.integer, np.bool_)
 
 
 _mode = threading.local()  # .depth: how many no_grad() this thread is in; .is_trial
-_pauses = []  # one item for each no_grad() of any thread; while it is empty, _mode is not read
+_pauses = []  # an item for each no_grad() or watch of any thread; while it is empty, _mode rests
+_watches = []  # the last one, watch(function, inputs), applies every op: see `debug`
 
 
 def is_grad_enabled():
@@ -40,19 +41,16 @@ def is_grad_enabled():
     return not _pauses or not getattr(_mode, "depth", 0)
 
 
-class no_grad(contextlib.ContextDecorator):
-    """Record no graph inside ``with no_grad():``, or a function decorated with ``@no_grad()``.
+class Scope(contextlib.ContextDecorator):
+    """A context manager that also decorates functions.
 
     Of a generator function it concerns the body, not what runs between two ``yield``.
     """
 
-    def __new__(cls, function=None):
-        self = super().__new__(cls)
-        return self if function is None else self(function)  # a bare @no_grad works too
-
     def __call__(self, function):
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError("no_grad: expected no async function; write `with no_grad():` in it")
+            name = type(self).__name__
+            raise TypeError(f"{name}: expected no async function; write `with {name}():` in it")
         if not inspect.isgeneratorfunction(function):
             return super().__call__(function)
 
@@ -72,6 +70,14 @@ class no_grad(contextlib.ContextDecorator):
                     resume, value = body.throw, error
 
         return generate
+
+
+class no_grad(Scope):
+    """Record no graph inside ``with no_grad():``, or a function decorated with ``@no_grad()``."""
+
+    def __new__(cls, function=None):
+        self = super().__new__(cls)
+        return self if function is None else self(function)  # a bare @no_grad works too
 
     def __enter__(self):
         _mode.depth = getattr(_mode, "depth", 0) + 1
@@ -614,7 +620,11 @@ class Function:
 
 def _apply(function, inputs):
     """Call ``forward``; if an input requires a gradient, record ``function`` as a node."""
-    number, recording, wanted = len(inputs), is_grad_enabled(), 0
+    number, recording, wanted = len(inputs), not _pauses, 0
+    if not recording:
+        if _watches and getattr(function, "saved", None) is None:  # the watch calls it once more
+            return _watches[-1](function, inputs)
+        recording = not getattr(_mode, "depth", 0)
     arrays, origins = [None] * number, [None] * number
     for i, x in enumerate(inputs):
         wanted *= 2

@@ -43,9 +43,10 @@ MAY_IMPORT["callbacks"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["training"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["models"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["preprocessing"] = {"layers", "utils"}
-# Optional leaves, imported by nothing else: lab computes, plots draws what it computed.
+# Optional leaves, imported by nothing else: lab computes, plots draws it, debug looks.
 MAY_IMPORT["lab"] = set(MAY_IMPORT) - {"testing"} | {"plots"}
 MAY_IMPORT["plots"] = {"core", "utils"}
+MAY_IMPORT["debug"] = {"core", "lab", "layers", "losses", "ops", "optimizers", "training", "utils"}
 MAY_IMPORT["backend"] = {"activations", "layers", "losses"} | MAY_IMPORT["layers"]
 MAY_IMPORT["more_ops"] = {"activations", "core", "losses", "ops", "symbolic", "utils"}
 MAY_IMPORT["numpy_functions"] = {"core", "ops", "symbolic"}  # it binds itself onto Tensor

@@ -103,6 +103,7 @@ def test_the_environment_stays_as_it_was():
     assert run_python(code).stdout.strip() == "True"
 
 
+@pytest.mark.same_bits
 def test_the_bits_do_not_depend_on_the_number(num_threads):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(7, 29, 31, 5)).astype("float32")

@@ -491,7 +491,8 @@ def _is_asked():
 
 def _warn_of_loss(loss, epoch, step, why):
     where = f"epoch {epoch + 1}, step {step + 1}"
-    message = f"fit: expected a finite loss, got {loss} in {where}; {why or TAME}"
+    more = "; minigrad.debug.find_nan() shows the op"
+    message = f"fit: expected a finite loss, got {loss} in {where}; {why or TAME}{more}"
     warnings.warn(message, stacklevel=5)  # where fit was called
 
 

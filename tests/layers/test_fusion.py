@@ -109,6 +109,7 @@ def test_a_frozen_convolution_is_fused_and_stays(fused):
     assert len(fused) == 2  # the second stage too: the gradient of its input is not needed
 
 
+@pytest.mark.same_bits
 def test_fused_training_gives_the_same_bits_with_any_number_of_threads(num_threads, fused):
     x, y = images(70).astype("float32"), np.random.default_rng(1).normal(size=(70, 4))
     start = network("float32").get_weights()
@@ -309,6 +310,7 @@ def test_when_dropout_goes_along(sequence, training, expected, fused):
     assert bool(rates) == expected, fused[0][3:]
 
 
+@pytest.mark.same_bits
 def test_fused_dropout_draws_the_masks_that_it_would_draw_alone(fused):
     along, alone = network(), network()
     alone.set_weights(along.get_weights())

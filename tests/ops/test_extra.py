@@ -47,6 +47,7 @@ def test_conv2d_transpose_gradients(options):
     check_gradients(function, draw(2, 3, 4, 5), draw(3, 2, 6, 5, seed=1))
 
 
+@pytest.mark.same_bits
 def test_conv2d_transpose_does_not_depend_on_threads(num_threads):
     x, w = draw(5, 9, 8, 7).astype("float32"), draw(3, 3, 6, 7, seed=1).astype("float32")
     results = []

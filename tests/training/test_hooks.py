@@ -443,6 +443,7 @@ def test_the_first_loss_that_is_not_finite_is_told_once_with_its_place():
         small_model().fit(np.nan * x, spoilt_at(0), verbose=0)
 
 
+@pytest.mark.nan_is_found
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_callback_still_ends_training_at_a_loss_that_is_not_finite():
     with pytest.warns(UserWarning, match="epoch 1, step 2"):
