@@ -6,6 +6,8 @@ import numpy as np
 
 from minigrad import initializers, kernels
 from minigrad.core import Parameter
+from minigrad.utils.arguments import short_text
+from minigrad.utils.interrupts import interrupts
 from minigrad.utils.naming import unique_name
 
 
@@ -66,6 +68,33 @@ class KerasForm:
     def _get_variable_index(self, variable):
         """The variable's place among those of ``build``, by the name that rules for Keras use."""
         return [id(known) for known in self._state].index(id(variable))
+
+    def _assign_state(self, rows):
+        """Give each array of a state its values, from rows (name, array, values), or change none.
+
+        Raises
+        ------
+        ValueError
+            If values are no numbers, or none of steps or of a learning rate.
+        """
+        assigned = []
+        for name, array, values in rows:
+            expected = {"iterations": "a whole number from 0", "learning_rate": "a number from 0"}
+            is_number, is_count = values.dtype.kind in "fiub", name == "iterations"
+            fits = is_number and (
+                name not in expected or 0 <= values < (2**63 if is_count else np.inf)
+            )
+            if not fits or (is_count and values % 1):
+                what = expected.get(name, "numbers")
+                raise ValueError(
+                    f"{self.name}: expected {what} as {name}, got {short_text(values)}"
+                )
+            assigned.append(
+                (array, values.astype(array.dtype))
+            )  # warns of what overflows, if need be
+        with interrupts() as hold, hold:
+            for array, values in assigned:
+                array[...] = values
 
     @property
     def lr(self):

@@ -97,6 +97,19 @@ def lock(file):
     return True
 
 
+class FolderLock:
+    """Holds a folder for this process until it is closed, if no other one does."""
+
+    def __init__(self, folder):
+        self.handle = os.open(folder, os.O_RDONLY) if fcntl else None
+        self.is_free = lock(self.handle) is not False
+
+    def close(self):
+        if self.handle is not None:
+            os.close(self.handle)
+            self.handle = None
+
+
 def remove_stale(folder):
     """Remove the temporary files in a folder that processes which are gone have left behind."""
     with os.scandir(folder) as entries:
