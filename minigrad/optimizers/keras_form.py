@@ -77,21 +77,17 @@ class KerasForm:
         ValueError
             If values are no numbers, or none of steps or of a learning rate.
         """
+        expected = {"iterations": "a whole number from 0", "learning_rate": "a number from 0"}
         assigned = []
         for name, array, values in rows:
-            expected = {"iterations": "a whole number from 0", "learning_rate": "a number from 0"}
-            is_number, is_count = values.dtype.kind in "fiub", name == "iterations"
-            fits = is_number and (
-                name not in expected or 0 <= values < (2**63 if is_count else np.inf)
-            )
-            if not fits or (is_count and values % 1):
-                what = expected.get(name, "numbers")
-                raise ValueError(
-                    f"{self.name}: expected {what} as {name}, got {short_text(values)}"
-                )
-            assigned.append(
-                (array, values.astype(array.dtype))
-            )  # warns of what overflows, if need be
+            what, fits = expected.get(name, "numbers"), values.dtype.kind in "fiub"
+            if fits and name in expected:
+                limit = 2**63 if name == "iterations" else np.inf
+                fits = 0 <= values < limit and (name != "iterations" or values % 1 == 0)
+            if not fits:
+                got = short_text(values)
+                raise ValueError(f"{self.name}: expected {what} as {name}, got {got}")
+            assigned.append((array, values.astype(array.dtype)))  # may warn, before any change
         with interrupts() as hold, hold:
             for array, values in assigned:
                 array[...] = values

@@ -1,5 +1,6 @@
 """Checkpoints: the state of a run in files, from which it goes on with the same bits."""
 
+import contextlib
 import os
 import random as python_random
 import re
@@ -136,7 +137,7 @@ class Checkpoint:
         return None if read is None else self.apply(read)
 
     def read(self, path=None):
-        """Return what a file holds, for `apply`; the arguments and errors are those of `restore`."""
+        """Return what a file holds, for `apply`; arguments and errors are those of `restore`."""
         paths = self.paths()[::-1] if path is None else [os.fspath(path)]
         for i, each in enumerate(paths):
             try:
@@ -241,7 +242,5 @@ def _number_of(path):
 
 
 def _remove(path):
-    try:
+    with contextlib.suppress(FileNotFoundError):  # another process that saves here was quicker
         os.remove(path)
-    except FileNotFoundError:  # another process that saves here was quicker
-        pass

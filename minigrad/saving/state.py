@@ -206,59 +206,46 @@ class State:
         set_arrays(optimizer, arrays)
         set_attributes(optimizer, others)
 
-    def _pack_tensor(self, tensor, key):
-        return self.pack(np.array(tensor.data), key)
-
-    def _restore_tensor(self, tensor, packed):
-        tensor.assign(self.unpack(packed))
-
-    def _pack_own(self, value, key):
-        return self.pack(value.get_state(), key)
-
-    def _restore_own(self, value, packed):
-        value.set_state(self.unpack(packed, value.get_state()))
-
-    def _pack_seeds(self, value, key):
-        return self.pack(value._seeds, key)
-
-    def _restore_seeds(self, value, packed):
-        self.unpack(packed, value._seeds)
-
-    def _pack_generator(self, value, key):
-        return self.pack(value.bit_generator.state, key)
-
-    def _restore_generator(self, value, packed):
-        value.bit_generator.state = self.unpack(packed)
-
-    def _pack_python(self, value, key):
-        return self.pack(value.getstate(), key)
-
-    def _restore_python(self, value, packed):
-        value.setstate(self.unpack(packed))
-
 
 # Kind -> (whether an object is one, how its state is packed, how it is restored).
 KINDS = {
     "layer": (lambda x: isinstance(x, Layer), State._pack_layer, State._restore_layer),
     "optimizer": (
         lambda x: hasattr(x, "finalize_variable_values"),
-        State._pack_optimizer, State._restore_optimizer,
+        State._pack_optimizer,
+        State._restore_optimizer,
     ),
     "metric": (
         lambda x: hasattr(x, "update_state") and hasattr(x, "variables"),
-        State._pack_metric, State._restore_metric,
+        State._pack_metric,
+        State._restore_metric,
     ),
-    "tensor": (lambda x: isinstance(x, TensorBase), State._pack_tensor, State._restore_tensor),
-    "seeds": (lambda x: isinstance(x, SeedGenerator), State._pack_seeds, State._restore_seeds),
+    "tensor": (
+        lambda x: isinstance(x, TensorBase),
+        lambda state, x, key: state.pack(np.array(x.data), key),
+        lambda state, x, packed: x.assign(state.unpack(packed)),
+    ),
+    "seeds": (
+        lambda x: isinstance(x, SeedGenerator),
+        lambda state, x, key: state.pack(x._seeds, key),
+        lambda state, x, packed: state.unpack(packed, x._seeds),
+    ),
     "generator": (
-        lambda x: isinstance(x, np.random.Generator), State._pack_generator, State._restore_generator
+        lambda x: isinstance(x, np.random.Generator),
+        lambda state, x, key: state.pack(x.bit_generator.state, key),
+        lambda state, x, packed: setattr(x.bit_generator, "state", state.unpack(packed)),
     ),
-    "python": (lambda x: hasattr(x, "getstate"), State._pack_python, State._restore_python),
+    "Python's generator": (
+        lambda x: hasattr(x, "getstate") and hasattr(x, "setstate"),
+        lambda state, x, key: state.pack(x.getstate(), key),
+        lambda state, x, packed: x.setstate(state.unpack(packed)),
+    ),
     "own": (
         lambda x: hasattr(x, "get_state") and hasattr(x, "set_state"),
-        State._pack_own, State._restore_own,
+        lambda state, x, key: state.pack(x.get_state(), key),
+        lambda state, x, packed: x.set_state(state.unpack(packed, x.get_state())),
     ),
-}  # fmt: skip
+}
 
 
 def attributes_of(owner, others=_OF_CALLBACKS, largest=None):
