@@ -142,6 +142,9 @@ class State:
             if key.startswith(begin) and not key.startswith(beside)
         }
         restore_arrays(layer, arrays, self.title)
+        # Before layers are frozen that it was built for.
+        if "optimizer" in packed:
+            self.unpack(packed["optimizer"], layer.optimizer)
         places = dict(find_places(layer, may_be_unbuilt=True))
         values = {group: _values_of_layer(each) for group, each in places.items()}
         for group, state in self.unpack(packed["layers"], values).items():
@@ -149,19 +152,16 @@ class State:
             if trainable != places[group].trainable:
                 places[group].trainable = trainable
             set_attributes(places[group], state)
-        if "optimizer" in packed:
-            self.unpack(packed["optimizer"], layer.optimizer)
         self._restore_metrics(layer, packed["metrics"])
 
     def _restore_metrics(self, layer, packed):
         metrics = list(getattr(layer, "metrics", ()))
         told = getattr(layer, "_objectives", None)
         if len(metrics) < len(packed) and told is not None and told.parts is None:
-            make = told._make_parts  # when a batch will show what outputs there are
 
-            def make_and_restore(names):
+            def make_and_restore(names):  # once a batch shows what outputs there are
                 vars(told).pop("_make_parts")
-                make(names)
+                told._make_parts(names)
                 self._restore_metrics(layer, packed)
 
             told._make_parts = make_and_restore

@@ -127,9 +127,9 @@ class Batches:
             self.source.on_epoch_end()
 
     def _begin_pass(self):
-        batches = iter(self.source)
+        order, batches = self._order_now(), iter(self.source)  # which may draw another
         if batches is not self.source or self._pass is None:  # else it can be read only once
-            self._taken, self._order = 0, self._order_now()
+            self._taken, self._order = 0, order
         self._pass = batches
 
     def _order_now(self):

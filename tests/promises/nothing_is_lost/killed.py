@@ -1,8 +1,9 @@
 """A training run that is killed, again and again, and started anew until it comes to its end.
 
-``python killed.py run FOLDER FREQ``: train, and print what is the outcome. ``python killed.py writes
-FREQ STRIDE``: for every k (of STRIDE) a run whose k-th write, flush, rename or removal is its last
-action, half done, and then the same again; print what was found.
+``python killed.py run FOLDER FREQ``: train, and print what is the outcome.
+``python killed.py writes FREQ STRIDE FIRST``: for every k (FIRST, and then each STRIDE-th) a run
+whose k-th write, flush, rename or removal is its last action, half done, and then the same again;
+print what was found.
 """
 
 import builtins

@@ -89,9 +89,9 @@ def test_events_are_written_whole_or_not(tmp_path, small_files):
     file.add_numbers(0, {"loss": 1.0})
     (name,) = os.listdir(tmp_path)
     before = (tmp_path / name).read_bytes()
-    with pytest.raises(OSError, match=r"expected to add to .*events.*File too large"):
-        with small_files(len(before) + 20):
-            file.add_numbers(1, {"loss": 2.0})
+    expected = r"expected to add to .*events.*File too large"
+    with pytest.raises(OSError, match=expected), small_files(len(before) + 20):
+        file.add_numbers(1, {"loss": 2.0})
     assert (tmp_path / name).read_bytes() == before
     file.add_numbers(1, {"loss": 2.0})
     file.close()
@@ -173,10 +173,13 @@ def test_a_folder_that_vanished_is_told(tmp_path, writer):
 def test_a_folder_that_vanishes_while_a_file_is_written_is_told(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    with pytest.raises(FileNotFoundError, match=r"expected to write .*w\.npz, of which nothing"):
-        with replacing(folder / "w.npz") as temporary:
-            temporary.unlink()
-            folder.rmdir()
+    expected = r"expected to write .*w\.npz, of which nothing"
+    with (
+        pytest.raises(FileNotFoundError, match=expected),
+        replacing(folder / "w.npz") as temporary,
+    ):
+        temporary.unlink()
+        folder.rmdir()
 
 
 def test_a_folder_that_may_not_be_written_is_told(writer):
@@ -303,7 +306,7 @@ def test_a_checkpoint_that_does_not_fit_ends_training_with_a_clear_error(
     model = make_model()
     model.fit(*data, epochs=1, verbose=0, callbacks=[callback])
     before = path.read_bytes()
-    with pytest.raises(OSError, match="best.*stays as it was"), small_files(100):
+    with pytest.raises(OSError, match=r"best.*stays as it was"), small_files(100):
         model.fit(*data, epochs=1, verbose=0, callbacks=[callback])
     assert path.read_bytes() == before
     assert isinstance(model.layers[0], layers.Dense) and np.isfinite(model.get_weights()[0]).all()
