@@ -703,9 +703,10 @@ class BackupAndRestore(Callback):
 
     def release(self):
         if self._folder is not None:
+            if self._folder.is_free and os.path.isdir(self.backup_dir):
+                with contextlib.suppress(OSError):  # it is not empty
+                    os.rmdir(self.backup_dir)
             self._folder.close()
-        if os.path.isdir(self.backup_dir) and not os.listdir(self.backup_dir):
-            os.rmdir(self.backup_dir)
         self._checkpoint = self._read = self._folder = self._data = None
 
 
