@@ -45,19 +45,19 @@ def test_random_kills_change_nothing(tmp_path, trials, killed, left_over):
     whole = time.monotonic() - begin
     while kills < wanted:
         folder, outcome = make(tmp_path / str(runs)), None
-        freq = ("1", "2", '"epoch"')[runs % 3]
+        freq, left = ("1", "2", '"epoch"')[runs % 3], rng.integers(1, 8)  # kills in this run
         while outcome is None:
             process = subprocess.Popen(
                 [*PROGRAM, "run", str(folder), freq], stdout=subprocess.PIPE, text=True
             )
             # After the imports, which take most of the time of so short a run; or not at all.
-            wait = rng.uniform(0.2, 1.1) * whole if kills < wanted else 60
+            wait = rng.uniform(0.2, 1.1) * whole if left and kills < wanted else 60
             try:
                 output, _ = process.communicate(timeout=wait)
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.communicate()
-                kills += 1
+                kills, left = kills + 1, left - 1
                 assert killed.torn_files(folder) == []
             else:
                 assert process.returncode == 0
