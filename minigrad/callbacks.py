@@ -667,6 +667,7 @@ class BackupAndRestore(Callback):
                 f"BackupAndRestore: expected a built model, got {self.model!r}; begin it with "
                 "Input(shape), or call it on a batch"
             )
+        self._place, self._batches = {"epoch": 0, "batch": 0}, 0
         os.makedirs(self.backup_dir, exist_ok=True)
         self._folder = FolderLock(self.backup_dir)
         if not self._folder.is_free:
@@ -698,7 +699,7 @@ class BackupAndRestore(Callback):
 
     def on_train_end(self, logs=None):
         is_done = self.model.stop_training or self._place["epoch"] >= self.params["epochs"]
-        if self.delete_checkpoint and is_done:  # not after Ctrl-C
+        if self.delete_checkpoint and is_done and self._checkpoint:  # not after Ctrl-C
             self._checkpoint.delete()
 
     def release(self):

@@ -39,8 +39,11 @@ def replacing(path):
             _take_over_rights(path, file)
             yield temporary
             os.fsync(file.fileno())  # else a power cut could leave a renamed, empty file
+            if fcntl is None:
+                file.close()  # Windows renames no open file
             os.replace(temporary, path)
         except BaseException as error:  # Ctrl-C too
+            file.close()
             with contextlib.suppress(OSError):  # the folder may have vanished
                 temporary.unlink()
             if not isinstance(error, OSError):

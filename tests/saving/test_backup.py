@@ -262,3 +262,16 @@ def test_numbers_of_numpy_that_a_callback_counts_are_kept(tmp_path):
     checkpoint.Checkpoint(tmp_path, best=fresh).restore()
     assert (fresh.best, fresh.count) == (told.best, told.count)
     assert (type(fresh.best), type(fresh.count)) == (np.float32, np.int64)
+
+
+def test_a_callback_may_serve_again_after_an_interrupt_before_the_first_epoch(tmp_path):
+    def press(logs):
+        raise KeyboardInterrupt
+
+    backup = callbacks.BackupAndRestore(tmp_path / "backup")
+    model = make_model()
+    model.fit(X, Y, epochs=1, verbose=0, callbacks=[backup])
+    pressing = callbacks.LambdaCallback(on_train_begin=press)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, epochs=1, verbose=0, callbacks=[pressing, backup])
+    assert model.fit(X, Y, epochs=2, verbose=0, callbacks=[backup]).epoch == [0, 1]
