@@ -10,13 +10,14 @@ import os
 
 import numpy as np
 
-from minigrad.core import TensorBase
+from minigrad.core import Tensor, TensorBase
 from minigrad.layers.base import Layer
 from minigrad.random import SeedGenerator
 from minigrad.saving.keys import find_places
 from minigrad.saving.optimizer_state import find_arrays, set_arrays
 from minigrad.saving.weights import collect_arrays, restore_arrays
 from minigrad.utils.arguments import short_text
+from minigrad.utils.naming import unique_name
 from minigrad.utils.variable import Variable
 
 PLAIN = (type(None), bool, int, float, str)
@@ -64,6 +65,7 @@ class State:
         if isinstance(value, (np.ndarray, np.generic)):
             if value.dtype.kind not in "biufcUSmM":
                 raise TypeError(f"{key}: expected numbers or text, got {value.dtype}")
+            key = unique_name(key, self.arrays)  # the names within may have slashes
             self.arrays[key] = np.asarray(value)
             return {"number" if isinstance(value, np.generic) else "array": key}
         if any(value is other for other in self._inside):
@@ -115,6 +117,8 @@ class State:
                 return collections.deque(parts, current.maxlen)
             return CONTAINERS[kind](parts)
         is_one, _, write = KINDS[kind]
+        if current is None and kind in NEW:  # it was made in the run before
+            current = NEW[kind](self.unpack(content))
         if not is_one(current):
             raise ValueError(f"{self.title}: expected a {kind} to restore, got {current!r}")
         write(self, current, content)
@@ -124,7 +128,7 @@ class State:
 
     def _pack_layer(self, layer, key):
         arrays, _ = collect_arrays(layer, with_optimizer=False, may_be_unbuilt=True)
-        self.arrays |= {f"{key}/{name}": array for name, array in arrays.items()}
+        self.arrays |= {f"{key}/weights/{name}": array for name, array in arrays.items()}
         places = find_places(layer, may_be_unbuilt=True)
         values = {group: _values_of_layer(each) for group, each in places}
         packed = {"key": key, "layers": self.pack(values, f"{key}/state")}
@@ -134,13 +138,8 @@ class State:
         return packed | {"metrics": self.pack(metrics, f"{key}/metrics")}
 
     def _restore_layer(self, layer, packed):
-        begin = packed["key"] + "/"
-        beside = tuple(f"{begin}{part}/" for part in ("state", "optimizer", "metrics"))
-        arrays = {
-            key.removeprefix(begin): array
-            for key, array in self.arrays.items()
-            if key.startswith(begin) and not key.startswith(beside)
-        }
+        begin = packed["key"] + "/weights/"
+        arrays = {k.removeprefix(begin): a for k, a in self.arrays.items() if k.startswith(begin)}
         restore_arrays(layer, arrays, self.title)
         # Before layers are frozen that it was built for.
         if "optimizer" in packed:
@@ -248,6 +247,13 @@ KINDS = {
 }
 
 
+# Kinds of objects that can be made from their state.
+NEW = {
+    "tensor": Tensor,
+    "generator": lambda state: np.random.Generator(getattr(np.random, state["bit_generator"])()),
+}
+
+
 def attributes_of(owner, others=_OF_CALLBACKS, largest=None):
     """Return the attributes of an object that a file can keep, a dict by name.
 
@@ -310,7 +316,7 @@ def can_keep(value, largest=None):
     probe = State([])
     try:
         probe.pack(value, "")
-    except (TypeError, RecursionError):
+    except Exception:  # of objects of all libraries
         return False
     return largest is None or all(
         a.nbytes <= largest or (a.ndim == 1 and a.dtype.kind in "iu") for a in probe.arrays.values()

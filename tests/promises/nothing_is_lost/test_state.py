@@ -496,3 +496,51 @@ def test_a_state_that_cannot_be_kept_is_told():
     own.twin = {"self": own}
     with pytest.raises(TypeError, match="expected no object within itself"):
         State([]).pack({"a": own.twin, "b": (inner := [own.twin]), "c": inner.append(inner)}, "key")
+
+
+def test_names_with_slashes_do_not_mix(tmp_path):
+    items = {"a/b": np.zeros(2), "a": {"b": np.ones(2)}, 1: np.full(2, 3.0), "1": np.full(2, 4.0)}
+    expected = str(items)
+    checkpoint = minigrad.Checkpoint(tmp_path, items=items)
+    checkpoint.save()
+    items.clear()
+    checkpoint.restore()
+    assert str(items) == expected
+
+
+class Net(Model):
+    """Its parts are called like parts of a file."""
+
+    def __init__(self):
+        super().__init__()
+        self.state, self.metrics_, self.weights_ = (layers.Dense(1) for _ in range(3))
+
+    def call(self, x):
+        return self.state(x) + self.metrics_(x) + self.weights_(x)
+
+
+def test_layers_may_be_called_like_parts_of_the_file(tmp_path):
+    def make():
+        model = Net()
+        model.build((None, 4))
+        model.compile("adam", "mse")
+        return model
+
+    check(make, tmp_path / "b", BATCHES + 4)
+
+
+class Late(callbacks.Callback):
+    """Makes objects only in the run."""
+
+    def __init__(self):
+        self.best = self.draws = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.best = minigrad.Tensor([float(epoch), logs["loss"]])
+        self.draws = self.draws or np.random.Generator(np.random.Philox(3))
+        logs["drawn"] = self.draws.normal() + self.best.numpy().sum()
+
+
+def test_objects_that_were_made_late_are_made_again(tmp_path):
+    whole, parts = check(make_model, tmp_path / "b", 2 * BATCHES + 1, "epoch", lambda: [Late()])
+    np.testing.assert_array_equal(parts[4][0].best.numpy(), whole[4][0].best.numpy())
