@@ -151,7 +151,10 @@ def _with_number(error, message):
 
 def append(file, content):
     """Write bytes at the end of an unbuffered file: all of them, or none and raise OSError."""
-    place = os.fstat(file.fileno()).st_size
+    facts = os.fstat(file.fileno())
+    if facts.st_nlink == 0:
+        raise FileNotFoundError(f"save: expected to add to {file.name}, which was removed since")
+    place = facts.st_size
     left = memoryview(content)
     try:
         while left:

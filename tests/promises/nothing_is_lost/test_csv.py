@@ -164,6 +164,20 @@ def test_rows_that_are_gone_are_told(tmp_path, fit):
         fit(callbacks.CSVLogger(path), keep, epochs=3)
 
 
+def test_a_folder_that_vanishes_in_the_run_is_told(tmp_path, fit):
+    folder = tmp_path / "run"
+    folder.mkdir()
+
+    class Remove(callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                (folder / "log.csv").unlink()
+                folder.rmdir()
+
+    with pytest.raises(FileNotFoundError, match=r"log\.csv, which was removed since"):
+        fit(callbacks.CSVLogger(folder / "log.csv"), Remove(), epochs=3)
+
+
 OTHER = """
 import sys
 from minigrad import callbacks
