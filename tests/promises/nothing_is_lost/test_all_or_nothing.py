@@ -34,7 +34,6 @@ COUNTS = [1.5, -7, float("nan"), float("inf"), 1e30, "7", None, [1]]
     [("learning_rate", value) for value in RATES]
     + [("iterations", value) for value in COUNTS]
     + [("m", value) for value in ("text", None, 1j, [[object()]], np.zeros(2))],
-    ids=str,
 )
 def test_a_state_with_a_wrong_value_is_refused(trained, name, value):
     model = trained()
