@@ -659,6 +659,8 @@ class BackupAndRestore(Callback):
         self._place = {"epoch": place["epoch"], "batch": place["batch"]}
         if epoch is not None or place["batch"] == 0:  # else again when its epoch has begun
             self._read = None
+        if self.model.stop_training:  # the run before was to end here
+            return self.params["epochs"], 0
         return place["epoch"], place["batch"]
 
     def _begin(self, data, callbacks):
@@ -685,7 +687,8 @@ class BackupAndRestore(Callback):
     def on_train_batch_end(self, batch, logs=None):
         self._place["batch"] = batch + 1
         self._batches += 1
-        if self.save_freq != "epoch" and self._batches >= self.save_freq:
+        is_due = self.save_freq != "epoch" and self._batches >= self.save_freq
+        if is_due and not self.model.stop_training:  # else the epoch is about to end
             self._keep()
 
     def on_epoch_end(self, epoch, logs=None):

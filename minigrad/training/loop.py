@@ -306,8 +306,6 @@ class Trainer(OldMethods):
                 callbacks.call("on_train_begin", {})
                 first, _ = callbacks.resume([data] if validation is None else [data, validation])
                 for epoch in range(initial_epoch if first is None else first, epochs):
-                    if self.stop_training and first is not None:  # the earlier run was to end here
-                        break
                     logs = self._train_epoch(epoch, data, callbacks)
                     if logs is None:  # the data ran out, as a warning has said
                         logs = {}

@@ -378,6 +378,34 @@ def test_a_run_that_was_to_stop_does_not_go_on(tmp_path):
     assert run() == whole
 
 
+def test_a_run_that_stops_within_an_epoch_ends_that_epoch(tmp_path):
+    """Interrupted between the batch that is the last one, and the end of its epoch."""
+
+    class Enough(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = int(self.model.optimizer.iterations) == 9
+
+    class Fail(callbacks.Callback):
+        comes_last = True
+
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.stop_training:
+                raise RuntimeError("the power went off")
+
+    def run(folder, *more):
+        minigrad.utils.set_random_seed(3)
+        model = make_model()
+        several = [Enough(), callbacks.BackupAndRestore(folder, save_freq=1), *more]
+        options = {"validation_data": (X, Y), "batch_size": 4, "epochs": 5, "verbose": 0}
+        history = model.fit(X, Y, callbacks=several, **options)
+        return model.weights_hash(), history.epoch, history.history
+
+    whole = run(tmp_path / "a")
+    with pytest.raises(RuntimeError, match="the power"):
+        run(tmp_path / "b", Fail())
+    assert run(tmp_path / "b") == whole and whole[1] == [0, 1]
+
+
 def test_logs_of_any_type_do_not_stop_the_backup(tmp_path):
     class Odd(callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
