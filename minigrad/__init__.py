@@ -63,6 +63,7 @@ _NAMES = {
     "Sequential": "models", "Model": "models", "Input": "layers", "InputSpec": "layers",
     "Layer": "layers", "Loss": "losses", "Metric": "metrics", "Optimizer": "optimizers",
     "Initializer": "initializers", "Regularizer": "regularizers", "Variable": "layers.variable",
+    "Checkpoint": "saving.checkpoint",
 }  # fmt: skip
 
 __all__ = [

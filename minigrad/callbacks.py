@@ -4,16 +4,21 @@
 defines the hooks it needs.
 """
 
+import contextlib
 import csv
 import inspect
+import io
 import math
 import os
 import warnings
 
 import numpy as np
 
-from minigrad.saving.backup import read_run, restore_run, write_run
+from minigrad.saving.checkpoint import Checkpoint
+from minigrad.saving.state import AS_GIVEN, attributes_of, can_keep, set_attributes
 from minigrad.utils.arguments import Described, checked_number, whole_number
+from minigrad.utils.files import FolderLock, append, find_target, lock
+from minigrad.utils.naming import unique_name
 from minigrad.utils.old_arguments import Logs, other_log
 from minigrad.utils.old_names import lookup
 from minigrad.utils.progbar import Progress, can_redraw
@@ -39,6 +44,24 @@ class Callback(Described):
     params = None
     comes_last = False  # whether its hooks are called after those of all others
 
+    def __new__(cls, *arguments, **named):
+        self = super().__new__(cls, *arguments, **named)
+        self._given = arguments, named
+        return self
+
+    def get_state(self):
+        """Return what it counted and remembers, a dict, for `BackupAndRestore` and `Checkpoint`.
+
+        By default its attributes: numbers, texts, arrays, lists, tuples, sets and dicts of such,
+        generators of random numbers, and models; nothing else. What a file cannot keep, another
+        class returns in another form here, and takes back in `set_state`.
+        """
+        return attributes_of(self)
+
+    def set_state(self, state):
+        """Restore what `get_state` returned."""
+        set_attributes(self, state)
+
     def set_model(self, model):
         self.model = model
 
@@ -55,6 +78,13 @@ class Callback(Described):
         """Return where an earlier run stopped, as (epoch, batches of it that are done), or None.
 
         Called before the first epoch with ``epoch=None``, and again at the beginning of each.
+
+        Parameters
+        ----------
+        data : list of Batches
+            To train on, and to validate with if there are such.
+        callbacks : CallbackList
+        epoch : int or None
         """
 
     def release(self):
@@ -159,8 +189,31 @@ class CallbackList:
                     self.hooks[name].append(getattr(callback, name))
 
     def call(self, hook, *arguments):
+        if hook == "on_train_end":
+            _call_all(self.hooks[hook], *arguments)
+            return
         for method in self.hooks[hook]:
             method(*arguments)
+
+    def get_state(self):
+        """Return what each callback counted and remembers, by its class."""
+        return {name: callback.get_state() for name, callback in self._stateful().items()}
+
+    def set_state(self, state):
+        """Restore what `get_state` returned; warn of callbacks that it does not know."""
+        for name, callback in self._stateful().items():
+            if name in state:
+                callback.set_state(state[name])
+            elif any(kept != AS_GIVEN for kept in callback.get_state()):
+                message = f"callbacks: expected {', '.join(state)} as in the run before, got {name}"
+                warnings.warn(f"{message}, which begins anew", stacklevel=2)
+
+    def _stateful(self):
+        named = {}
+        for callback in self.callbacks:
+            if not isinstance(callback, (BackupAndRestore, ProgbarLogger)):
+                named[unique_name(type(callback).__name__, named)] = callback
+        return named
 
     def __getattr__(self, hook):
         if hook not in HOOKS:
@@ -178,20 +231,26 @@ class CallbackList:
 
         Parameters
         ----------
-        data : Batches
+        data : list of Batches
         epoch : int, optional
             The epoch that has begun; None before the first.
         """
-        places = (callback.resume(data, self.callbacks, epoch) for callback in self.callbacks)
+        places = [callback.resume(data, self, epoch) for callback in self.callbacks]
         return next((place for place in places if place is not None), (None, 0))
 
     def release(self):
-        for callback in self.callbacks:
-            callback.release()
+        _call_all([callback.release for callback in self.callbacks])
 
     def need(self, hook):
         """Whether a callback defines this hook."""
         return bool(self.hooks[hook])
+
+
+def _call_all(methods, *arguments):
+    """Call all, also if one raises an error, which is raised at the end."""
+    with contextlib.ExitStack() as stack:
+        for method in reversed(methods):  # the stack calls the last one first
+            stack.callback(method, *arguments)
 
 
 def _defines(callback, name):
@@ -218,6 +277,18 @@ class History(Callback):
         recorded = vars(self).get("history", {})
         last = {name: values[-1] for name, values in recorded.items()}
         return {"epochs": len(vars(self).get("epoch", ()))} | last
+
+    def set_state(self, state):
+        self.epoch[:] = state["epoch"]
+        self.history.clear()
+        self.history.update(state["history"])
+
+    def get_state(self):
+        history = {n: values for n, values in self.history.items() if can_keep(values)}
+        if len(history) < len(self.history):
+            names = ", ".join(name for name in self.history if name not in history)
+            warnings.warn(f"History: expected numbers or text to keep, got {names}", stacklevel=2)
+        return {"epoch": self.epoch, "history": history}
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch.append(epoch)
@@ -530,28 +601,37 @@ class ModelCheckpoint(_Monitor):
 class BackupAndRestore(Callback):
     """Lets a run that was interrupted go on with the bits of one that was not.
 
-    It keeps the state of the run in a file. If `fit` is called again with the same arguments, after
-    an error, Ctrl-C or in a new process, it begins where that state was kept. Weights, optimizer,
-    random numbers, the order of samples and what other callbacks count are restored; what your own
-    code draws or counts elsewhere is not. With `steps_per_epoch`, or batches from an iterable, the
-    data go on as they come.
+    It keeps the state of the run in files, whole or not at all. If `fit` is called again with the
+    same arguments, after an error, Ctrl-C, a kill or a power cut, it begins where that state was
+    kept. To the state belong weights, optimizer, metrics, random numbers, the order of samples,
+    how far the data were read, what callbacks and own layers count and remember, and the history.
+    What your own code draws or counts elsewhere does not; an object with ``get_state`` and
+    ``set_state`` does as an attribute of a callback. Batches from a generator are drawn again up to
+    the place. A dataset with `on_epoch_end` keeps its numbers, generators and orders of samples.
 
     Parameters
     ----------
     backup_dir : str or path
-        A folder for the file, which no other run uses.
+        A folder for the files, which no other run uses at the same time.
     save_freq : "epoch" or int
         Keep the state after each epoch, or after so many batches.
     double_checkpoint : bool
         Keep the state before the last one too, and use it if the last one is damaged.
     delete_checkpoint : bool
-        Whether to delete the file when training has come to its end.
+        Whether to delete the files when training has come to its end.
+
+    Raises
+    ------
+    RuntimeError
+        By `fit`, if another run uses the folder.
+    ValueError
+        By `fit`, if the files belong to another model or are damaged. Nothing has changed then.
     """
 
     comes_last = True  # what others count in the same hook is kept too
 
     def __init__(
-        self, backup_dir, save_freq="epoch", double_checkpoint=False, delete_checkpoint=True
+        self, backup_dir, save_freq="epoch", double_checkpoint=True, delete_checkpoint=True
     ):
         if not backup_dir:
             raise ValueError("BackupAndRestore: expected a folder as backup_dir, got none")
@@ -562,45 +642,44 @@ class BackupAndRestore(Callback):
         self.save_freq = save_freq
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
-        self.path = os.path.join(self.backup_dir, "latest.npz")
-        self.previous_path = os.path.join(self.backup_dir, "previous.npz")
-        self._run = None  # what was read from the file
+        self._checkpoint = self._read = self._folder = self._data = None
         self._place = {"epoch": 0, "batch": 0}
         self._batches = 0  # since the state was kept
-        self._order = self._generator = None  # of the samples
-        self._others = []
 
     def resume(self, data, callbacks, epoch):
-        self._generator = data.generator
-        self._others = [callback for callback in callbacks if callback is not self]
         if epoch is None:
-            self._run = self._read()
-        is_here = self._run is not None and epoch in (None, self._run["epoch"])
-        if is_here:
-            restore_run(self._run, self.model, self._generator, self._others)
-        self._order = None if self._generator is None else self._generator.bit_generator.state
-        if not is_here:
+            self._begin(data, callbacks)
+        if self._read is None or epoch not in (None, self._read["numbers"]["epoch"]):
             return None
-        place = self._run["epoch"], self._run["batch"]
-        if epoch is not None or place[1] == 0:  # an epoch that had begun is restored when it begins
-            self._run = None
-        return place
+        place = self._read["numbers"]
+        if epoch is None:  # before the rest: what is read again may draw random numbers
+            for batches, kept in zip(data, place["data"], strict=False):
+                batches.set_state(kept)
+        self._checkpoint.apply(self._read)
+        self._place = {"epoch": place["epoch"], "batch": place["batch"]}
+        if epoch is not None or place["batch"] == 0:  # else again when its epoch has begun
+            self._read = None
+        if self.model.stop_training:  # the run before was to end here
+            return self.params["epochs"], 0
+        return place["epoch"], place["batch"]
 
-    def _read(self):
+    def _begin(self, data, callbacks):
         if not self.model.built:
             raise ValueError(
                 f"BackupAndRestore: expected a built model, got {self.model!r}; begin it with "
                 "Input(shape), or call it on a batch"
             )
-        self.model.optimizer.build(self.model.trainable_weights)
-        if not os.path.exists(self.path):
-            return None
-        try:
-            return read_run(self.path)
-        except ValueError:
-            if not os.path.exists(self.previous_path):
-                raise
-            return read_run(self.previous_path)
+        self._place, self._batches = {"epoch": 0, "batch": 0}, 0
+        os.makedirs(self.backup_dir, exist_ok=True)
+        self._folder = FolderLock(self.backup_dir)
+        if not self._folder.is_free:
+            got = f"got {self.backup_dir}, which another one uses"
+            raise RuntimeError(f"BackupAndRestore: expected a folder for this run alone, {got}")
+        self._data = data
+        objects = {f"data {i}": _Source(batches.given) for i, batches in enumerate(data)}
+        objects |= {"model": self.model, "callbacks": callbacks}
+        self._checkpoint = Checkpoint(self.backup_dir, 1 + bool(self.double_checkpoint), **objects)
+        self._read = self._checkpoint.read()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._place = {"epoch": epoch, "batch": 0}
@@ -608,29 +687,51 @@ class BackupAndRestore(Callback):
     def on_train_batch_end(self, batch, logs=None):
         self._place["batch"] = batch + 1
         self._batches += 1
-        if self.save_freq != "epoch" and self._batches >= self.save_freq:
-            self._keep(self._order)
+        is_due = self.save_freq != "epoch" and self._batches >= self.save_freq
+        if is_due and not self.model.stop_training:  # else the epoch is about to end
+            self._keep()
 
     def on_epoch_end(self, epoch, logs=None):
         self._place = {"epoch": epoch + 1, "batch": 0}
         if self.save_freq == "epoch":
-            self._keep(None if self._generator is None else self._generator.bit_generator.state)
+            self._keep()
 
-    def _keep(self, order):
+    def _keep(self):
         self._batches = 0
-        os.makedirs(self.backup_dir, exist_ok=True)
-        if self.double_checkpoint and os.path.exists(self.path):
-            os.replace(self.path, self.previous_path)
-        write_run(self.path, self.model, order, self._others, self._place)
+        self._checkpoint.save(**self._place, data=[each.get_state() for each in self._data])
 
     def on_train_end(self, logs=None):
         is_done = self.model.stop_training or self._place["epoch"] >= self.params["epochs"]
-        if self.delete_checkpoint and is_done:  # not after Ctrl-C
-            for path in (self.path, self.previous_path):
-                if os.path.exists(path):
-                    os.remove(path)
-            if os.path.isdir(self.backup_dir) and not os.listdir(self.backup_dir):
-                os.rmdir(self.backup_dir)
+        if self.delete_checkpoint and is_done and self._checkpoint:  # not after Ctrl-C
+            self._checkpoint.delete()
+
+    def release(self):
+        if self._folder is not None:
+            if self._folder.is_free and os.path.isdir(self.backup_dir):
+                with contextlib.suppress(OSError):  # it is not empty
+                    os.rmdir(self.backup_dir)
+            self._folder.close()
+        self._checkpoint = self._read = self._folder = self._data = None
+
+
+class _Source:
+    """The state of what gives batches: its own, or the attributes that change after an epoch."""
+
+    def __init__(self, given):
+        self.given = given
+        self.is_own = hasattr(given, "get_state") and hasattr(given, "set_state")
+
+    def get_state(self):
+        if self.is_own:
+            return self.given.get_state()
+        changes = hasattr(self.given, "on_epoch_end")
+        return attributes_of(self.given, (), largest=2**20) if changes else {}
+
+    def set_state(self, state):
+        if self.is_own:
+            self.given.set_state(state)
+        else:
+            set_attributes(self.given, state)
 
 
 class ReduceLROnPlateau(_Monitor):
@@ -736,18 +837,26 @@ class LearningRateScheduler(Callback):
 class CSVLogger(Callback):
     """Writes each epoch's logs as a row of a CSV file, which is complete after every epoch.
 
+    An older file stays until the first epoch has ended. Where `BackupAndRestore` lets a run go on,
+    the rows of that run stay too, and each epoch has one.
+
     Parameters
     ----------
     filename : str or path
     separator : str
     append : bool
-        Append to an existing file instead of replacing it; its columns stay.
+        Append to an existing file instead of replacing it; its columns stay. A last row without all
+        of them, as a power cut leaves it, is removed with a warning.
 
     Raises
     ------
     ValueError
         At the end of the first epoch, if the logs have a name for which an existing file has no
         column.
+    RuntimeError
+        If another run writes the file.
+    OSError
+        If it cannot be written. No row is written in part.
     """
 
     def __init__(self, filename, separator=",", append=False):
@@ -755,34 +864,63 @@ class CSVLogger(Callback):
         self.separator = separator
         self.append = append
         self.file = None
-        self.writer = None
+        self.columns = None
 
     def on_train_begin(self, logs=None):
-        self.columns = self._read_columns() if self.append else None
-        mode = "a" if self.append else "w"
-        self.file = open(self.filename, mode, newline="", encoding="utf-8")  # noqa: SIM115
-        self.writer = None
+        find_target(self.filename, may_be_device=True)
+        self.release()
+        self._has_begun = False
+        self.file = open(self.filename, "ab", buffering=0)  # noqa: SIM115
+        if lock(self.file) is False:
+            self.release()
+            got = f"got {self.filename}, which another one writes"
+            raise RuntimeError(f"CSVLogger: expected a file for this run alone, {got}")
+        self._is_file = os.path.isfile(self.filename)
+        self.columns, self._size = None, 0  # names, and bytes of the rows that stay
+        if self.append and self._is_file:
+            self._read_rows()
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.writer is None:
-            names = sorted(logs)
-            missing = [name for name in ["epoch", *names] if name not in (self.columns or [name])]
-            if missing:
-                self.file.close()
-                raise ValueError(
-                    f"CSVLogger: expected columns for {', '.join(missing)} in {self.filename}, got "
-                    f"{', '.join(self.columns)}; write append=False, or take another file"
-                )
-            if not any(name.startswith("val_") for name in names):
-                names += [f"val_{name}" for name in names]  # later epochs may be validated
-            columns = self.columns or ["epoch", *names]
-            self.writer = csv.DictWriter(
-                self.file, columns, restval="NA", extrasaction="ignore", delimiter=self.separator
+        names = sorted(logs)
+        rows = io.StringIO(newline="")
+        missing = [name for name in ["epoch", *names] if name not in (self.columns or [name])]
+        if missing and not self._has_begun:
+            self.release()
+            raise ValueError(
+                f"CSVLogger: expected columns for {', '.join(missing)} in {self.filename}, got "
+                f"{', '.join(self.columns)}; write append=False, or take another file"
             )
-            if self.columns is None:
-                self.writer.writeheader()
-        self.writer.writerow({"epoch": epoch, **logs})
-        self.file.flush()
+        if not any(name.startswith("val_") for name in names):
+            names += [f"val_{name}" for name in names]  # later epochs may be validated
+        is_new, self.columns = self.columns is None, self.columns or ["epoch", *names]
+        writer = csv.DictWriter(
+            rows, self.columns, restval="NA", extrasaction="ignore", delimiter=self.separator
+        )
+        if is_new:
+            writer.writeheader()
+        writer.writerow({"epoch": epoch, **logs})
+        if self._is_file:
+            self.file.truncate(self._size)
+        append(self.file, rows.getvalue().encode())
+        self._has_begun, self._size = True, os.fstat(self.file.fileno()).st_size
+
+    def get_state(self):
+        if self.file is None or self.file.closed:
+            return {}
+        if self._is_file:
+            os.fsync(self.file.fileno())  # what is kept of the run may last longer else
+        return {"columns": self.columns, "size": self._size}
+
+    def set_state(self, state):
+        if not (state and self.get_state() and self._is_file):
+            return
+        there = os.fstat(self.file.fileno()).st_size
+        if there < state["size"]:
+            message = f"{state['size']} bytes in {self.filename} as in the run before, got {there}"
+            warnings.warn(f"CSVLogger: expected {message}: epochs are missing", stacklevel=2)
+        if there:
+            self.columns, self._size = state["columns"], min(there, state["size"])
+            self._has_begun = self.columns is not None
 
     def on_train_end(self, logs=None):
         self.release()
@@ -791,12 +929,22 @@ class CSVLogger(Callback):
         if self.file is not None:
             self.file.close()
 
-    def _read_columns(self):
-        """The names in the first line of the file; None if there is no such line."""
-        if not os.path.exists(self.filename):
-            return None
-        with open(self.filename, newline="", encoding="utf-8-sig") as file:
-            return next(csv.reader(file, delimiter=self.separator), None) or None
+    def _read_rows(self):
+        """Find the names in the first line of the file, and mend its end."""
+        with open(self.filename, "rb") as file:
+            content = file.read()
+        lines = content.decode("utf-8-sig", "replace").splitlines(keepends=True)
+        rows = [row for row in csv.reader(lines, delimiter=self.separator) if row]
+        self.columns = rows[0] if rows else None
+        if rows and len(rows[-1]) < len(rows[0]) and not content.endswith(b"\n"):
+            torn = lines[-1]
+            warnings.warn(
+                f"CSVLogger: removed the torn row {torn!r} of {self.filename}", stacklevel=2
+            )
+            self.file.truncate(len(content) - len(torn.encode()))
+        elif rows and not content.endswith(b"\n"):
+            append(self.file, b"\r\n")
+        self._size = os.fstat(self.file.fileno()).st_size
 
 
 class TensorBoard(Callback):

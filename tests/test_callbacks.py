@@ -509,6 +509,7 @@ def read(path):
         return list(csv.reader(file))
 
 
+@pytest.mark.nothing_is_lost
 def test_csv_has_sorted_columns_and_room_for_validation(tmp_path):
     path = tmp_path / "log.csv"
     fit(CSVLogger(path), {"loss": 2.0, "acc": 0.1}, {"loss": 1.0, "acc": 0.2, "val_loss": 3.0})
@@ -519,12 +520,14 @@ def test_csv_has_sorted_columns_and_room_for_validation(tmp_path):
     ]
 
 
+@pytest.mark.nothing_is_lost
 def test_csv_does_not_invent_columns_beside_validation(tmp_path):
     path = tmp_path / "log.csv"
     fit(CSVLogger(path, separator=";"), {"val_loss": 3.0, "loss": 2.0}, {"loss": 1.0, "new": 1})
     assert path.read_text().split() == ["epoch;loss;val_loss", "0;2.0;3.0", "1;1.0;NA"]
 
 
+@pytest.mark.nothing_is_lost
 def test_csv_is_complete_after_every_epoch_and_closed_at_the_end(tmp_path):
     path = tmp_path / "log.csv"
     callback = CSVLogger(path)
@@ -535,6 +538,7 @@ def test_csv_is_complete_after_every_epoch_and_closed_at_the_end(tmp_path):
     assert callback.file.closed
 
 
+@pytest.mark.nothing_is_lost
 def test_csv_appends_without_a_second_header(tmp_path):
     path = tmp_path / "log.csv"
     fit(CSVLogger(path, append=True), 2.0)
@@ -544,6 +548,7 @@ def test_csv_appends_without_a_second_header(tmp_path):
     assert [row[:2] for row in read(path)] == [["epoch", "loss"], ["0", "3.0"]]
 
 
+@pytest.mark.nothing_is_lost
 @pytest.mark.parametrize("header", ["epoch,acc,loss", "step,loss", "epoch;loss", "nonsense"])
 def test_csv_does_not_append_to_a_file_of_other_columns(tmp_path, header):
     path = tmp_path / "log.csv"
@@ -553,6 +558,7 @@ def test_csv_does_not_append_to_a_file_of_other_columns(tmp_path, header):
     assert path.read_text() == f"{header}\n0,1,2\n"
 
 
+@pytest.mark.nothing_is_lost
 def test_csv_appends_to_the_columns_of_the_file(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("val_loss;loss;epoch;acc\n0.5;1.5;0;0.9\n")
@@ -560,6 +566,7 @@ def test_csv_appends_to_the_columns_of_the_file(tmp_path):
     assert path.read_text().split() == ["val_loss;loss;epoch;acc", "0.5;1.5;0;0.9", "NA;2.0;1;NA"]
 
 
+@pytest.mark.nothing_is_lost
 def test_csv_appends_to_an_empty_file_and_takes_values_of_any_type(tmp_path):
     path = tmp_path / "log.csv"
     path.touch()

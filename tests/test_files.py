@@ -12,6 +12,7 @@ import minigrad
 from minigrad.utils.files import replacing, what_is
 
 
+@pytest.mark.nothing_is_lost
 def test_replacing_leaves_the_old_file_and_nothing_else_after_a_failure(tmp_path, monkeypatch):
     path = tmp_path / "weights.npz"
     with replacing(path) as temporary:
@@ -27,6 +28,7 @@ def test_replacing_leaves_the_old_file_and_nothing_else_after_a_failure(tmp_path
     assert os.listdir(tmp_path) == ["weights.npz"]
 
 
+@pytest.mark.nothing_is_lost
 def test_temporary_name_is_as_short_for_the_longest_name(tmp_path):
     for name in ("w.npz", "a" * 251 + ".npz", "ä" * 125 + ".npz"):  # 255 bytes is the most
         with replacing(tmp_path / name) as temporary:
@@ -35,6 +37,7 @@ def test_temporary_name_is_as_short_for_the_longest_name(tmp_path):
         assert (tmp_path / name).read_bytes() == b"content"
 
 
+@pytest.mark.nothing_is_lost
 def test_replacing_follows_a_link(tmp_path):
     target, link = tmp_path / "target", tmp_path / "link"
     link.symlink_to(target)
@@ -43,6 +46,7 @@ def test_replacing_follows_a_link(tmp_path):
     assert link.is_symlink() and target.read_bytes() == b"content"
 
 
+@pytest.mark.nothing_is_lost
 def test_replacing_names_a_missing_folder(tmp_path):
     expected = r"expected an existing folder, got .*nowhere"
     with pytest.raises(FileNotFoundError, match=expected), replacing(tmp_path / "nowhere" / "file"):

@@ -10,6 +10,7 @@ import numpy as np
 
 from minigrad.core import Parameter, as_array
 from minigrad.utils.config import Configured
+from minigrad.utils.interrupts import interrupts
 from minigrad.utils.structures import held_in
 
 _numbers = itertools.count()  # of the layers, in the order in which they are made
@@ -33,8 +34,9 @@ def assign_weights(weights, arrays):
     wrong = [f"{w.path} {w.shape}, got {a.shape}" for w, a in pairs if w.shape != a.shape]
     if wrong:
         raise ValueError(f"set_weights: expected shapes {'; '.join(wrong)}")
-    for weight, array in pairs:
-        weight.assign(array)
+    with interrupts() as hold, hold:
+        for weight, array in pairs:
+            weight.assign(array)
 
 
 def _may_hold(value):

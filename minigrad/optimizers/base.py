@@ -475,10 +475,11 @@ class Optimizer(KerasForm, Configured):
         Raises
         ------
         ValueError
-            If an array is missing, unknown, or of another shape. Nothing has changed then.
+            If an array is missing, unknown, of another shape, or holds what it cannot: half a
+            step, a negative learning rate. Nothing has changed then.
         """
         arrays = self._arrays()
-        values = {name: np.asarray(value, np.float64) for name, value in state.items()}
+        values = {name: np.asarray(value) for name, value in state.items()}
         faults = [f"no {name}" for name in arrays if name not in values]
         faults += [f"an unknown {name}" for name in values if name not in arrays]
         for name in [name for name in arrays if name in values]:
@@ -486,8 +487,7 @@ class Optimizer(KerasForm, Configured):
                 faults.append(f"{name} {values[name].shape} instead of {arrays[name].shape}")
         if faults:
             raise ValueError(f"{self.name}: expected its own state, got {', '.join(faults)}")
-        for name, array in arrays.items():
-            array[...] = values[name]
+        self._assign_state([(name, array, values[name]) for name, array in arrays.items()])
 
     def set_weights(self, arrays):
         """Restore the values of ``variables``, in their order; the variables must be known."""

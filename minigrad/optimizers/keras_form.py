@@ -6,6 +6,8 @@ import numpy as np
 
 from minigrad import initializers, kernels
 from minigrad.core import Parameter
+from minigrad.utils.arguments import short_text
+from minigrad.utils.interrupts import interrupts
 from minigrad.utils.naming import unique_name
 
 
@@ -66,6 +68,29 @@ class KerasForm:
     def _get_variable_index(self, variable):
         """The variable's place among those of ``build``, by the name that rules for Keras use."""
         return [id(known) for known in self._state].index(id(variable))
+
+    def _assign_state(self, rows):
+        """Give each array of a state its values, from rows (name, array, values), or change none.
+
+        Raises
+        ------
+        ValueError
+            If values are no numbers, or none of steps or of a learning rate.
+        """
+        expected = {"iterations": "a whole number from 0", "learning_rate": "a number from 0"}
+        assigned = []
+        for name, array, values in rows:
+            what, fits = expected.get(name, "numbers"), values.dtype.kind in "fiub"
+            if fits and name in expected:
+                limit = 2**63 if name == "iterations" else np.inf
+                fits = 0 <= values < limit and (name != "iterations" or values % 1 == 0)
+            if not fits:
+                got = short_text(values)
+                raise ValueError(f"{self.name}: expected {what} as {name}, got {got}")
+            assigned.append((array, values.astype(array.dtype)))  # may warn, before any change
+        with interrupts() as hold, hold:
+            for array, values in assigned:
+                array[...] = values
 
     @property
     def lr(self):

@@ -3,6 +3,7 @@
 Both are written whole or not at all, without pickle. HDF5 needs h5py.
 """
 
+import contextlib
 import io
 import itertools
 import os
@@ -95,8 +96,7 @@ class Hdf5:
 
     @staticmethod
     def write(file, arrays, names=()):
-        h5py = import_h5py()
-        with h5py.File(file, "w") as opened:
+        with new_hdf5(file) as opened:
             for group, name in names:
                 variables = opened.require_group(join(group, "vars"))
                 if name:
@@ -124,6 +124,21 @@ class Hdf5:
         except UNREADABLE as error:
             raise unreadable("an intact HDF5 file", title or file, error) from error
         return arrays
+
+
+@contextlib.contextmanager
+def new_hdf5(file):
+    """Yield a new HDF5 file, which is written to a path or an open file when it is complete.
+
+    It is made in memory: on a full disk HDF5 itself cannot close its file.
+    """
+    h5py, content = import_h5py(), io.BytesIO()
+    with h5py.File(content, "w") as opened:
+        yield opened
+    if hasattr(file, "write"):
+        file.write(content.getbuffer())
+    else:
+        file.write_bytes(content.getbuffer())
 
 
 def values_in(dataset):

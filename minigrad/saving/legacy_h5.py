@@ -16,6 +16,7 @@ from minigrad.saving.formats import (
     check_is_file,
     import_h5py,
     names_in,
+    new_hdf5,
     unreadable,
     values_in,
 )
@@ -35,13 +36,13 @@ MODELS = ("Sequential", "Functional", "Model")
 def save_legacy(model, path, overwrite=True, include_optimizer=True):
     """Write a whole model into an ``.h5`` file, which appears whole or not at all."""
     check_overwrite(path, overwrite)
-    h5py = import_h5py()
+    import_h5py()
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)  # Keras does, for this file
     described = serialize(model)
     compiled = described.pop("compile_config", None)
     compiled = compiled if include_optimizer else None
     layers = [(layer.name, layer.own_weights) for _, layer in find_places(model)]
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with replacing(path) as temporary, new_hdf5(temporary) as file:
         file.attrs["keras_version"] = KERAS_VERSION
         file.attrs["backend"] = "minigrad"
         file.attrs["model_config"] = json.dumps(described)

@@ -46,5 +46,6 @@ def set_arrays(optimizer, arrays):
         expected = f"{len(own)} arrays of shapes {short_text([a.shape for a in own])}"
         got = f"{len(shapes)} of shapes {short_text(shapes)}"
         raise ValueError(f"{optimizer.name}: expected {expected}, got {got}")
-    for array, values in zip(own, arrays, strict=True):
-        array[...] = values
+    rate = ["learning_rate"] if isinstance(optimizer._learning_rate, np.ndarray) else []
+    names = ["iterations", *rate] + [f"array {i}" for i in range(len(own))]
+    optimizer._assign_state(zip(names, own, map(np.asarray, arrays), strict=False))

@@ -11,9 +11,11 @@ import warnings
 import numpy as np
 
 from minigrad.layers.base import Layer
+from minigrad.layers.tracking import assign_weights
 from minigrad.saving.formats import KERAS_2, READ_ONLY, Npz, check_is_file, format_of, save_arrays
 from minigrad.saving.keys import find_keys, find_places, join
 from minigrad.saving.optimizer_state import find_arrays, set_arrays
+from minigrad.utils.interrupts import interrupts
 
 OPTIMIZER = "optimizer/vars/"
 
@@ -138,13 +140,19 @@ def restore_arrays(model, arrays, title, skip_mismatch=False, places=None):
         if not skip_mismatch:
             raise ValueError(f"load_weights: {report}\nNothing was loaded.")
         warnings.warn(f"load_weights: {report}\nThe rest was loaded.", stacklevel=3)
-    for key in fitting:
-        parameters[key].assign(arrays[key])
-    for layer, store in stores:
-        layer.load_own_variables(store)
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None and state and model.trainable_weights:
-        _restore_optimizer(model, optimizer, state, title)
+    weights = [parameters[key] for key in fitting]
+    values = [arrays[key] for key in fitting]
+    before, optimizer = model.get_weights(), getattr(model, "optimizer", None)
+    with interrupts() as hold, hold:
+        try:
+            for layer, store in stores:
+                layer.load_own_variables(store)
+            assign_weights(weights, values)
+            if optimizer is not None and state and model.trainable_weights:
+                _restore_optimizer(model, optimizer, state, title)
+        except BaseException:  # a warning that is an error, too
+            model.set_weights(before)
+            raise
 
 
 def _is_beside_weights(key):

@@ -1,5 +1,6 @@
 """The training loop: fit, evaluate and predict, and the five methods that a model may override."""
 
+import contextlib
 import functools
 import inspect
 import itertools
@@ -300,28 +301,31 @@ class Trainer(OldMethods):
         callbacks = self._prepare([*as_list(callbacks), self.history], verbose, epochs, data)
         self.stop_training, self._why_lost = False, None
         logs, has_failed, self._is_lost = {}, False, False
-        try:
-            callbacks.call("on_train_begin", {})
-            first, _ = callbacks.resume(data)
-            for epoch in range(initial_epoch if first is None else first, epochs):
-                logs = self._train_epoch(epoch, data, callbacks)
-                if logs is None:  # the data ran out, as a warning has said
-                    logs = {}
-                    break
-                if validation is not None and epoch + 1 in due:
-                    measured = self._evaluate(validation, callbacks)
-                    logs |= {f"val_{name}": value for name, value in measured.items()}
-                callbacks.call("on_epoch_end", epoch, logs)
-                if self.stop_training:
-                    break
-        except Exception:  # callbacks must not take it for an end; Ctrl-C is one
-            has_failed = True
-            raise
-        finally:
-            self.optimizer.finalize_variable_values()
-            if not has_failed:
-                callbacks.call("on_train_end", logs)
-            callbacks.release()
+        with interrupts() as hold:
+            try:
+                callbacks.call("on_train_begin", {})
+                first, _ = callbacks.resume([data] if validation is None else [data, validation])
+                for epoch in range(initial_epoch if first is None else first, epochs):
+                    logs = self._train_epoch(epoch, data, callbacks)
+                    if logs is None:  # the data ran out, as a warning has said
+                        logs = {}
+                        break
+                    if validation is not None and epoch + 1 in due:
+                        measured = self._evaluate(validation, callbacks)
+                        logs |= {f"val_{name}": value for name, value in measured.items()}
+                    with hold.until_second():  # or the history might have half an epoch
+                        callbacks.call("on_epoch_end", epoch, logs)
+                    if self.stop_training:
+                        break
+            except Exception:  # callbacks must not take it for an end; Ctrl-C is one
+                has_failed = True
+                raise
+            finally:
+                with hold.until_second(), contextlib.ExitStack() as stack:
+                    stack.callback(callbacks.release)
+                    self.optimizer.finalize_variable_values()
+                    if not has_failed:
+                        callbacks.call("on_train_end", logs)
         return self.history
 
     @explain_arguments
@@ -395,12 +399,10 @@ class Trainer(OldMethods):
         self.reset_metrics()
         vars(self)["_kept"] = None
         callbacks.call("on_epoch_begin", epoch, {})
-        _, done = callbacks.resume(data, epoch)
+        _, done = callbacks.resume([data], epoch)
         logs = self.get_metrics_result() if done else None
         with interrupts() as hold:
-            for step, batch in enumerate(data.epoch()):
-                if step < done:
-                    continue
+            for step, batch in enumerate(data.epoch(done), done):
                 callbacks.call("on_train_batch_begin", step, {})
                 with hold:
                     logs = self._make_step(batch)

@@ -84,34 +84,69 @@ class Batches:
             self.source = x
             if generator is not None and hasattr(x, "__getitem__") and _length(x) is not None:
                 self.source = _ShuffledBatches(x, generator)
+        self.given = x
         self.generator = generator
         self.resumes = resumes and steps is not None
-        self.rest = iter(())
+        self._pass = None  # the batches that are still to come, of this time through the data
+        self._taken = 0  # how many of it came
+        self._order = None  # the generator's state when it began
         self.steps = _length(self.source) if steps is None else steps
         if limit and (self.steps is None or self.steps > limit):
             self.steps = limit
 
-    def epoch(self):
-        """Yield the batches of the next epoch as tuples (x, y, sample_weight)."""
-        batches = self.rest if self.resumes else iter(self.source)
-        first = next(batches, None)
-        if first is None and self.resumes:  # the last epoch ended just where the data end
-            batches = iter(self.source)
-            first = next(batches, None)
-        self.rest = batches
-        count = 0
-        if first is not None:
-            for batch in itertools.islice(itertools.chain([first], batches), self.steps):
-                count += 1
-                yield self._complete(batch)
+    def epoch(self, done=0):
+        """Yield the batches of the next epoch as tuples (x, y, sample_weight).
+
+        Parameters
+        ----------
+        done : int
+            How many of them came before `set_state`.
+        """
+        if self._pass is None or not (self.resumes or done):
+            self._begin_pass()
+        count = done
+        while count != self.steps:
+            batch = next(self._pass, None)
+            if batch is None and self.resumes and count == 0:  # the last epoch ended with the data
+                self._begin_pass()
+                batch = next(self._pass, None)
+            if batch is None:
+                break
+            count += 1
+            self._taken += 1
+            yield self._complete(batch)
         if count < (1 if self.steps is None else self.steps):
             warnings.warn(
                 "Your input ran out of data; interrupting training. Make sure that your dataset "
                 "or generator can generate at least `steps_per_epoch * epochs` batches.",
                 stacklevel=3,
             )
+        if not self.resumes and self._pass is not self.source:
+            self._taken = 0
         if hasattr(self.source, "on_epoch_end"):
             self.source.on_epoch_end()
+
+    def _begin_pass(self):
+        order, batches = self._order_now(), iter(self.source)  # which may draw another
+        if batches is not self.source or self._pass is None:  # else it can be read only once
+            self._taken, self._order = 0, order
+        self._pass = batches
+
+    def _order_now(self):
+        return None if self.generator is None else self.generator.bit_generator.state
+
+    def get_state(self):
+        """Return how far the data were read, and the order that they have then."""
+        order = self._order if self._taken else self._order_now()
+        return {"taken": self._taken, "order": order}
+
+    def set_state(self, state):
+        """Go on where `get_state` was called: what came before is read again and left out."""
+        if self.generator is not None and state["order"] is not None:
+            self.generator.bit_generator.state = state["order"]
+        if state["taken"]:
+            self._begin_pass()
+            self._taken = sum(1 for _ in itertools.islice(self._pass, state["taken"]))
 
     def _complete(self, batch):
         if not isinstance(batch, (tuple, list)):

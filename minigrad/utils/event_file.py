@@ -13,6 +13,8 @@ import time
 
 import numpy as np
 
+from minigrad.utils.files import append
+
 VARINT, DOUBLE, BYTES, FLOAT = 0, 1, 2, 5  # kinds of content
 
 
@@ -22,7 +24,7 @@ class EventFile:
     def __init__(self, folder):
         os.makedirs(folder, exist_ok=True)
         name = f"events.out.tfevents.{time.time_ns():020d}.{os.getpid()}.v2"
-        self.file = open(os.path.join(folder, name), "wb")  # noqa: SIM115
+        self.file = open(os.path.join(folder, name), "xb", buffering=0)  # noqa: SIM115
         self._write(field(3, BYTES, b"brain.Event:2"))
 
     def add_numbers(self, step, numbers):
@@ -44,8 +46,7 @@ class EventFile:
     def _write(self, content):
         event = field(1, DOUBLE, time.time()) + content
         length = struct.pack("<Q", len(event))
-        self.file.write(length + checksum(length) + event + checksum(event))
-        self.file.flush()
+        append(self.file, length + checksum(length) + event + checksum(event))
 
 
 def field(number, kind, content):

@@ -2,30 +2,170 @@
 
 import contextlib
 import os
+import stat
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 
 @contextlib.contextmanager
 def replacing(path):
     """Yield the path of a temporary file that becomes `path` if the `with` block succeeds.
 
-    The file is in the folder of `path`: the last step is a rename, which is atomic. If the block
-    fails, the file is removed and `path` stays unchanged.
+    The file is in the folder of `path`, is flushed to the disk, and takes over the permissions of
+    the old one: the last step is a rename, which is atomic. If the block fails, the file is removed
+    and `path` stays unchanged. Files that killed processes left behind are removed.
+
+    Raises
+    ------
+    OSError
+        If there is no room, no such folder, or what is there must not be replaced: a read-only
+        file, a folder, a device.
     """
-    path = Path(path).resolve()  # the file that a link points to is replaced, not the link
+    path = find_target(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"save: expected an existing folder, got {path.parent}")
-    # Not made from the path's name, which may already have the 255 bytes that a name can have.
-    temporary = path.with_name(f".{os.urandom(6).hex()}.part")
-    temporary.touch(exist_ok=False)  # a read-only folder raises Python's own error
+    remove_stale(path.parent)
     try:
-        yield temporary
-        with open(temporary, "rb+") as file:
+        temporary, file = _make_temporary(path.parent)
+    except OSError as error:
+        got = f"got {path.parent} ({error.strerror})"
+        raise type(error)(f"save: expected a folder that may be written, {got}") from error
+    with file:
+        try:
+            _take_over_rights(path, file)
+            yield temporary
             os.fsync(file.fileno())  # else a power cut could leave a renamed, empty file
-        os.replace(temporary, path)
-    except BaseException:  # Ctrl-C too
-        temporary.unlink(missing_ok=True)
-        raise
+            if fcntl is None:
+                file.close()  # Windows renames no open file
+            os.replace(temporary, path)
+        except BaseException as error:  # Ctrl-C too
+            file.close()
+            with contextlib.suppress(OSError):  # the folder may have vanished
+                temporary.unlink()
+            if not isinstance(error, OSError):
+                raise
+            why = error.strerror or error
+            stays = "which stays as it was" if path.exists() else "of which nothing was written"
+            message = f"save: expected to write {path}, {stays}, got {why}"
+            raise _with_number(error, message) from error
+    _flush_folder(path.parent)
+
+
+def find_target(path, may_be_device=False):
+    """Return the path that a link points to, or raise OSError if it must not be written."""
+    path = Path(path)
+    try:
+        path = path.resolve()  # the file that a link points to is replaced, not the link
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return path
+    except (OSError, RuntimeError) as error:  # a link to itself
+        raise OSError(f"save: expected a path to write, got {path} ({error})") from error
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"save: expected a file, got the folder {path}")
+    if not (stat.S_ISREG(mode) or may_be_device):
+        raise OSError(f"save: expected a file, got the device, pipe or socket {path}")
+    if not mode & 0o222 or not os.access(path, os.W_OK):  # root may write to all
+        cure = "chmod u+w it, or take another name"
+        raise PermissionError(f"save: expected a file to replace, got the read-only {path}; {cure}")
+    return path
+
+
+def _make_temporary(folder):
+    """Return the path of a new file and the open file, locked as long as it is open."""
+    while True:
+        # Not made from the path's name, which may already have the 255 bytes that a name can have.
+        path = folder / f".{os.urandom(6).hex()}.part"
+        file = open(path, "xb")  # noqa: SIM115
+        if lock(file) is not False and path.exists():  # else another process took it for stale
+            return path, file
+        file.close()
+
+
+def lock(file):
+    """Whether no other open file has locked this one, which is then locked until it is closed.
+
+    None where the system cannot lock. It forgets the locks of a process that was killed.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (AttributeError, OSError):
+        return None
+    return True
+
+
+class FolderLock:
+    """Holds a folder for this process until it is closed, if no other one does."""
+
+    def __init__(self, folder):
+        self.handle = os.open(folder, os.O_RDONLY) if fcntl else None
+        self.is_free = lock(self.handle) is not False
+
+    def close(self):
+        if self.handle is not None:
+            os.close(self.handle)
+            self.handle = None
+
+
+def remove_stale(folder):
+    """Remove the temporary files in a folder that processes which are gone have left behind."""
+    with os.scandir(folder) as entries:
+        names = [e.name for e in entries if e.name.endswith(".part") and e.name[0] == "."]
+    for path in (Path(folder, name) for name in names if len(name) == 18):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            if lock(file):
+                path.unlink()
+
+
+def _take_over_rights(path, file):
+    """Give a new file the permissions and the owner of the one that it will replace."""
+    if not path.exists():
+        return
+    old, new = path.stat(), os.fstat(file.fileno())
+    if hasattr(os, "fchown") and (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        with contextlib.suppress(PermissionError):  # only root may
+            os.fchown(file.fileno(), old.st_uid, old.st_gid)
+    os.chmod(file.name, stat.S_IMODE(old.st_mode))
+
+
+def _flush_folder(folder):
+    """Make a rename last through a power cut, where the file system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _with_number(error, message):
+    """The same kind of OSError, with the same number, and another message."""
+    return OSError(error.errno, message) if error.errno else OSError(message)
+
+
+def append(file, content):
+    """Write bytes at the end of an unbuffered file: all of them, or none and raise OSError."""
+    facts = os.fstat(file.fileno())
+    if facts.st_nlink == 0:
+        raise FileNotFoundError(f"save: expected to add to {file.name}, which was removed since")
+    place = facts.st_size
+    left = memoryview(content)
+    try:
+        while left:
+            left = left[file.write(left) :]
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # devices and pipes cannot be cut
+            os.ftruncate(file.fileno(), place)
+        if not isinstance(error, OSError):
+            raise
+        message = f"save: expected to add to {file.name}, got {error.strerror or error}"
+        raise _with_number(error, message) from error
 
 
 # How files of other programs begin.

@@ -3,11 +3,14 @@
 Pillow is needed for files only: resizing is NumPy's products of matrices.
 """
 
+import contextlib
 import io
 import os
 import warnings
 
 import numpy as np
+
+from minigrad.utils.files import replacing
 
 COLOR_MODES = {"grayscale": 1, "rgb": 3, "rgba": 4}
 
@@ -135,7 +138,11 @@ def save_img(path, x, data_format=None, file_format=None, scale=True, **kwargs):
     if image.mode == "RGBA" and file_format == "jpeg":
         warnings.warn("save_img: JPEG has no transparency: it is left out", stacklevel=2)
         image = image.convert("RGB")
-    image.save(path, format=file_format, **kwargs)
+    is_open = hasattr(path, "write")
+    if not (is_open or file_format):
+        raise ValueError(f"save_img: expected a path with an ending or file_format, got {path!r}")
+    with contextlib.nullcontext(path) if is_open else replacing(path) as file:
+        image.save(file, format=file_format, **kwargs)
 
 
 def smart_resize(x, size, interpolation="bilinear", data_format="channels_last"):

@@ -474,6 +474,27 @@ def test_configs_of_losses(library):
     assert ("delta" in library.losses.Huber(0.5).get_config()) == (library is minigrad)
 
 
+@shows("`BackupAndRestore` goes on")
+def test_what_a_run_finds_again(library, tmp_path):
+    callbacks = library.callbacks
+
+    def run(*more):
+        model = library.Sequential([library.Input((4,)), library.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        backup = callbacks.BackupAndRestore(tmp_path / "backup")
+        return model.fit(X, X[:, :1], epochs=3, verbose=0, callbacks=[backup, *more]).epoch
+
+    def fail(epoch, logs=None):
+        if epoch == 1:
+            raise RuntimeError("the power went off")
+
+    with pytest.raises(RuntimeError, match="the power"):
+        run(callbacks.LambdaCallback(on_epoch_begin=fail))
+    assert run() == ([0, 1, 2] if library is minigrad else [1, 2])
+    backup = callbacks.BackupAndRestore(tmp_path)
+    assert backup.double_checkpoint is (library is minigrad)
+
+
 @shows("`plot_model`")
 def test_pictures_of_models(tmp_path):
     picture = tmp_path / "model.svg"

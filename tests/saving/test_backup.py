@@ -9,7 +9,9 @@ import pytest
 
 import minigrad
 from minigrad import Input, Sequential, callbacks, layers, optimizers
-from minigrad.saving import backup, formats
+from minigrad.saving import checkpoint, formats
+
+pytestmark = pytest.mark.nothing_is_lost
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(35, 6, 5, 1)).astype("float32")
@@ -55,6 +57,9 @@ class Interrupt(callbacks.Callback):
         if self.steps == self.after:
             raise self.error("interrupted")
 
+    def get_state(self):
+        return {}  # each run counts for itself
+
 
 def fit(model, folder, save_freq="epoch", others=(), epochs=EPOCHS, **options):
     best = folder / "best.weights.npz"
@@ -81,21 +86,25 @@ def expected(tmp_path_factory):
     return model.weights_hash(), history, (folder / "best.weights.npz").read_bytes()
 
 
-def assert_goes_on(model, folder, expected, save_freq, **options):
-    """Resume; the weights, the file of the best ones and the last epochs are the expected ones."""
+def assert_goes_on(model, folder, expected, save_freq, first=None, **options):
+    """Resume; weights, history and the file of the best weights are the expected ones."""
     if (folder / "backup").exists():  # then it does not matter what happened in between
         model.predict(X, verbose=0)
         minigrad.utils.set_random_seed(99)
     weights, history, best = expected
-    resumed = fit(model, folder, save_freq, **options)
-    count = len(resumed.epoch)
-    assert resumed.epoch == history.epoch[-count:]
-    for name, values in history.history.items():
-        np.testing.assert_array_equal(resumed.history[name], values[-count:], err_msg=name)
+    begun = []
+    note = callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: begun.append(epoch))
+    resumed = fit(model, folder, save_freq, [note], **options)
+    assert first is None or begun == history.epoch[first:]
+    assert resumed.epoch == history.epoch and resumed.history == history.history
     assert model.weights_hash() == weights
     assert (folder / "best.weights.npz").read_bytes() == best
     assert not os.path.exists(folder / "backup")
-    return count
+
+
+def kept_files(folder):
+    names = os.listdir(folder / "backup") if (folder / "backup").exists() else ()
+    return sorted(name for name in names if name.endswith(".npz"))
 
 
 @pytest.mark.parametrize(
@@ -122,9 +131,8 @@ def test_a_run_goes_on_as_if_nothing_had_happened(
     with pytest.raises(error, match="interrupted"):
         fit(make_model(), tmp_path, save_freq, [Interrupt(after, error)])
     kept = after >= BATCHES + 1 if save_freq == "epoch" else after > save_freq
-    assert os.path.exists(tmp_path / "backup" / "latest.npz") == kept
-    count = assert_goes_on(make_model(), tmp_path, expected, save_freq)
-    assert count == len(expected[1].epoch) - first
+    assert bool(kept_files(tmp_path)) == kept
+    assert_goes_on(make_model(), tmp_path, expected, save_freq, first)
 
 
 PROGRAM = """
@@ -162,10 +170,10 @@ def test_a_run_may_be_interrupted_several_times(expected, tmp_path):
 def test_more_epochs_go_on_where_a_run_ended_that_kept_its_state(expected, tmp_path):
     model = make_model()
     fit(model, tmp_path, epochs=2, delete_checkpoint=False)
-    assert os.listdir(tmp_path / "backup") == ["latest.npz"]
+    assert kept_files(tmp_path) == ["checkpoint-1.npz", "checkpoint-2.npz"]
     weights, history, _ = expected
     resumed = fit(model, tmp_path)
-    assert resumed.epoch == history.epoch[2:]
+    assert resumed.history == history.history
     assert model.weights_hash() == weights
     assert os.listdir(tmp_path) == ["best.weights.npz"]
 
@@ -173,7 +181,7 @@ def test_more_epochs_go_on_where_a_run_ended_that_kept_its_state(expected, tmp_p
 def test_files_stay_until_the_end(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit(make_model(), tmp_path, others=[Interrupt(BATCHES + 1, KeyboardInterrupt)])
-    assert os.listdir(tmp_path / "backup") == ["latest.npz"]
+    assert kept_files(tmp_path) == ["checkpoint-1.npz"]
     (tmp_path / "backup" / "mine.txt").touch()
     fit(make_model(), tmp_path)
     assert os.listdir(tmp_path / "backup") == ["mine.txt"]  # which is not ours to delete
@@ -182,26 +190,33 @@ def test_files_stay_until_the_end(tmp_path):
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 and no more"])
 def test_a_damaged_file_is_replaced_by_the_one_before_it(damage, expected, tmp_path):
     with pytest.raises(RuntimeError, match="interrupted"):
+        fit(make_model(), tmp_path, others=[Interrupt(2 * BATCHES + 1, RuntimeError)])
+    assert kept_files(tmp_path) == ["checkpoint-1.npz", "checkpoint-2.npz"]
+    (tmp_path / "backup" / "checkpoint-2.npz").write_bytes(damage)
+    with pytest.warns(UserWarning, match=r"got .*checkpoint-2\.npz.* went back to .*-1\.npz"):
+        assert_goes_on(make_model(), tmp_path, expected, "epoch", 1)
+
+
+def test_one_file_is_enough_if_told_so(tmp_path):
+    with pytest.raises(RuntimeError, match="interrupted"):
         fit(make_model(), tmp_path, others=[Interrupt(2 * BATCHES + 1, RuntimeError)],
-            double_checkpoint=True)  # fmt: skip
-    assert sorted(os.listdir(tmp_path / "backup")) == ["latest.npz", "previous.npz"]
-    (tmp_path / "backup" / "latest.npz").write_bytes(damage)
-    count = assert_goes_on(make_model(), tmp_path, expected, "epoch", double_checkpoint=True)
-    assert count == len(expected[1].epoch) - 1
+            double_checkpoint=False)  # fmt: skip
+    assert kept_files(tmp_path) == ["checkpoint-2.npz"]
 
 
 def test_a_damaged_file_alone_is_an_error(tmp_path):
-    (tmp_path / "backup").mkdir()
-    (tmp_path / "backup" / "latest.npz").write_bytes(b"damaged")
+    path = tmp_path / "backup" / "checkpoint-1.npz"
+    path.parent.mkdir()
+    path.write_bytes(b"damaged")
     model = make_model()
     before = model.weights_hash()
-    with pytest.raises(ValueError, match=r"expected an intact \.npz file .*latest\.npz, a text"):
+    with pytest.raises(ValueError, match=r"expected an intact \.npz file .*-1\.npz, a text"):
         fit(model, tmp_path)
-    formats.save_arrays(tmp_path / "backup" / "latest.npz", {"a": np.ones(2)})
-    with pytest.raises(ValueError, match=r"backup: expected the state of a run, got other arrays"):
+    formats.save_arrays(path, {"a": np.ones(2)})
+    with pytest.raises(ValueError, match=r"expected the state of a run, got other arrays"):
         fit(model, tmp_path)
     assert model.weights_hash() == before
-    assert (tmp_path / "backup" / "latest.npz").exists()
+    assert path.exists()
 
 
 def test_the_state_of_another_model_is_refused_and_nothing_changes(tmp_path):
@@ -209,16 +224,16 @@ def test_the_state_of_another_model_is_refused_and_nothing_changes(tmp_path):
         fit(make_model(), tmp_path, others=[Interrupt(BATCHES + 1, RuntimeError)])
     model = make_model(units=4)
     before = model.weights_hash()
-    with pytest.raises(ValueError, match=r"(?s)latest\.npz do not fit:.*dense.*Nothing was loaded"):
+    with pytest.raises(ValueError, match=r"(?s)-1\.npz do not fit:.*dense.*Nothing was loaded"):
         fit(model, tmp_path)
     assert model.weights_hash() == before and model.optimizer.iterations == 0
-    assert (tmp_path / "backup" / "latest.npz").exists()
+    assert kept_files(tmp_path) == ["checkpoint-1.npz"]
 
 
 def test_a_state_that_cannot_be_written_leaves_the_one_before_it(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="interrupted"):
         fit(make_model(), tmp_path, others=[Interrupt(BATCHES + 1, RuntimeError)])
-    before = (tmp_path / "backup" / "latest.npz").read_bytes()
+    before = (tmp_path / "backup" / "checkpoint-1.npz").read_bytes()
 
     def fail(*arguments):
         raise OSError("No space left on device")
@@ -226,17 +241,14 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before_it(tmp_path, monke
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space"):
         fit(make_model(), tmp_path)
-    assert (tmp_path / "backup" / "latest.npz").read_bytes() == before
-    assert os.listdir(tmp_path / "backup") == ["latest.npz"]
+    assert (tmp_path / "backup" / "checkpoint-1.npz").read_bytes() == before
+    assert kept_files(tmp_path) == ["checkpoint-1.npz"]
 
 
 def test_the_file_holds_no_code(tmp_path):
-    model = make_model()
-    model.optimizer.build(model.trainable_weights)
-    backup.write_run(tmp_path / "run.npz", model, None, [], {"epoch": 1, "batch": 0})
-    with np.load(tmp_path / "run.npz", allow_pickle=False) as arrays:
+    path = checkpoint.Checkpoint(tmp_path, model=make_model()).save(step=3)
+    with np.load(path, allow_pickle=False) as arrays:
         assert all(array.dtype.kind in "fiu" for array in arrays.values())
-    assert backup.read_run(tmp_path / "run.npz")["epoch"] == 1
 
 
 def test_numbers_of_numpy_that_a_callback_counts_are_kept(tmp_path):
@@ -244,9 +256,22 @@ def test_numbers_of_numpy_that_a_callback_counts_are_kept(tmp_path):
         def __init__(self):
             self.best, self.count = np.float32(np.inf), np.int64(0)
 
-    model, told, fresh = make_model(), Best(), Best()
-    model.optimizer.build(model.trainable_weights)
+    told, fresh = Best(), Best()
     told.best, told.count = np.float32(0.1), np.int64(7)
-    backup.write_run(tmp_path / "run.npz", model, None, [told], {"epoch": 1, "batch": 0})
-    backup.restore_run(backup.read_run(tmp_path / "run.npz"), model, None, [fresh])
+    checkpoint.Checkpoint(tmp_path, best=told).save()
+    checkpoint.Checkpoint(tmp_path, best=fresh).restore()
     assert (fresh.best, fresh.count) == (told.best, told.count)
+    assert (type(fresh.best), type(fresh.count)) == (np.float32, np.int64)
+
+
+def test_a_callback_may_serve_again_after_an_interrupt_before_the_first_epoch(tmp_path):
+    def press(logs):
+        raise KeyboardInterrupt
+
+    backup = callbacks.BackupAndRestore(tmp_path / "backup")
+    model = make_model()
+    model.fit(X, Y, epochs=1, verbose=0, callbacks=[backup])
+    pressing = callbacks.LambdaCallback(on_train_begin=press)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, epochs=1, verbose=0, callbacks=[pressing, backup])
+    assert model.fit(X, Y, epochs=2, verbose=0, callbacks=[backup]).epoch == [0, 1]

@@ -462,6 +462,7 @@ def test_objects_are_not_written(tmp_path):
 # --- whole or not at all -------------------------------------------------------------------------
 
 
+@pytest.mark.nothing_is_lost
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
@@ -481,6 +482,7 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
     assert os.listdir(tmp_path) == [path.name]
 
 
+@pytest.mark.nothing_is_lost
 def test_a_save_that_fails_midway_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "w.npz"
     formats.save_arrays(path, {"a": np.ones(3)})
@@ -491,6 +493,7 @@ def test_a_save_that_fails_midway_leaves_the_old_file_and_nothing_else(tmp_path)
     assert os.listdir(tmp_path) == [path.name]
 
 
+@pytest.mark.nothing_is_lost
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_save_has_the_permissions_of_any_new_file(ending, tmp_path):
     (tmp_path / "any").touch()

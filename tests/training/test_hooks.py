@@ -392,6 +392,7 @@ class Failing(Callback):
         self.called.append("release")
 
 
+@pytest.mark.nothing_is_lost
 @pytest.mark.parametrize(
     ("error", "called"),
     [(OSError, ["release"]), (KeyboardInterrupt, ["on_train_end", "release"])],
@@ -403,6 +404,7 @@ def test_an_error_is_no_end_of_training_but_ctrl_c_is(error, called):
     assert callback.called == called
 
 
+@pytest.mark.nothing_is_lost
 def test_an_error_leaves_no_file_open_and_no_recorder_behind(tmp_path):
     model, log, recorder = Net(), CSVLogger(tmp_path / "log.csv"), Recorder()
     with pytest.raises(OSError, match="disk"):
