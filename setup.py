@@ -52,7 +52,9 @@ if VECTORS and X86:
     avx512 = ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq"]
     INSTRUCTION_SETS["avx512"] = [*INSTRUCTION_SETS["avx2"], *avx512]
 
-MACROS = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
+# Else NumPy before 2.3 hides what NumPy 1.22 added, such as PyDataMem_SetHandler.
+MACROS = [("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")]
+MACROS += [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
 MACROS += [("__STDC_NO_ATOMICS__", "1")] if SERIAL else []
 MACROS += [("MINIGRAD_X86", "1")] if len(INSTRUCTION_SETS) > 1 else []  # for cpu.h
 MACROS += [] if VECTORS else [("MINIGRAD_PLAIN", "1")]
@@ -145,11 +147,13 @@ class BuildKernels(build_ext):
         msvc = self.compiler.compiler_type == "msvc"
         # Generated C belongs there, not next to the sources, and apart for each instruction set.
         built.build_dir = os.path.join(self.build_temp, built.instruction_set or "")
+        # Up to Cython 3.2.4, `cython.view` is not found where its memoryviews are shared.
+        alone = built.sources == [PLAIN.as_posix()]
         (translated,) = cythonize(
             built,
             build_dir=built.build_dir,
             compiler_directives=PYTHON_DIRECTIVES if kind == ".py" else KERNEL_DIRECTIVES,
-            shared_utility_qualified_name=".".join(SHARED.with_suffix("").parts),
+            shared_utility_qualified_name=None if alone else ".".join(SHARED.with_suffix("").parts),
             force=self.force,
             quiet=not self.verbose,
         )

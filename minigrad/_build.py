@@ -21,7 +21,8 @@ class PlainPython:
     @staticmethod
     def find_spec(name, path=None, target=None):
         file = PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
-        if name.startswith("minigrad.") and file.with_suffix(".pxd").exists():
+        ours = name.startswith("minigrad.") and file.exists()
+        if ours and file.with_suffix(".pxd").exists():
             return importlib.util.spec_from_file_location(name, file)
         return None
 
