@@ -13,13 +13,40 @@ Environment variables read here:
 - ``MINIGRAD_BOUNDSCHECK=1`` build kernels that check every index (slow; for tests)
 """
 
+import atexit
 import functools
+import importlib.metadata
 import os
 import platform
 import re
 import runpy
+import shutil
 import subprocess
+import sys
+import tempfile
+import tomllib
 from pathlib import Path
+
+# ruff: noqa: E402 - what has to be installed is checked before it is imported
+
+
+def check_requirements():
+    """Refuse to build with what pyproject.toml rules out, as `--no-build-isolation` lets happen."""
+    requires = tomllib.loads(Path("pyproject.toml").read_text())["build-system"]["requires"]
+    for name, least in (requirement.split(">=") for requirement in requires):
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            version = "none"
+        numbers = [[int(number) for number in re.findall(r"\d+", v)] for v in (version, least)]
+        if numbers[0] < numbers[1]:
+            sys.exit(
+                f"setup.py: expected {name}>={least} to build minigrad, got {version}. Run `pip "
+                f"install {' '.join(map(repr, requires))}`, or install without --no-build-isolation"
+            )
+
+
+check_requirements()
 
 import numpy
 from Cython.Build import cythonize
@@ -213,4 +240,13 @@ class BuildKernels(build_ext):
             record.write_text(settings)
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels})
+def elsewhere():
+    """Settings by which a read-only source tree is built in a temporary folder."""
+    if os.access(".", os.W_OK):
+        return {}
+    folder = tempfile.mkdtemp(prefix="minigrad-build-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return {"build": {"build_base": folder}, "egg_info": {"egg_base": folder}}
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels}, options=elsewhere())
