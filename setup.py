@@ -32,7 +32,7 @@ from pathlib import Path
 
 def check_requirements():
     """Refuse to build with what pyproject.toml rules out, as `--no-build-isolation` lets happen."""
-    requires = tomllib.loads(Path("pyproject.toml").read_text())["build-system"]["requires"]
+    requires = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
     for name, least in (requirement.split(">=") for requirement in requires):
         try:
             version = importlib.metadata.version(name)
@@ -117,7 +117,7 @@ def optimization_flags(msvc, level):
 def headers_of(source):
     """The headers that a source includes, and those that they include: its dependencies."""
     found = set()
-    for name in re.findall(r'(?:#include|cdef extern from) "([^"]+)"', source.read_text()):
+    for name in re.findall(r'(?:#include|cdef extern from) "([^"]+)"', source.read_text("utf-8")):
         for path in (folder / name for folder in INCLUDE):
             if path.exists():
                 found |= {path, *headers_of(path)}
@@ -158,7 +158,7 @@ class BuildKernels(build_ext):
 
     def build_extensions(self):
         compiler = [os.environ.get(name) for name in ("CC", "CFLAGS", "LDFLAGS")]
-        settings = f"{Path(__file__).read_text()} {CHECKED} {SERIAL} {VECTORS} {compiler}"
+        settings = f"{Path(__file__).read_text('utf-8')} {CHECKED} {SERIAL} {VECTORS} {compiler}"
         self.rebuild_if_changed(settings)
         for built in self.extensions:
             self.prepare(built)
@@ -234,10 +234,10 @@ class BuildKernels(build_ext):
     def rebuild_if_changed(self, settings):
         """Build everything anew when the settings are not those of the last build."""
         record = Path(self.build_temp, "settings.txt")
-        if not record.exists() or record.read_text() != settings:
+        if not record.exists() or record.read_text("utf-8") != settings:
             self.force = True
             record.parent.mkdir(parents=True, exist_ok=True)
-            record.write_text(settings)
+            record.write_text(settings, "utf-8")
 
 
 def elsewhere():
