@@ -3,10 +3,11 @@
 
     python tests/mutation/run.py [--only AREA ...] [--sample N] [--seed S] [--work FOLDER]
 
-Needs Linux, Python 3.12 (``sys.monitoring``) and the packages of ``pip install -e ".[test]"``.
+Needs Linux, Python 3.12 (``sys.monitoring``), the packages of ``pip install -e ".[test]"``, and the
+kernels built in place for this Python.
 
-1. A copy of the source is made, without a build: everything runs as plain Python and NumPy
-   (``MINIGRAD_KERNELS=reference``), so a change of ``core.py`` is what runs.
+1. A copy is made without what Cython compiled of ``core.py`` and ``ops/arithmetic.py``: the engine
+   runs as plain Python, on the compiled kernels, so a change of ``core.py`` is what runs.
 2. All tests run once; which test runs which line is noted. ``--work`` keeps this for the next time.
 3. For each of N mutants of an area, drawn at random, the tests that run the changed line run, the
    quick and the near ones first, until one fails or crashes, or takes too long: the mutant is dead.
@@ -164,8 +165,9 @@ class Lines:
 
 
 def copy_source(copy):
-    """A copy of the source without a build; later only files that changed are compiled anew."""
-    ignored = shutil.ignore_patterns("*.so", "__pycache__", "_built_from.txt")
+    """A copy in which all but the kernels is plain Python, and only what changes is read anew."""
+    compiled = "core.*.so", "arithmetic.*.so"  # without them the .py files next to them run
+    ignored = shutil.ignore_patterns(*compiled, "__pycache__", "_built_from.txt")
     for name in ("minigrad", "tests", "examples", "docs", "benchmarks"):
         shutil.copytree(SOURCE / name, copy / name, ignore=ignored)
     for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
@@ -283,8 +285,7 @@ def main():
     for copy in copies:
         if not copy.exists():
             copy_source(copy)
-    os.environ.update(MINIGRAD_KERNELS="reference", MPLBACKEND="Agg")
-    os.environ.update(PYTHONDONTWRITEBYTECODE="1")
+    os.environ.update(PYTHONDONTWRITEBYTECODE="1", MPLBACKEND="Agg")
     sys.dont_write_bytecode = True
     sys.path[:] = [path for path in sys.path if Path(path).resolve() != SOURCE]
     import hypothesis  # noqa: F401 - loaded once, before the forks
