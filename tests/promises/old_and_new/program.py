@@ -1,11 +1,10 @@
 """What a program does with minigrad, run by the tests of this folder: train, write, read."""
 
+# ruff: noqa: E402 - isolated mode knows no PYTHONPATH
 import os
 import sys
 
-sys.path.insert(0, sys.argv[1])  # isolated mode knows no PYTHONPATH
-sys.stdout.reconfigure(newline="\n")
-
+sys.path.insert(0, sys.argv[1])
 import numpy as np
 
 import minigrad
