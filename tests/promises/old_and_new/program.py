@@ -1,6 +1,5 @@
 """What a program does with minigrad, run by the tests of this folder: train, write, read."""
 
-# ruff: noqa: E402 - isolated mode knows no PYTHONPATH
 import os
 import sys
 
