@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Change the code in one place after another, and see whether a test fails: mutation testing.
 
-    python tests/mutation/run.py [--only AREA ...] [--sample N] [--seed S] [--work FOLDER]
+    python tests/mutation/run.py [--only AREA ...] [--sample N] [--seed S] [--least PERCENT]
+                                  [--work FOLDER]
 
 Needs Linux, Python 3.12 (``sys.monitoring``), the packages of ``pip install -e ".[test]"``, and the
 kernels built in place for this Python.
@@ -161,6 +162,17 @@ class Lines:
         return sys.monitoring.DISABLE
 
 
+class Chosen:
+    """A plugin of pytest that runs these tests only, in this order."""
+
+    def __init__(self, tests):
+        self.place = {test: place for place, test in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items):
+        items[:] = [item for item in items if item.nodeid in self.place]
+        items.sort(key=lambda item: self.place[item.nodeid])
+
+
 # --- running -------------------------------------------------------------------------------------
 
 
@@ -263,8 +275,13 @@ def survives(task):
     try:
         for pairs in lists:
             seconds = 60 + 10 * sum(took for took, _ in pairs)
-            arguments = ["-x", "--tb=line", *(test for _, test in pairs)]
-            if pairs and in_child(lambda a=arguments: run_pytest(a), seconds) != 0:
+            chosen = [test for _, test in pairs]
+            files = sorted({test.partition("::")[0] for test in chosen})
+
+            def action(chosen=chosen, files=files):
+                return run_pytest(["-x", "--tb=line", *files], [Chosen(chosen)])
+
+            if pairs and in_child(action, seconds) not in (0, 5):  # all passed, or there were none
                 return False
     finally:
         path.write_bytes(text)
@@ -276,13 +293,16 @@ def main():
     parser.add_argument("--only", nargs="*", choices=AREAS, default=[*AREAS])
     parser.add_argument("--sample", type=int, default=100, help="mutants of each area")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--least", type=float, default=0, help="percent of each area's that must die"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--work", type=Path, help="keep the copies, and which test runs which line")
     options = parser.parse_args()
     temporary = tempfile.TemporaryDirectory()
     work = (options.work or Path(temporary.name)).resolve()
     copies = [work / f"copy{job}" for job in range(options.jobs)]
-    for copy in copies:
+    for copy in [*copies, work / "source"]:  # what is edited in the checkout meanwhile is not read
         if not copy.exists():
             copy_source(copy)
     os.environ.update(PYTHONDONTWRITEBYTECODE="1", MPLBACKEND="Agg")
@@ -298,7 +318,8 @@ def main():
     with multiprocessing.Pool(options.jobs, start_worker, (free,)) as pool:
         lines = work / "lines.json"
         if not lines.exists():
-            files = [path.relative_to(SOURCE) for path in SOURCE.glob("tests/**/test_*.py")]
+            source = work / "source"
+            files = [path.relative_to(source) for path in source.glob("tests/**/test_*.py")]
             files = sorted(file for file in map(str, files) if not file.startswith(LEFT_OUT))
             noted = pool.map(
                 note_lines, [files[job :: options.jobs] for job in range(options.jobs)]
@@ -307,8 +328,8 @@ def main():
         tests = json.loads(lines.read_text())
         failed = [test for test, entry in tests.items() if not entry["passed"]]
         print(f"{len(tests)} tests, of which {len(failed)} fail as they are:", *failed, flush=True)
-        for area in options.only:
-            try_area(area, options, tests, pool)
+        rates = [try_area(area, options, tests, pool, work / "source") for area in options.only]
+    sys.exit(min(rates) < options.least)
 
 
 def start_worker(free):
@@ -316,12 +337,12 @@ def start_worker(free):
     copy = free.get()
 
 
-def try_area(area, options, tests, pool):
-    """Try the sample of an area, and print what survived."""
+def try_area(area, options, tests, pool, source):
+    """Try the sample of an area, print what survived, and return how many percent did not."""
     names, first = AREAS[area]
     every = []
-    for path in sorted(path for name in names for path in files_of(SOURCE / "minigrad" / name)):
-        name = str(path.relative_to(SOURCE / "minigrad"))
+    for path in sorted(path for name in names for path in files_of(source / "minigrad" / name)):
+        name = str(path.relative_to(source / "minigrad"))
         every += [(name, *mutant) for mutant in mutants(path.read_text())]
     chosen = random.Random(options.seed).sample(every, min(options.sample, len(every)))
     tasks = [(mutant, tests_of(mutant, tests, first)) for mutant in chosen]
@@ -330,10 +351,11 @@ def try_area(area, options, tests, pool):
         if lives:
             alive += 1
             name, line, begin, end, new, _ = mutant
-            old = (SOURCE / "minigrad" / name).read_bytes()[begin:end].decode()
+            old = (source / "minigrad" / name).read_bytes()[begin:end].decode()
             print(f"survived: minigrad/{name}:{line}: {old}  ->  {new}", flush=True)
     dead = 100 * (1 - alive / len(chosen))
-    print(f"{area}: {len(chosen)} of {len(every)} mutants, {dead:.0f} % died", flush=True)
+    print(f"{area}: {len(chosen)} of {len(every)} mutants, {dead:.1f} % died", flush=True)
+    return dead
 
 
 def files_of(path):
