@@ -47,7 +47,7 @@ AREAS = {  # area: its files, and the tests that are tried first
 }
 LEFT_OUT = (  # what says little of these areas for the time it takes
     *("tests/test_examples.py", "tests/test_notebook.py", "tests/test_benchmarks.py"),
-    *("tests/test_structure.py", "tests/docs", "tests/kernels", "tests/lab", "tests/plots"),
+    *("tests/test_structure.py", "tests/docs", "tests/kernels", "tests/plots"),
     *("tests/datasets", "tests/promises/old_and_new"),
 )
 MOST_SECONDS = 60  # of tests for one mutant, as they took without it
