@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minigrad import Function, Parameter, Tensor, is_grad_enabled, no_grad, ops
-from minigrad.core import as_tensor
+from minigrad.core import as_array, as_tensor
 
 
 def leaf(*values, dtype="float64", name=None):
@@ -1345,3 +1345,28 @@ def test_a_symbolic_tensor_of_tensorflow_is_told_to_leave_its_function():
 
     with pytest.raises(TypeError, match=r"got a symbolic tensor, a Symb.*; leave out @tf.function"):
         Tensor(SymbolicTensor())
+
+
+def test_parameters_share_an_array_only_if_told_and_if_kernels_can_use_it():
+    array = np.ones((2, 3))
+    assert np.shares_memory(Parameter(array, copy=False).data, array)
+    assert not np.shares_memory(Parameter(array).data, array)
+    other = Parameter(array.T, copy=False).data
+    assert other.flags.c_contiguous and not np.shares_memory(other, array)
+
+
+def test_texts_and_objects_are_refused_with_a_cure():
+    for data in (["a"], np.array([None]), np.array([b"a"])):
+        with pytest.raises(TypeError, match=r"expected real numbers, got .*; number texts, drop"):
+            Tensor(data)
+    for data in (1j, np.array(["2020-01-01"], "datetime64[D]"), np.ones(2, "longdouble")):
+        with pytest.raises(TypeError, match=r"expected real numbers, got .*\)$"):
+            Tensor(data)
+
+
+def test_float_arrays_keep_their_type_whatever_the_default():
+    for dtype in ("float32", "float64"):
+        for default in (np.float32, np.float64):
+            assert as_array(np.ones(2, dtype), default=default).dtype == dtype
+            assert as_array(np.ones(2, "float16"), default=default).dtype == default
+            assert as_array([1.0], default=default).dtype == default
