@@ -248,12 +248,10 @@ def note_lines(files):
 def tests_of(mutant, tests, first):
     """Two lists of tests that run the line: those to be tried first, and the others."""
     name, line, *_, within = mutant
-    chosen = [
-        (entry["seconds"], test)
-        for test, entry in tests.items()
-        if entry["passed"] and name in entry["lines"]
-        if not within or line in entry["lines"][name]
-    ]
+    users = {test: e for test, e in tests.items() if e["passed"] and name in e["lines"]}
+    # Without a test of its own, a line runs at import, or is a lambda, which is not noted.
+    own = {test: e for test, e in users.items() if within and line in e["lines"][name]}
+    chosen = [(entry["seconds"], test) for test, entry in (own or users).items()]
     near = [pair for pair in sorted(chosen) if pair[1].startswith(tuple(first))]
     far = [pair for pair in sorted(chosen) if not pair[1].startswith(tuple(first))]
     lists, left = [], MOST_SECONDS

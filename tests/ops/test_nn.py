@@ -402,3 +402,9 @@ def test_dropout_of_nothing_returns_its_input():
 
 def test_exported_ops_are_functions_in_lower_case():
     assert all(name[0].islower() and name in dir(ops) for name in ops.__all__)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1, 1.5, math.nan])
+def test_dropout_refuses_rates_that_are_no_probability(rate):
+    with pytest.raises(ValueError, match="dropout: expected a rate from 0 to 1, got"):
+        ops.dropout(np.ones(3), rate, seed=1)
