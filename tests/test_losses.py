@@ -1017,3 +1017,17 @@ def test_hinge_refuses_labels_that_are_no_signs(label):
 def test_losses_refuse_types_that_are_no_floats(dtype):
     with pytest.raises((TypeError, ValueError), match="dtype"):
         losses.MeanSquaredError(dtype=dtype)
+
+
+def test_losses_of_sequences_of_labels_take_the_last_axis():
+    labels, outputs = rng.integers(0, 5, (2, 3)), rng.random((2, 3, 5)) + 0.1
+    with pytest.warns(UserWarning, match="rows that add up to"):
+        losses.warn_of_outputs(losses.SparseCategoricalCrossentropy(), Tensor(outputs))
+    for loss in (
+        losses.categorical_generalized_cross_entropy,
+        lambda y, p: losses.categorical_focal_crossentropy(np.eye(5)[y], p),
+    ):
+        each = [loss(y, p).data for y, p in zip(labels, outputs, strict=True)]
+        np.testing.assert_allclose(loss(labels, outputs).data, each, rtol=1e-12)
+    with pytest.raises(ValueError, match="shape"):
+        losses.sparse_categorical_crossentropy(labels[:, :2], outputs)

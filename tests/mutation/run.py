@@ -50,6 +50,7 @@ LEFT_OUT = (  # what says little of these areas for the time it takes
     *("tests/test_structure.py", "tests/docs", "tests/kernels", "tests/plots"),
     *("tests/datasets", "tests/promises/old_and_new"),
 )
+OF_SIGNATURES = "tests/test_defaults.py"  # what it looks at ran at import
 MOST_SECONDS = 60  # of tests for one mutant, as they took without it
 OTHER = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
@@ -250,7 +251,8 @@ def tests_of(mutant, tests, first):
     name, line, *_, within = mutant
     users = {test: e for test, e in tests.items() if e["passed"] and name in e["lines"]}
     # Without a test of its own, a line runs at import, or is a lambda, which is not noted.
-    own = {test: e for test, e in users.items() if within and line in e["lines"][name]}
+    users |= {test: e for test, e in tests.items() if test.startswith(OF_SIGNATURES)}
+    own = {test: e for test, e in users.items() if within and line in e["lines"].get(name, ())}
     chosen = [(entry["seconds"], test) for test, entry in (own or users).items()]
     near = [pair for pair in sorted(chosen) if pair[1].startswith(tuple(first))]
     far = [pair for pair in sorted(chosen) if not pair[1].startswith(tuple(first))]
