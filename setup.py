@@ -13,13 +13,40 @@ Environment variables read here:
 - ``MINIGRAD_BOUNDSCHECK=1`` build kernels that check every index (slow; for tests)
 """
 
+import atexit
 import functools
+import importlib.metadata
 import os
 import platform
 import re
 import runpy
+import shutil
 import subprocess
+import sys
+import tempfile
+import tomllib
 from pathlib import Path
+
+# ruff: noqa: E402 - what has to be installed is checked before it is imported
+
+
+def check_requirements():
+    """Refuse to build with what pyproject.toml rules out, as `--no-build-isolation` lets happen."""
+    requires = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
+    for name, least in (requirement.split(">=") for requirement in requires):
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            version = "none"
+        numbers = [[int(number) for number in re.findall(r"\d+", v)] for v in (version, least)]
+        if numbers[0] < numbers[1]:
+            sys.exit(
+                f"setup.py: expected {name}>={least} to build minigrad, got {version}. Run `pip "
+                f"install {' '.join(map(repr, requires))}`, or install without --no-build-isolation"
+            )
+
+
+check_requirements()
 
 import numpy
 from Cython.Build import cythonize
@@ -52,7 +79,9 @@ if VECTORS and X86:
     avx512 = ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq"]
     INSTRUCTION_SETS["avx512"] = [*INSTRUCTION_SETS["avx2"], *avx512]
 
-MACROS = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
+# Else NumPy before 2.3 hides what NumPy 1.22 added, such as PyDataMem_SetHandler.
+MACROS = [("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")]
+MACROS += [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
 MACROS += [("__STDC_NO_ATOMICS__", "1")] if SERIAL else []
 MACROS += [("MINIGRAD_X86", "1")] if len(INSTRUCTION_SETS) > 1 else []  # for cpu.h
 MACROS += [] if VECTORS else [("MINIGRAD_PLAIN", "1")]
@@ -88,7 +117,7 @@ def optimization_flags(msvc, level):
 def headers_of(source):
     """The headers that a source includes, and those that they include: its dependencies."""
     found = set()
-    for name in re.findall(r'(?:#include|cdef extern from) "([^"]+)"', source.read_text()):
+    for name in re.findall(r'(?:#include|cdef extern from) "([^"]+)"', source.read_text("utf-8")):
         for path in (folder / name for folder in INCLUDE):
             if path.exists():
                 found |= {path, *headers_of(path)}
@@ -129,7 +158,7 @@ class BuildKernels(build_ext):
 
     def build_extensions(self):
         compiler = [os.environ.get(name) for name in ("CC", "CFLAGS", "LDFLAGS")]
-        settings = f"{Path(__file__).read_text()} {CHECKED} {SERIAL} {VECTORS} {compiler}"
+        settings = f"{Path(__file__).read_text('utf-8')} {CHECKED} {SERIAL} {VECTORS} {compiler}"
         self.rebuild_if_changed(settings)
         for built in self.extensions:
             self.prepare(built)
@@ -145,11 +174,13 @@ class BuildKernels(build_ext):
         msvc = self.compiler.compiler_type == "msvc"
         # Generated C belongs there, not next to the sources, and apart for each instruction set.
         built.build_dir = os.path.join(self.build_temp, built.instruction_set or "")
+        # Up to Cython 3.2.4, `cython.view` is not found where its memoryviews are shared.
+        alone = built.sources == [PLAIN.as_posix()]
         (translated,) = cythonize(
             built,
             build_dir=built.build_dir,
             compiler_directives=PYTHON_DIRECTIVES if kind == ".py" else KERNEL_DIRECTIVES,
-            shared_utility_qualified_name=".".join(SHARED.with_suffix("").parts),
+            shared_utility_qualified_name=None if alone else ".".join(SHARED.with_suffix("").parts),
             force=self.force,
             quiet=not self.verbose,
         )
@@ -203,10 +234,19 @@ class BuildKernels(build_ext):
     def rebuild_if_changed(self, settings):
         """Build everything anew when the settings are not those of the last build."""
         record = Path(self.build_temp, "settings.txt")
-        if not record.exists() or record.read_text() != settings:
+        if not record.exists() or record.read_text("utf-8") != settings:
             self.force = True
             record.parent.mkdir(parents=True, exist_ok=True)
-            record.write_text(settings)
+            record.write_text(settings, "utf-8")
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels})
+def elsewhere():
+    """Settings by which a read-only source tree is built in a temporary folder."""
+    if os.access(".", os.W_OK):
+        return {}
+    folder = tempfile.mkdtemp(prefix="minigrad-build-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return {"build": {"build_base": folder}, "egg_info": {"egg_base": folder}}
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels}, options=elsewhere())

@@ -1,4 +1,4 @@
-"""Watch optimizers descend a surface: x² + y², or one of the classic hard ones.
+"""Watch optimizers descend a surface: x**2 + y**2, or one of the classic hard ones.
 
     python examples/adam_on_a_surface.py
     python examples/adam_on_a_surface.py --objective rosenbrock --animate rosenbrock.gif
@@ -67,6 +67,7 @@ def print_results(surface, paths):
 def main():
     arguments = parse_arguments()
     surface = SURFACES[arguments.objective]
+    sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ² shows ?
     try:
         paths = race(surface, arguments.optimizers, arguments.steps, arguments.learning_rate)
         print_results(surface, paths)

@@ -21,7 +21,8 @@ class PlainPython:
     @staticmethod
     def find_spec(name, path=None, target=None):
         file = PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
-        if name.startswith("minigrad.") and file.with_suffix(".pxd").exists():
+        ours = name.startswith("minigrad.") and file.exists()
+        if ours and file.with_suffix(".pxd").exists():
             return importlib.util.spec_from_file_location(name, file)
         return None
 
@@ -35,7 +36,7 @@ def warn_if_edited():
     """In a checkout, warn if a source file has changed since the build."""
     if not RECORD.exists() or not (PACKAGE.parent / "setup.py").exists():
         return
-    built = dict(line.split() for line in RECORD.read_text().splitlines())
+    built = dict(line.split() for line in RECORD.read_text("utf-8").splitlines())
     edited = [name for name, checksum in built.items() if checksum_of(PACKAGE / name) != checksum]
     if edited:
         warnings.warn(
@@ -57,4 +58,5 @@ def record_sources():
     plain = {path.with_suffix(".py") for path in sources if path.suffix == ".pxd"}
     sources |= {path for path in plain if path.exists()}
     names = sorted(path.relative_to(PACKAGE).as_posix() for path in sources)
-    RECORD.write_text("".join(f"{name} {checksum_of(PACKAGE / name)}\n" for name in names))
+    lines = [f"{name} {checksum_of(PACKAGE / name)}\n" for name in names]
+    RECORD.write_text("".join(lines), "utf-8")

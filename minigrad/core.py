@@ -767,7 +767,6 @@ def _is_private(gx, gy, results, node):
 def _count_uses(root, leaves):
     """Count the uses of each node's result; refuse a graph that was freed or whose data changed."""
     walk = object()
-    _begin(root, walk)
     stack = [root]
     while stack:
         node = stack.pop()

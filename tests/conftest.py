@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 import minigrad
 from minigrad import random as minigrad_random
@@ -12,6 +13,9 @@ from minigrad.layers.base import around
 from minigrad.utils import clear_session
 
 GOLDEN = Path(__file__).parent / "golden"
+# No test measures time: the machine may be slow, or busy.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minigrad import Function, Parameter, Tensor, is_grad_enabled, no_grad, ops
-from minigrad.core import as_tensor
+from minigrad import Function, Parameter, Tensor, is_grad_enabled, losses, no_grad, ops
+from minigrad.core import as_array, as_tensor, defer
 
 
 def leaf(*values, dtype="float64", name=None):
@@ -1345,3 +1345,93 @@ def test_a_symbolic_tensor_of_tensorflow_is_told_to_leave_its_function():
 
     with pytest.raises(TypeError, match=r"got a symbolic tensor, a Symb.*; leave out @tf.function"):
         Tensor(SymbolicTensor())
+
+
+def test_parameters_share_an_array_only_if_told_and_if_kernels_can_use_it():
+    array = np.ones((2, 3))
+    assert np.shares_memory(Parameter(array, copy=False).data, array)
+    assert not np.shares_memory(Parameter(array).data, array)
+    other = Parameter(array.T, copy=False).data
+    assert other.flags.c_contiguous and not np.shares_memory(other, array)
+
+
+def test_texts_and_objects_are_refused_with_a_cure():
+    for data in (["a"], np.array([None]), np.array([b"a"])):
+        with pytest.raises(TypeError, match=r"expected real numbers, got .*; number texts, drop"):
+            Tensor(data)
+    for data in (1j, np.array(["2020-01-01"], "datetime64[D]"), np.ones(2, "longdouble")):
+        with pytest.raises(TypeError, match=r"expected real numbers, got .*\)$"):
+            Tensor(data)
+
+
+def test_float_arrays_keep_their_type_whatever_the_default():
+    for dtype in ("float32", "float64"):
+        for default in (np.float32, np.float64):
+            assert as_array(np.ones(2, dtype), default=default).dtype == dtype
+            assert as_array(np.ones(2, "float16"), default=default).dtype == default
+            assert as_array([1.0], default=default).dtype == default
+
+
+def test_a_saved_view_is_watched_with_the_arrays_it_shares_alone():
+    class Halves(Function):
+        def forward(self, x, y):
+            self.save(x[:1], y)
+            return x[:1] * y
+
+        def backward(self, gy):
+            x, y = self.saved
+            return np.concatenate([gy * y, 0 * gy]), gy * x
+
+    base = np.arange(4.0)
+    x, other = Tensor(base[:2], requires_grad=True), Tensor(base[2:])
+    y = leaf(3.0)
+    z = Halves()(x, y)
+    other.data += 1  # it shares the base, not the elements
+    z.backward(np.ones(1))
+    assert_array_equal(x.grad, [3, 0])
+    z = Halves()(x, y)
+    with no_grad():
+        x.data += 1
+    with pytest.raises(RuntimeError, match="changed in place"):
+        z.backward(np.ones(1))
+
+
+def test_a_gradient_with_too_few_axes_is_refused_by_its_node():
+    class Flat(Function):
+        def forward(self, x):
+            return x.reshape(-1)
+
+        def backward(self, gy):
+            return gy.reshape(2, 3)
+
+    x = Tensor(np.ones((1, 2, 3)), requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"Flat.backward: expected a gradient of shape \(1, 2"):
+        Flat()(x).sum().backward()
+
+
+def test_logits_that_changed_since_are_not_taken_for_those_of_the_softmax():
+    x = Tensor([[1.0, 2.0, 3.0]])
+    y = ops.softmax(x)
+    expected = -np.log(y.data[0, 0])
+    x.data = [[5.0, 0.0, 0.0]]
+    x.data += 1
+    assert losses.categorical_crossentropy([[1, 0, 0]], y).item() == pytest.approx(expected, 1e-6)
+
+
+def test_values_put_off_leave_gradients_as_they_are_in_a_new_thread():
+    found = []
+
+    def run():
+        y = defer((2,), "float32", True, lambda: Tensor(np.ones(2, "f"), requires_grad=True))
+        found.extend([y.data.tolist(), is_grad_enabled()])
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert found == [[1, 1], True]
+
+
+def test_values_put_off_have_the_shape_that_was_promised():
+    y = defer((3,), "float32", False, lambda: Tensor(np.ones(2, "f")))
+    with pytest.raises(RuntimeError, match=r"defer: expected values of shape \(3,\), got \(2,\)"):
+        y.data  # noqa: B018

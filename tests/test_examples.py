@@ -49,7 +49,7 @@ def start_python(*arguments, folder, **environment):
 def run_python(*arguments, folder, **environment):
     """Run Python to its end; return its exit status and what it printed."""
     with start_python(*arguments, folder=folder, **environment) as process:
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=600)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
@@ -139,7 +139,7 @@ def test_mnist_cnn_keeps_what_it_learned_until_ctrl_c(tmp_path):
             if line.startswith("Epoch 3/"):
                 process.send_signal(signal.SIGINT)
                 break
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     assert "Interrupted" in output
     assert "Test accuracy" in output
@@ -230,7 +230,7 @@ def test_compare_optimizers_keeps_what_it_did_until_ctrl_c(tmp_path):
             if line.startswith("SGD, lr 0.01, seed 0:"):
                 process.send_signal(signal.SIGINT)
                 break
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     assert "Interrupted" in output
     runs = Comparison.load(tmp_path / "compare_optimizers.json").runs

@@ -953,3 +953,81 @@ def test_binary_crossentropies_take_labels_with_noise():
 def test_labels_that_rounding_moved_across_the_limits_are_taken():
     for labels in ([[1 + 1e-7, -1e-7]], np.float32([[1, 0]]) * np.float32(1 + 1e-7)):
         losses.binary_crossentropy(labels, [[0.9, 0.2]])
+
+
+# --- the last axis, and what the first batch is looked at for -------------------------------------
+
+
+@pytest.mark.parametrize("name", ["mean_squared_error", "mean_absolute_error", "log_cosh", "huber",
+    "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "poisson", "hinge",
+    "squared_hinge", "categorical_hinge", "kl_divergence", "cosine_similarity",
+    "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
+    "categorical_focal_crossentropy"])  # fmt: skip
+def test_losses_reduce_the_last_axis(name):
+    loss = getattr(losses, name)
+    labels = np.eye(5)[rng.integers(0, 5, (2, 3))]
+    outputs = rng.random((2, 3, 5)) + 0.1
+    outputs /= outputs.sum(-1, keepdims=True)
+    each = [[loss(y[None], p[None]).item() for y, p in zip(*rows, strict=True)]
+            for rows in zip(labels, outputs, strict=True)]  # fmt: skip
+    np.testing.assert_allclose(loss(labels, outputs).data, each, rtol=1e-12)
+
+
+def test_sparse_labels_reduce_the_last_axis():
+    labels, outputs = rng.integers(0, 5, (2, 3)), rng.random((2, 3, 5)) + 0.1
+    outputs /= outputs.sum(-1, keepdims=True)
+    expected = -np.log(np.take_along_axis(outputs, labels[..., None], -1))[..., 0]
+    actual = losses.sparse_categorical_crossentropy(labels, outputs)
+    np.testing.assert_allclose(actual.data, expected, rtol=1e-12)
+
+
+def test_outputs_that_are_no_probabilities_are_told_once_they_can_be_judged(recwarn):
+    sparse, logits = losses.SparseCategoricalCrossentropy, np.array([[3.0, 2.0], [1.0, 4.0]])
+    losses.warn_of_outputs(sparse(), Tensor(np.zeros((0, 2))))
+    losses.warn_of_outputs(sparse(from_logits=True), Tensor(logits))
+    losses.warn_of_outputs(losses.CategoricalCrossentropy(axis=1), Tensor(logits))
+    losses.warn_of_outputs(sparse(), Tensor(logits[0]))
+    assert not recwarn
+    with pytest.warns(UserWarning, match="rows that add up to 5"):
+        losses.warn_of_outputs(sparse(), Tensor(logits))
+    with pytest.warns(UserWarning, match="rows that add up to 2"):
+        losses.warn_of_outputs(sparse(), Tensor(np.array([[0.0, 2.0]])))
+
+
+def test_a_label_without_a_unit_is_told_that_one_unit_needs_another_loss():
+    fault = pytest.raises(ValueError, match=r"got 1; .* one unit, which needs binary_crossentropy")
+    with pytest.warns(UserWarning, match="expected two or more classes"), fault:
+        losses.sparse_categorical_crossentropy([0, 1], np.ones((2, 1)))
+
+
+@pytest.mark.parametrize("smoothing", [-0.5, -1, 1.5])
+def test_label_smoothing_outside_of_0_and_1_is_refused(smoothing):
+    for loss in (losses.binary_crossentropy, losses.categorical_crossentropy):
+        with pytest.raises(ValueError, match="expected label_smoothing from 0 to 1, got"):
+            loss(ONE_HOT, PROBABILITIES, label_smoothing=smoothing)
+
+
+@pytest.mark.parametrize("label", [1.5, -1.5, 2])
+def test_hinge_refuses_labels_that_are_no_signs(label):
+    with pytest.raises(ValueError, match="hinge: expected labels of -1 and 1, or of 0 and 1, got"):
+        losses.hinge([[label, 1.0]], [[0.5, 0.5]])
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float16", "half", 7])
+def test_losses_refuse_types_that_are_no_floats(dtype):
+    with pytest.raises((TypeError, ValueError), match="dtype"):
+        losses.MeanSquaredError(dtype=dtype)
+
+
+def test_losses_of_sequences_of_labels_take_the_last_axis():
+    labels, outputs = rng.integers(0, 5, (2, 3)), rng.random((2, 3, 5)) + 0.1
+    with pytest.warns(UserWarning, match="rows that add up to"):
+        losses.warn_of_outputs(losses.SparseCategoricalCrossentropy(), Tensor(outputs))
+    for loss in (
+        losses.categorical_generalized_cross_entropy,
+        lambda y, p: losses.categorical_focal_crossentropy(np.eye(5)[y], p),
+    ):
+        each = [loss(y, p).data for y, p in zip(labels, outputs, strict=True)]
+        np.testing.assert_allclose(loss(labels, outputs).data, each, rtol=1e-12)
+    with pytest.raises(ValueError, match="shape"):
+        losses.sparse_categorical_crossentropy(labels[:, :2], outputs)

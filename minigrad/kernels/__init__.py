@@ -122,11 +122,11 @@ def _container_limit(root="/sys/fs/cgroup", own="/proc/self/cgroup"):
     """How many cores' time Linux's control groups (version 2) grant this process."""
     limit = MOST_THREADS
     try:
-        with open(own) as file:
+        with open(own, encoding="utf-8") as file:
             group = Path(root, file.read().rpartition("0::/")[2].strip())
         for folder in (group, *group.parents):  # a limit of an outer group holds as well
             if folder.is_relative_to(root) and (folder / "cpu.max").exists():
-                granted, period = (folder / "cpu.max").read_text().split()
+                granted, period = (folder / "cpu.max").read_text("utf-8").split()
                 limit = limit if granted == "max" else min(limit, int(granted) / int(period))
     except (OSError, ValueError):
         pass  # no Linux, or no control groups: no limit

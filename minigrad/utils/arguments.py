@@ -107,14 +107,14 @@ def whole_number(owner, name, value, least=0, optional=False):
     if value is None and optional:
         return None
     expected = f"{owner}: expected {name} as a whole number of at least {least}, got {value!r}"
+    if isinstance(value, bool | np.bool):
+        raise ArgumentTypeError(expected)
     is_float = isinstance(value, numbers.Real) and math.isfinite(value) and value == int(value)
     try:
         number = int(value) if is_float else operator.index(value)
     except TypeError:
         is_number = isinstance(value, numbers.Real)
         raise (ValueError if is_number else ArgumentTypeError)(expected) from None
-    if isinstance(value, bool):
-        raise ArgumentTypeError(expected)
     if number < least:
         raise ValueError(expected)
     return number

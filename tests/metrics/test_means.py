@@ -512,3 +512,29 @@ def test_metric_of_ones_own_is_a_class():
     metric = metrics.get(Largest)
     metric.update_state(LABELS, SCORES)
     assert (metric.name, metric.result()) == ("largest", 0.6)
+
+
+def test_top_k_and_accuracies_of_sequences_take_the_last_axis():
+    labels, scores = rng.integers(0, 5, (2, 3)), rng.random((2, 3, 5))
+    best = scores.argsort(-1)[..., ::-1]
+    for k in (1, 2, 5):
+        expected = (best[..., :k] == labels[..., None]).any(-1)
+        for y in (labels, labels[..., None]):
+            actual = metrics.sparse_top_k_categorical_accuracy(y, scores, k)
+            np.testing.assert_array_equal(actual, expected)
+            actual = metrics.sparse_top_k_categorical_accuracy(y, best, k, from_sorted_ids=True)
+            np.testing.assert_array_equal(actual, expected)
+        actual = metrics.top_k_categorical_accuracy(np.eye(5)[labels], scores, k)
+        np.testing.assert_array_equal(actual, expected)
+    expected = best[..., 0] == labels
+    for accuracy, y in (
+        (metrics.sparse_categorical_accuracy, labels),
+        (metrics.categorical_accuracy, np.eye(5)[labels]),
+    ):
+        np.testing.assert_array_equal(accuracy(y, scores), expected)
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (3, 2), (6,)])
+def test_labels_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match="expected integer labels of shape"):
+        metrics.sparse_categorical_accuracy(np.zeros(shape, int), rng.random((2, 3, 5)))

@@ -65,3 +65,11 @@ def test_correlations_find_lines_and_what_does_not_vary():
         np.testing.assert_array_equal(function(y, np.ones((2, 3))), [0, 0])
         with pytest.raises(ValueError, match="correlation: expected y_true of y_pred's shape"):
             function(y, np.ones((2, 4)))
+
+
+def test_r2_counts_each_target_once_and_is_0_where_it_does_not_vary():
+    metric = metrics.R2Score(class_aggregation=None)
+    metric.update_state(np.stack([Y, np.ones(13)], 1), np.stack([PREDICTED, Y], 1))
+    np.testing.assert_array_equal(np.asarray(metric.count), [13, 13])
+    np.testing.assert_allclose(np.asarray(metric.total), [Y.sum(), 13], rtol=1e-12)
+    assert metric.result()[1] == 0

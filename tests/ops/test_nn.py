@@ -393,3 +393,18 @@ def test_softmax_cross_entropy_refuses_wrong_targets(logits, targets, message):
 def test_sigmoid_cross_entropy_refuses_targets_of_another_shape():
     with pytest.raises(ValueError, match=r"sigmoid_cross_entropy: expected targets of shape \(2,"):
         ops.sigmoid_cross_entropy(np.ones((2, 1)), np.ones(2))
+
+
+def test_dropout_of_nothing_returns_its_input():
+    x = leaf(np.ones((3, 2)))
+    assert ops.dropout(x, 0, seed=1) is x
+
+
+def test_exported_ops_are_functions_in_lower_case():
+    assert all(name[0].islower() and name in dir(ops) for name in ops.__all__)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1, 1.5, math.nan])
+def test_dropout_refuses_rates_that_are_no_probability(rate):
+    with pytest.raises(ValueError, match="dropout: expected a rate from 0 to 1, got"):
+        ops.dropout(np.ones(3), rate, seed=1)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from minigrad import optimizers
 from minigrad.optimizers.schedules import (
     CosineDecay,
     CosineDecayRestarts,
@@ -110,3 +111,9 @@ def test_schedules_have_a_name_that_is_part_of_their_config():
         assert kind(*arguments).name == kind.__name__
         named = kind(*arguments, name="mine")
         assert kind.from_config(named.get_config()).name == "mine"
+
+
+def test_every_rule_is_found_by_its_name_in_lower_case():
+    for rule in optimizers.OPTIMIZERS.members:
+        with pytest.warns(FutureWarning, match=f"write {rule.__name__}"):
+            assert type(getattr(optimizers, rule.__name__.lower())()) is rule

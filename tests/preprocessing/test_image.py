@@ -53,7 +53,7 @@ def keras_generator(**settings):
 
 
 @KERAS_WARNS
-@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("settings", SETTINGS, ids=" ".join)
 @pytest.mark.parametrize("options", [{"seed": 5, "batch_size": 4}, {"shuffle": False}], ids=str)
 def test_generator_is_keras(settings, options):
     pytest.importorskip("scipy")
