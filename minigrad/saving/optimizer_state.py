@@ -38,13 +38,18 @@ def _kinds_apart(cls):
     return next((KIND_BY_KIND[c.__name__] for c in cls.__mro__ if c.__name__ in KIND_BY_KIND), [])
 
 
-def set_arrays(optimizer, arrays):
-    """Restore copies of what `find_arrays` returned, or raise ValueError and change nothing."""
+def check_arrays(optimizer, arrays):
+    """Raise a ValueError unless arrays, read from a file or not yet, have the shapes of its own."""
     own = find_arrays(optimizer)
     shapes = [np.shape(array) for array in arrays]
     if shapes != [array.shape for array in own]:
         expected = f"{len(own)} arrays of shapes {short_text([a.shape for a in own])}"
         got = f"{len(shapes)} of shapes {short_text(shapes)}"
         raise ValueError(f"{optimizer.name}: expected {expected}, got {got}")
-    for array, values in zip(own, arrays, strict=True):
+
+
+def set_arrays(optimizer, arrays):
+    """Restore copies of what `find_arrays` returned, or raise ValueError and change nothing."""
+    check_arrays(optimizer, arrays)
+    for array, values in zip(find_arrays(optimizer), arrays, strict=True):
         array[...] = values
