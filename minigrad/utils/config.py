@@ -228,6 +228,7 @@ def get_custom_objects():
 # --- what a file may claim -----------------------------------------------------------------------
 
 ALWAYS_ROOM = 1 << 20  # values: for weights that a class of a user's does not keep in files
+MOST_TRIED = 1 << 28  # values: an input on which a layer is tried for the shape of its result
 
 
 @contextlib.contextmanager
@@ -248,6 +249,15 @@ def take_room(shape, title):
         if _room.values < 0:
             expected = "no more weights than there are values in the file"
             raise ValueError(f"{title}: expected {expected}, got {shape}")
+
+
+def check_trial(shape):
+    """Raise a ValueError if the model of a file is tried on more than any that is wanted."""
+    if getattr(_room, "values", None) is not None and math.prod(shape) > MOST_TRIED:
+        cure = "make the model in your script, and load its weights"
+        raise ValueError(
+            f"config: expected inputs of at most {MOST_TRIED} values, got {shape}; {cure}"
+        )
 
 
 # --- writing -------------------------------------------------------------------------------------
