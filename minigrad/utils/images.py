@@ -9,6 +9,12 @@ import warnings
 
 import numpy as np
 
+from minigrad.utils.archives import check_is_regular
+
+# What is read: not EPS, for example, which is a program that Ghostscript runs.
+FORMATS = (
+    "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP",
+)  # fmt: skip
 COLOR_MODES = {"grayscale": 1, "rgb": 3, "rgba": 4}
 
 # Weight of a pixel at a distance, which is given in pixels.
@@ -48,16 +54,25 @@ def load_img(
     Raises
     ------
     ValueError
-        If an argument is not one of these.
+        If an argument is not one of these, or the file is damaged, no picture, or larger than
+        Pillow allows (`PIL.Image.MAX_IMAGE_PIXELS`).
+    OSError
+        If it cannot be opened.
     ImportError
         Without Pillow.
     """
     Image = pillow("load_img")
     check_color_mode("load_img", color_mode)
+    content = path
     if not isinstance(path, io.BytesIO):
+        check_is_regular(path)
         with open(path, "rb") as file:
-            path = io.BytesIO(file.read())
-    image = Image.open(path)
+            content = io.BytesIO(file.read())
+    try:
+        image = Image.open(content, formats=FORMATS)
+        image.load()
+    except Exception as error:  # damaged bytes make the decoders raise a dozen different types
+        raise ValueError(f"load_img: expected a picture, got {path}: {error}") from error
     mode = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}[color_mode]
     # Grey levels of more than 8 bits stay as they are.
     if image.mode != mode and not (mode == "L" and image.mode in ("I;16", "I")):
