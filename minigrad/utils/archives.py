@@ -43,6 +43,10 @@ def open_zip(file):
     size = size_of(file)
     with zipfile.ZipFile(file) as archive:
         names = set()
+        archive.fp.seek(size - 22 - len(archive.comment))  # the record that ends the file
+        count = int.from_bytes(archive.fp.read(22)[10:12], "little")
+        if count not in (len(archive.infolist()), 0xFFFF):
+            raise ValueError(f"expected {count} members, got {len(archive.infolist())}")
         for member in archive.infolist():
             name = member.filename
             if name in names or name != member.orig_filename:

@@ -7,6 +7,7 @@ only requirement at run time.
 
 import bz2
 import contextlib
+import errno
 import gzip
 import hashlib
 import lzma
@@ -154,8 +155,8 @@ def _extract(file, folder, archive_format):
             _write_members(archive, new, most_bytes(size_of(file)))
         shutil.copytree(new, folder, dirs_exist_ok=True)
     except Exception as error:  # damaged bytes make the decoders raise a dozen different types
-        if isinstance(error, OSError) and error.errno is not None:  # the disk's
-            raise
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # the disk's
         expected = f"an archive ({archive_format}) to extract"
         raise ValueError(f"get_file: expected {expected}, got {file}: {error}") from error
     finally:
