@@ -108,9 +108,21 @@ def refusing(expected, path):
     try:
         yield
     except Exception as error:  # damaged bytes make the decoders raise two dozen different types
-        missing = "there is no " if isinstance(error, KeyError) else ""
-        fault = f"{missing}{error}" if str(error) else type(error).__name__
-        raise unreadable(expected, path, fault) from error
+        raise unreadable(expected, path, _words_of(error)) from error
+
+
+@contextlib.contextmanager
+def _naming(member):
+    """Turn the same errors into one that names the member of the file."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{member}: {_words_of(error)}") from error
+
+
+def _words_of(error):
+    missing = "there is no " if isinstance(error, KeyError) else ""
+    return f"{missing}{error}" if str(error) else type(error).__name__
 
 
 class Npz:
@@ -150,15 +162,15 @@ class Npz:
     @classmethod
     def _find(cls, archive, member, title):
         name = member.filename
-        with archive.open(member) as file:
+        with _naming(name), archive.open(member) as file:
             version = np.lib.format.read_magic(file)
             if version not in _READ_HEADER:
-                raise ValueError(f"{name}: expected npy format 1.0 or 2.0, got {version}")
+                raise ValueError(f"expected npy format 1.0 or 2.0, got {version}")
             shape, _, dtype = _READ_HEADER[version](file)
             size = member.file_size - file.tell()
 
         def read():
-            with refusing(cls.EXPECTED, title), archive.open(member) as file:
+            with refusing(cls.EXPECTED, title), _naming(name), archive.open(member) as file:
                 return np.lib.format.read_array(file, allow_pickle=False)
 
         is_bomb = member.file_size > 4096 + MOST_EXPANSION * member.compress_size
