@@ -178,9 +178,12 @@ def _load_own(stores):
     try:
         for layer, store in stores:
             layer.load_own_variables(store)
-    except BaseException:
+    except BaseException as error:
         for weight, array in before:
             weight.assign(array)
+        if isinstance(error, LookupError):
+            expected = f"what {layer.name!r} asks for in load_own_variables"
+            raise ValueError(f"load_weights: expected {expected}, got {[*store]}") from error
         raise
 
 
