@@ -14,10 +14,10 @@ from minigrad.saving.formats import (
     KERAS_2,
     KERAS_VERSION,
     check_is_file,
-    create_hdf5,
     find_weights,
     import_h5py,
     names_in,
+    new_hdf5,
     open_hdf5,
     parse_json,
     refusing,
@@ -45,7 +45,7 @@ def save_legacy(model, path, overwrite=True, include_optimizer=True):
     compiled = described.pop("compile_config", None)
     compiled = compiled if include_optimizer else None
     layers = [(layer.name, layer.own_weights) for _, layer in find_places(model)]
-    with replacing(path) as temporary, create_hdf5(temporary) as file:
+    with replacing(path) as temporary, new_hdf5(temporary) as file:
         file.attrs["keras_version"] = KERAS_VERSION
         file.attrs["backend"] = "minigrad"
         file.attrs["model_config"] = json.dumps(described)

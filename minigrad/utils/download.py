@@ -201,6 +201,10 @@ def _write_members(archive, folder, most):
             content = archive.open(member) if is_zip else archive.extractfile(member)
             with content, open(path, "wb") as target:
                 most -= _copy(content, target, most, name)
+    if not is_zip:
+        archive.fileobj.seek(archive.offset)  # tarfile takes any damaged header for the end
+        if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise ValueError("it is cut off, or damaged, before its end")
 
 
 def _copy(source, target, most, name):
@@ -232,7 +236,11 @@ def check_address(url, before=None):
 
 class _CheckedRedirects(HTTPRedirectHandler):
     def redirect_request(self, request, response, code, message, headers, url):
-        check_address(url, request.full_url)
+        try:
+            check_address(url, request.full_url)
+        except ValueError:
+            response.close()
+            raise
         return super().redirect_request(request, response, code, message, headers, url)
 
 

@@ -160,6 +160,17 @@ def test_a_file_of_another_kind_is_refused(change, message, good, load, refusing
     assert "w.weights.h5" in str(caught.value)
 
 
+def test_texts_that_hdf5_would_read_for_ever_are_refused(make_model, folder, refusing):
+    """An entry of no size in the heap of texts: HDF5 2.0 does not get past it."""
+    make_model(1).save(folder / "m.h5")
+    content = bytearray((folder / "m.h5").read_bytes()[:-SEAL_BYTES])
+    place = content.index(formats.HEAP) + 16
+    content[place : place + 16] = bytes(16)
+    (folder / "m.h5").write_bytes(content)
+    with refusing("damaged texts"):
+        load_model(folder / "m.h5")
+
+
 def test_a_whole_model_has_its_texts_checked(make_model, folder, refusing):
     make_model(1).save(folder / "good.h5")
     for name, value, message in (
