@@ -46,6 +46,9 @@ def check_arrays(optimizer, arrays):
         expected = f"{len(own)} arrays of shapes {short_text([a.shape for a in own])}"
         got = f"{len(shapes)} of shapes {short_text(shapes)}"
         raise ValueError(f"{optimizer.name}: expected {expected}, got {got}")
+    others = [array.dtype for array in arrays if array.dtype.kind not in "biuf"]
+    if others:
+        raise ValueError(f"{optimizer.name}: expected arrays of numbers, got {others[0]}")
 
 
 def set_arrays(optimizer, arrays):

@@ -152,7 +152,7 @@ def restore_arrays(model, arrays, title, skip_mismatch=False, places=None):
         if not skip_mismatch:
             raise ValueError(f"load_weights: {report}\nNothing was loaded.")
         warnings.warn(f"load_weights: {report}\nThe rest was loaded.", stacklevel=3)
-    values = {key: np.asarray(arrays[key]).astype(parameters[key].dtype) for key in fitting}
+    values = {k: np.asarray(arrays[k]).astype(parameters[k].dtype, copy=False) for k in fitting}
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and state and model.trainable_weights:
         values |= _prepare_optimizer(model, optimizer, state, title)
