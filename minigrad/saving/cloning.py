@@ -2,7 +2,6 @@
 
 from minigrad.layers import InputLayer
 from minigrad.saving.formats import parse_json
-from minigrad.saving.legacy_h5 import make_model
 from minigrad.symbolic import symbols_in
 from minigrad.utils.structures import flatten, map_structure
 
@@ -16,6 +15,8 @@ def model_from_json(json_string, custom_objects=None):
     custom_objects : dict from str to class or function, optional
         Your own classes and functions by name, unless they are registered.
     """
+    from minigrad.saving.legacy_h5 import make_model  # only here: it takes 3 ms
+
     described = parse_json(json_string, "model_from_json")
     return make_model(described, None, custom_objects, "the text of model_from_json")
 
