@@ -51,7 +51,9 @@ def load_arrays(path):
     ValueError
         If the file is truncated, damaged, or something else; the message names it.
     """
-    with format_of(path).open(path) as arrays:
+    file_format = format_of(path)
+    check_is_file(path)
+    with file_format.open(path) as arrays:
         check_sizes(arrays.values(), path)
         return {key: np.asarray(array) for key, array in arrays.items()}
 
@@ -107,6 +109,8 @@ def refusing(expected, path):
     """Turn every error of a bad file into one ValueError that names the file."""
     try:
         yield
+    except (FileNotFoundError, PermissionError):  # none of the content's
+        raise
     except Exception as error:  # damaged bytes make the decoders raise two dozen different types
         raise unreadable(expected, path, _words_of(error)) from error
 

@@ -55,7 +55,7 @@ def what_is(path):
         if (path / "saved_model.pb").exists():
             return "a SavedModel folder of TensorFlow; save as .keras or .weights.h5 there"
         return "a folder"
-    if not path.is_file():  # reading a pipe would wait for whoever writes into it
+    if path.exists() and not path.is_file():  # reading a pipe would wait for whoever writes into it
         return "a device or pipe"
     with open(path, "rb") as file:
         first = file.read(64)

@@ -13,6 +13,7 @@ import pytest
 from minigrad import layers
 from minigrad.datasets import _containers, _files, fashion_mnist, imdb, mnist
 from minigrad.models import load_model
+from minigrad.saving.formats import load_arrays
 from minigrad.utils import image_dataset_from_directory, load_img
 
 X = np.arange(4 * 5 * 5, dtype=np.uint8).reshape(4, 5, 5)
@@ -181,3 +182,16 @@ def test_a_config_cannot_name_a_file_with_tokens(folder):
 def test_an_unpickler_reads_what_data_sets_hold():
     content = npz(X)
     np.testing.assert_array_equal(_files.read_npz(content)["x_test"], X)
+
+
+def test_what_the_system_refuses_is_its_own_error(folder, make_model):
+    with pytest.raises(FileNotFoundError, match="none at"):
+        load_arrays(folder / "none.npz")
+    with pytest.raises(FileNotFoundError, match="a folder at"):
+        (folder / "w.npz").mkdir()
+        make_model().load_weights(folder / "w.npz")
+    (folder / "secret.npz").write_bytes(b"")
+    (folder / "secret.npz").chmod(0)
+    if not os.access(folder / "secret.npz", os.R_OK):  # root may read all
+        with pytest.raises(PermissionError):
+            make_model().load_weights(folder / "secret.npz")
