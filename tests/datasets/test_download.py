@@ -16,6 +16,8 @@ from minigrad.datasets._containers import IDX_FILES, npz_bytes
 from minigrad.utils import download as download_module
 from minigrad.utils.download import download
 
+pytestmark = pytest.mark.harmless_files
+
 LIMIT = 1 << 20
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from minigrad.utils import get_file
 
+pytestmark = pytest.mark.harmless_files
+
 CONTENT = bytes(range(200))
 MD5 = hashlib.md5(CONTENT).hexdigest()
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
