@@ -10,6 +10,7 @@ import functools
 import numpy as np
 
 from minigrad.core import FLOAT_TYPES, Tensor, no_grad, trial
+from minigrad.utils.config import check_trial
 from minigrad.utils.structures import flatten, map_structure, pack_like
 
 # A size that is not known is tried with two values: the batch's, that of any other axis. The sizes
@@ -168,6 +169,7 @@ def _try(function, arguments, options, sizes):
         shape = [other if size is None else size for size in leaf.shape]
         if leaf.shape[:1] == (None,):
             shape[0] = batch
+        check_trial(shape)
         array = np.zeros(shape, leaf.dtype)
         return Tensor(array) if leaf.dtype in FLOAT_TYPES else array  # as the op gives it
 

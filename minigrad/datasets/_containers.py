@@ -16,11 +16,12 @@ import hashlib
 import io
 import math
 import struct
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from minigrad.utils.archives import check_is_regular, open_zip
 
 IDX_FILES = {
     "x_train": "train-images-idx3-ubyte",
@@ -72,6 +73,7 @@ def read(path, dataset):
     OSError
         It cannot be opened.
     """
+    check_is_regular(path)
     if not Path(path).is_dir():
         with open(path, "rb") as file:
             return read_npz(file, path, dataset)
@@ -81,7 +83,7 @@ def read(path, dataset):
 def read_npz(file, where, dataset):
     """Read and verify the arrays of a seekable npz file object that messages call `where`."""
     expected = f"an npz archive of {dataset.title}"
-    with _refusing(file, where, expected), zipfile.ZipFile(file) as archive:
+    with _refusing(file, where, expected), open_zip(file) as archive:
         members = archive.namelist()
         missing = [key for key in dataset.expected if f"{key}.npy" not in members]
         if missing:

@@ -16,10 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from minigrad.datasets._lookup import DatasetNotFoundError, cache_folder, keep
+from minigrad.utils.archives import check_is_regular, size_of
 from minigrad.utils.download import check_hash, download, is_offline, keras_home
 
 KERAS_ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
+
+MOST_BYTES = 200_000_000  # no file is larger
 
 # What arrays are pickled as, by NumPy before 2.0 and since.
 MAY_BE_PICKLED = {
@@ -74,9 +77,7 @@ def read_file(file, path=None):
         The file is not on this machine and cannot be downloaded.
     """
     if path is not None and (str(path) != file.name or os.path.exists(path)):
-        content = Path(path).expanduser().read_bytes()
-        check_hash(content, file.hash, path)
-        return content
+        return _read_verified(Path(path).expanduser(), file)
     content = find_file(file)
     if content is not None:
         return content
@@ -105,12 +106,19 @@ def find_file(file):
     paths += [folder / name for folder in _folders() for name in (file.name, *file.other_names)]
     for path in filter(Path.is_file, paths):
         try:
-            content = path.read_bytes()
-            check_hash(content, file.hash, path)
-            return content
+            return _read_verified(path, file)
         except (OSError, ValueError) as error:
             warnings.warn(f"skipped {error}", stacklevel=4)
     return None
+
+
+def _read_verified(path, file):
+    check_is_regular(path)
+    if size_of(path) > MOST_BYTES:
+        raise ValueError(f"{path}: expected {file.name}, got {size_of(path)} bytes: another file")
+    content = path.read_bytes()
+    check_hash(content, file.hash, path)
+    return content
 
 
 def read_npz(content):

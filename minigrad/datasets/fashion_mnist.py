@@ -31,7 +31,6 @@ FASHION_MNIST = ImageDataset(
     mirrors=(
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
     keras_name="fashion-mnist",
     torchvision_name="FashionMNIST",

@@ -22,6 +22,7 @@ from minigrad.utils.arguments import (
     short_text,
     unknown_argument,
 )
+from minigrad.utils.config import take_room
 from minigrad.utils.foreign import refuse_inside
 from minigrad.utils.naming import automatic_name, to_snake_case
 from minigrad.utils.shapes import shape_cure
@@ -278,6 +279,7 @@ class Layer(KerasForm, Tracked):
         if dtype not in FLOAT_TYPES:
             cure = "; whole numbers fit in either"
             raise self._error(f"dtype float32 or float64 of {name!r}", dtype, TypeError, cure)
+        take_room(shape, f"{self._title}, weight {name!r}")
         initializer = "glorot_uniform" if initializer is None else initializer
         values = as_array(initializers.get(initializer)(shape, dtype=dtype), dtype)
         if values.shape != shape:

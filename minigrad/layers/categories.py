@@ -273,6 +273,13 @@ class Lookup(Categories):
         masks = [] if self.mask_token is None or self.output_mode != "int" else [self.mask_token]
         return masks + [self.oov_token] * self.num_oov_indices
 
+    @classmethod
+    def from_config(cls, config):
+        if isinstance(config.get("vocabulary"), str):  # a config may be a stranger's
+            expected = "a config with the tokens, and no file that they are in"
+            raise ValueError(f"{cls.__name__}: expected {expected}, got {config['vocabulary']!r}")
+        return super().from_config(config)
+
     def set_vocabulary(self, vocabulary):
         """Use these tokens, a list or the path of a file; with or without the special ones."""
         if isinstance(vocabulary, str):

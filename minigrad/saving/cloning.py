@@ -1,8 +1,8 @@
 """New models like one that there is."""
 
 from minigrad.layers import InputLayer
+from minigrad.saving.formats import parse_json
 from minigrad.symbolic import symbols_in
-from minigrad.utils.config import deserialize
 from minigrad.utils.structures import flatten, map_structure
 
 
@@ -15,9 +15,10 @@ def model_from_json(json_string, custom_objects=None):
     custom_objects : dict from str to class or function, optional
         Your own classes and functions by name, unless they are registered.
     """
-    import json  # only here: it takes 2 ms of importing minigrad
+    from minigrad.saving.legacy_h5 import make_model  # only here: it takes 3 ms
 
-    return deserialize(json.loads(json_string), custom_objects)
+    described = parse_json(json_string, "model_from_json")
+    return make_model(described, None, custom_objects, "the text of model_from_json")
 
 
 def clone_model(

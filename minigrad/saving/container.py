@@ -11,7 +11,7 @@ import json
 import warnings
 import zipfile
 
-from minigrad.saving.formats import CONFIG, KERAS_VERSION, WEIGHTS, import_h5py, read_container
+from minigrad.saving.formats import CONFIG, KERAS_VERSION, WEIGHTS, import_h5py, open_container
 from minigrad.saving.legacy_h5 import make_model
 from minigrad.saving.weights import check_overwrite, collect_arrays, restore_arrays
 from minigrad.utils.config import serialize
@@ -48,11 +48,11 @@ def save_container(model, path, overwrite=True, include_optimizer=True):
 
 def load_container(path, custom_objects=None, compile=True):
     """Read a model from a ``.keras`` file."""
-    described, is_older, arrays = read_container(path)
-    if not compile:
-        described.pop("compile_config", None)
-    model = make_model(described, custom_objects, path, is_older)
-    restore_arrays(model, arrays, path)
+    with open_container(path) as (described, is_older, arrays):
+        if not compile:
+            described.pop("compile_config", None)
+        model = make_model(described, arrays, custom_objects, path, is_older)
+        restore_arrays(model, arrays, path)
     return model
 
 

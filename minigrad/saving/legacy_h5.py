@@ -10,21 +10,24 @@ import os
 
 from minigrad.losses import LOSSES
 from minigrad.saving.formats import (
+    HDF5,
+    KERAS_2,
     KERAS_VERSION,
-    UNREADABLE,
-    Hdf5,
     check_is_file,
+    find_weights,
     import_h5py,
     names_in,
     new_hdf5,
-    unreadable,
-    values_in,
+    open_hdf5,
+    parse_json,
+    refusing,
+    text_of,
 )
 from minigrad.saving.keys import find_places
 from minigrad.saving.optimizer_state import find_arrays
 from minigrad.saving.weights import OPTIMIZER, check_overwrite, restore_arrays
 from minigrad.utils.arguments import short_text
-from minigrad.utils.config import deserialize, serialize
+from minigrad.utils.config import deserialize, room_for, serialize
 from minigrad.utils.files import replacing
 
 MODELS = ("Sequential", "Functional", "Model")
@@ -89,32 +92,34 @@ def _write_arrays(group, arrays):
 
 def load_legacy(path, custom_objects=None, compile=True):
     """Read a model from an ``.h5`` file."""
-    h5py = import_h5py()
     check_is_file(path)
-    try:
-        with h5py.File(path) as file:
-            configs = {key: _read_json(file, key) for key in ("model_config", "training_config")}
-            state = _read_state(file.get("optimizer_weights"))
-    except UNREADABLE as error:
-        raise unreadable("an intact HDF5 file", path, error) from error
-    if configs["model_config"] is None:
-        cure = "; make the model in your script, and call model.load_weights"
-        raise ValueError(f"load_model: expected a whole model, got weights alone in {path}{cure}")
-    described = configs["model_config"]
-    if compile and configs["training_config"]:
-        described["compile_config"] = configs["training_config"]
-    model = make_model(described, custom_objects, path, is_older=True)
-    arrays = {f"{OPTIMIZER}{i}": array for i, array in enumerate(state)}
-    restore_arrays(model, Hdf5.read(path) | arrays, path)
+    with open_hdf5(path) as (file, datasets):
+        with refusing(HDF5, path):
+            texts = ("model_config", "training_config")
+            described, compiled = (
+                parse_json(text_of(file, key), key) if key in file.attrs else None for key in texts
+            )
+            state = _find_state(file, datasets)
+            arrays = find_weights(file, datasets)
+        if described is None:
+            cure = "; make the model in your script, and call model.load_weights"
+            fault = f"got weights alone in {path}"
+            raise ValueError(f"load_model: expected a whole model, {fault}{cure}")
+        if compile and compiled:
+            described["compile_config"] = compiled
+        model = make_model(described, arrays, custom_objects, path, is_older=True)
+        restore_arrays(model, arrays | state, path)
     return model
 
 
-def make_model(described, custom_objects, path, is_older=False):
+def make_model(described, arrays, custom_objects, path, is_older=False):
     """Return the model of a description that was in a file.
 
     Parameters
     ----------
     described : dict
+    arrays : dict from str to Stored, or None
+        Those of the file, whose number limits that of the model's weights.
     custom_objects : dict from str to class or function, or None
     path : path
         For messages.
@@ -125,34 +130,41 @@ def make_model(described, custom_objects, path, is_older=False):
         if is_older:
             compiled = modernize_training(described.pop("compile_config", None))
             described = modernize(described) | {"compile_config": compiled}
-        model = deserialize(described, custom_objects)
+        with room_for(_count_values(arrays)):
+            model = deserialize(described, custom_objects)
         if not hasattr(model, "load_weights"):
-            raise TypeError(f"load_model: expected the config of a model, got {short_text(model)}")
+            raise ValueError(f"load_model: expected the config of a model, got {short_text(model)}")
         return model
-    except (TypeError, ValueError) as error:
-        error.add_note(
-            f"in {path}; classes and functions of your own are given to load_model as "
+    except ImportError:
+        raise
+    except Exception as error:  # a config of a stranger may make each layer fail in its own way
+        cure = (
+            "classes and functions of your own are given to load_model as "
             "custom_objects={'name': name}, or registered"
         )
-        raise
-    except (LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError) as error:
-        got = f"{type(error).__name__} {error}"
-        raise ValueError(
-            f"load_model: expected the config of a model, got {got} in {path}"
-        ) from error
+        if isinstance(error, ValueError):
+            error.add_note(f"in {path}; {cure}")
+            raise
+        got = f"{type(error).__name__} {error} in {path}; {cure}"
+        raise ValueError(f"load_model: expected the config of a model, got {got}") from error
 
 
-def _read_json(file, key):
-    text = file.attrs.get(key)
-    return None if text is None else json.loads(text)
+def _count_values(arrays):
+    """How many values there are in a file; None where there is none."""
+    if arrays is None:
+        return None
+    layers = arrays.get(KERAS_2)
+    stored = arrays.values() if layers is None else [array for _, own in layers for array in own]
+    return sum(array.size for array in stored)
 
 
-def _read_state(group):
-    """The optimizer's arrays in their order; none in the order of before Keras 2.11."""
+def _find_state(file, datasets):
+    """The optimizer's arrays by key; none in the order of before Keras 2.11."""
+    group = file.get("optimizer_weights")
     names = None if group is None else names_in(group, "weight_names")
     if not names or names[0].rpartition("/")[2] not in ("iteration", "iteration:0", "0"):
-        return []
-    return [values_in(group[name]) for name in names]
+        return {}
+    return {f"{OPTIMIZER}{i}": datasets[f"optimizer_weights/{n}"] for i, n in enumerate(names)}
 
 
 def modernize(described):

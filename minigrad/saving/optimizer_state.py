@@ -38,14 +38,32 @@ def _kinds_apart(cls):
     return next((KIND_BY_KIND[c.__name__] for c in cls.__mro__ if c.__name__ in KIND_BY_KIND), [])
 
 
-def set_arrays(optimizer, arrays):
-    """Restore copies of what `find_arrays` returned, or raise ValueError and change nothing."""
+def check_arrays(optimizer, arrays):
+    """Raise a ValueError unless arrays, read from a file or not yet, have the shapes of its own."""
     own = find_arrays(optimizer)
     shapes = [np.shape(array) for array in arrays]
     if shapes != [array.shape for array in own]:
         expected = f"{len(own)} arrays of shapes {short_text([a.shape for a in own])}"
         got = f"{len(shapes)} of shapes {short_text(shapes)}"
         raise ValueError(f"{optimizer.name}: expected {expected}, got {got}")
+    others = [array.dtype for array in arrays if array.dtype.kind not in "biuf"]
+    if others:
+        raise ValueError(f"{optimizer.name}: expected arrays of numbers, got {others[0]}")
+
+
+def check_values(optimizer, arrays):
+    """Raise a ValueError unless arrays of the right shapes hold what a state can be."""
+    optimizer._check_state(_rows(optimizer, arrays))
+
+
+def set_arrays(optimizer, arrays):
+    """Restore copies of what `find_arrays` returned, or raise ValueError and change nothing."""
+    check_arrays(optimizer, arrays)
+    optimizer._assign_state(_rows(optimizer, arrays))
+
+
+def _rows(optimizer, arrays):
+    own = find_arrays(optimizer)
     rate = ["learning_rate"] if isinstance(optimizer._learning_rate, np.ndarray) else []
     names = ["iterations", *rate] + [f"array {i}" for i in range(len(own))]
-    optimizer._assign_state(zip(names, own, map(np.asarray, arrays), strict=False))
+    return zip(names, own, map(np.asarray, arrays), strict=False)

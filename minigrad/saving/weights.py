@@ -11,10 +11,17 @@ import warnings
 import numpy as np
 
 from minigrad.layers.base import Layer
-from minigrad.layers.tracking import assign_weights
-from minigrad.saving.formats import KERAS_2, READ_ONLY, Npz, check_is_file, format_of, save_arrays
+from minigrad.saving.formats import (
+    KERAS_2,
+    READ_ONLY,
+    Npz,
+    check_is_file,
+    check_sizes,
+    format_of,
+    save_arrays,
+)
 from minigrad.saving.keys import find_keys, find_places, join
-from minigrad.saving.optimizer_state import find_arrays, set_arrays
+from minigrad.saving.optimizer_state import check_arrays, check_values, find_arrays, set_arrays
 from minigrad.utils.interrupts import interrupts
 
 OPTIMIZER = "optimizer/vars/"
@@ -115,12 +122,16 @@ def load_weights(model, path, skip_mismatch=False):
     file_format = format_of(path, READ_ONLY)
     places = find_places(model)
     check_is_file(path)
-    arrays = file_format.read(path)
-    restore_arrays(model, arrays, path, skip_mismatch, places)
+    with file_format.open(path) as arrays:
+        restore_arrays(model, arrays, path, skip_mismatch, places)
 
 
 def restore_arrays(model, arrays, title, skip_mismatch=False, places=None):
-    """Give a model the arrays that `collect_arrays` returned, or a file held."""
+    """Give a model the arrays that `collect_arrays` returned, or a file holds: all, or none.
+
+    Arrays that are still in a file are read when their shapes fit. All that may fail, warnings that
+    are errors included, comes before the first weight is changed.
+    """
     places = find_places(model, may_be_unbuilt=True) if places is None else places
     state = {key: array for key, array in arrays.items() if key.startswith("optimizer/")}
     if KERAS_2 in arrays:
@@ -131,7 +142,9 @@ def restore_arrays(model, arrays, title, skip_mismatch=False, places=None):
     stores = []
     for prefix, layer, own in _find_own(places, "load_own_variables", by_name):
         names = [key.removeprefix(prefix) for key in arrays if key.startswith(prefix)]
-        stores.append((layer, {n: arrays.pop(prefix + n) for n in names if "/" not in n}))
+        store = {n: arrays.pop(prefix + n) for n in names if "/" not in n}
+        check_sizes(store.values(), title)
+        stores.append((layer, {name: np.asarray(array) for name, array in store.items()}))
         parameters = {key: weight for key, weight in parameters.items() if key not in own}
     fitting = [key for key in parameters if key in arrays and _fits(parameters[key], arrays[key])]
     problems = _list_problems(parameters, arrays, fitting)
@@ -140,19 +153,40 @@ def restore_arrays(model, arrays, title, skip_mismatch=False, places=None):
         if not skip_mismatch:
             raise ValueError(f"load_weights: {report}\nNothing was loaded.")
         warnings.warn(f"load_weights: {report}\nThe rest was loaded.", stacklevel=3)
-    weights = [parameters[key] for key in fitting]
-    values = [arrays[key] for key in fitting]
-    before, optimizer = model.get_weights(), getattr(model, "optimizer", None)
+    values = {k: np.asarray(arrays[k]).astype(parameters[k].dtype, copy=False) for k in fitting}
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and state and model.trainable_weights:
+        values |= _prepare_optimizer(model, optimizer, state, title)
+    _warn_about_nan(values, title)
+    before = model.get_weights()
     with interrupts() as hold, hold:
         try:
-            for layer, store in stores:
-                layer.load_own_variables(store)
-            assign_weights(weights, values)
-            if optimizer is not None and state and model.trainable_weights:
-                _restore_optimizer(model, optimizer, state, title)
+            _load_own(stores)
+            for key in fitting:
+                parameters[key].assign(values.pop(key))
+            if values:
+                set_arrays(optimizer, [*values.values()])
         except BaseException:  # a warning that is an error, too
             model.set_weights(before)
             raise
+
+
+def _warn_about_nan(values, title):
+    names = [key for key, array in values.items() if np.isnan(array).any()]
+    if names:
+        cure = "they were saved like that, by a run that had failed"
+        found = f"NaN in {', '.join(names[:8])}"
+        warnings.warn(f"load_weights: {title} has {found}; {cure}", stacklevel=4)
+
+
+def _load_own(stores):
+    """Call `load_own_variables` of layers."""
+    for layer, store in stores:
+        try:
+            layer.load_own_variables(store)
+        except LookupError as error:
+            expected = f"what {layer.name!r} asks for in load_own_variables"
+            raise ValueError(f"load_weights: expected {expected}, got {[*store]}") from error
 
 
 def _is_beside_weights(key):
@@ -160,19 +194,33 @@ def _is_beside_weights(key):
     return key.startswith(("optimizer/", "metrics/")) or "seed_generator" in key
 
 
-def _restore_optimizer(model, optimizer, state, title):
-    arrays = [state[f"{OPTIMIZER}{i}"] for i in range(len(state)) if f"{OPTIMIZER}{i}" in state]
+def _prepare_optimizer(model, optimizer, state, title):
+    """Return the arrays of a state that fits, read; nothing, with a warning, of another."""
+    keys = [f"{OPTIMIZER}{i}" for i in range(len(state)) if f"{OPTIMIZER}{i}" in state]
+    arrays = {key: state[key] for key in keys}
     if not optimizer.built:
         optimizer.build(model.trainable_weights)
     expected = find_arrays(optimizer)
     if len(arrays) == len(expected) - 1:  # Keras 2 keeps the learning rate in the config alone
-        arrays.insert(1, expected[1])
-    try:
-        set_arrays(optimizer, arrays)
-    except ValueError as error:
+        first, *others = arrays.items()
+        arrays = dict([first, ("learning_rate", expected[1].copy()), *others])
+    fault = _fault(check_arrays, optimizer, arrays.values())
+    if not fault:
+        arrays = {key: np.asarray(array) for key, array in arrays.items()}
+        fault = _fault(check_values, optimizer, arrays.values())
+    if fault:
         warnings.warn(
-            f"load_weights: the optimizer's state in {title} was left out: {error}", stacklevel=4
+            f"load_weights: the optimizer's state in {title} was left out: {fault}", stacklevel=4
         )
+        return {}
+    return arrays
+
+
+def _fault(check, *arguments):
+    try:
+        check(*arguments)
+    except ValueError as error:
+        return error
 
 
 def _fits(parameter, array):

@@ -8,6 +8,8 @@ is imported, and no code is run, by a name in a file.
 
 import contextlib
 import inspect
+import math
+import threading
 
 import numpy as np
 
@@ -32,6 +34,7 @@ _classes = {}  # (family, name) -> class, of minigrad
 _registered = {}  # "package>name" -> class or function, of users
 _names = {}  # the same the other way round
 _scopes = []  # dicts of custom objects, the innermost last
+_room = threading.local()  # .values: how many weights the model of a file may still have
 
 # Entries of Keras's configs that minigrad has no arguments for. They are passed over, as are those
 # that are None, False or 0; any other that is not known is an error.
@@ -220,6 +223,41 @@ def custom_object_scope(*objects):
 def get_custom_objects():
     """Return the dict of all registered objects by name, which may be changed."""
     return _registered
+
+
+# --- what a file may claim -----------------------------------------------------------------------
+
+ALWAYS_ROOM = 1 << 20  # values: for weights that a class of a user's does not keep in files
+MOST_TRIED = 1 << 28  # values: an input on which a layer is tried for the shape of its result
+
+
+@contextlib.contextmanager
+def room_for(values):
+    """Within, a model is made from a file that has so many values: its weights have no more."""
+    before = getattr(_room, "values", None)
+    _room.values = None if values is None else values + ALWAYS_ROOM
+    try:
+        yield
+    finally:
+        _room.values = before
+
+
+def take_room(shape, title):
+    """Raise a ValueError if the file from which a model is made has no values for such an array."""
+    if getattr(_room, "values", None) is not None:
+        _room.values -= math.prod(shape)
+        if _room.values < 0:
+            expected = "no more weights than there are values in the file"
+            raise ValueError(f"{title}: expected {expected}, got {shape}")
+
+
+def check_trial(shape):
+    """Raise a ValueError if the model of a file is tried on more than any that is wanted."""
+    if getattr(_room, "values", None) is not None and math.prod(shape) > MOST_TRIED:
+        cure = "make the model in your script, and load its weights"
+        raise ValueError(
+            f"config: expected inputs of at most {MOST_TRIED} values, got {shape}; {cure}"
+        )
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -415,7 +453,10 @@ def _find_class(module, name):
 
 
 def _read_array(config):
-    return np.array(config["value"], config["dtype"])
+    dtype = np.dtype(config["dtype"])
+    if dtype.kind not in "biufc":  # a text may claim gigabytes: "S1000000000"
+        raise ValueError(f"config: expected an array of numbers, got {dtype}")
+    return np.array(config["value"], dtype)
 
 
 def _refuse_lambda(config):

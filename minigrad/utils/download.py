@@ -5,12 +5,18 @@ disk. A broken connection is resumed where it broke. urllib is enough for that, 
 only requirement at run time.
 """
 
+import bz2
+import contextlib
+import errno
+import gzip
 import hashlib
-import math
+import lzma
 import os
 import queue
+import shutil
 import ssl
 import tarfile
+import tempfile
 import threading
 import time
 import warnings
@@ -19,8 +25,9 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
+from minigrad.utils.archives import most_bytes, open_zip, size_of
 from minigrad.utils.files import replacing
 from minigrad.utils.progbar import is_terminal
 
@@ -29,6 +36,9 @@ TOTAL_SECONDS = 600  # the longest time for one file: 12 MB at 20 kB/s
 LARGE_BYTES, LARGE_SECONDS = 10**8, 7200  # the same for files as large as CIFAR's
 ATTEMPTS = 5  # connections for one file, while each gets further than the one before
 BLOCK_BYTES = 1 << 16
+MOST_BYTES = 1 << 32  # of a file whose size nobody knows: 4 GiB
+UNPACKERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+LOOPBACK = ("localhost", "127.0.0.1", "::1")  # what is sent there does not leave the machine
 
 
 def get_file(
@@ -44,11 +54,13 @@ def get_file(
         Its name there. Default: the last part of `origin`. An archive that is extracted is kept
         as `<fname>_archive`, or as `fname` if that has a dot.
     origin : str
-        Its address.
+        Its address, which begins with https://.
     untar, extract : bool
-        Whether to extract it, a tar file (gzipped or not) or a zip file.
+        Whether to extract it, a tar file (gzipped or not) or a zip file: files and folders, all in
+        one folder, none of which was packed like a bomb.
     md5_hash, file_hash : str, optional
-        Its MD5 or SHA-256, in hexadecimal: another file is not taken.
+        Its MD5 or SHA-256, in hexadecimal: another file is not taken, nor extracted. Without one,
+        whatever the server sends is taken; its SHA-256 is printed.
     cache_subdir, cache_dir : str, optional
         It lies in the folder `cache_dir/cache_subdir`. `cache_dir` is $KERAS_HOME or ~/.keras.
     hash_algorithm : {"auto", "md5", "sha256"}
@@ -68,7 +80,8 @@ def get_file(
     OSError
         It is not there, and the download failed or MINIGRAD_OFFLINE=1.
     ValueError
-        It has another hash, or no name.
+        It has another hash, or no name; its address is none of https; the archive is damaged, or
+        holds more than files in its folder. Nothing is extracted then.
     """
     named, name = fname is not None, fname or urlsplit(origin or "").path.rpartition("/")[2]
     if not origin or not name or os.path.basename(name) != name:
@@ -88,8 +101,11 @@ def get_file(
         if is_offline():
             raise OSError(f"get_file: {file} is not there, and MINIGRAD_OFFLINE forbids to ask")
         print(f"Downloading data from {origin}", flush=True)
-        content = download(origin, math.inf)
+        content = download(origin, MOST_BYTES)
         check_hash(content, expected, origin)
+        if expected is None:
+            found = hashlib.sha256(content).hexdigest()
+            print(f"{name} was compared with no hash; next time, write file_hash={found!r}")
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(file) as temporary:
             temporary.write_bytes(content)
@@ -130,20 +146,106 @@ def _is_there(file, expected):
 
 
 def _extract(file, folder, archive_format):
-    """Extract a tar or zip file; what would leave the folder is refused or renamed."""
+    """Extract a tar or zip file; all of it, or raise a ValueError and leave nothing."""
     formats = ("tar", "zip") if archive_format == "auto" else (archive_format,)
-    if "tar" in formats and tarfile.is_tarfile(file):
-        with tarfile.open(file) as archive:
-            archive.extractall(folder, filter="data")
-    elif "zip" in formats and zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            archive.extractall(folder)
-    else:
-        raise ValueError(f"get_file: expected an archive ({archive_format}) to extract, got {file}")
+    new = folder.with_name(f".{os.urandom(6).hex()}.part")
+    new.mkdir()
+    try:
+        with _open_archive(file, formats) as archive:
+            _write_members(archive, new, most_bytes(size_of(file)))
+        shutil.copytree(new, folder, dirs_exist_ok=True)
+    except Exception as error:  # damaged bytes make the decoders raise a dozen different types
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # the disk's
+        expected = f"an archive ({archive_format}) to extract"
+        raise ValueError(f"get_file: expected {expected}, got {file}: {error}") from error
+    finally:
+        shutil.rmtree(new)
+
+
+@contextlib.contextmanager
+def _open_archive(file, formats):
+    """Yield a tar or zip file; a tar file that was packed is unpacked first, as far as allowed."""
+    with open(file, "rb") as opened:
+        begin = opened.read(6)
+        opened.seek(0)
+        if begin.startswith(b"PK") and "zip" in formats:
+            with open_zip(opened) as archive:
+                yield archive
+        elif "tar" not in formats:
+            raise ValueError(f"another file (begins {begin!r})")
+        else:
+            unpack = next((u for magic, u in UNPACKERS.items() if begin.startswith(magic)), None)
+            most = most_bytes(size_of(opened))
+            with tempfile.TemporaryFile(dir=Path(file).parent) as plain:
+                _copy(unpack(opened) if unpack else opened, plain, most, file)
+                plain.seek(0)
+                with tarfile.open(fileobj=plain, mode="r:") as archive:
+                    yield archive
+
+
+def _write_members(archive, folder, most):
+    """Write the files and folders of an archive, and nothing else, into an empty folder."""
+    is_zip = isinstance(archive, zipfile.ZipFile)
+    for member in archive.infolist() if is_zip else archive:
+        name = member.filename if is_zip else member.name
+        is_folder = member.is_dir() if is_zip else member.isdir()
+        if not (is_zip or is_folder or member.isreg()):
+            raise ValueError(f"{name}: expected files and folders, got a link or a device")
+        parts = name.replace("\\", "/").split("/")
+        if name.startswith("/") or ".." in parts or ":" in parts[0]:
+            raise ValueError(f"{name}: expected a name in the folder itself")
+        path = folder.joinpath(*parts)
+        (path if is_folder else path.parent).mkdir(parents=True, exist_ok=True)
+        if not is_folder:
+            content = archive.open(member) if is_zip else archive.extractfile(member)
+            with content, open(path, "wb") as target:
+                most -= _copy(content, target, most, name)
+    if not is_zip:
+        archive.fileobj.seek(archive.offset)  # tarfile takes any damaged header for the end
+        if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise ValueError("it is cut off, or damaged, before its end")
+
+
+def _copy(source, target, most, name):
+    """Copy one open file to another; return how many bytes, or raise a ValueError above `most`."""
+    count = 0
+    while block := source.read(BLOCK_BYTES):
+        count += target.write(block)
+        if count > most:
+            raise ValueError(f"{name}: more bytes than an archive of this size justifies")
+    return count
+
+
+def check_address(url, before=None):
+    """Raise a ValueError unless a file comes encrypted, or from this very machine.
+
+    Parameters
+    ----------
+    url : str
+    before : str, optional
+        The address that redirects to it.
+    """
+    parts = [urlsplit(address) for address in (url, before or url)]
+    is_local = all(part.scheme == "http" and part.hostname in LOOPBACK for part in parts)
+    if parts[0].scheme != "https" and not is_local:
+        redirected = f", to which {before} redirects" if before else ""
+        cure = "others on the way could read and change what comes"
+        raise ValueError(f"download: expected https://, got {url}{redirected}: {cure}")
+
+
+class _CheckedRedirects(HTTPRedirectHandler):
+    def redirect_request(self, request, response, code, message, headers, url):
+        try:
+            check_address(url, request.full_url)
+        except ValueError:
+            response.close()
+            raise
+        return super().redirect_request(request, response, code, message, headers, url)
 
 
 def download(url, max_bytes):
-    """Download a file into memory.
+    """Download a file into memory, over https.
 
     Parameters
     ----------
@@ -160,8 +262,9 @@ def download(url, max_bytes):
     OSError
         The download failed: no network, no such file, too slow, too often interrupted.
     ValueError
-        It is longer than `max_bytes`.
+        It is longer than `max_bytes`, or the address is none of https.
     """
+    check_address(url)
     seconds = TOTAL_SECONDS if max_bytes < LARGE_BYTES else LARGE_SECONDS
     deadline = time.monotonic() + seconds
     content = bytearray()
@@ -191,6 +294,8 @@ def _receive(url, content, max_bytes, deadline, seconds):
             content.clear()
         rest = response.headers.get("Content-Length", "")
         total = len(content) + int(rest) if rest.isdecimal() else None
+        if (total or 0) > max_bytes:
+            raise ValueError(f"{url}: expected at most {max_bytes} bytes, got {total}")
         # read1 returns after one read of the socket: the deadline is checked even in a trickle.
         while block := response.read1(BLOCK_BYTES):
             content += block
@@ -214,7 +319,8 @@ def _open(request):
 
     def ask():
         try:
-            answers.put(urlopen(request, timeout=SILENCE_SECONDS, context=_tls_context()))
+            opener = build_opener(HTTPSHandler(context=_tls_context()), _CheckedRedirects)
+            answers.put(opener.open(request, timeout=SILENCE_SECONDS))
         except HTTPError as error:  # holds the connection
             error.close()
             answers.put(error)

@@ -195,6 +195,8 @@ def what_is(path):
         if (path / "saved_model.pb").exists():
             return "a SavedModel folder of TensorFlow; save as .keras or .weights.h5 there"
         return "a folder"
+    if path.exists() and not path.is_file():  # reading a pipe would wait for whoever writes into it
+        return "a device or pipe"
     with open(path, "rb") as file:
         first = file.read(64)
     if not first:
@@ -214,8 +216,11 @@ def _what_is_zip(path):
 
     if not zipfile.is_zipfile(path):
         return "a zip archive without its end"
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return "a zip archive that is damaged"
     if "config.json" in names and "metadata.json" in names:
         return "a whole model, a .keras file"
     if any(name.endswith("data.pkl") for name in names):

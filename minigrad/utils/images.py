@@ -10,8 +10,14 @@ import warnings
 
 import numpy as np
 
+from minigrad.utils.archives import check_is_regular
+from minigrad.utils.arguments import told
 from minigrad.utils.files import replacing
 
+# What is read: not EPS, for example, which is a program that Ghostscript runs.
+FORMATS = (
+    "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP",
+)  # fmt: skip
 COLOR_MODES = {"grayscale": 1, "rgb": 3, "rgba": 4}
 
 # Weight of a pixel at a distance, which is given in pixels.
@@ -51,16 +57,25 @@ def load_img(
     Raises
     ------
     ValueError
-        If an argument is not one of these.
+        If an argument is not one of these, or the file is damaged, no picture, or larger than
+        Pillow allows (`PIL.Image.MAX_IMAGE_PIXELS`).
+    OSError
+        If it cannot be opened.
     ImportError
         Without Pillow.
     """
     Image = pillow("load_img")
     check_color_mode("load_img", color_mode)
+    content = path
     if not isinstance(path, io.BytesIO):
+        check_is_regular(path)
         with open(path, "rb") as file:
-            path = io.BytesIO(file.read())
-    image = Image.open(path)
+            content = io.BytesIO(file.read())
+    try:
+        image = Image.open(content, formats=FORMATS)
+        image.load()
+    except Exception as error:  # damaged bytes make the decoders raise a dozen different types
+        raise ValueError(f"load_img: expected a picture, got {path}: {error}") from error
     mode = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}[color_mode]
     # Grey levels of more than 8 bits stay as they are.
     if image.mode != mode and not (mode == "L" and image.mode in ("I;16", "I")):
@@ -80,6 +95,7 @@ def load_img(
     return image.resize((width, height), getattr(Image.Resampling, interpolation.upper()), box=box)
 
 
+@told
 def img_to_array(img, data_format=None, dtype=None):
     """Turn a Pillow image into an array (H, W, C), of float32 unless `dtype` says otherwise."""
     check_data_format("img_to_array", data_format)
@@ -89,6 +105,7 @@ def img_to_array(img, data_format=None, dtype=None):
     return x if x.ndim == 3 else x[:, :, None]
 
 
+@told
 def array_to_img(x, data_format=None, scale=True, dtype=None):
     """Turn an array (H, W, C) of 1, 3 or 4 channels into a Pillow image.
 
@@ -145,6 +162,7 @@ def save_img(path, x, data_format=None, file_format=None, scale=True, **kwargs):
         image.save(file, format=file_format, **kwargs)
 
 
+@told
 def smart_resize(x, size, interpolation="bilinear", data_format="channels_last"):
     """Cut the middle of images to the proportions of `size`, and resize it.
 

@@ -39,8 +39,14 @@ def home(tmp_path, monkeypatch):
     work.mkdir(parents=True)
     monkeypatch.chdir(work)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(download_module, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(download_module, "SILENCE_SECONDS", 60)  # a busy machine answers late
     return home
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Downloads that give up soon, for tests of servers that never answer."""
+    monkeypatch.setattr(download_module, "SILENCE_SECONDS", 0.3)
 
 
 def idx(array):

@@ -10,6 +10,8 @@ import pytest
 from minigrad.datasets import _containers, fashion_mnist, mnist
 from minigrad.datasets._containers import IDX_FILES, read
 
+pytestmark = pytest.mark.harmless_files
+
 
 def test_npz_loads(tiny, tmp_path):
     tiny.check(mnist.load_data(tiny.write_npz(tmp_path / "any name.npz")))

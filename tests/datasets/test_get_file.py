@@ -11,6 +11,8 @@ import pytest
 
 from minigrad.utils import get_file
 
+pytestmark = pytest.mark.harmless_files
+
 CONTENT = bytes(range(200))
 MD5 = hashlib.md5(CONTENT).hexdigest()
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -99,7 +101,7 @@ def test_what_is_no_archive_is_refused(origin, server):
 
 def test_archive_stays_in_its_folder(server, home):
     server.routes["/bad.tgz"] = archive("tar", "../../out.bin")
-    with pytest.raises(tarfile.OutsideDestinationError):
+    with pytest.raises(ValueError, match=r"bad\.tgz_archive: \.\./\.\./out\.bin: expected a name"):
         get_file(origin=f"{server.url}/bad.tgz", extract=True)
     assert not list(home.rglob("out.bin"))
 
@@ -111,11 +113,6 @@ def test_offline_nothing_is_asked(server, origin, monkeypatch):
     with pytest.raises(OSError, match=r"b\.bin is not there, and MINIGRAD_OFFLINE"):
         get_file("b.bin", origin)
     assert len(server.requests) == 1
-
-
-def test_local_origin_is_copied(tmp_path):
-    (tmp_path / "a.bin").write_bytes(CONTENT)
-    assert Path(get_file(origin=(tmp_path / "a.bin").as_uri())).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(

@@ -469,6 +469,47 @@ def test_lambdas_in_files(library, tmp_path):
         library.models.load_model(path, safe_mode=False)
 
 
+@shows("`get_file`")
+def test_addresses_of_files(library, tmp_path):
+    (tmp_path / "a").write_bytes(b"text")
+    arguments = {"origin": (tmp_path / "a").as_uri(), "cache_dir": str(tmp_path)}
+    if library is minigrad:
+        with pytest.raises(ValueError, match="expected https://, got file://"):
+            library.utils.get_file("b", **arguments)
+    else:
+        assert Path(library.utils.get_file("b", **arguments)).read_bytes() == b"text"
+
+
+@shows("a changed bit in `.h5`")
+def test_changed_bits_in_files(library, tmp_path):
+    pytest.importorskip("h5py")
+    path, model = tmp_path / "w.weights.h5", row_model(library)
+    model.set_weights([np.full((4, 1), 0.1, "float32"), np.zeros(1, "float32")])
+    model.save_weights(path)
+    content = bytearray(path.read_bytes())
+    content[content.index(np.full(4, 0.1, "float32").tobytes())] ^= 1
+    path.write_bytes(content)
+    if library is minigrad:
+        with pytest.raises(ValueError, match="checksum does not fit"):
+            model.load_weights(path)
+    else:
+        model.load_weights(path)
+        assert model.get_weights()[0][0] != np.float32(0.1)
+
+
+@shows("weights that are NaN")
+def test_nan_in_files(library, tmp_path):
+    pytest.importorskip("h5py")
+    path, model = tmp_path / "w.weights.h5", row_model(library)
+    model.set_weights([np.full((4, 1), np.nan, "float32"), np.zeros(1, "float32")])
+    model.save_weights(path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.load_weights(path)
+    said = [str(warning.message) for warning in caught if "has NaN in" in str(warning.message)]
+    assert len(said) == (library is minigrad)
+
+
 @shows("`Huber(0.5).get_config()`")
 def test_configs_of_losses(library):
     assert ("delta" in library.losses.Huber(0.5).get_config()) == (library is minigrad)

@@ -109,5 +109,5 @@ def test_an_object_without_from_config_is_named(tmp_path):
             return {}
 
     Sequential([layers.Input((3,)), layers.Activation(Factor())]).save(tmp_path / "f.keras")
-    with pytest.raises(TypeError, match="config: expected Factor to have a from_config"):
+    with pytest.raises(ValueError, match="config: expected Factor to have a from_config"):
         load_model(tmp_path / "f.keras")

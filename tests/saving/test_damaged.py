@@ -20,6 +20,9 @@ except ImportError:
 needs_h5py = pytest.mark.skipif(h5py is None, reason="h5py is not installed")
 
 
+pytestmark = pytest.mark.harmless_files
+
+
 def make_model():
     model = Sequential([Input((4,)), layers.Dense(3, name="only")])
     model.compile("sgd", "mse")
@@ -90,8 +93,12 @@ def set_units(units):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (set_units(2**50), "config of a model, got .*MemoryError|Unable to allocate"),
-        (set_units(10**400), "expected the config of a model|too large|too big"),
+        (
+            set_units(2**28),
+            r"weight 'kernel': expected no more weights .*, got \(4, 268435456",
+        ),
+        (set_units(2**50), "expected no more weights than there are values in the file"),
+        (set_units(10**400), "expected no more weights than there are values in the file"),
         (set_units(-1), "expected units to be an integer of at least 1, got -1"),
         (set_units(5), "do not fit"),
         (lambda d: d["config"].update(layers=7), "expected a list of layers, got 7"),
@@ -104,7 +111,7 @@ def set_units(units):
 )
 def test_a_config_that_cannot_be_is_refused_with_the_path(change, message, members, tmp_path):
     path = write(tmp_path / "m.keras", changed(members, change))
-    with pytest.raises((ValueError, TypeError), match=message) as caught:
+    with pytest.raises(ValueError, match=message) as caught:
         load_model(path)
     assert "m.keras" in "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
 
@@ -126,7 +133,7 @@ def test_a_config_runs_nothing_and_imports_nothing(entry, members, tmp_path, mon
     path = write(
         tmp_path / "m.keras", changed(members, lambda d: d["config"]["layers"].append(entry))
     )
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises(ValueError):
         load_model(path, safe_mode=False)
     assert sorted(os.listdir(tmp_path)) == ["good.keras", "m.keras"]
 
@@ -149,11 +156,10 @@ def test_a_member_nobody_asks_for_is_not_read(members, tmp_path):
     load_model(path)
 
 
-def test_a_config_that_claims_gigabytes_is_refused(members, tmp_path, monkeypatch):
-    monkeypatch.setattr(formats, "MOST_JSON", 10**6)
-    bomb = {"config.json": bytes(10**6 + 1)}
-    path = write(tmp_path / "m.keras", members | bomb, zipfile.ZIP_DEFLATED)
-    with pytest.raises(ValueError, match=r"config\.json claims 1000001 bytes, more than any"):
+@pytest.mark.parametrize("name", ["config.json", "metadata.json", "model.weights.npz"])
+def test_a_member_that_claims_more_than_the_file_can_hold_is_refused(name, members, tmp_path):
+    path = write(tmp_path / "m.keras", members | {name: bytes(10**7)}, zipfile.ZIP_DEFLATED)
+    with pytest.raises(ValueError, match=rf"{name} claims 10000000 bytes, more than the file can"):
         load_model(path)
 
 
