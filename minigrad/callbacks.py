@@ -9,6 +9,7 @@ import inspect
 import math
 import os
 import warnings
+import weakref
 
 import numpy as np
 
@@ -208,7 +209,15 @@ class History(Callback):
         For each name in the logs its values, one an epoch.
     epoch : list of int
         The epochs' numbers, from 0.
+    model : Model or None
+        Held weakly, since it holds its history: a model that is dropped is freed at once.
     """
+
+    _model = None
+    model = property(
+        lambda self: self._model and self._model(),
+        lambda self, model: setattr(self, "_model", weakref.ref(model)),
+    )
 
     def __init__(self):
         self.history = Logs()
@@ -218,6 +227,9 @@ class History(Callback):
         recorded = vars(self).get("history", {})
         last = {name: values[-1] for name, values in recorded.items()}
         return {"epochs": len(vars(self).get("epoch", ()))} | last
+
+    def __getstate__(self):  # of copies, which belong to no model
+        return {name: value for name, value in vars(self).items() if name != "_model"}
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch.append(epoch)
