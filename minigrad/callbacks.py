@@ -214,10 +214,7 @@ class History(Callback):
     """
 
     _model = None
-    model = property(
-        lambda self: self._model and self._model(),
-        lambda self, model: setattr(self, "_model", weakref.ref(model)),
-    )
+    model = property(lambda self: self._model and self._model())
 
     def __init__(self):
         self.history = Logs()
@@ -227,6 +224,9 @@ class History(Callback):
         recorded = vars(self).get("history", {})
         last = {name: values[-1] for name, values in recorded.items()}
         return {"epochs": len(vars(self).get("epoch", ()))} | last
+
+    def set_model(self, model):
+        self._model = weakref.ref(model)
 
     def __getstate__(self):  # of copies, which belong to no model
         return {name: value for name, value in vars(self).items() if name != "_model"}
