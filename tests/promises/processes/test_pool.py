@@ -1,4 +1,4 @@
-"""The pool's threads end when they are not needed, keep no one waiting, and compute as callers do."""
+"""The pool's threads end when not needed, keep no one waiting, and compute as callers do."""
 
 import ctypes
 import ctypes.util
@@ -9,7 +9,9 @@ import pytest
 
 from minigrad import kernels, ops
 
-on_linux = pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="counts Linux's threads")
+on_linux = pytest.mark.skipif(
+    not os.path.exists("/proc/self/task"), reason="counts Linux's threads"
+)
 compiled = pytest.mark.skipif(kernels.kind == "reference", reason="NumPy's twins have no threads")
 
 ENDS = """

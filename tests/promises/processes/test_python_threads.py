@@ -1,5 +1,6 @@
 """Models train in several of Python's threads at once, each with the bits of training alone."""
 
+import itertools
 import threading
 
 import numpy as np
@@ -167,7 +168,7 @@ def test_many_threads_predict_with_one_model(maker, num_threads):
 
 def test_what_threads_count_together_is_never_lost():
     names = in_threads(*[lambda: [get_uid("thing") for _ in range(2000)]] * 4)
-    assert sorted(sum(names, [])) == list(range(1, 8001))
+    assert sorted(itertools.chain(*names)) == list(range(1, 8001))
 
     def change():
         layer, seen = layers.Dense(2), []
@@ -177,7 +178,7 @@ def test_what_threads_count_together_is_never_lost():
             seen.append(last_change() is before)
         return seen
 
-    assert not any(sum(in_threads(change, change, change), []))
+    assert not any(itertools.chain(*in_threads(change, change, change)))
 
 
 def test_a_thread_may_fit_where_only_the_main_one_gets_signals():
