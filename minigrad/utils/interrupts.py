@@ -46,4 +46,5 @@ def interrupts():
     try:
         yield hold
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if signal.getsignal(signal.SIGINT) == hold.on_interrupt:  # else a callback set its own
+            signal.signal(signal.SIGINT, signal.default_int_handler)

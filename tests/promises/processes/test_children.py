@@ -111,6 +111,45 @@ def test_children_run_though_other_threads_held_every_lock(run_script, trials):
     run_script(BUSY, len(list(trials(16, 2000))))
 
 
+HELD = """
+import importlib, pkgutil
+
+for found in pkgutil.walk_packages(minigrad.__path__, "minigrad."):
+    if ".kernels." not in found.name:
+        importlib.import_module(found.name)
+kinds = type(threading.Lock()), type(threading.RLock())
+parts = [module for name, module in sys.modules.items() if name.startswith("minigrad")]
+locks = {id(each): each for part in parts for each in vars(part).values() if type(each) in kinds}
+locks = [*locks.values(), np.random.get_bit_generator().lock]
+assert len(locks) > 1
+for lock in locks:
+    is_held = threading.Event()
+
+    def hold():
+        with lock:
+            is_held.set()
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    is_held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(300)
+        with lock:
+            random.set_random_seed(random.next_seed() % 7)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, (lock, status)
+    thread.join()
+"""
+
+
+@forks
+def test_a_child_can_take_each_lock_that_another_thread_held(run_script):
+    run_script(HELD)
+
+
 GENERATIONS = """
 expected = train(1)
 

@@ -118,6 +118,27 @@ def test_training_changes_nothing(run_script):
     run_alone(run_script, TRAIN)
 
 
+HANDLER = """
+import minigrad
+from minigrad import callbacks, layers, models
+def own(*_):
+    pass
+class Sets(callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        signal.signal(signal.SIGINT, own)
+model = models.Sequential([layers.Dense(2)])
+model.compile("sgd", "mse")
+model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0, callbacks=[Sets()])
+assert signal.getsignal(signal.SIGINT) is own
+"""
+
+
+def test_a_handler_that_a_callback_sets_stays(run_script):
+    run_alone(run_script, HANDLER)
+
+
 FREED = """
 def resident():
     with open("/proc/self/status") as file:

@@ -34,6 +34,22 @@ def test_threads_beyond_the_number_end_at_once(run_script):
     assert counts[0] > 8 and counts[2] == 7 and counts[3] == 2 and counts[6] == 1
 
 
+AFFINITY = """
+import subprocess
+
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+for name in ("MINIGRAD_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.pop(name, None)
+code = "import minigrad; print(minigrad.get_num_threads())"
+print(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
+def test_the_number_at_the_start_is_that_of_the_cores_that_may_be_used(run_script):
+    assert run_script(AFFINITY) == ["1"]
+
+
 RACE = """
 expected, stop = train(1), threading.Event()
 
