@@ -102,8 +102,9 @@ ENDINGS = {
 }
 
 
-@pytest.mark.parametrize("target", ["forever", "multiply"])
-@pytest.mark.parametrize("end", ENDINGS)
+@pytest.mark.parametrize(
+    ("target", "end"), [*(("forever", end) for end in ENDINGS), ("multiply", "end")]
+)
 def test_a_process_exits_while_threads_train(run_script, target, end):
     run_script(BODY.format(target=target, end=ENDINGS[end]))
 
