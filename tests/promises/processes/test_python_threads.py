@@ -1,6 +1,7 @@
 """Models train in several of Python's threads at once, each with the bits of training alone."""
 
 import itertools
+import sys
 import threading
 
 import numpy as np
@@ -166,9 +167,18 @@ def test_many_threads_predict_with_one_model(maker, num_threads):
     in_threads(*(lambda size=size: predict(size) for size in (7, 16, 64, 33)))
 
 
-def test_what_threads_count_together_is_never_lost():
-    names = in_threads(*[lambda: [get_uid("thing") for _ in range(2000)]] * 4)
-    assert sorted(itertools.chain(*names)) == list(range(1, 8001))
+@pytest.fixture
+def restless():
+    """Threads that take turns as often as can be."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-7)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_what_threads_count_together_is_never_lost(restless):
+    names = in_threads(*[lambda: [get_uid("thing") for _ in range(20_000)]] * 4)
+    assert sorted(itertools.chain(*names)) == list(range(1, 80_001))
 
     def change():
         layer, seen = layers.Dense(2), []
