@@ -7,6 +7,8 @@ import textwrap
 
 import pytest
 
+LONG = os.environ.get("MINIGRAD_LONG") == "1"
+
 # What the scripts begin with. Threads of one's own make Python 3.12 and later warn of any fork.
 HEAD = """
 import hashlib, os, signal, sys, threading, time, warnings
@@ -63,7 +65,7 @@ def run_script(tmp_path):
             env=os.environ | {"MINIGRAD_NUM_THREADS": "3"} | variables,
             capture_output=True,
             text=True,
-            timeout=900,  # a guard against hangs: no test waits for it
+            timeout=14_400 if LONG else 900,  # a guard against hangs: no test waits for it
             check=False,
         )
         assert result.returncode == 0, result.stderr or result.returncode

@@ -5,7 +5,23 @@ import sys
 
 import pytest
 
-ALONE = "print(train(1), train(2))"
+# Large enough that every kernel has tasks for several threads.
+ALONE = """
+big, labels = rng.normal(size=(64, 28, 28, 8)).astype("float32"), rng.integers(0, 5, 64)
+
+def train_large():
+    random.set_random_seed(1)
+    model = models.Sequential([
+        layers.Conv2D(24, 3, activation="relu"), layers.BatchNormalization(), layers.Conv2D(16, 3),
+        layers.MaxPooling2D(), layers.Activation("tanh"), layers.Dropout(0.3), layers.Flatten(),
+        layers.Dense(200, activation="relu"), layers.Dense(5, activation="softmax"),
+    ])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(big, labels, epochs=4, verbose=0)
+    return bits(model)
+
+print(train(1), train_large())
+"""
 
 BURN = """
 import sys
