@@ -11,6 +11,7 @@ import io
 import math
 import os
 import warnings
+import weakref
 
 import numpy as np
 
@@ -267,7 +268,12 @@ class History(Callback):
         For each name in the logs its values, one an epoch.
     epoch : list of int
         The epochs' numbers, from 0.
+    model : Model or None
+        Held weakly, since it holds its history: a model that is dropped is freed at once.
     """
+
+    _model = None
+    model = property(lambda self: self._model and self._model())
 
     def __init__(self):
         self.history = Logs()
@@ -289,6 +295,12 @@ class History(Callback):
             names = ", ".join(name for name in self.history if name not in history)
             warnings.warn(f"History: expected numbers or text to keep, got {names}", stacklevel=2)
         return {"epoch": self.epoch, "history": history}
+
+    def set_model(self, model):
+        self._model = weakref.ref(model)
+
+    def __getstate__(self):  # of copies, which belong to no model
+        return {name: value for name, value in vars(self).items() if name != "_model"}
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch.append(epoch)

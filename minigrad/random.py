@@ -1,14 +1,21 @@
-"""The one default generator from which initializers, dropout and shuffling take their seeds.
+"""The default generator from which initializers, dropout and shuffling take their seeds.
 
 Code that needs random numbers takes a seed (`next_seed`), its own generator (`generator`), or an
 array of numbers (`normal`, `uniform`). After `set_random_seed` the same calls, in the same order,
-get the same seeds. A forked process goes on with a generator of its own: the seeds of its parent
-and its siblings are others, and the same in every run.
+get the same seeds.
+
+Each thread and each process draws from a default generator of its own, so no other changes what it
+draws. `set_random_seed` seeds that of its thread. A thread that did not seed begins with a child of
+the main thread's generator, and anew after the main thread seeds: the first thread that draws gets
+the first child. A forked process begins with a child of its parent's. So children draw other
+numbers than their parents and siblings, and the same ones in every run if the parent was seeded. A
+process that was started anew (spawn, forkserver) is seeded by itself, or draws new numbers.
 """
 
 import math
 import os
 import random as python_random
+import sys
 import threading
 
 import numpy as np
@@ -18,12 +25,55 @@ from minigrad.config import floatx
 # The limit of NumPy's legacy generator, which `set_random_seed` seeds too.
 SEED_LIMIT = 2**32
 
-_lock = threading.Lock()
-_default = None  # made at the first use: importing numpy.random takes time
+_lock = threading.RLock()  # of a thread that may be interrupted by a handler that draws, too
+_main = None  # the main thread's generator, made at the first use: numpy.random takes time
+
+
+class _OfThread(threading.local):
+    """The default generator of a thread other than the main one."""
+
+    generator = None
+    parent = None  # the main thread's generator whose child it is; None if the thread seeded itself
+
+
+_own = _OfThread()
+
+
+def _default():
+    """The default generator of this thread."""
+    global _main
+    with _lock:
+        _main = _main or np.random.default_rng()
+        if _is_main_thread():
+            return _main
+        if _own.generator is None or _own.parent not in (None, _main):
+            _own.generator, _own.parent = _main.spawn(1)[0], _main
+        return _own.generator
+
+
+def _replace(generator):
+    """Give this thread another default generator; None: one that is made at the next use."""
+    global _main
+    with _lock:
+        if _is_main_thread():
+            _main = generator
+        else:
+            _own.generator, _own.parent = generator, None
+
+
+def _exists():
+    return (_main if _is_main_thread() else _own.generator) is not None
+
+
+def _is_main_thread():
+    return threading.get_ident() == threading.main_thread().ident
 
 
 def set_random_seed(seed):
-    """Seed Python's `random`, NumPy's legacy generator and minigrad's default generator.
+    """Seed Python's `random`, NumPy's legacy generator and this thread's default generator.
+
+    Threads that each seed themselves train as each would alone. The first two generators are those
+    of all threads: what draws from them is not repeated where several threads draw.
 
     Parameters
     ----------
@@ -37,56 +87,57 @@ def set_random_seed(seed):
     ValueError
         If `seed` is out of range.
     """
-    global _default
     seed = check_seed("set_random_seed", seed, SEED_LIMIT)
     python_random.seed(seed)
     np.random.seed(seed)
-    with _lock:
-        _default = np.random.default_rng(seed)
+    _replace(np.random.default_rng(seed))
 
 
 def next_seed():
-    """Draw a seed, an int from 0 to 2**64 - 1, from the default generator."""
-    global _default
-    with _lock:
-        if _default is None:
-            _default = np.random.default_rng()
-        return int(_default.integers(2**64, dtype=np.uint64))
+    """Draw a seed, an int from 0 to 2**64 - 1, from this thread's default generator."""
+    return int(_default().integers(2**64, dtype=np.uint64))
 
 
 def get_state():
     """Return the state of the default generator, a dict of plain Python; None before its use."""
-    with _lock:
-        return None if _default is None else _default.bit_generator.state
+    return _default().bit_generator.state if _exists() else None
 
 
 def set_state(state):
     """Put the default generator into a state that `get_state` returned."""
-    global _default
-    with _lock:
-        _default = None if state is None else np.random.default_rng(0)
-        if state is not None:
-            _default.bit_generator.state = state
+    if state is None:
+        return _replace(None)
+    generator = np.random.default_rng(state["state"]["state"])  # from which its children come
+    generator.bit_generator.state = state
+    _replace(generator)
 
 
 _child = None  # the default generator of the process that is being forked
+_numpys = None  # the lock of NumPy's legacy generator, which `set_random_seed` seeds
 
 
 def _before_fork():
-    global _child
+    global _child, _numpys
     _lock.acquire()  # else the child might begin while another thread holds it, for ever
-    _child = None if _default is None else _default.spawn(1)[0]  # draws nothing from _default
+    _numpys = np.random.get_bit_generator().lock if "numpy.random" in sys.modules else _lock
+    _numpys.acquire()
+    _child = _default().spawn(1)[0] if _exists() or _main else None  # draws nothing from it
+
+
+def _after_fork():
+    _numpys.release()
+    _lock.release()
 
 
 def _after_fork_in_child():
-    global _default
-    _default = _child
-    _lock.release()
+    global _main
+    _main = _child
+    _after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(
-        before=_before_fork, after_in_parent=_lock.release, after_in_child=_after_fork_in_child
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
     )
 
 

@@ -12,6 +12,8 @@ from numpy.testing import assert_array_equal
 import minigrad
 from minigrad import Tensor, get_num_threads, kernels, no_grad, ops
 
+pytestmark = pytest.mark.processes
+
 VARIABLES = ("MINIGRAD_NUM_THREADS", "OMP_NUM_THREADS", "MINIGRAD_KERNELS")
 
 

@@ -164,7 +164,11 @@ def set_num_threads(number):
     """Let kernels use up to ``number`` threads. Results do not depend on it, to the last bit.
 
     The number at the start is ``MINIGRAD_NUM_THREADS``, else ``OMP_NUM_THREADS``, else the number
-    of cores that the process may use.
+    of cores that the process may use. Threads beyond the new number end.
     """
     global _num_threads
     _num_threads = _check_num_threads(number, "set_num_threads")
+    if kind != "reference":
+        from minigrad.kernels.runtime.threads import end_helpers
+
+        end_helpers(_num_threads - 1)

@@ -14,15 +14,15 @@ from minigrad.utils.interrupts import interrupts
 from minigrad.utils.structures import held_in
 
 _numbers = itertools.count()  # of the layers, in the order in which they are made
-_changes = [0]  # how many changes of weights, layers and flags there were, in all layers
+_last_change = [object()]  # another one after each change of weights, layers and flags of any layer
 
 
-def count_changes():
-    """Return how often any layer was given weights or layers, frozen or thawed.
+def last_change():
+    """Return an object: another one once any layer was given weights or layers, frozen or thawed.
 
-    A list that grew in place is not counted.
+    A list that grew in place is not noticed.
     """
-    return _changes[0]
+    return _last_change[0]
 
 
 def assign_weights(weights, arrays):
@@ -62,7 +62,7 @@ class Tracked(Configured):
     def __setattr__(self, name, value):
         if _may_hold(value):
             self._holders[name] = None
-            _changes[0] += 1
+            _last_change[0] = object()  # not a count, which threads would lose
             if isinstance(value, Parameter) and value.name is None:
                 value.name, value.path = name, f"{vars(self).get('_name', 'layer')}/{name}"
         object.__setattr__(self, name, value)
@@ -120,7 +120,7 @@ class Tracked(Configured):
             layer._trainable = self._trainable
             for weight in weights:
                 weight.trainable = weight.made_trainable and self._trainable
-        _changes[0] += 1
+        _last_change[0] = object()
 
     @property
     def weights(self):

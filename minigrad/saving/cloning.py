@@ -44,24 +44,11 @@ def clone_model(
     ValueError
         If there are ``input_tensors`` or functions for a model of another kind.
     """
-    copies = {}
-
-    def make(layer):
-        if recursive and getattr(layer, "_graph", None) is not None:
-            return _clone_graph(layer, None, copy, call_function or _call)
-        if recursive and hasattr(layer, "add"):
-            return _clone_row(layer, copy)
-        return (clone_function or _copy_layer)(layer)
-
-    def copy(layer):
-        if id(layer) not in copies:
-            copies[id(layer)] = make(layer)
-        return copies[id(layer)]
-
+    copies = _Copies(clone_function or _copy_layer, call_function or _call, recursive)
     if model._graph is not None:
-        return _clone_graph(model, input_tensors, copy, call_function or _call)
+        return _clone_graph(model, input_tensors, copies)
     if hasattr(model, "add") and input_tensors is None and call_function is None:
-        return _clone_row(model, copy)
+        return _clone_row(model, copies)
     if (input_tensors, clone_function, call_function) != (None, None, None):
         raise ValueError(
             f"clone_model: expected a Sequential or a model made from Symbols, got {model!r}; "
@@ -70,10 +57,27 @@ def clone_model(
     return type(model).from_config(model.get_config())
 
 
-def _clone_row(model, copy):
+class _Copies(dict):
+    """The copy of each layer, made when it is first asked for."""
+
+    def __init__(self, make_copy, call, recursive):
+        super().__init__()
+        self.make_copy, self.call, self.recursive = make_copy, call, recursive
+
+    def __missing__(self, layer):
+        if self.recursive and getattr(layer, "_graph", None) is not None:
+            self[layer] = _clone_graph(layer, None, self)
+        elif self.recursive and hasattr(layer, "add"):
+            self[layer] = _clone_row(layer, self)
+        else:
+            self[layer] = self.make_copy(layer)
+        return self[layer]
+
+
+def _clone_row(model, copies):
     clone = type(model).from_config(model.get_config() | {"layers": []})
     for layer in model._layers:
-        clone.add(_copy_input(layer) if isinstance(layer, InputLayer) else copy(layer))
+        clone.add(_copy_input(layer) if isinstance(layer, InputLayer) else copies[layer])
     if model.built and not clone.built:
         clone.build(model.input_shape)
     return clone
@@ -91,7 +95,7 @@ def _call(function, *arguments, **options):
     return function(*arguments, **options)
 
 
-def _clone_graph(model, input_tensors, copy, call_function):
+def _clone_graph(model, input_tensors, copies):
     graph = model._graph
     values = {}
     if input_tensors is None:
@@ -106,8 +110,8 @@ def _clone_graph(model, input_tensors, copy, call_function):
         if (id(call), 0) not in values:
             function = call.function
             is_layer = hasattr(function, "get_config")
-            run = call_function if is_layer else _call
-            function = copy(function) if is_layer else function
+            run = copies.call if is_layer else _call
+            function = copies[function] if is_layer else function
             y = run(function, *fill_in(call.arguments), **fill_in(call.options))
             for index, symbol in enumerate(flatten(y)):
                 values[id(call), index] = symbol

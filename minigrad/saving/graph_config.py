@@ -155,16 +155,18 @@ def read_graph(config):
             names = [name for name in waiting if waiting[name]]
             raise ValueError(f"config: expected a graph without loops, got one among {names}")
 
-    def find(places):
-        if isinstance(places, dict):
-            return {name: find(part) for name, part in places.items()}
-        if len(places) == 3 and isinstance(places[0], str):
-            name, number, index = places
-            return _result([name, number - _offset(makers[name]), index], results)
-        found = [find(part) for part in places]
-        return found[0] if len(found) == 1 else found  # Keras 2 writes lists of one
+    return tuple(_find(config[key], makers, results) for key in ("input_layers", "output_layers"))
 
-    return find(config["input_layers"]), find(config["output_layers"])
+
+def _find(places, makers, results):
+    """The Symbols at places, in their structure."""
+    if isinstance(places, dict):
+        return {name: _find(part, makers, results) for name, part in places.items()}
+    if len(places) == 3 and isinstance(places[0], str):
+        name, number, index = places
+        return _result([name, number - _offset(makers[name]), index], results)
+    found = [_find(part, makers, results) for part in places]
+    return found[0] if len(found) == 1 else found  # Keras 2 writes lists of one
 
 
 def _make(entry):

@@ -13,7 +13,7 @@ import numpy as np
 from minigrad import config, random
 from minigrad.callbacks import CallbackList, History, ProgbarLogger
 from minigrad.core import no_grad
-from minigrad.layers.tracking import count_changes
+from minigrad.layers.tracking import last_change
 from minigrad.metrics import Metric
 from minigrad.optimizers import get as get_optimizer
 from minigrad.training.diagnosis import TAME, explain_loss
@@ -208,10 +208,10 @@ class Trainer(OldMethods):
 
         A change is noticed, but for a list that grew in the middle of an epoch.
         """
-        if self._kept is None or self._kept[0] != count_changes():
+        if self._kept is None or self._kept[0] is not last_change():
             parameters = self.thawed_weights
             layers = [layer for layer, _ in self._walk() if layer is not self]  # no cycle
-            vars(self)["_kept"] = count_changes(), parameters, layers
+            vars(self)["_kept"] = last_change(), parameters, layers
         _, parameters, layers = self._kept
         return [p for p in parameters if p.requires_grad], layers
 
@@ -231,7 +231,8 @@ class Trainer(OldMethods):
         is warned of, with its epoch, its step, and what is not finite first; training goes on, as
         it does without a word under ``np.errstate(invalid="ignore")``. Ctrl-C ends training after
         the current step with KeyboardInterrupt: ``history`` and the weights stay, and the next
-        ``fit`` continues from there.
+        ``fit`` continues from there. Several threads may train at once, each a model of its own;
+        one that seeds (``utils.set_random_seed``) has the bits of training alone.
 
         Parameters
         ----------

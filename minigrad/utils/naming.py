@@ -18,7 +18,7 @@ def unique_name(name, taken):
     return next(name for name in names if name not in taken)
 
 
-_counts = {}  # name of a class in snake case -> how many automatic names it has given
+_counts = {}  # name of a class in snake case -> counts the automatic names that it has given
 
 
 def automatic_name(name):
@@ -32,8 +32,7 @@ def automatic_name(name):
 
 def get_uid(prefix=""):
     """Count one more name of this kind; return how many there are now."""
-    _counts[prefix] = _counts.get(prefix, 0) + 1
-    return _counts[prefix]
+    return next(_counts.setdefault(prefix, itertools.count(1)))  # at once, whatever threads do
 
 
 def clear_session(free_memory=True):

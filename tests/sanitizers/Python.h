@@ -10,13 +10,7 @@ typedef struct {
     int held;
 } *PyThread_type_lock;
 
-typedef struct {
-    void (*function)(void *);
-    void *argument;
-} Start;
-
 #define WAIT_LOCK 1
-#define PYTHREAD_INVALID_THREAD_ID ((unsigned long)-1)
 
 static inline PyThread_type_lock PyThread_allocate_lock(void)
 {
@@ -47,24 +41,3 @@ static inline void PyThread_release_lock(PyThread_type_lock lock)
 }
 
 static inline void PyThread_free_lock(PyThread_type_lock lock) { free(lock); }
-
-static void *call(void *start)
-{
-    const Start s = *(Start *)start;
-    free(start);
-    s.function(s.argument);
-    return NULL;
-}
-
-static inline unsigned long PyThread_start_new_thread(void (*function)(void *), void *argument)
-{
-    Start *start = malloc(sizeof *start);
-    pthread_t thread;
-    *start = (Start){function, argument};
-    if (pthread_create(&thread, NULL, call, start) != 0) {
-        free(start);
-        return PYTHREAD_INVALID_THREAD_ID;
-    }
-    pthread_detach(thread);
-    return 0;
-}

@@ -1,5 +1,6 @@
 /* Give the pool work from several threads at once, in jobs of all lengths and with pauses in which
-   its helpers fall asleep; every task must run exactly once, and be done when its job is. */
+   its helpers fall asleep, and end some of the helpers now and then, as set_num_threads and a fork
+   do; every task must run exactly once, and be done when its job is. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -41,6 +42,10 @@ static void *caller(void *number)
         }
         if (i % 500 == 0)
             usleep(2000); /* long enough that the helpers fall asleep */
+        if (i % 100 == 0) {
+            pool_take(rand_r(&seed) % 8);
+            pool_give_back();
+        }
     }
     return NULL;
 }
@@ -53,6 +58,9 @@ int main(void)
         pthread_create(&threads[i], NULL, caller, (void *)i);
     for (int i = 0; i < CALLERS; i++)
         pthread_join(threads[i], NULL);
+    pool_take(0);
+    if (pool.helpers != 0)
+        return 1;
     puts("pool: every task ran once");
     return 0;
 }

@@ -4,7 +4,8 @@ import os
 
 cdef extern from "thread_pool.h" nogil:
     void pool_run(Task task, void* arguments, Py_ssize_t count, int threads)
-    void pool_after_fork()
+    void pool_take(int kept)
+    void pool_give_back()
 
 cdef extern from "cpu.h":
     const char* c_best_instruction_set "best_instruction_set"()
@@ -38,9 +39,22 @@ def default_kind():
     return c_default_kind().decode()
 
 
-def _after_fork():
-    pool_after_fork()
+def end_helpers(int kept=0):
+    """End the threads of the pool but the first `kept`, once another caller's job is done."""
+    take_pool(kept)
+    give_back_pool()
+
+
+cpdef take_pool(int kept=0):
+    with nogil:
+        pool_take(kept)
+
+
+cpdef give_back_pool():
+    pool_give_back()
 
 
 if hasattr(os, "register_at_fork"):  # threads do not survive a fork
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=take_pool, after_in_parent=give_back_pool, after_in_child=give_back_pool
+    )
