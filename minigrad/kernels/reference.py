@@ -35,8 +35,8 @@ def _checked(arrays):
             if not _fit(rows, given):
                 found = {name: getattr(x, "shape", x) for name, x in given.items()}
                 raise ValueError(
-                    f"{kernel.__name__}: expected {arrays}, all of float32 or of float64 (labels "
-                    f"and argmax of integers), ? or None, ! writable and apart; got {found}"
+                    f"{kernel.__name__}: expected arrays {arrays}, all of float32 or of float64 "
+                    f"(labels, argmax: integers), ? or None, ! writable and apart; got {found}"
                 )
             return kernel(*arguments, **named)
 

@@ -10,6 +10,7 @@ import reprlib
 import numpy as np
 
 from minigrad.core import TensorBase
+from minigrad.utils.argument_kinds import fault_of
 from minigrad.utils.naming import to_snake_case
 from minigrad.utils.old_arguments import may_be_old, renew
 
@@ -61,9 +62,96 @@ def _accept_old_names(cls, init):
         if may_be_old(arguments, named):
             known = argument_names(cls)
             arguments, named = renew(init, cls.__name__, arguments, named, known)
-        return init(self, *arguments, **named)
+        if not is_ours(cls):
+            return init(self, *arguments, **named)
+        try:
+            init(self, *arguments, **named)
+            error = None
+        except UNTOLD as caught:
+            error = caught
+        if error is not None or _makes(type(self)) is cls:
+            given = given_arguments(init, (self, *arguments), named)
+            if error is None or is_untold(type(self).__name__, error):
+                check_kinds(cls, type(self).__name__, given)
+            if error is not None:
+                retell(type(self).__name__, error, given)
+                raise error
 
     return construct
+
+
+def is_ours(cls):
+    return cls.__module__.startswith("minigrad.")
+
+
+def _makes(cls):
+    """The class whose constructor makes an instance of this one."""
+    return next(ancestor for ancestor in cls.__mro__ if "__init__" in vars(ancestor))
+
+
+def check_kinds(cls, title, given):
+    """Raise an error for a value that cannot be its argument's, by that one's name and default."""
+    known = arguments_of(cls)
+    for name, value in given.items():
+        argument, owner = known.get(name, (None, None))
+        if argument is not None and is_ours(owner):
+            wanted = fault_of(name, argument.default, value)
+            if wanted is not None:
+                kind = ValueError if isinstance(value, numbers.Real) else ArgumentTypeError
+                raise kind(f"{title}: expected {name} as {wanted}, got {short_text(value)}")
+
+
+# --- errors that do not say where ----------------------------------------------------------------
+
+# Python's and NumPy's own, for values that nobody looked at before.
+UNTOLD = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+
+
+def retell(title, error, given):
+    """Raise an error that names the function and its arguments, unless this one says so already.
+
+    Parameters
+    ----------
+    title : str
+    error : Exception
+    given : dict
+        The arguments by their names.
+    """
+    if not is_untold(title, error):
+        return
+    kind = ValueError
+    if isinstance(error, (AttributeError, TypeError)):
+        kind = ArgumentTypeError
+    elif isinstance(error, (IndexError, MemoryError)):
+        kind = IndexError if isinstance(error, IndexError) else MemoryError
+    shown = ", ".join(f"{name}={short_text(value)}" for name, value in given.items())
+    raise kind(f"{title}: expected other arguments, got {shown} ({error})") from error
+
+
+def is_untold(title, error):
+    """Whether the error does not say whose it is."""
+    text = str(error)
+    return ": expected" not in text and not text.startswith((title, "minigrad"))
+
+
+def retell_call(function, error, arguments, named):
+    """`retell` for a call of a function, whose signature names what it was given."""
+    title = function.__name__
+    try:
+        given = given_arguments(function, arguments, named)
+    except (TypeError, ValueError):  # no signature, or not these arguments
+        given = {f"argument {i}": value for i, value in enumerate(arguments, 1)} | named
+    retell(title, error, given)
+
+
+def given_arguments(function, arguments, named):
+    """Return the arguments of a call by their names, without ``self``."""
+    given = inspect.signature(function).bind(*arguments, **named).arguments
+    given.pop("self", None)
+    for name, argument in inspect.signature(function).parameters.items():
+        if argument.kind is argument.VAR_KEYWORD:
+            given |= given.pop(name, {})
+    return given
 
 
 def checked_number(owner, name, value, interval, kind=float):
@@ -296,7 +384,8 @@ class FromFunction:
         for option in options:
             setattr(cls, option.name, _option(option.name))
         if "__init__" not in vars(cls):
-            cls.__init__ = _constructor(cls, wrapper, of, check, options, common)
+            construct = _constructor(cls, wrapper, of, check, options, common)
+            cls.__init__ = _accept_old_names(cls, construct)
         about = "".join(f"{option.name}\n    As for `{of.__name__}`.\n" for option in options)
         about += f"{', '.join(argument.name for argument in common)}\n"
         about += f"    As for `{wrapper.__bases__[-1].__name__}`.\n"
