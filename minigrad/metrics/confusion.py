@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.metrics.base import METRICS, Metric
 from minigrad.utils.arguments import whole_number
-from minigrad.utils.arrays import match_ranks, match_weights
+from minigrad.utils.arrays import as_truth, match_ranks, match_weights
 
 
 class _Confusion(Metric):
@@ -54,7 +54,7 @@ class _Confusion(Metric):
 
 def _prepare(metric, y_true, y_pred, sample_weight):
     """Return labels (bool), predictions and weights (float64) of one shape."""
-    y_true, y_pred = match_ranks(np.asarray(y_true), np.asarray(y_pred, np.float64))
+    y_true, y_pred = match_ranks(as_truth(metric.name, y_true), np.asarray(y_pred, np.float64))
     if y_true.shape != y_pred.shape:
         raise ValueError(
             f"{metric.name}: expected y_true of y_pred's shape {y_pred.shape}, got {y_true.shape}"

@@ -64,29 +64,23 @@ def _accept_old_names(cls, init):
             arguments, named = renew(init, cls.__name__, arguments, named, known)
         if not is_ours(cls):
             return init(self, *arguments, **named)
+        title = type(self).__name__
         try:
             init(self, *arguments, **named)
-            error = None
-        except UNTOLD as caught:
-            error = caught
-        if error is not None or _makes(type(self)) is cls:
+        except UNTOLD as error:
             given = given_arguments(init, (self, *arguments), named)
-            if error is None or is_untold(type(self).__name__, error):
-                check_kinds(cls, type(self).__name__, given)
-            if error is not None:
-                retell(type(self).__name__, error, given)
-                raise error
+            if is_untold(title, error):
+                check_kinds(cls, title, given)
+            retell(title, error, given)
+            raise
+        if next(ancestor for ancestor in type(self).__mro__ if "__init__" in vars(ancestor)) is cls:
+            check_kinds(cls, title, given_arguments(init, (self, *arguments), named))
 
     return construct
 
 
 def is_ours(cls):
     return cls.__module__.startswith("minigrad.")
-
-
-def _makes(cls):
-    """The class whose constructor makes an instance of this one."""
-    return next(ancestor for ancestor in cls.__mro__ if "__init__" in vars(ancestor))
 
 
 def check_kinds(cls, title, given):
@@ -104,11 +98,11 @@ def check_kinds(cls, title, given):
 # --- errors that do not say where ----------------------------------------------------------------
 
 # Python's and NumPy's own, for values that nobody looked at before.
-UNTOLD = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+UNTOLD = (AttributeError, LookupError, MemoryError, OverflowError, TypeError, ValueError)
 
 
 def retell(title, error, given):
-    """Raise an error that names the function and its arguments, unless this one says so already.
+    """Raise an error that names the function and its arguments, unless this one says so.
 
     Parameters
     ----------
@@ -119,13 +113,15 @@ def retell(title, error, given):
     """
     if not is_untold(title, error):
         return
-    kind = ValueError
+    kept = (IndexError, MemoryError, np.linalg.LinAlgError)
+    kind = next((kind for kind in kept if isinstance(error, kind)), ValueError)
     if isinstance(error, (AttributeError, TypeError)):
         kind = ArgumentTypeError
-    elif isinstance(error, (IndexError, MemoryError)):
-        kind = IndexError if isinstance(error, IndexError) else MemoryError
     shown = ", ".join(f"{name}={short_text(value)}" for name, value in given.items())
-    raise kind(f"{title}: expected other arguments, got {shown} ({error})") from error
+    told = kind(f"{title}: expected other arguments, got {shown} ({error})")
+    for note in getattr(error, "__notes__", ()):
+        told.add_note(note)
+    raise told from error
 
 
 def is_untold(title, error):
@@ -134,14 +130,36 @@ def is_untold(title, error):
     return ": expected" not in text and not text.startswith((title, "minigrad"))
 
 
-def retell_call(function, error, arguments, named):
+def retell_call(function, error, arguments, named, title=None):
     """`retell` for a call of a function, whose signature names what it was given."""
-    title = function.__name__
+    title = title or function.__name__
     try:
         given = given_arguments(function, arguments, named)
     except (TypeError, ValueError):  # no signature, or not these arguments
         given = {f"argument {i}": value for i, value in enumerate(arguments, 1)} | named
     retell(title, error, given)
+
+
+def told(function, title=None):
+    """Return the function, whose errors then name it and what it was given."""
+
+    @functools.wraps(function)
+    def telling(*arguments, **named):
+        try:
+            return function(*arguments, **named)
+        except UNTOLD as error:
+            retell_call(function, error, arguments, named, title)
+            raise
+
+    return telling
+
+
+def tell_all(namespace):
+    """Have the public functions that a module has defined so far name themselves in errors."""
+    for name, function in list(namespace.items()):
+        is_own = getattr(function, "__module__", None) == namespace["__name__"]
+        if inspect.isfunction(function) and is_own and not name.startswith("_"):
+            namespace[name] = told(function)
 
 
 def given_arguments(function, arguments, named):

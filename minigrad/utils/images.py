@@ -9,6 +9,8 @@ import warnings
 
 import numpy as np
 
+from minigrad.utils.arguments import told
+
 COLOR_MODES = {"grayscale": 1, "rgb": 3, "rgba": 4}
 
 # Weight of a pixel at a distance, which is given in pixels.
@@ -77,6 +79,7 @@ def load_img(
     return image.resize((width, height), getattr(Image.Resampling, interpolation.upper()), box=box)
 
 
+@told
 def img_to_array(img, data_format=None, dtype=None):
     """Turn a Pillow image into an array (H, W, C), of float32 unless `dtype` says otherwise."""
     check_data_format("img_to_array", data_format)
@@ -86,6 +89,7 @@ def img_to_array(img, data_format=None, dtype=None):
     return x if x.ndim == 3 else x[:, :, None]
 
 
+@told
 def array_to_img(x, data_format=None, scale=True, dtype=None):
     """Turn an array (H, W, C) of 1, 3 or 4 channels into a Pillow image.
 
@@ -138,6 +142,7 @@ def save_img(path, x, data_format=None, file_format=None, scale=True, **kwargs):
     image.save(path, format=file_format, **kwargs)
 
 
+@told
 def smart_resize(x, size, interpolation="bilinear", data_format="channels_last"):
     """Cut the middle of images to the proportions of `size`, and resize it.
 
