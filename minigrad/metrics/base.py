@@ -6,7 +6,7 @@ import numpy as np
 
 from minigrad import initializers, losses
 from minigrad.core import Parameter
-from minigrad.utils.arguments import FromFunction, is_ours, told
+from minigrad.utils.arguments import FromFunction
 from minigrad.utils.arrays import match_weights
 from minigrad.utils.config import Configured
 from minigrad.utils.naming import automatic_name, to_snake_case
@@ -45,10 +45,7 @@ class Metric(Configured):
 
     direction = None
 
-    def __init_subclass__(cls, **options):
-        super().__init_subclass__(**options)
-        if "update_state" in vars(cls) and is_ours(cls):
-            cls.update_state = told(cls.update_state, cls.__name__)
+    told_methods = ("update_state",)
 
     def __init__(self, dtype=None, name=None):
         self._dtype = _type_name(self, dtype)  # the argument, for configs

@@ -18,7 +18,7 @@ from minigrad.optimizers import get as get_optimizer
 from minigrad.training.diagnosis import TAME, explain_loss
 from minigrad.training.objectives import Objectives, as_list
 from minigrad.training.old_methods import OldMethods
-from minigrad.utils.arguments import explain_arguments, whole_number
+from minigrad.utils.arguments import ArgumentTypeError, explain_arguments, whole_number
 from minigrad.utils.batches import (
     Batches,
     collect,
@@ -285,6 +285,8 @@ class Trainer(OldMethods):
         due = epochs_to_validate(validation_freq)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split(x, y, sample_weight, validation_split)
+        if not (isinstance(shuffle, (bool, int, np.bool_)) or shuffle == "batch"):
+            raise ArgumentTypeError(f"fit: expected shuffle as a bool, got {shuffle!r}")
         generator = random.generator() if shuffle else None
         data = Batches(x, y, sample_weight, batch_size, steps, class_weight, generator)
         if data.num_samples == 0:

@@ -31,6 +31,8 @@ class Described:
     For ``repr``, an attribute named like an argument of the constructor holds the argument.
     """
 
+    told_methods = ()  # those whose errors name the class and what they were given
+
     def __new__(cls, *arguments, **named):
         if arguments or named:  # copies are made without
             init = cls.__init__ if cls.__init__ is not object.__init__ else lambda self: None
@@ -44,6 +46,9 @@ class Described:
         super().__init_subclass__(**options)
         if "__init__" in vars(cls):
             cls.__init__ = _accept_old_names(cls, cls.__init__)
+        for name in cls.told_methods if is_ours(cls) else ():
+            if name in vars(cls):
+                setattr(cls, name, told(vars(cls)[name], cls.__name__))
 
     @reprlib.recursive_repr()
     def __repr__(self):
@@ -91,14 +96,16 @@ def check_kinds(cls, title, given):
         if argument is not None and is_ours(owner):
             wanted = fault_of(name, argument.default, value)
             if wanted is not None:
-                kind = ValueError if isinstance(value, numbers.Real) else ArgumentTypeError
+                is_number = wanted.startswith("a number") and isinstance(value, numbers.Real)
+                kind = ValueError if is_number else ArgumentTypeError
                 raise kind(f"{title}: expected {name} as {wanted}, got {short_text(value)}")
 
 
 # --- errors that do not say where ----------------------------------------------------------------
 
 # Python's and NumPy's own, for values that nobody looked at before.
-UNTOLD = (AttributeError, LookupError, MemoryError, OverflowError, TypeError, ValueError)
+UNTOLD = (AttributeError, LookupError, MemoryError, TypeError, ValueError)
+UNTOLD = (*UNTOLD, OverflowError, ZeroDivisionError)
 
 
 def retell(title, error, given):

@@ -133,6 +133,8 @@ def match_weights(owner, sample_weight, shape):
         If the shape is another one, or a weight is not finite; the message begins with `owner`.
     """
     weights = np.asarray(sample_weight)
+    if weights.dtype.kind not in "buif":
+        raise TypeError(f"{owner}: expected numbers as sample_weight, got {weights.dtype}")
     if weights.ndim > len(shape) and weights.shape[-1] == 1:
         weights = weights[..., 0]
     sizes = zip(weights.shape, shape, strict=False)

@@ -401,7 +401,10 @@ def _length(source):
 
 def _check_iterable(x, y, sample_weight):
     if isinstance(x, (str, bytes, dict)) or not hasattr(x, "__iter__") | hasattr(x, "__getitem__"):
-        raise ValueError(f"Unrecognized data type: x={x} (of type {type(x)})")
+        raise ValueError(
+            f"Unrecognized data type: x={short_text(x)} (of type {type(x)}): expected arrays, or "
+            "an iterable of batches, as x or validation_data"
+        )
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
             raise ValueError(
