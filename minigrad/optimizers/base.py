@@ -310,6 +310,7 @@ class Optimizer(KerasForm, Configured):
         except (TypeError, ValueError):
             wanted = f"a gradient of numbers for {self._paths[variable]}"
             raise TypeError(f"{self.name}: expected {wanted}, got {gradient!r}") from None
+        g = g if g.flags.aligned else g.copy()
         if g.shape != w.shape:
             fault = f"a gradient of shape {w.shape} for {self._paths[variable]}"
             raise ValueError(f"{self.name}: expected {fault}, got {g.shape}")
