@@ -32,7 +32,7 @@ def _checked(arrays):
         @functools.wraps(kernel)
         def run(*arguments, **named):
             given = dict(zip(names, arguments, strict=False)) | named
-            if not _fit(rows, given):
+            if not _fit(rows, given) or not _fits(**given):
                 found = {name: getattr(x, "shape", x) for name, x in given.items()}
                 raise ValueError(
                     f"{kernel.__name__}: expected arrays {arrays}, all of float32 or of float64 "
@@ -43,6 +43,14 @@ def _checked(arrays):
         return run
 
     return wrap
+
+
+def _fits(geometry=(), pool=(1, 1), **others):
+    """Whether strides, windows, dilations and groups are ints from 1, and paddings from 0."""
+    paddings = (2, 3) if len(geometry) == 7 else (4, 5)
+    least = [0 if i in paddings else 1 for i in range(len(geometry))]
+    numbers = zip((*geometry, *pool), (*least, 1, 1), strict=True)
+    return all(isinstance(n, int) and low <= n < 2**31 for n, low in numbers)
 
 
 def _fit(rows, given):
@@ -354,6 +362,8 @@ def elementwise(function, x, y, z, alpha, threads):
 
 
 def _value(function, x, y, alpha):
+    if function not in FUNCTIONS:
+        raise ValueError(f"elementwise: expected one of its functions, got {function!r}")
     if not function.endswith("_backward"):
         return FUNCTIONS[function](x, y, alpha)
     with np.errstate(all="ignore"):
@@ -365,6 +375,8 @@ def _value(function, x, y, alpha):
 
 def _rows_of_targets(targets, labels, classes):
     """Return the targets, or one-hot rows made from the labels."""
+    if (labels is None) == (targets is None):
+        raise ValueError("expected either targets or labels")
     if labels is None:
         return targets
     wrong = labels[(labels < 0) | (labels >= classes)]

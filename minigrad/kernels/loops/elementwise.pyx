@@ -28,7 +28,8 @@ cdef struct Job:
 
 
 def elementwise(
-    str function, ndarray x not None, ndarray y, ndarray z not None, double alpha, int threads
+    str function not None, ndarray x not None, ndarray y, ndarray z not None, double alpha,
+    int threads,
 ):
     """Compute z = function(x) or z = function(x, y), one of the functions in activations.c.
 

@@ -81,7 +81,7 @@ cdef Conv describe(
     check_geometry(kernel, geometry, 2)
     (c.stride_height, c.stride_width, c.pad_top, c.pad_left, c.dilation_height, c.dilation_width,
      c.groups) = geometry
-    if min(pool) < 1 or max(pool) >= NO_ARGMAX or pool[0] * pool[1] >= NO_ARGMAX:
+    if len(pool) != 2 or min(pool) < 1 or pool[0] * pool[1] >= NO_ARGMAX:
         raise ValueError(
             f"{kernel}: expected a pooling window of 1 to {NO_ARGMAX - 1} cells, got {pool}"
         )

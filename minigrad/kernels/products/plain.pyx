@@ -105,11 +105,11 @@ cdef void add_bias(floating[:, ::1] y, const floating[::1] bias, bint relu) noex
 
 
 def matmul(
-    const floating[:, :] a,    # IN (M, K)
-    const floating[:, :] b,    # IN (K, N)
+    const floating[:, :] a not None,    # IN (M, K)
+    const floating[:, :] b not None,    # IN (K, N)
     const floating[::1] bias,  # IN (N,) or None
     bint relu,
-    floating[:, ::1] y,        # OUT (M, N)
+    floating[:, ::1] y not None,        # OUT (M, N)
     int threads,
 ):
     """Compute y = a @ b (+ bias), with its negative elements set to 0 if relu is true."""
@@ -190,11 +190,11 @@ cdef tuple by_group(x, w, y, groups):
 
 
 def conv2d_forward(
-    const floating[:, :, :, ::1] x,  # IN (N, H, W, C)
-    const floating[:, :, :, ::1] w,  # IN (KH, KW, C / groups, F)
+    const floating[:, :, :, ::1] x not None,  # IN (N, H, W, C)
+    const floating[:, :, :, ::1] w not None,  # IN (KH, KW, C / groups, F)
     const floating[::1] bias,        # IN (F,) or None
     bint relu,
-    floating[:, :, :, ::1] y,        # OUT (N, OH, OW, F)
+    floating[:, :, :, ::1] y not None,        # OUT (N, OH, OW, F)
     tuple geometry,                  # strides, padding (top, left), dilation, groups
     int threads,
 ):
@@ -212,9 +212,9 @@ def conv2d_forward(
 
 
 def conv2d_backward_kernel(
-    const floating[:, :, :, ::1] x,   # IN (N, H, W, C)
-    const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, F)
-    floating[:, :, :, ::1] gw,        # OUT (KH, KW, C / groups, F)
+    const floating[:, :, :, ::1] x not None,   # IN (N, H, W, C)
+    const floating[:, :, :, ::1] gy not None,  # IN (N, OH, OW, F)
+    floating[:, :, :, ::1] gw not None,        # OUT (KH, KW, C / groups, F)
     tuple geometry,                   # as in conv2d_forward
     int threads,
 ):
@@ -229,9 +229,9 @@ def conv2d_backward_kernel(
 
 
 def conv2d_backward_input(
-    const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, F)
-    const floating[:, :, :, ::1] w,   # IN (KH, KW, C / groups, F)
-    floating[:, :, :, ::1] gx,        # OUT (N, H, W, C)
+    const floating[:, :, :, ::1] gy not None,  # IN (N, OH, OW, F)
+    const floating[:, :, :, ::1] w not None,   # IN (KH, KW, C / groups, F)
+    floating[:, :, :, ::1] gx not None,        # OUT (N, H, W, C)
     tuple geometry,                   # as in conv2d_forward
     int threads,
 ):
