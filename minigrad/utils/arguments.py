@@ -120,7 +120,7 @@ def retell(title, error, given):
     """
     if not is_untold(title, error):
         return
-    kept = (IndexError, MemoryError, np.linalg.LinAlgError)
+    kept = (np.exceptions.AxisError, IndexError, MemoryError, np.linalg.LinAlgError)
     kind = next((kind for kind in kept if isinstance(error, kind)), ValueError)
     if isinstance(error, (AttributeError, TypeError)):
         kind = ArgumentTypeError

@@ -149,6 +149,10 @@ ops.softmax_cross_entropy(ROWS, LABELS + 3) | ValueError | softmax_cross_entropy
 ops.softmax_cross_entropy(ROWS, LABELS - 1) | ValueError | labels from 0 to 3 | -1
 ops.where(ROWS > 0, ROWS, ROWS[:3]) | ValueError | where | (8, 4) | (3, 4)
 ops.norm(ROWS, ord="zzz") | ValueError | norm | 'zzz'
+Tensor(ROWS).sum(axis=HUGE) | ValueError | sum | 1180591620717411303424
+Tensor(ROWS).reshape(5, 5) | ValueError | reshape | newshape=5 | (8, 4)
+Tensor(ROWS).mean(axis=3) | IndexError | mean | axis=3
+Tensor(ROWS) * 10**400 | ValueError | expected a number that float32 holds
 ops.top_k(ROWS, 0) | ValueError | top_k | k | 0
 # --- convolution and pooling
 ops.conv2d(ROWS, np.ones((2, 2, 1, 1))) | ValueError | conv2d | (N, H, W, C) | (8, 4)
