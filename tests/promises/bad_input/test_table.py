@@ -6,6 +6,9 @@ A row is ``code | error | piece | piece ...``: the argument, the value that came
 # ruff: noqa: E501, F401 (a case is a line; its code uses what is imported)
 
 import builtins
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -623,6 +626,24 @@ def test_wrong_input_is_told(case, tmp_path, monkeypatch):
     missing = [piece for piece in pieces if piece not in message]
     assert not missing, f"{missing} not in: {message}"
     assert len(message) < 600  # no values of arrays
+
+
+@pytest.mark.parametrize("value", ["typo", "-1", "1.5", ""])
+@pytest.mark.parametrize("variable", ["KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"])
+def test_wrong_limits_in_the_environment_are_told(variable, value, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValueError, match=f"{variable}: expected a whole number from 0, got"):
+        fit()
+
+
+@pytest.mark.parametrize("variable", ["MINIGRAD_KERNELS", "MINIGRAD_SIMD", "MINIGRAD_NUM_THREADS"])
+def test_wrong_choices_in_the_environment_are_told(variable):
+    child = subprocess.run(
+        [sys.executable, "-c", "import minigrad.kernels"],
+        env=os.environ | {variable: "typo"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert child.returncode == 1
+    assert f"{variable}" in child.stderr and "expected" in child.stderr and "'typo'" in child.stderr
 
 
 def test_the_table_is_long():
