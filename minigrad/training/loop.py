@@ -4,7 +4,6 @@ import functools
 import inspect
 import itertools
 import math
-import os
 import warnings
 
 import numpy as np
@@ -297,7 +296,8 @@ class Trainer(OldMethods):
             steps = whole_number("fit", "validation_steps", validation_steps, 1, True)
             parts = validation_parts(validation_data)
             validation = Batches(*parts, batch_size=size or batch_size, steps=steps, resumes=False)
-        epochs = min(epochs, int(os.environ.get("KERAS_MAX_EPOCHS", epochs)))
+        limit = config.max_epochs()
+        epochs = epochs if limit is None else min(epochs, limit)
         self.history = History()
         callbacks = self._prepare([*as_list(callbacks), self.history], verbose, epochs, data)
         self.stop_training, self._why_lost = False, None
