@@ -124,6 +124,8 @@ def set_max_steps_per_epoch(max_steps_per_epoch):
 
 def _read(variable):
     value = os.environ.get(variable)
+    if value is not None and not value.isdecimal():
+        raise ValueError(f"{variable}: expected a whole number from 0, got {value!r}")
     return None if value is None else int(value)
 
 

@@ -192,7 +192,10 @@ def _constant(value, dtype):
     if dtype is None:
         return as_array(value)
     if isinstance(value, NUMBERS):
-        return asarray(value, dtype)  # a number never widens a float32 tensor
+        try:
+            return asarray(value, dtype)  # a number never widens a float32 tensor
+        except OverflowError:
+            raise ValueError(f"Tensor: expected a number that {dtype} holds, got {value}") from None
     return as_array(value, default=dtype)
 
 
@@ -644,7 +647,7 @@ def _apply(function, inputs):
     try:
         # Most ops have two inputs: spelled out, the call makes no tuple and no bound method.
         y = function.forward(arrays[0], arrays[1]) if number == 2 else function.forward(*arrays)
-    except (IndexError, TypeError, ValueError) as error:  # often NumPy's, which do not name the op
+    except (IndexError, OverflowError, TypeError, ValueError) as error:  # often NumPy's
         shapes = ", ".join([str(x.shape) for x in arrays])
         error.add_note(f"in {type(function).__name__}, given shapes {shapes}")
         raise

@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.core import as_array, as_tensor
+from minigrad.utils.arguments import tell_all
 from minigrad.utils.arrays import match_ranks
 
 EPSILON = 1e-7  # keeps divisors and logarithms away from 0
@@ -78,3 +79,6 @@ def _match(name, y_true, y_pred):
             f"{name}: expected y_true to fit y_pred of shape {y_pred.shape}, got {y_true.shape}"
         )
     return y_true, y_pred
+
+
+tell_all(globals())

@@ -22,6 +22,8 @@ TRUNCATED_STDDEV = 0.87962566103423978
 class Initializer(Configured):
     """Base of the initializers: a subclass defines `__call__(shape, dtype)`."""
 
+    told_methods = ("__call__",)
+
     def __call__(self, shape, dtype="float32"):
         """Return an array of `shape` and `dtype` ("float32" or "float64")."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(shape, dtype)")

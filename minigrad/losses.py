@@ -21,7 +21,7 @@ from minigrad.distances import (
     squared_hinge,
 )
 from minigrad.ops.arithmetic import Smooth
-from minigrad.utils.arguments import FromFunction, checked_number, takes, whole_number
+from minigrad.utils.arguments import FromFunction, checked_number, takes, tell_all, whole_number
 from minigrad.utils.arrays import NUMBER_THEM, as_labels, match_ranks, match_weights, one_hot
 from minigrad.utils.config import Configured, config_functions
 from minigrad.utils.naming import automatic_name, to_snake_case
@@ -692,6 +692,9 @@ class LossFunctionWrapper(FromFunction, Loss):
 
     def call(self, y_true, y_pred):
         return self.function(y_true, y_pred, **self.options)
+
+
+tell_all(globals())  # before the classes take the functions
 
 
 @LOSSES.register("mse")

@@ -13,6 +13,8 @@ process that was started anew (spawn, forkserver) is seeded by itself, or draws 
 """
 
 import math
+import numbers
+import operator
 import os
 import random as python_random
 import sys
@@ -181,27 +183,36 @@ def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     seed : int or SeedGenerator, optional
         An int gives the same numbers each time. Default: the next seed of the default generator.
     """
-    return generator(seed, "normal").normal(mean, stddev, shape).astype(dtype or floatx())
+    given = _real("normal", mean=mean), _real("normal", 0, stddev=stddev)
+    drawn = generator(seed, "normal").normal(*given, _sizes("normal", shape))
+    return np.asarray(drawn, _float_type("normal", dtype))
 
 
 def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
     """Return an array of numbers spread evenly from `minval` to `maxval`; the rest as `normal`."""
-    if np.issubdtype(np.dtype(dtype or floatx()), np.integer):
-        raise ValueError(f"uniform: expected a dtype of floats, got {dtype}; write randint")
-    return generator(seed, "uniform").uniform(minval, maxval, shape).astype(dtype or floatx())
+    dtype = _float_type("uniform", dtype)
+    given = _real("uniform", minval=minval), _real("uniform", maxval=maxval)
+    drawn = generator(seed, "uniform").uniform(*given, _sizes("uniform", shape))
+    return np.asarray(drawn, dtype)
 
 
 def randint(shape, minval, maxval, dtype="int32", seed=None):
     """Return an array of whole numbers from `minval` to `maxval` - 1; the rest as `normal`."""
-    if not np.issubdtype(np.dtype(dtype), np.integer):
+    if np.dtype(dtype).kind not in "iu":
         raise ValueError(f"randint: expected a dtype of integers, got {dtype}; write uniform")
-    return generator(seed, "randint").integers(minval, maxval, shape).astype(dtype)
+    low, high = _real("randint", minval=minval), _real("randint", maxval=maxval)
+    if not (np.all(low < high) and np.all(low >= -(2.0**63)) and np.all(high <= 2.0**63)):
+        raise ValueError(f"randint: expected minval below maxval, got {minval!r} and {maxval!r}")
+    drawn = generator(seed, "randint").integers(minval, maxval, _sizes("randint", shape))
+    return np.asarray(drawn, dtype)
 
 
 def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     """As `normal`, but numbers more than two `stddev` from `mean` are drawn again."""
-    numbers = draw_truncated(generator(seed, "truncated_normal"), shape)
-    return (mean + stddev * numbers).astype(dtype or floatx())
+    owner = "truncated_normal"
+    mean, stddev = _real(owner, mean=mean), _real(owner, 0, stddev=stddev)
+    numbers = draw_truncated(generator(seed, owner), _sizes(owner, shape))
+    return np.asarray(mean + stddev * numbers, _float_type(owner, dtype))
 
 
 def draw_truncated(generator, shape):
@@ -220,18 +231,25 @@ def gamma(shape, alpha, dtype=None, seed=None):
 
     `alpha` is a number or an array that broadcasts to `shape`.
     """
-    return generator(seed, "gamma").gamma(alpha, size=shape).astype(dtype or floatx())
+    drawn = generator(seed, "gamma").gamma(
+        _real("gamma", 0, alpha=alpha), 1.0, _sizes("gamma", shape)
+    )
+    return np.asarray(drawn, _float_type("gamma", dtype))
 
 
 def beta(shape, alpha, beta, dtype=None, seed=None):
     """Return numbers of the beta distribution, from 0 to 1; the rest as `gamma`."""
-    return generator(seed, "beta").beta(alpha, beta, shape).astype(dtype or floatx())
+    given = _real("beta", 0, alpha=alpha), _real("beta", 0, beta=beta)
+    drawn = generator(seed, "beta").beta(*given, _sizes("beta", shape))
+    return np.asarray(drawn, _float_type("beta", dtype))
 
 
 def binomial(shape, counts, probabilities, dtype=None, seed=None):
     """Return how many of `counts` trials succeed, each by `probabilities`; the rest as `gamma`."""
-    drawn = generator(seed, "binomial").binomial(counts, probabilities, shape)
-    return drawn.astype(dtype or floatx())
+    counts = _real("binomial", 0, 2.0**62, counts=counts).astype(np.int64)
+    shares = _real("binomial", 0, 1, probabilities=probabilities)
+    drawn = generator(seed, "binomial").binomial(counts, shares, _sizes("binomial", shape))
+    return np.asarray(drawn, _float_type("binomial", dtype))
 
 
 def categorical(logits, num_samples, dtype="int32", seed=None):
@@ -242,13 +260,16 @@ def categorical(logits, num_samples, dtype="int32", seed=None):
     logits = np.asarray(logits, np.float64)
     if logits.ndim != 2:
         raise ValueError(f"categorical: expected logits (N, K), got shape {logits.shape}")
-    noise = generator(seed, "categorical").gumbel(size=(len(logits), num_samples, logits.shape[1]))
+    sizes = _sizes("categorical", (len(logits), num_samples, logits.shape[1]))
+    noise = generator(seed, "categorical").gumbel(size=sizes)
     return (logits[:, None, :] + noise).argmax(-1).astype(dtype)
 
 
 def shuffle(x, axis=0, seed=None):
     """Return the parts of an array or tensor along `axis` in a random order."""
     x = x if hasattr(x, "shape") else np.asarray(x)
+    if not isinstance(axis, (int, np.integer)) or not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"shuffle: expected an axis of x {x.shape}, got {axis!r}")
     order = generator(seed, "shuffle").permutation(x.shape[axis])
     return x[(*[slice(None)] * (axis % x.ndim), order)]
 
@@ -265,13 +286,52 @@ def dropout(inputs, rate, noise_shape=None, seed=None):
         Axes of size 1, or None in place of a size, share what is zeroed.
     seed : int or SeedGenerator, optional
     """
-    if not 0 <= rate <= 1:
-        raise ValueError(f"dropout: expected a rate from 0 to 1, got {rate}")
+    if not isinstance(rate, numbers.Real) or not 0 <= rate <= 1:
+        raise ValueError(f"dropout: expected a rate from 0 to 1, got {rate!r}")
     inputs = inputs if hasattr(inputs, "dtype") else np.asarray(inputs, "float32")
     sizes = inputs.shape if noise_shape is None else noise_shape
     sizes = [n or size for n, size in zip(sizes, inputs.shape, strict=True)]
     kept = generator(seed, "dropout").random(sizes) >= rate
     return inputs * np.asarray(kept / (1 - rate if rate < 1 else 1), inputs.dtype)
+
+
+def _sizes(owner, shape):
+    """Return a shape as a tuple of ints."""
+    sizes = shape if isinstance(shape, (list, tuple, np.ndarray)) else [shape]
+    try:
+        sizes = tuple(map(operator.index, sizes))
+    except TypeError:
+        sizes = (-1,)
+    if min(sizes, default=0) < 0:
+        raise ValueError(f"{owner}: expected shape as a tuple of ints from 0, got {shape!r}")
+    if math.prod(sizes) >= 2**60:  # bytes that no address reaches
+        raise MemoryError(f"{owner}: no memory for an array of shape {sizes}")
+    return sizes
+
+
+def _real(owner, low=-np.inf, high=np.inf, **named):
+    """Return an argument as floats, all from `low` to `high` and none NaN."""
+    ((name, value),) = named.items()
+    try:
+        array = np.asarray(value, np.float64)
+        fits = np.all((array >= low) & (array <= high))
+    except (OverflowError, TypeError, ValueError):
+        fits = False
+    if value is None or not fits:
+        raise ValueError(f"{owner}: expected {name} as numbers in [{low}, {high}], got {value!r}")
+    return array
+
+
+def _float_type(owner, dtype):
+    """Return the dtype, by default the floats of `config`."""
+    try:
+        found = np.dtype(floatx() if dtype is None else dtype)
+    except TypeError:
+        found = None
+    if found is None or found.kind != "f":
+        cure = "; write randint" if found is not None and found.kind in "iu" else ""
+        raise ValueError(f"{owner}: expected a dtype of floats, got {dtype!r}{cure}")
+    return found
 
 
 def check_seed(owner, seed, limit=2**64):

@@ -10,6 +10,7 @@ import functools
 import numpy as np
 
 from minigrad.core import FLOAT_TYPES, Tensor, no_grad, trial
+from minigrad.utils.arguments import UNTOLD, retell_call
 from minigrad.utils.config import check_trial
 from minigrad.utils.structures import flatten, map_structure, pack_like
 
@@ -118,7 +119,11 @@ def recordable(function):
         for x in options.values():
             if type(x) is Symbol:
                 return record(operation, arguments, options)
-        return function(*arguments, **options)
+        try:
+            return function(*arguments, **options)
+        except UNTOLD as error:  # NumPy's own, perhaps, which does not name the op
+            retell_call(operation, error, arguments, options)
+            raise
 
     return operation
 

@@ -22,6 +22,8 @@ from minigrad import (
 )
 from minigrad.utils.arguments import Described
 
+pytestmark = pytest.mark.bad_input
+
 MAKERS = {
     "rate": layers.Dropout,
     "momentum": lambda value: layers.BatchNormalization(momentum=value),

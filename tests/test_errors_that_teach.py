@@ -31,6 +31,8 @@ from minigrad.callbacks import EarlyStopping
 from minigrad.layers import Add, Concatenate, Conv2D, Dense, Embedding, Flatten, Layer
 from minigrad.optimizers import schedules
 
+pytestmark = pytest.mark.bad_input
+
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((8, 9, 7, 1), dtype=np.float32)
 ROWS = RNG.random((8, 4), dtype=np.float32)

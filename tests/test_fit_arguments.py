@@ -5,6 +5,8 @@ import pytest
 
 from minigrad import Sequential, callbacks, layers, optimizers
 
+pytestmark = pytest.mark.bad_input
+
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20, 4)).astype(np.float32)
 Y = rng.integers(0, 3, 20)

@@ -10,13 +10,76 @@ the end return an array. ``threads`` is accepted and ignored. Images are (N, H, 
 (KH, KW, C / groups, F), outputs (N, OH, OW, F).
 """
 
+import functools
+import inspect
 import math
 
 import numpy as np
 
+# --- what arrays are taken ---------------------------------------------------------------------
+
+
+def _checked(arrays):
+    """Check a kernel's arrays, each told as ``name sizes``: a letter for each size, ``*`` for any.
+
+    ``?`` may be None, ``!`` is written, in memory of its own; with ``~`` it may be an input, too.
+    """
+    rows = [row.split() for row in arrays.split(", ")]
+
+    def wrap(kernel):
+        names = tuple(inspect.signature(kernel).parameters)
+
+        @functools.wraps(kernel)
+        def run(*arguments, **named):
+            given = dict(zip(names, arguments, strict=False)) | named
+            if not _fit(rows, given) or not _fits(**given):
+                found = {name: getattr(x, "shape", x) for name, x in given.items()}
+                raise ValueError(
+                    f"{kernel.__name__}: expected arrays {arrays}, all of float32 or of float64 "
+                    f"(labels, argmax: integers), ? or None, ! writable and apart; got {found}"
+                )
+            return kernel(*arguments, **named)
+
+        return run
+
+    return wrap
+
+
+def _fits(geometry=(), pool=(1, 1), **others):
+    """Whether strides, windows, dilations and groups are ints from 1, and paddings from 0."""
+    paddings = (2, 3) if len(geometry) == 7 else (4, 5)
+    least = [0 if i in paddings else 1 for i in range(len(geometry))]
+    numbers = zip((*geometry, *pool), (*least, 1, 1), strict=True)
+    return all(isinstance(n, int) and low <= n < 2**31 for n, low in numbers)
+
+
+def _fit(rows, given):
+    """Whether the arrays are of the sizes and types that a kernel takes, and overlap nowhere."""
+    sizes, floats, arrays = {}, set(), []
+    for name, letters in rows:
+        x = given[name.strip("?!~")]
+        if x is None and "?" in name:
+            continue
+        if not isinstance(x, np.ndarray) or ("!" in name and not x.flags.writeable):
+            return False
+        shape = (x.shape,) if letters == "*" else x.shape
+        wanted = tuple(map(sizes.setdefault, letters, shape))
+        whole = x.dtype.kind in "iu" and name.strip("!?") in ("argmax", "labels")
+        if len(shape) != len(letters) or wanted != shape or not (whole or x.dtype.char in "fd"):
+            return False
+        floats |= set() if whole else {x.dtype}
+        arrays.append((name, x, x.ctypes.data))
+    for i, (name, x, place) in enumerate(arrays):
+        others = [(y, at) for _, y, at in arrays[:i] + arrays[i + 1 :] if "!" in name]
+        if any(np.may_share_memory(x, y) for y, at in others if at != place or "~" not in name):
+            return False
+    return len(floats) == 1
+
+
 # --- matrix product and convolution ------------------------------------------------------------
 
 
+@_checked("a MK, b KN, bias? N, y! MN")
 def matmul(a, b, bias, relu, y, threads):
     """Compute y = a @ b (+ bias), with its negative elements set to 0 if relu is true."""
     np.matmul(a, b, out=y)
@@ -30,6 +93,7 @@ def _add_bias(y, bias, relu):
         np.maximum(y, 0, out=y)
 
 
+@_checked("x NHWC, w KLDF, bias? F, y! NIJF")
 def conv2d_forward(x, w, bias, relu, y, geometry, threads):
     """Compute y = im2col(x) @ w (+ bias), with its negative elements set to 0 if relu is true.
 
@@ -42,6 +106,7 @@ def conv2d_forward(x, w, bias, relu, y, geometry, threads):
     _add_bias(y, bias, relu)
 
 
+@_checked("gy NIJF, w KLDF, gx! NHWC")
 def conv2d_backward_input(gy, w, gx, geometry, threads):
     """Compute gx = col2im(gy @ w.T), the gradient with respect to the convolution's input."""
     for gxg, wg, gyg in _by_group(geometry, gx, w, gy):
@@ -49,6 +114,7 @@ def conv2d_backward_input(gy, w, gx, geometry, threads):
         _col2im(np.tensordot(gyg, wg, axes=(3, 3)), gxg, geometry)
 
 
+@_checked("x NHWC, gy NIJF, gw! KLDF")
 def conv2d_backward_kernel(x, gy, gw, geometry, threads):
     """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel."""
     pixels = (0, 1, 2)
@@ -116,6 +182,7 @@ def _windows(image, pooled, geometry):
         yield (oh, ow), (top, left), rows, columns
 
 
+@_checked("x NHWC, y! NIJC, argmax! NIJC")
 def max_pool2d_forward(x, y, argmax, geometry, threads):
     """Set y to each window's maximum, and argmax to kh * pool_width + kw, its (first) place."""
     N, _, _, C = x.shape
@@ -127,6 +194,7 @@ def max_pool2d_forward(x, y, argmax, geometry, threads):
         argmax[:, oh, ow] = (rows.start - top + h) * geometry[1] + columns.start - left + w
 
 
+@_checked("gy NIJC, argmax NIJC, gx! NHWC")
 def max_pool2d_backward(gy, argmax, gx, geometry, threads):
     """Compute gx[argmax of the window] += gy, from zero."""
     gx[...] = 0
@@ -136,12 +204,14 @@ def max_pool2d_backward(gy, argmax, gx, geometry, threads):
         gx[n, top + h, left + w, c] += gy[:, oh, ow]
 
 
+@_checked("x NHWC, y! NIJC")
 def avg_pool2d_forward(x, y, geometry, threads):
     """Set y to the mean of each window's cells inside the image."""
     for (oh, ow), _, rows, columns in _windows(x, y, geometry):
         y[:, oh, ow] = x[:, rows, columns].mean(axis=(1, 2))
 
 
+@_checked("gy NIJC, gx! NHWC")
 def avg_pool2d_backward(gy, gx, geometry, threads):
     """Compute gx[cells of the window inside the image] += gy / their number, from zero."""
     gx[...] = 0
@@ -155,6 +225,7 @@ def avg_pool2d_backward(gy, gx, geometry, threads):
 NO_ARGMAX = 255  # relu or dropout set the output to 0, so its gradient goes nowhere
 
 
+@_checked("x NHWC, w KLDF, bias? F, y! NIJF, argmax! NIJF")
 def conv2d_pool_forward(x, w, bias, relu, y, argmax, pool, geometry, rate, seed, threads):
     """Compute conv2d_forward, then max_pool2d_forward over windows side by side, then dropout.
 
@@ -170,6 +241,7 @@ def conv2d_pool_forward(x, w, bias, relu, y, argmax, pool, geometry, rate, seed,
         argmax[y == 0] = NO_ARGMAX
 
 
+@_checked("x NHWC, gy NIJF, argmax NIJF, gw! KLDF, gb! F")
 def conv2d_pool_backward_kernel(x, gy, argmax, gw, gb, pool, geometry, threads):
     """Compute max_pool2d_backward, then conv2d_backward_kernel, and the gradient of the bias."""
     N, PH, PW, F = gy.shape
@@ -209,8 +281,11 @@ def _random_bits(seed, size):
     return _mix32(position.astype(np.uint32) ^ low, high)
 
 
+@_checked("x S, y!~ S")
 def dropout(x, y, rate, seed, threads):
     """Compute y = x / (1 - rate) where random bits < round((1 - rate) * 2**32), else 0."""
+    if not 0 <= rate <= 1:
+        raise ValueError(f"dropout: expected a rate from 0 to 1, got {rate}")
     kept = _random_bits(seed, x.size) < int((1 - rate) * 2**32 + 0.5)
     y[...] = np.where(kept, x, 0) * (1 / (1 - rate) if rate < 1 else 0.0)
 
@@ -286,6 +361,7 @@ FUNCTIONS = {
 }
 
 
+@_checked("x S, y? S, z!~ S")
 def elementwise(function, x, y, z, alpha, threads):
     """Compute z = function(x, alpha) or z = function(x, y, alpha), one of the FUNCTIONS.
 
@@ -295,6 +371,8 @@ def elementwise(function, x, y, z, alpha, threads):
 
 
 def _value(function, x, y, alpha):
+    if function not in FUNCTIONS:
+        raise ValueError(f"elementwise: expected one of its functions, got {function!r}")
     if not function.endswith("_backward"):
         return FUNCTIONS[function](x, y, alpha)
     with np.errstate(all="ignore"):
@@ -306,6 +384,8 @@ def _value(function, x, y, alpha):
 
 def _rows_of_targets(targets, labels, classes):
     """Return the targets, or one-hot rows made from the labels."""
+    if (labels is None) == (targets is None):
+        raise ValueError("expected either targets or labels")
     if labels is None:
         return targets
     wrong = labels[(labels < 0) | (labels >= classes)]
@@ -314,6 +394,7 @@ def _rows_of_targets(targets, labels, classes):
     return np.eye(classes)[labels]
 
 
+@_checked("x NK, y! NK")
 def softmax(x, y, threads):
     """Compute y = exp(x) / sum of exp(x), row by row; [1, 0] of [inf, 0], the limit."""
     e = np.exp(_below(x.astype(np.float64), x.max(axis=1, keepdims=True, initial=-np.inf)))
@@ -326,12 +407,14 @@ def _below(z, m):
         return np.where(z == np.inf, 0, z - m)
 
 
+@_checked("logits NK, targets? NK, labels? N, losses! N, probabilities! NK")
 def softmax_cross_entropy_forward(logits, targets, labels, losses, probabilities, threads):
     """Compute p = softmax(logits), losses = -sum over k of targets * log p; 0 * log 0 = 0."""
     softmax(logits, probabilities, threads)
     softmax_cross_entropy_losses(logits, targets, labels, losses, probabilities, threads)
 
 
+@_checked("logits NK, targets? NK, labels? N, losses! N, probabilities NK")
 def softmax_cross_entropy_losses(logits, targets, labels, losses, probabilities, threads):
     """Compute the losses of softmax_cross_entropy_forward where the softmax p is known.
 
@@ -347,6 +430,7 @@ def softmax_cross_entropy_losses(logits, targets, labels, losses, probabilities,
     losses[...] = (targets * np.where(targets == 0, 0, minus_log_p)).sum(axis=1)
 
 
+@_checked("probabilities NK, targets? NK, labels? N, gy N, gz! NK")
 def softmax_cross_entropy_backward(probabilities, targets, labels, gy, gz, threads):
     """Compute gz = gy * (p * sum over k of targets - targets); 0 where gy is, even if p is NaN."""
     targets = _rows_of_targets(targets, labels, probabilities.shape[1])
@@ -355,6 +439,7 @@ def softmax_cross_entropy_backward(probabilities, targets, labels, gy, gz, threa
     gz[...] = np.where(gy == 0, 0, gz)
 
 
+@_checked("x NC, y NC, centers PC, sums! PC")
 def channel_sums(x, y, centers, sums, threads):
     """Compute the sums of y - b and of (x - a) (y - b) over the rows, for each of C channels."""
     a, b = centers
@@ -362,6 +447,7 @@ def channel_sums(x, y, centers, sums, threads):
     sums[1] = ((x - a) * (y - b)).sum(axis=0)
 
 
+@_checked("x NC, y NC, terms PC, z! NC")
 def channel_affine(x, y, terms, z, threads):
     """Compute z = scale (x - a) + weight y + shift, for each of C channels."""
     a, scale, weight, shift = terms
@@ -372,21 +458,15 @@ def channel_affine(x, y, terms, z, threads):
 # All arrays have one shape. An optional state is None where the rule is used without it.
 
 
-def _check_shapes(kernel, w, *arrays):
-    shapes = [array.shape for array in arrays if array is not None]
-    if set(shapes) != {w.shape}:
-        raise ValueError(f"{kernel}: expected arrays {w.shape}, got {shapes}")
-
-
 def _squarable(g):
     """Limit g to a size whose squares, and sums of some, are finite; infinity becomes NaN."""
     limit = 2.0 ** (60 if g.dtype == np.float32 else 508)
     return np.where(np.isinf(g), np.nan, np.clip(g, -limit, limit))
 
 
+@_checked("w! *, g *, v?! *")
 def sgd_step(w, g, v, lr, momentum, nesterov, threads):
     """Step by SGD: v = momentum v - lr g; w += v, or w += momentum v - lr g by Nesterov."""
-    _check_shapes("sgd_step", w, g, v)
     if v is None:
         w -= lr * g
     else:
@@ -394,21 +474,21 @@ def sgd_step(w, g, v, lr, momentum, nesterov, threads):
         w += momentum * v - lr * g if nesterov else v
 
 
+@_checked("w! *, g *, a! *")
 def adagrad_step(w, g, a, lr, epsilon, threads):
     """Step by Adagrad: a += g²; w -= lr g / sqrt(a + epsilon)."""
-    _check_shapes("adagrad_step", w, g, a)
     g = _squarable(g)
     a += g * g
     w -= lr * g / np.sqrt(a + epsilon)
 
 
+@_checked("w! *, g *, v! *, m?! *, b?! *")
 def rmsprop_step(w, g, v, m, b, lr, rho, momentum, epsilon, threads):
     """Step by RMSprop: v = rho v + (1-rho) g²; w -= lr g / sqrt(v + epsilon).
 
     If centered, v - m² replaces v in the step, with m = rho m + (1-rho) g; rounding can make v - m²
     negative, and it is then 0. With momentum, b = momentum b + the step above, and w -= b.
     """
-    _check_shapes("rmsprop_step", w, g, v, m, b)
     g = _squarable(g)
     v[...] = rho * v + (1 - rho) * g * g
     if m is not None:
@@ -421,12 +501,12 @@ def rmsprop_step(w, g, v, m, b, lr, rho, momentum, epsilon, threads):
     w -= step
 
 
+@_checked("w! *, g *, m! *, v! *, v_max?! *")
 def adam_step(w, g, m, v, v_max, alpha, beta_1, beta_2, epsilon, threads):
     """Step by Adam: m += (g-m)(1-beta_1); v += (g²-v)(1-beta_2); w -= alpha m / (sqrt(v)+epsilon).
 
     With AMSGrad, v_max = max(v_max, v) replaces v in the step. alpha includes the bias correction.
     """
-    _check_shapes("adam_step", w, g, m, v, v_max)
     g = _squarable(g)
     m += (g - m) * (1 - beta_1)
     v += (g * g - v) * (1 - beta_2)
@@ -435,31 +515,31 @@ def adam_step(w, g, m, v, v_max, alpha, beta_1, beta_2, epsilon, threads):
     w -= alpha * m / (np.sqrt(v) + epsilon)
 
 
+@_checked("w! *, g *, m! *, v! *")
 def nadam_step(w, g, m, v, alpha_m, alpha_g, correction, beta_1, beta_2, epsilon, threads):
     """Step by Nadam: m, v as in Adam; w -= (alpha_m m + alpha_g g) / (sqrt(v/correction)+epsilon).
 
     correction is 1 - beta_2 to the power t; the two alphas include lr and the momentum schedule.
     """
-    _check_shapes("nadam_step", w, g, m, v)
     g = _squarable(g)
     m += (g - m) * (1 - beta_1)
     v += (g * g - v) * (1 - beta_2)
     w -= (alpha_m * m + alpha_g * g) / (np.sqrt(v / correction) + epsilon)
 
 
+@_checked("w! *, g *, m! *, u! *")
 def adamax_step(w, g, m, u, alpha, beta_1, beta_2, epsilon, threads):
     """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, abs(g)); w -= alpha m/(u+epsilon)."""
-    _check_shapes("adamax_step", w, g, m, u)
     m += (g - m) * (1 - beta_1)
     np.maximum(beta_2 * u, np.abs(g), out=u)
     w -= alpha * m / (u + epsilon)
 
 
+@_checked("w! *, g *, a! *, d! *")
 def adadelta_step(w, g, a, d, lr, rho, epsilon, threads):
     """Step by Adadelta: a = rho a + (1-rho) g²; step = sqrt(d + epsilon) g / sqrt(a + epsilon);
     d = rho d + (1-rho) step²; w -= lr step.
     """
-    _check_shapes("adadelta_step", w, g, a, d)
     g = _squarable(g)
     a[...] = rho * a + (1 - rho) * g * g
     step = np.sqrt(d + epsilon) * g / np.sqrt(a + epsilon)
@@ -467,9 +547,9 @@ def adadelta_step(w, g, a, d, lr, rho, epsilon, threads):
     w -= lr * step
 
 
+@_checked("w! *, g *, m! *")
 def lion_step(w, g, m, lr, beta_1, beta_2, threads):
     """Step by Lion: w -= lr sign(beta_1 m + (1-beta_1) g); m = beta_2 m + (1-beta_2) g."""
-    _check_shapes("lion_step", w, g, m)
     w -= lr * np.sign(beta_1 * m + (1 - beta_1) * g)
     m[...] = beta_2 * m + (1 - beta_2) * g
 

@@ -16,9 +16,12 @@ from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.tracking import Tracked
 from minigrad.symbolic import Symbol, is_symbolic
 from minigrad.utils.arguments import (
+    UNTOLD,
     ArgumentTypeError,
     argument_names,
     explain_arguments,
+    is_ours,
+    retell,
     short_text,
     unknown_argument,
 )
@@ -376,7 +379,10 @@ class Layer(KerasForm, Tracked):
         except Exception as error:
             shape = getattr(x, "shape", type(x).__name__)
             title = f"{vars(self).get('_name')!r} ({type(self).__name__})"
+            is_from_here = "in layer" not in str(getattr(error, "__notes__", ""))
             error.add_note(f"in layer {title}, input shape: {shape}")
+            if is_ours(type(self)) and is_from_here and isinstance(error, UNTOLD):
+                retell(self._title, error, {"inputs": x} | options)
             raise
         finally:
             if training is not outside:

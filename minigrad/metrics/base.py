@@ -45,6 +45,8 @@ class Metric(Configured):
 
     direction = None
 
+    told_methods = ("update_state",)
+
     def __init__(self, dtype=None, name=None):
         self._dtype = _type_name(self, dtype)  # the argument, for configs
         self.dtype = np.dtype("float32" if self._dtype == "float32" else "float64")

@@ -7,8 +7,8 @@ tn and fn, for each threshold at once.
 import numpy as np
 
 from minigrad.metrics.base import METRICS, Metric
-from minigrad.utils.arguments import whole_number
-from minigrad.utils.arrays import match_ranks, match_weights
+from minigrad.utils.arguments import checked_number, whole_number
+from minigrad.utils.arrays import as_truth, match_ranks, match_weights
 
 
 class _Confusion(Metric):
@@ -54,7 +54,7 @@ class _Confusion(Metric):
 
 def _prepare(metric, y_true, y_pred, sample_weight):
     """Return labels (bool), predictions and weights (float64) of one shape."""
-    y_true, y_pred = match_ranks(np.asarray(y_true), np.asarray(y_pred, np.float64))
+    y_true, y_pred = match_ranks(as_truth(metric.name, y_true), np.asarray(y_pred, np.float64))
     if y_true.shape != y_pred.shape:
         raise ValueError(
             f"{metric.name}: expected y_true of y_pred's shape {y_pred.shape}, got {y_true.shape}"
@@ -209,11 +209,10 @@ class _BestRate(_Rate):
     Not in the registry: a name alone does not say how large.
     """
 
-    bounded = measured = None
+    bounded = measured = rate_name = None
 
     def __init__(self, value, num_thresholds, class_id, name, dtype):
-        if not 0 <= value <= 1:
-            raise ValueError(f"{type(self).__name__}: expected a rate from 0 to 1, got {value}")
+        checked_number(self, self.rate_name, value, "[0, 1]")
         number = whole_number(type(self).__name__, "num_thresholds", num_thresholds, least=1)
         self.num_thresholds = number
         thresholds = np.linspace(0, 1, number) if number > 1 else [0.5]
@@ -240,6 +239,7 @@ class SensitivityAtSpecificity(_BestRate):
         As for `Metric`.
     """
 
+    rate_name = "specificity"
     bounded, measured = _specificity, _recall
 
     def __init__(self, specificity, num_thresholds=200, class_id=None, name=None, dtype=None):
@@ -258,6 +258,7 @@ class SpecificityAtSensitivity(_BestRate):
         As for `SensitivityAtSpecificity`.
     """
 
+    rate_name = "sensitivity"
     bounded, measured = _recall, _specificity
 
     def __init__(self, sensitivity, num_thresholds=200, class_id=None, name=None, dtype=None):
@@ -276,6 +277,7 @@ class PrecisionAtRecall(_BestRate):
         As for `SensitivityAtSpecificity`.
     """
 
+    rate_name = "recall"
     bounded, measured = _recall, _precision
 
     def __init__(self, recall, num_thresholds=200, class_id=None, name=None, dtype=None):
@@ -294,6 +296,7 @@ class RecallAtPrecision(_BestRate):
         As for `SensitivityAtSpecificity`.
     """
 
+    rate_name = "precision"
     bounded, measured = _precision, _recall
 
     def __init__(self, precision, num_thresholds=200, class_id=None, name=None, dtype=None):

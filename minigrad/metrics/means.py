@@ -6,8 +6,8 @@ import numpy as np
 
 from minigrad import distances, losses
 from minigrad.metrics.base import METRICS, MeanMetricWrapper, MeanOfElements
-from minigrad.utils.arguments import whole_number
-from minigrad.utils.arrays import match_ranks, match_weights
+from minigrad.utils.arguments import tell_all, whole_number
+from minigrad.utils.arrays import as_truth, match_ranks, match_weights
 
 # --- one value per sample ------------------------------------------------------------------------
 
@@ -27,7 +27,7 @@ def accuracy(y_true, y_pred):
     -------
     array of one value per sample, or of shape (N, ..., 1)
     """
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    y_true, y_pred = as_truth("accuracy", y_true), np.asarray(y_pred)
     if y_pred.ndim < 2 or y_pred.shape[-1] == 1:
         return binary_accuracy(y_true, y_pred)
     if y_true.ndim < y_pred.ndim or y_true.shape[-1] == 1:
@@ -37,7 +37,7 @@ def accuracy(y_true, y_pred):
 
 def binary_accuracy(y_true, y_pred, threshold=0.5):
     """Whether `y_pred > threshold` agrees with `y_true` (0 or 1): a value for each element."""
-    y_true, y_pred = match_ranks(np.asarray(y_true), np.asarray(y_pred))
+    y_true, y_pred = match_ranks(as_truth("binary_accuracy", y_true), np.asarray(y_pred))
     _check_same_shape("binary_accuracy", y_true, y_pred)
     return (y_pred > threshold) == y_true
 
@@ -47,7 +47,7 @@ def categorical_accuracy(y_true, y_pred):
 
     Among equal maxima the first counts.
     """
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    y_true, y_pred = as_truth("categorical_accuracy", y_true), np.asarray(y_pred)
     _check_same_shape("categorical_accuracy", y_true, y_pred)
     return y_true.argmax(axis=-1) == y_pred.argmax(axis=-1)
 
@@ -60,7 +60,7 @@ def sparse_categorical_accuracy(y_true, y_pred):
 
 def top_k_categorical_accuracy(y_true, y_pred, k=5):
     """Whether the class of the one-hot `y_true` is among the `k` largest of `y_pred` (..., K)."""
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    y_true, y_pred = as_truth("top_k_categorical_accuracy", y_true), np.asarray(y_pred)
     _check_same_shape("top_k_categorical_accuracy", y_true, y_pred)
     return sparse_top_k_categorical_accuracy(np.argmax(y_true, axis=-1), y_pred, k)
 
@@ -95,7 +95,7 @@ def _check_same_shape(owner, y_true, y_pred):
 
 def _as_labels(owner, y_true, y_pred):
     """Return integer labels of the shape of `y_pred` without its last axis."""
-    labels = np.asarray(y_true)
+    labels = as_truth(owner, y_true)
     if labels.ndim == y_pred.ndim and labels.shape[-1] == 1:
         labels = labels[..., 0]
     if labels.squeeze().shape == y_pred[..., 0].squeeze().shape:  # axes of size 1 make no error
@@ -110,6 +110,9 @@ def _as_labels(owner, y_true, y_pred):
 # --- accuracies as metrics -----------------------------------------------------------------------
 
 METRICS.add(accuracy, "acc")  # no class: which accuracy it is depends on the shapes
+
+
+tell_all(globals())  # before the classes take the functions
 
 
 class Accuracy(MeanMetricWrapper):

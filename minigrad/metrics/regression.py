@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from minigrad.metrics.base import METRICS, MeanMetricWrapper, Metric
-from minigrad.utils.arguments import whole_number
+from minigrad.utils.arguments import tell_all, whole_number
 from minigrad.utils.arrays import match_ranks, match_weights
 
 
@@ -102,6 +102,9 @@ def _moments(y_true, y_pred, axis):
     means = [y.mean(axis, keepdims=True) for y in both]
     covariance = ((both[0] - means[0]) * (both[1] - means[1])).mean(axis)
     return covariance, [m.squeeze(axis) for m in means], [y.var(axis) for y in both]
+
+
+tell_all(globals())  # before the classes take the functions
 
 
 @METRICS.register()

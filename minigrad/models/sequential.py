@@ -83,6 +83,8 @@ class Sequential(Model):
 
     def pop(self):
         """Remove the last layer and return it."""
+        if not self._layers:
+            raise IndexError(f"{self._title}: expected a layer to remove, got none")
         layer = self._layers.pop()
         self._symbols = self._symbols[: len(self._symbols) - 1]
         self.built = self.built and bool(self._layers)

@@ -19,6 +19,7 @@ from minigrad.more_ops import (
     values,
 )  # fmt: skip
 from minigrad.symbolic import recordable
+from minigrad.utils.arguments import told
 
 # Keras's other names of ops that are here already.
 ALIASES = {
@@ -44,6 +45,7 @@ OPS |= {name: getattr(activations, name) for name in ACTIVATIONS}
 OPS |= {name: getattr(losses, name) for name in LOSSES}
 for family in (arrays, control, elementwise, layers, products, rearranging, reducing, values):
     OPS |= family.OPS
+OPS |= {name: told(OPS[name]) for name in arrays.UNRECORDED}
 for name, function in OPS.items():
     if name not in UNRECORDED and name not in ALIASES:
         OPS[name] = recorded = recordable(function)

@@ -7,6 +7,7 @@ from minigrad.losses import Cast
 from minigrad.ops import stack, where
 from minigrad.ops.shapes import add_at
 from minigrad.symbolic import Symbol
+from minigrad.utils.arguments import whole_number
 from minigrad.utils.arrays import as_labels
 
 
@@ -215,6 +216,7 @@ def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
     if sparse:
         raise ValueError("one_hot: expected sparse=False, got True; minigrad's arrays are dense")
     labels = as_labels("one_hot", values_of(x))
+    num_classes = whole_number("one_hot", "num_classes", num_classes)
     rows = labels[..., None] == np.arange(num_classes)
     return made(np.moveaxis(rows, -1, axis), dtype or "float32")
 

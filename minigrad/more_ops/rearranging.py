@@ -7,6 +7,7 @@ import numpy as np
 from minigrad.core import as_tensor
 from minigrad.more_ops.arrays import is_data, shape_of, values_of
 from minigrad.ops import concatenate, getitem, reshape
+from minigrad.utils.arguments import whole_number
 from minigrad.utils.arrays import as_labels
 from minigrad.utils.structures import map_structure
 
@@ -82,6 +83,7 @@ def sort(x, axis=-1):
 
 def top_k(x, k, sorted=True):
     """The k largest values along the last axis, largest first, and where they stand."""
+    k = whole_number("top_k", "k", k, least=1)
     order = np.argsort(-values_of(x), axis=-1, kind="stable")[..., :k]
     return take_along_axis(x, order, -1), order.astype(np.int32)
 

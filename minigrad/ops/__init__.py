@@ -19,6 +19,7 @@ from minigrad.ops.shapes import (
     broadcast_to, concatenate, expand_dims, getitem, pad, reshape, shape, squeeze, stack, transpose,
 )  # fmt: skip
 from minigrad.symbolic import Symbol, recordable as _recordable
+from minigrad.utils.arguments import told as _told
 from minigrad.utils.old_names import lookup as _lookup
 
 # Every function imported above under a name in lower case is an op and is exported.
@@ -59,7 +60,7 @@ def _recorded(function):
 
 
 for function in METHODS:
-    setattr(Tensor, function.__name__, function)
+    setattr(Tensor, function.__name__, _told(function))
     setattr(Symbol, function.__name__, _recorded(function))
 for name, function in BINARY.items():
     setattr(Tensor, f"__{name}__", _left(function))

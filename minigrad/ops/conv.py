@@ -15,6 +15,8 @@ from minigrad.ops.nn import (
     sum_rows,
 )
 
+LARGEST = 2**31 - 1  # of strides and windows, as in the kernels
+
 
 def remembered(function):
     """Cache the last results: a training loop repeats the same sizes at each step."""
@@ -40,6 +42,8 @@ def pair(name, argument, value, least=1):
             f"{name}: expected {argument} to be one or two integers of at least {least}, "
             f"got {value!r}"
         )
+    if max(values) > LARGEST:
+        raise ValueError(f"{name}: expected {argument} below 2**31, got {value!r}")
     return int(values[0]), int(values[1])
 
 
@@ -73,6 +77,11 @@ def output_sizes(name, sizes, window, strides, padding, dilation=(1, 1)):
                 f"least {extent} cells along {('height', 'width')[axis]}, got {size} and "
                 f"{before + after} of padding; take a smaller window or padding='same' "
                 "(images are height, width, channels)"
+            )
+        if max(output, size + before + after) > LARGEST:
+            raise ValueError(
+                f"{name}: expected fewer than 2**31 cells along {('height', 'width')[axis]}, got "
+                f"{size} and {before + after} of padding; take a smaller window or dilation"
             )
         outputs.append(output)
         widths.append((before, after))
@@ -238,6 +247,8 @@ def _pool(name, function, x, pool_size, strides, padding):
     window = pair(name, "pool_size", pool_size)
     strides = window if strides is None else pair(name, "strides", strides)
     sizes, padding = output_sizes(name, x.shape[1:3], window, strides, padding)
+    if window[0] * window[1] > LARGEST:
+        raise ValueError(f"{name}: expected a pool_size of less than 2**31 cells, got {window}")
     if any(max(widths) >= size for widths, size in zip(padding, window, strict=True)):
         raise ValueError(
             f"{name}: expected padding narrower than the window {window}, got {padding}"

@@ -308,7 +308,12 @@ class Optimizer(KerasForm, Configured):
     def _fitting(self, variable, gradient):
         """Return the gradient as a contiguous array of the variable's type, uncopied if it is."""
         w, g = variable.data, gradient.data if isinstance(gradient, Tensor) else gradient
-        g = np.asarray(g, w.dtype, order="C")
+        try:
+            g = np.asarray(g, w.dtype, order="C")
+        except (TypeError, ValueError):
+            wanted = f"a gradient of numbers for {self._paths[variable]}"
+            raise TypeError(f"{self.name}: expected {wanted}, got {gradient!r}") from None
+        g = g if g.flags.aligned else g.copy()
         if g.shape != w.shape:
             fault = f"a gradient of shape {w.shape} for {self._paths[variable]}"
             raise ValueError(f"{self.name}: expected {fault}, got {g.shape}")

@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 
 from minigrad.layers.augmentation import RandomTransform
+from minigrad.utils.arguments import Described
 from minigrad.utils.arrays import one_hot
 from minigrad.utils.datasets import PyDataset
 from minigrad.utils.folders import list_files
@@ -38,7 +39,7 @@ FORMATS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
 CLASS_MODES = ("categorical", "binary", "sparse", "raw", "input", None)
 
 
-class ImageDataGenerator:
+class ImageDataGenerator(Described):
     """Batches of images that are changed at random, and brought to a scale.
 
     The random numbers are those of `numpy.random`, which `set_random_seed` seeds, drawn as Keras

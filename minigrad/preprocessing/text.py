@@ -5,6 +5,8 @@ import hashlib
 
 import numpy as np
 
+from minigrad.utils.arguments import Described, whole_number
+
 __all__ = ["Tokenizer", "hashing_trick", "one_hot", "text_to_word_sequence"]
 
 FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
@@ -45,7 +47,7 @@ def one_hot(input_text, n, filters=FILTERS, lower=True, split=" ", analyzer=None
     return hashing_trick(input_text, n, None, filters, lower, split, analyzer)
 
 
-class Tokenizer:
+class Tokenizer(Described):
     """Numbers for words, by how often they occur in texts; the most frequent one is 1.
 
     Parameters
@@ -75,7 +77,7 @@ class Tokenizer:
         self, num_words=None, filters=FILTERS, lower=True, split=" ", char_level=False,
         oov_token=None, analyzer=None,
     ):  # fmt: skip
-        self.num_words = num_words
+        self.num_words = whole_number("Tokenizer", "num_words", num_words, 1, optional=True)
         self.filters = filters
         self.lower = lower
         self.split = split

@@ -5,7 +5,6 @@ import functools
 import inspect
 import itertools
 import math
-import os
 import warnings
 
 import numpy as np
@@ -19,7 +18,7 @@ from minigrad.optimizers import get as get_optimizer
 from minigrad.training.diagnosis import TAME, explain_loss
 from minigrad.training.objectives import Objectives, as_list
 from minigrad.training.old_methods import OldMethods
-from minigrad.utils.arguments import explain_arguments, whole_number
+from minigrad.utils.arguments import ArgumentTypeError, explain_arguments, whole_number
 from minigrad.utils.batches import (
     Batches,
     collect,
@@ -287,6 +286,8 @@ class Trainer(OldMethods):
         due = epochs_to_validate(validation_freq)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split(x, y, sample_weight, validation_split)
+        if not (isinstance(shuffle, (bool, int, np.bool_)) or shuffle == "batch"):
+            raise ArgumentTypeError(f"fit: expected shuffle as a bool, got {shuffle!r}")
         generator = random.generator() if shuffle else None
         data = Batches(x, y, sample_weight, batch_size, steps, class_weight, generator)
         if data.num_samples == 0:
@@ -297,7 +298,8 @@ class Trainer(OldMethods):
             steps = whole_number("fit", "validation_steps", validation_steps, 1, True)
             parts = validation_parts(validation_data)
             validation = Batches(*parts, batch_size=size or batch_size, steps=steps, resumes=False)
-        epochs = min(epochs, int(os.environ.get("KERAS_MAX_EPOCHS", epochs)))
+        limit = config.max_epochs()
+        epochs = epochs if limit is None else min(epochs, limit)
         self.history = History()
         callbacks = self._prepare([*as_list(callbacks), self.history], verbose, epochs, data)
         self.stop_training, self._why_lost = False, None

@@ -10,6 +10,7 @@ import reprlib
 import numpy as np
 
 from minigrad.core import TensorBase
+from minigrad.utils.argument_kinds import fault_of
 from minigrad.utils.naming import to_snake_case
 from minigrad.utils.old_arguments import may_be_old, renew
 
@@ -30,6 +31,8 @@ class Described:
     For ``repr``, an attribute named like an argument of the constructor holds the argument.
     """
 
+    told_methods = ()  # those whose errors name the class and what they were given
+
     def __new__(cls, *arguments, **named):
         if arguments or named:  # copies are made without
             init = cls.__init__ if cls.__init__ is not object.__init__ else lambda self: None
@@ -43,6 +46,9 @@ class Described:
         super().__init_subclass__(**options)
         if "__init__" in vars(cls):
             cls.__init__ = _accept_old_names(cls, cls.__init__)
+        for name in cls.told_methods if is_ours(cls) else ():
+            if name in vars(cls):
+                setattr(cls, name, told(vars(cls)[name], cls.__name__))
 
     @reprlib.recursive_repr()
     def __repr__(self):
@@ -61,9 +67,116 @@ def _accept_old_names(cls, init):
         if may_be_old(arguments, named):
             known = argument_names(cls)
             arguments, named = renew(init, cls.__name__, arguments, named, known)
-        return init(self, *arguments, **named)
+        if not is_ours(cls):
+            return init(self, *arguments, **named)
+        title = type(self).__name__
+        try:
+            init(self, *arguments, **named)
+        except UNTOLD as error:
+            given = given_arguments(init, (self, *arguments), named)
+            if is_untold(title, error):
+                check_kinds(cls, title, given)
+            retell(title, error, given)
+            raise
+        if next(ancestor for ancestor in type(self).__mro__ if "__init__" in vars(ancestor)) is cls:
+            check_kinds(cls, title, given_arguments(init, (self, *arguments), named))
 
     return construct
+
+
+def is_ours(cls):
+    return cls.__module__.startswith("minigrad.")
+
+
+def check_kinds(cls, title, given):
+    """Raise an error for a value that cannot be its argument's, by that one's name and default."""
+    known = arguments_of(cls)
+    for name, value in given.items():
+        argument, owner = known.get(name, (None, None))
+        if argument is not None and is_ours(owner):
+            wanted = fault_of(name, argument.default, value)
+            if wanted is not None:
+                is_number = wanted.startswith("a number") and isinstance(value, numbers.Real)
+                kind = ValueError if is_number else ArgumentTypeError
+                raise kind(f"{title}: expected {name} as {wanted}, got {short_text(value)}")
+
+
+# --- errors that do not say where ----------------------------------------------------------------
+
+# Python's and NumPy's own, for values that nobody looked at before.
+UNTOLD = (AttributeError, LookupError, MemoryError, TypeError, ValueError)
+UNTOLD = (*UNTOLD, OverflowError, ZeroDivisionError)
+
+
+def retell(title, error, given):
+    """Raise an error that names the function and its arguments, unless this one says so.
+
+    Parameters
+    ----------
+    title : str
+    error : Exception
+    given : dict
+        The arguments by their names.
+    """
+    if not is_untold(title, error):
+        return
+    kept = (np.exceptions.AxisError, IndexError, MemoryError, np.linalg.LinAlgError)
+    kind = next((kind for kind in kept if isinstance(error, kind)), ValueError)
+    if isinstance(error, (AttributeError, TypeError)):
+        kind = ArgumentTypeError
+    shown = ", ".join(f"{name}={short_text(value)}" for name, value in given.items())
+    told = kind(f"{title}: expected other arguments, got {shown} ({error})")
+    for note in getattr(error, "__notes__", ()):
+        told.add_note(note)
+    raise told from error
+
+
+def is_untold(title, error):
+    """Whether the error does not say whose it is."""
+    text = str(error)
+    return ": expected" not in text and not text.startswith((title, "minigrad"))
+
+
+def retell_call(function, error, arguments, named, title=None):
+    """`retell` for a call of a function, whose signature names what it was given."""
+    title = title or function.__name__
+    try:
+        given = given_arguments(function, arguments, named)
+    except (TypeError, ValueError):  # no signature, or not these arguments
+        given = {f"argument {i}": value for i, value in enumerate(arguments, 1)} | named
+    retell(title, error, given)
+
+
+def told(function, title=None):
+    """Return the function, whose errors then name it and what it was given."""
+
+    @functools.wraps(function)
+    def telling(*arguments, **named):
+        try:
+            return function(*arguments, **named)
+        except UNTOLD as error:
+            retell_call(function, error, arguments, named, title)
+            raise
+
+    return telling
+
+
+def tell_all(namespace):
+    """Have the public functions that a module has defined so far name themselves in errors."""
+    for name, function in list(namespace.items()):
+        is_own = getattr(function, "__module__", None) == namespace["__name__"]
+        if inspect.isfunction(function) and is_own and not name.startswith("_"):
+            namespace[name] = told(function)
+
+
+def given_arguments(function, arguments, named):
+    """Return the arguments of a call by their names, without ``self``."""
+    given = inspect.signature(function).bind(*arguments, **named).arguments
+    given.pop("self", None)
+    for name, argument in inspect.signature(function).parameters.items():
+        if argument.kind is argument.VAR_KEYWORD:
+            given |= given.pop(name, {})
+    return given
 
 
 def checked_number(owner, name, value, interval, kind=float):
@@ -296,7 +409,8 @@ class FromFunction:
         for option in options:
             setattr(cls, option.name, _option(option.name))
         if "__init__" not in vars(cls):
-            cls.__init__ = _constructor(cls, wrapper, of, check, options, common)
+            construct = _constructor(cls, wrapper, of, check, options, common)
+            cls.__init__ = _accept_old_names(cls, construct)
         about = "".join(f"{option.name}\n    As for `{of.__name__}`.\n" for option in options)
         about += f"{', '.join(argument.name for argument in common)}\n"
         about += f"    As for `{wrapper.__bases__[-1].__name__}`.\n"

@@ -3,12 +3,13 @@
 import numpy as np
 
 from minigrad.core import Tensor
-from minigrad.utils.arguments import explain_arguments
+from minigrad.utils.arguments import explain_arguments, told
 
 NUMBER_THEM = "number them by names, y = np.unique(y, return_inverse=True)"
 
 
 @explain_arguments
+@told
 def to_categorical(x, num_classes=None):
     """Turn integer labels into one-hot rows.
 
@@ -53,6 +54,7 @@ def one_hot(labels, num_classes, dtype=np.float64):
     return rows
 
 
+@told
 def normalize(x, axis=-1, order=2):
     """Divide by the norm along `axis`; vectors of norm 0 stay unchanged.
 
@@ -94,6 +96,14 @@ def as_labels(owner, labels):
     return labels.astype(np.int64)
 
 
+def as_truth(owner, y_true):
+    """Return labels as an array; ValueError if one is NaN, which is neither right nor wrong."""
+    labels = np.asarray(y_true)
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        raise ValueError(f"{owner}: expected y_true without NaN, got it in {labels.shape}")
+    return labels
+
+
 def match_ranks(x, y):
     """Make (N,) and (N, 1) agree, arrays or tensors; return both.
 
@@ -123,6 +133,8 @@ def match_weights(owner, sample_weight, shape):
         If the shape is another one, or a weight is not finite; the message begins with `owner`.
     """
     weights = np.asarray(sample_weight)
+    if weights.dtype.kind not in "buif":
+        raise TypeError(f"{owner}: expected numbers as sample_weight, got {weights.dtype}")
     if weights.ndim > len(shape) and weights.shape[-1] == 1:
         weights = weights[..., 0]
     sizes = zip(weights.shape, shape, strict=False)

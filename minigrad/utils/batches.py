@@ -2,13 +2,13 @@
 
 import itertools
 import math
-import os
 import sys
 import warnings
 from collections.abc import Mapping
 
 import numpy as np
 
+from minigrad import config
 from minigrad.utils.arguments import checked_number, short_text, whole_number
 from minigrad.utils.structures import flatten, is_structure, map_structure, pack_like
 
@@ -63,7 +63,7 @@ class Batches:
         self, x, y=None, sample_weight=None, batch_size=None, steps=None, class_weight=None,
         generator=None, resumes=True, is_whole=False,
     ):  # fmt: skip
-        limit = int(os.environ.get("KERAS_MAX_STEPS_PER_EPOCH", 0))
+        limit = config.max_steps_per_epoch() or 0
         steps = whole_number("batches", "steps", steps, least=1, optional=True)
         batch_size = whole_number("batches", "batch_size", batch_size, least=1, optional=True)
         if class_weight is not None and sample_weight is not None:
@@ -436,7 +436,10 @@ def _length(source):
 
 def _check_iterable(x, y, sample_weight):
     if isinstance(x, (str, bytes, dict)) or not hasattr(x, "__iter__") | hasattr(x, "__getitem__"):
-        raise ValueError(f"Unrecognized data type: x={x} (of type {type(x)})")
+        raise ValueError(
+            f"Unrecognized data type: x={short_text(x)} (of type {type(x)}): expected arrays, or "
+            "an iterable of batches, as x or validation_data"
+        )
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
             raise ValueError(

@@ -4,10 +4,11 @@ import random as python_random
 
 import numpy as np
 
-from minigrad.utils.arguments import whole_number
+from minigrad.utils.arguments import told, whole_number
 from minigrad.utils.pipelines import Dataset, as_batch
 
 
+@told
 def pad_sequences(
     sequences, maxlen=None, dtype="int32", padding="pre", truncating="pre", value=0.0
 ):
@@ -61,6 +62,7 @@ def pad_sequences(
     return padded
 
 
+@told
 def timeseries_dataset_from_array(
     data, targets, sequence_length, sequence_stride=1, sampling_rate=1, batch_size=128,
     shuffle=False, seed=None, start_index=None, end_index=None, format="tf",
@@ -136,6 +138,7 @@ def timeseries_dataset_from_array(
     return Dataset(lambda index: make(starts[index * size : (index + 1) * size]), batches)
 
 
+@told
 def split_dataset(dataset, left_size=None, right_size=None, shuffle=False, seed=None):
     """Cut a data set in two.
 

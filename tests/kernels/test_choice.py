@@ -142,7 +142,7 @@ def test_a_debugger_steps_from_backward_into_the_kernel_of_the_convolution(tmp_p
     to_backward = ("-c", "tbreak 5", "-c", "continue")
     _, stdout, _ = run_python(
         *("-m", "pdb", *to_backward, str(script)),
-        stdin="step\n" * 300 + "quit\n",
+        stdin="step\n" * 500 + "quit\n",
         MINIGRAD_KERNELS="reference",
     )
     lines = [line for line in stdout.splitlines() if "> " in line]

@@ -15,7 +15,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
 from minigrad.kernels.loops.dropout cimport BLOCK, Dropout, dropout_of, mix32, mix64
-from minigrad.kernels.runtime.arrays cimport check_array, float_kind
+from minigrad.kernels.runtime.arrays cimport check_apart, check_array, float_kind
 from minigrad.kernels.runtime.numpy cimport (
     NPY_FLOAT, PyArray_DATA, PyArray_NBYTES, PyArray_SIZE, import_array, ndarray
 )
@@ -40,6 +40,7 @@ def dropout(
     cdef Py_ssize_t size = PyArray_SIZE(x)
     check_array("dropout", "x", x, kind, (size,), False)
     check_array("dropout", "y", y, kind, (size,), True)
+    check_apart("dropout", y, None if PyArray_DATA(x) == PyArray_DATA(y) else x)
     if not 0 <= rate <= 1:
         raise ValueError(f"dropout: expected a rate from 0 to 1, got {rate}")
     if rate == 1:

@@ -3,7 +3,7 @@
 The formulas, each next to its gradient, are the table of activations.c.
 """
 
-from minigrad.kernels.runtime.arrays cimport check_array, float_kind
+from minigrad.kernels.runtime.arrays cimport check_apart, check_array, float_kind
 from minigrad.kernels.runtime.numpy cimport (
     NPY_FLOAT, PyArray_DATA, PyArray_SIZE, import_array, ndarray
 )
@@ -28,7 +28,8 @@ cdef struct Job:
 
 
 def elementwise(
-    str function, ndarray x not None, ndarray y, ndarray z not None, double alpha, int threads
+    str function not None, ndarray x not None, ndarray y, ndarray z not None, double alpha,
+    int threads,
 ):
     """Compute z = function(x) or z = function(x, y), one of the functions in activations.c.
 
@@ -42,6 +43,8 @@ def elementwise(
     if y is None:
         y = x
     check_array(function, "y", y, kind, (size,), False)
+    check_apart(function, z, None if PyArray_DATA(z) == PyArray_DATA(x) else x,
+                None if PyArray_DATA(z) == PyArray_DATA(y) else y)
     name = function.encode()
     cdef Job job = Job(NULL, size, PyArray_DATA(x), PyArray_DATA(y), PyArray_DATA(z), alpha)
     job.loop = activations_float(name) if kind == NPY_FLOAT else activations_double(name)

@@ -18,7 +18,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from minigrad.kernels.loops.functions cimport fast_exp, largest_of, sum_of
-from minigrad.kernels.runtime.arrays cimport check_array, float_kind
+from minigrad.kernels.runtime.arrays cimport check_apart, check_array, float_kind
 from minigrad.kernels.runtime.numpy cimport (
     NPY_FLOAT, NPY_INT64, PyArray_DATA, PyArray_DIM, PyArray_NDIM, import_array, ndarray
 )
@@ -73,6 +73,9 @@ cdef Rows describe(
     r.p = matrix(kernel, "probabilities", p, &r, p_written)
     r.losses = vector(kernel, "losses", losses, &r, True)
     add_targets(kernel, &r, targets, labels)
+    check_apart(kernel, losses, logits, p, targets, labels)
+    if p_written:
+        check_apart(kernel, p, logits, targets, labels)
     return r
 
 
@@ -95,7 +98,9 @@ def softmax(ndarray x not None, ndarray y not None, int threads):
     """
     cdef Rows r = rows_of("softmax", x)
     r.z = matrix("softmax", "x", x, &r, False)
-    run(&r, matrix("softmax", "y", y, &r, True), softmax_rows[float], softmax_rows[double], threads)
+    cdef Array data = matrix("softmax", "y", y, &r, True)
+    check_apart("softmax", y, x)
+    run(&r, data, softmax_rows[float], softmax_rows[double], threads)
 
 
 def softmax_cross_entropy_forward(
@@ -201,6 +206,7 @@ def softmax_cross_entropy_backward(
     r.gy = vector(kernel, "gy", gy, &r, False)
     add_targets(kernel, &r, targets, labels)
     cdef Array data = matrix(kernel, "gz", gz, &r, True)
+    check_apart(kernel, gz, probabilities, targets, labels, gy)
     run(&r, data, backward_rows[float], backward_rows[double], threads)
 
 

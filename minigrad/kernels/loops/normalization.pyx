@@ -11,7 +11,7 @@ each row:
 from libc.string cimport memcpy, memset
 
 from minigrad.kernels.loops.functions cimport Doubles, Floats, Row
-from minigrad.kernels.runtime.arrays cimport check_array, float_kind
+from minigrad.kernels.runtime.arrays cimport check_apart, check_array, float_kind
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.numpy cimport (
     NPY_FLOAT, PyArray_DATA, PyArray_DIM, PyArray_ITEMSIZE, PyArray_NDIM, import_array, ndarray
@@ -73,6 +73,7 @@ def channel_sums(
     """
     cdef Channels c = describe("channel_sums", x, y, centers, 2)
     check_array("channel_sums", "sums", sums, c.kind, (2, c.C), True)
+    check_apart("channel_sums", sums, x, y, centers)
     cdef Py_ssize_t tasks = (c.size + c.length - 1) // c.length if c.size > 0 else 0
     cdef Memory partial = Memory(tasks * 2 * c.width * PyArray_ITEMSIZE(x))
     if tasks > 0:
@@ -127,6 +128,7 @@ def channel_affine(
     """
     cdef Channels c = describe("channel_affine", x, y, terms, 4)
     check_array("channel_affine", "z", z, c.kind, (PyArray_DIM(x, 0), c.C), True)
+    check_apart("channel_affine", z, x, y, terms)
     if c.size > 0:
         run(&c, PyArray_DATA(z), affine_rows[Floats], affine_rows[Doubles], terms, threads)
 

@@ -13,7 +13,7 @@ from cython cimport floating
 from libc.string cimport memset
 
 from minigrad.kernels.loops.functions cimport sqrt
-from minigrad.kernels.runtime.arrays cimport float_kind
+from minigrad.kernels.runtime.arrays cimport check_apart, float_kind
 from minigrad.kernels.runtime.numpy cimport (
     NPY_FLOAT, PyArray_DATA, PyArray_ISCARRAY, PyArray_ISCARRAY_RO, PyArray_SAMESHAPE,
     PyArray_SIZE, PyArray_TYPE, import_array, ndarray
@@ -43,6 +43,13 @@ cdef Step begin_step(
     s.state[0] = data(kernel, w, a, True)
     s.state[1] = data(kernel, w, b, True)
     s.state[2] = data(kernel, w, c, True)
+    check_apart(kernel, w, g, a, b, c)
+    if a is not None:
+        check_apart(kernel, a, g, b, c)
+    if b is not None:
+        check_apart(kernel, b, g, c)
+    if c is not None:
+        check_apart(kernel, c, g)
     return s
 
 

@@ -13,7 +13,9 @@ from cython cimport infer_types
 from libc.string cimport memset
 
 from minigrad.kernels.loops.functions cimport Doubles, Floats, Ints, Row
-from minigrad.kernels.runtime.arrays cimport check_array, float_kind
+from minigrad.kernels.runtime.arrays cimport (
+    LARGEST, check_apart, check_array, check_geometry, float_kind
+)
 from minigrad.kernels.runtime.numpy cimport (
     NPY_FLOAT, NPY_INT, PyArray_DATA, PyArray_DIM, PyArray_NDIM, import_array, ndarray
 )
@@ -53,11 +55,9 @@ cdef int check_axis(
     str kernel, str axis, Py_ssize_t size, Py_ssize_t pooled, int pool, int stride, int pad
 ) except -1:
     """Raise ValueError unless every window along this axis covers a cell of the image."""
-    if pool < 1 or stride < 1 or pad < 0 or pad >= pool:
-        raise ValueError(
-            f"{kernel}: expected pool, stride >= 1, 0 <= pad < pool, got {pool}, {stride}, {pad}"
-        )
-    if pooled > 0 and (size == 0 or (pooled - 1) * stride - pad >= size):
+    if pad >= pool:
+        raise ValueError(f"{kernel}: expected padding below the window's {pool}, got {pad}")
+    if pooled > 0 and (size == 0 or (pooled - 1.0) * stride - pad >= size):
         raise ValueError(
             f"{kernel}: expected windows that begin inside the {axis} of {size}, got {pooled}"
         )
@@ -74,7 +74,10 @@ cdef Pool describe(
     cdef Pool p
     memset(&p, 0, sizeof(Pool))
     p.kind = float_kind(kernel, x)
+    check_geometry(kernel, geometry, 4)
     p.pool_height, p.pool_width, p.stride_height, p.stride_width, p.pad_top, p.pad_left = geometry
+    if <Py_ssize_t>p.pool_height * p.pool_width > LARGEST:
+        raise ValueError(f"{kernel}: expected windows of at most {LARGEST} cells, got {geometry}")
     if PyArray_NDIM(x) == 4 and PyArray_NDIM(y) == 4:
         p.N, p.H, p.W, p.C = [PyArray_DIM(x, axis) for axis in range(4)]
         p.OH, p.OW = PyArray_DIM(y, 1), PyArray_DIM(y, 2)
@@ -83,9 +86,12 @@ cdef Pool describe(
     check_axis(kernel, "height", p.H, p.OH, p.pool_height, p.stride_height, p.pad_top)
     check_axis(kernel, "width", p.W, p.OW, p.pool_width, p.stride_width, p.pad_left)
     p.image, p.pooled = PyArray_DATA(x), PyArray_DATA(y)
-    p.work = p.N * p.OH * p.OW * p.C * p.pool_height * p.pool_width
+    check_apart(kernel, x if backward else y, y if backward else x, argmax)
+    p.work = p.N * p.OH * p.OW * p.C * min(p.pool_height, p.H) * min(p.pool_width, p.W)
     if argmax is not None:
         check_array(kernel, "argmax", argmax, NPY_INT, (p.N, p.OH, p.OW, p.C), not backward)
+        if not backward:
+            check_apart(kernel, argmax, x)
         p.argmax = <int*>PyArray_DATA(argmax)
     return p
 

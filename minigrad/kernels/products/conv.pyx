@@ -29,7 +29,9 @@ from minigrad.kernels.loops.dropout cimport dropout_of
 from minigrad.kernels.products.problem cimport (
     MACS_PER_ELEMENT, NO_ARGMAX, Conv, Gemm, Products, Sums, allocate_offsets, write_multiples,
 )
-from minigrad.kernels.runtime.arrays cimport check_array, float_kind
+from minigrad.kernels.runtime.arrays cimport (
+    check_apart, check_array, check_geometry, float_kind
+)
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.numpy cimport (
     NPY_FLOAT, NPY_UINT8, PyArray_DATA, PyArray_DIM, PyArray_NDIM, PyArray_SIZE, PyArray_TYPE,
@@ -76,18 +78,14 @@ cdef Conv describe(
     cdef int kind = float_kind(kernel, y)
     cdef Conv c
     memset(&c, 0, sizeof(c))
+    check_geometry(kernel, geometry, 2)
     (c.stride_height, c.stride_width, c.pad_top, c.pad_left, c.dilation_height, c.dilation_width,
      c.groups) = geometry
-    c.pool_height, c.pool_width = pool
-    if (
-        min(c.stride_height, c.stride_width, c.dilation_height, c.dilation_width, c.groups) < 1
-        or min(c.pad_top, c.pad_left) < 0
-    ):
-        raise ValueError(f"{kernel}: expected padding from 0, all else from 1, got {geometry}")
-    if min(pool) < 1 or max(pool) >= NO_ARGMAX or c.pool_height * c.pool_width >= NO_ARGMAX:
+    if len(pool) != 2 or min(pool) < 1 or pool[0] * pool[1] >= NO_ARGMAX:
         raise ValueError(
             f"{kernel}: expected a pooling window of 1 to {NO_ARGMAX - 1} cells, got {pool}"
         )
+    c.pool_height, c.pool_width = pool
     if PyArray_NDIM(x) == PyArray_NDIM(w) == PyArray_NDIM(y) == 4:  # else they are refused below
         c.N, c.H = PyArray_DIM(x, 0), PyArray_DIM(x, 1)
         c.W, c.C = PyArray_DIM(x, 2), PyArray_DIM(x, 3)
@@ -103,8 +101,34 @@ cdef Conv describe(
         check_array(kernel, "bias", bias, kind, (c.F,), "bias" in written)
     if argmax is not None:
         check_array(kernel, "argmax", argmax, NPY_UINT8, (c.N, c.OH, c.OW, c.F), "y" in written)
-    find_receptive_field(&c)
+    if "y" in written:
+        check_apart(kernel, y, x, w, bias, argmax)
+        if argmax is not None:
+            check_apart(kernel, argmax, x, w, bias)
+    elif "w" in written:
+        check_apart(kernel, w, x, y, bias, argmax)
+        if bias is not None:
+            check_apart(kernel, bias, x, y, argmax)
+    else:
+        check_apart(kernel, x, w, y)
+    # A stride as long as the image leads out of it, like any longer one.
+    c.stride_height = max(1, min(c.stride_height, c.H + c.pad_top))
+    c.stride_width = max(1, min(c.stride_width, c.W + c.pad_left))
+    if PyArray_SIZE(y) > 0:
+        check_size(kernel, &c)
+        find_receptive_field(&c)
     return c
+
+
+cdef int check_size(str kernel, const Conv* c) except -1:
+    """Raise MemoryError if the padded images have more elements than 64 bits can address."""
+    cdef double height = (<double>c.OH * c.pool_height - 1) * c.stride_height, width
+    height = max(height + (c.KH - 1.0) * c.dilation_height + 1, c.H + c.pad_top)
+    width = (<double>c.OW * c.pool_width - 1) * c.stride_width
+    width = max(width + (c.KW - 1.0) * c.dilation_width + 1, c.W + c.pad_left)
+    if height * width * max(c.C, c.F) > 2.0**44:
+        raise MemoryError(f"{kernel}: no memory for images that padding makes {height:.0f} x "
+                          f"{width:.0f} of {max(c.C, c.F)} channels")
 
 
 cdef void find_receptive_field(Conv* c) noexcept nogil:
@@ -284,6 +308,8 @@ def conv2d_pool_forward(
     """
     cdef Conv c = describe("conv2d_pool_forward", x, w, y, bias, argmax, "y", geometry, pool)
     cdef const void* b = NULL if bias is None else PyArray_DATA(bias)
+    if not 0 <= rate < 1:
+        raise ValueError(f"conv2d_pool_forward: expected a rate from 0 to below 1, got {rate}")
     if PyArray_SIZE(y):
         c.argmax = <unsigned char*>PyArray_DATA(argmax)
         if rate > 0:

@@ -22,6 +22,7 @@ from minigrad.kernels.products.problem cimport (
     BLOCK_PANELS, KC, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums, allocate_offsets,
     fast_double, fast_float, write_multiples,
 )
+from minigrad.kernels.runtime.arrays cimport check_apart
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.numpy cimport (
     NPY_DOUBLE, NPY_FLOAT, PyArray_DATA, PyArray_DIM, PyArray_ISBEHAVED_RO, PyArray_ISCARRAY,
@@ -128,6 +129,7 @@ def matmul(
              and PyArray_TYPE(bias) == kind and PyArray_ISCARRAY_RO(bias))
     ):
         raise refuse(a, b, y, bias)
+    check_apart("matmul", y, a, b, bias)
     if rows == 0 or columns == 0:
         return
     # the problem

@@ -51,10 +51,20 @@ import numpy as np
 from cython cimport floating
 from cython.view cimport contiguous, strided
 
+from minigrad.kernels.runtime.arrays cimport check_geometry
+
 # Steps from patch to patch, padding, steps from tap (position) to tap of the kernel, all in pixels;
 # and the number of groups.
 cdef struct Geometry:
     Py_ssize_t stride_height, stride_width, top, left, dilation_height, dilation_width, groups
+
+
+def _require_memory(str kernel, written, *others):
+    """Raise ValueError unless all arrays are aligned, and the one that is written is apart."""
+    written, *others = [np.asarray(x) for x in (written, *others) if x is not None]
+    apart = not any([np.may_share_memory(written, x) for x in others])
+    fits = apart and all([x.flags.aligned for x in (written, *others)])
+    _require(fits, f"{kernel}: expected aligned arrays, of which the written one is apart", written)
 
 
 def _require(bint fits, str expected, *arrays):
@@ -95,11 +105,11 @@ cdef void add_bias(floating[:, ::1] y, const floating[::1] bias, bint relu) noex
 
 
 def matmul(
-    const floating[:, :] a,    # IN (M, K)
-    const floating[:, :] b,    # IN (K, N)
+    const floating[:, :] a not None,    # IN (M, K)
+    const floating[:, :] b not None,    # IN (K, N)
     const floating[::1] bias,  # IN (N,) or None
     bint relu,
-    floating[:, ::1] y,        # OUT (M, N)
+    floating[:, ::1] y not None,        # OUT (M, N)
     int threads,
 ):
     """Compute y = a @ b (+ bias), with its negative elements set to 0 if relu is true."""
@@ -108,6 +118,7 @@ def matmul(
     fits = fits and (bias is None or bias.shape[0] == N)
     expected = "matmul: expected a (M, K), b (K, N), y (M, N) and perhaps bias (N,)"
     _require(fits, expected, a, b, y, bias)
+    _require_memory("matmul", y, a, b, bias)
     y[...] = 0
     add_product[floating](a, np.ascontiguousarray(b), y)  # copies b if it is transposed
     add_bias[floating](y, bias, relu)
@@ -158,10 +169,9 @@ cdef void col2im(
 cdef Geometry describe(str kernel, x, w, y, tuple geometry) except *:
     """Give the numbers in geometry their names; ValueError unless they and the shapes fit."""
     cdef Geometry g
+    check_geometry(kernel, geometry, 2)
     g.stride_height, g.stride_width, g.top, g.left = geometry[:4]
     g.dilation_height, g.dilation_width, g.groups = geometry[4:]
-    if min(geometry[2:4]) < 0 or min(geometry[:2] + geometry[4:]) < 1:
-        raise ValueError(f"{kernel}: expected padding from 0, all else from 1, got {geometry}")
     fits = x.shape[0] == y.shape[0] and x.shape[3] == w.shape[2] * g.groups
     fits = fits and w.shape[3] == y.shape[3] and w.shape[3] % g.groups == 0
     expected = f"expected x (N, H, W, C), w (KH, KW, C / {g.groups}, F), y (N, OH, OW, F)"
@@ -180,11 +190,11 @@ cdef tuple by_group(x, w, y, groups):
 
 
 def conv2d_forward(
-    const floating[:, :, :, ::1] x,  # IN (N, H, W, C)
-    const floating[:, :, :, ::1] w,  # IN (KH, KW, C / groups, F)
+    const floating[:, :, :, ::1] x not None,  # IN (N, H, W, C)
+    const floating[:, :, :, ::1] w not None,  # IN (KH, KW, C / groups, F)
     const floating[::1] bias,        # IN (F,) or None
     bint relu,
-    floating[:, :, :, ::1] y,        # OUT (N, OH, OW, F)
+    floating[:, :, :, ::1] y not None,        # OUT (N, OH, OW, F)
     tuple geometry,                  # strides, padding (top, left), dilation, groups
     int threads,
 ):
@@ -192,6 +202,7 @@ def conv2d_forward(
     cdef Geometry g = describe("conv2d_forward", x, w, y, geometry)
     cdef Py_ssize_t N = y.shape[0], F = y.shape[3], pixels = y.shape[1] * y.shape[2]
     _require(bias is None or bias.shape[0] == F, f"conv2d_forward: expected bias ({F},)", bias)
+    _require_memory("conv2d_forward", y, x, w, bias)
     xs, ws, ys, columns, matrix = by_group(x, w, y, g.groups)
     y[...] = 0
     for n, group in np.ndindex(N, g.groups):
@@ -201,14 +212,15 @@ def conv2d_forward(
 
 
 def conv2d_backward_kernel(
-    const floating[:, :, :, ::1] x,   # IN (N, H, W, C)
-    const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, F)
-    floating[:, :, :, ::1] gw,        # OUT (KH, KW, C / groups, F)
+    const floating[:, :, :, ::1] x not None,   # IN (N, H, W, C)
+    const floating[:, :, :, ::1] gy not None,  # IN (N, OH, OW, F)
+    floating[:, :, :, ::1] gw not None,        # OUT (KH, KW, C / groups, F)
     tuple geometry,                   # as in conv2d_forward
     int threads,
 ):
     """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel."""
     cdef Geometry g = describe("conv2d_backward_kernel", x, gw, gy, geometry)
+    _require_memory("conv2d_backward_kernel", gw, x, gy)
     xs, gws, gys, columns, matrix = by_group(x, gw, gy, g.groups)
     gw[...] = 0
     for n, group in np.ndindex(x.shape[0], g.groups):
@@ -217,14 +229,15 @@ def conv2d_backward_kernel(
 
 
 def conv2d_backward_input(
-    const floating[:, :, :, ::1] gy,  # IN (N, OH, OW, F)
-    const floating[:, :, :, ::1] w,   # IN (KH, KW, C / groups, F)
-    floating[:, :, :, ::1] gx,        # OUT (N, H, W, C)
+    const floating[:, :, :, ::1] gy not None,  # IN (N, OH, OW, F)
+    const floating[:, :, :, ::1] w not None,   # IN (KH, KW, C / groups, F)
+    floating[:, :, :, ::1] gx not None,        # OUT (N, H, W, C)
     tuple geometry,                   # as in conv2d_forward
     int threads,
 ):
     """Compute gx = col2im(gy @ w.T), the gradient with respect to the convolution's input."""
     cdef Geometry g = describe("conv2d_backward_input", gx, w, gy, geometry)
+    _require_memory("conv2d_backward_input", gx, gy, w)
     gxs, ws, gys, columns, matrix = by_group(gx, w, gy, g.groups)
     transposed = np.ascontiguousarray(ws.T)  # (KH*KW*C, groups, F) -> (F, groups, KH*KW*C)
     gx[...] = 0

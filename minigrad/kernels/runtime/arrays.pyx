@@ -5,8 +5,9 @@ over a few hundred elements (a small convolution's call takes 1.1 us instead of 
 """
 
 from minigrad.kernels.runtime.numpy cimport (
-    NPY_DOUBLE, NPY_FLOAT, NPY_INT, NPY_INT64, NPY_UINT8, PyArray_DIM, PyArray_ISCARRAY,
-    PyArray_ISCARRAY_RO, PyArray_NDIM, PyArray_TYPE, import_array, ndarray
+    NPY_DOUBLE, NPY_FLOAT, NPY_INT, NPY_INT64, NPY_UINT8, PyArray_DATA, PyArray_DIM,
+    PyArray_ISCARRAY, PyArray_ISCARRAY_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_SIZE,
+    PyArray_STRIDE, PyArray_TYPE, import_array, ndarray
 )
 
 import_array()
@@ -37,3 +38,53 @@ cdef int check_array(
             f"{kernel}: expected {name} {shape} of {NAMES[kind]}, {wanted}; got "
             f"{(<object>x).shape} of {(<object>x).dtype}"
         )
+
+
+cdef inline bint overlap(ndarray x, ndarray y) noexcept:
+    """Whether the memory from the first to the last byte of x meets that of y."""
+    cdef Py_ssize_t reach
+    cdef Py_ssize_t[2] low
+    cdef Py_ssize_t[2] high
+    cdef int i, axis
+    cdef ndarray array
+    if y is None or PyArray_SIZE(x) == 0 or PyArray_SIZE(y) == 0:
+        return False
+    for i in range(2):
+        array = y if i else x
+        low[i] = high[i] = <Py_ssize_t>PyArray_DATA(array)
+        for axis in range(PyArray_NDIM(array)):
+            reach = (PyArray_DIM(array, axis) - 1) * PyArray_STRIDE(array, axis)
+            if reach < 0:
+                low[i] += reach
+            else:
+                high[i] += reach
+    return (
+        low[0] < high[1] + PyArray_ITEMSIZE(y) and low[1] < high[0] + PyArray_ITEMSIZE(x)
+    )
+
+
+cdef int check_apart(
+    str kernel, ndarray written, ndarray a, ndarray b=None, ndarray c=None, ndarray d=None
+) except -1:
+    """Raise ValueError if what is written overlaps one of the others, of which some are None."""
+    if overlap(written, a) or overlap(written, b) or overlap(written, c) or overlap(written, d):
+        raise ValueError(
+            f"{kernel}: expected what it writes in memory of its own, got an array of "
+            f"{(<object>written).shape} that overlaps another argument"
+        )
+
+
+cdef int check_geometry(str kernel, tuple geometry, int first_padding) except -1:
+    """Raise ValueError unless strides, windows and the two paddings are ints that products hold."""
+    cdef Py_ssize_t value
+    cdef int i
+    for i in range(len(geometry)):
+        try:
+            value = geometry[i]
+        except (OverflowError, TypeError):
+            value = -1
+        if value < (0 if 0 <= i - first_padding < 2 else 1) or value > LARGEST:
+            raise ValueError(
+                f"{kernel}: expected padding from 0, all else from 1, none above {LARGEST}, "
+                f"got {geometry}"
+            )

@@ -55,9 +55,11 @@ def empty(
     dtype,        # np.dtype
 ):
     """Return np.empty(shape, dtype); if it is large, it begins at a cache line."""
-    cdef Py_ssize_t size = dtype.itemsize, n
+    cdef double size = dtype.itemsize, n
     for n in shape:
         size *= n
+    if size > 2.0**62:  # more than NumPy can count
+        raise MemoryError(f"minigrad: no memory for an array {shape} of {dtype}")
     if size < ALIGN_FROM:
         return np.empty(shape, dtype)
     global allocator_is_set
