@@ -69,8 +69,8 @@ class KerasForm:
         """The variable's place among those of ``build``, by the name that rules for Keras use."""
         return [id(known) for known in self._state].index(id(variable))
 
-    def _assign_state(self, rows):
-        """Give each array of a state its values, from rows (name, array, values), or change none.
+    def _check_state(self, rows):
+        """Pairs (array, values) from rows (name, array, values), if they can be a state.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class KerasForm:
             If values are no numbers, or none of steps or of a learning rate.
         """
         expected = {"iterations": "a whole number from 0", "learning_rate": "a number from 0"}
-        assigned = []
+        checked = []
         for name, array, values in rows:
             what, fits = expected.get(name, "numbers"), values.dtype.kind in "fiub"
             if fits and name in expected:
@@ -87,9 +87,17 @@ class KerasForm:
             if not fits:
                 got = short_text(values)
                 raise ValueError(f"{self.name}: expected {what} as {name}, got {got}")
-            assigned.append((array, values.astype(array.dtype)))  # may warn, before any change
+            checked.append((array, values.astype(array.dtype)))  # may warn, before any change
+        return checked
+
+    def _assign_state(self, rows):
+        """Give each array of a state its values, from rows (name, array, values), or change none.
+
+        Raises ValueError as `_check_state` does.
+        """
+        checked = self._check_state(rows)
         with interrupts() as hold, hold:
-            for array, values in assigned:
+            for array, values in checked:
                 array[...] = values
 
     @property

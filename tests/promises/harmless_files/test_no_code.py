@@ -40,7 +40,6 @@ ALLOWED = {
     ("datasets/_files.py", "pickle"): "ArrayUnpickler, which makes arrays and nothing else",
     ("datasets/_words.py", "loads"): "json",
     ("lab/results.py", "loads"): "json",
-    ("saving/backup.py", "loads"): "json",
     ("saving/checkpoint.py", "loads"): "json",
     ("saving/formats.py", "loads"): "json",
     ("__init__.py", "import_module"): OWN_MODULES,
@@ -135,6 +134,8 @@ def loaders(folder, model):
     yield lambda content: load_model(io.BytesIO(content))
     yield lambda content: formats.load_arrays(put("a.npz", content))
     yield lambda content: lab.Comparison.load(put("c.json", content))
+    checkpoint = minigrad.Checkpoint(folder / "run", model=model)
+    yield lambda content: checkpoint.restore(put("c.npz", content))
     yield lambda content: model_from_json(content.decode("latin-1"))
     for name in ("mnist", "fashion_mnist"):
         yield lambda content, n=name: getattr(datasets, n).load_data(put("d.npz", content))

@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 
 import minigrad
-from minigrad import callbacks, layers
+from minigrad import layers
 from minigrad.datasets import _containers, _files
-from minigrad.saving import backup, formats
+from minigrad.saving import formats
 from minigrad.utils import get_file
 
 try:
@@ -93,13 +93,16 @@ class Weights:
         try:
             with warnings.catch_warnings():  # a state of the optimizer that is left out
                 warnings.simplefilter("error")
-                self.model.load_weights(path)
+                self.read(path)
         except BaseException as error:
             assert state_of(self.model) == before, "weights changed by a load that failed"
             if isinstance(error, UserWarning):
                 raise ValueError(f"refused by a warning: {error}") from error
             raise
         return state_of(self.model)[::2]
+
+    def read(self, path):
+        self.model.load_weights(path)
 
 
 class WholeModel:
@@ -128,22 +131,25 @@ class Container(WholeModel):
         container._has_h5py = has_h5py
 
 
-class Run:
-    """The state of a run, as `BackupAndRestore` writes it."""
+class Run(Weights):
+    """The state of a run, as `Checkpoint` and `BackupAndRestore` write it."""
 
     name, checks_values = "run.npz", True
 
-    def make(self, path):
-        self.model = make_model(1)
-        place = {"epoch": 1, "batch": 0}
-        backup.write_run(path, self.model, None, [callbacks.EarlyStopping()], place)
-        self.good = self.load(path)
+    def __init__(self):
+        pass
 
-    def load(self, path):
-        run = backup.read_run(path)
-        arrays = run.pop("arrays")
-        run.pop("path")
-        return json.dumps(run), {key: a.tobytes() for key, a in arrays.items()}
+    def make(self, path):
+        good = make_model(1)
+        minigrad.Checkpoint(path.parent / "run", model=good).save(epoch=1)
+        os.replace(path.parent / "run" / "checkpoint-1.npz", path)
+        (path.parent / "run").rmdir()
+        self.model, self.good = make_model(2), state_of(good)[::2]
+        self.old = self.model.get_weights(), self.model.optimizer.get_state()
+
+    def read(self, path):
+        checkpoint = minigrad.Checkpoint(path.parent / "run", model=self.model)
+        assert checkpoint.restore(path) == {"epoch": 1}
 
 
 class Images:
