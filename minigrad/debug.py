@@ -10,6 +10,7 @@ called, is read from Python's stack: nothing else has to know of it.
 import functools
 import itertools
 import math
+import os
 import sys
 import threading
 
@@ -56,6 +57,8 @@ FIT, EVALUATE = Trainer._train_epoch.__code__, Trainer._evaluate.__code__
 BATCH = Trainer.train_on_batch.__code__
 
 _lock = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a child may begin while a thread holds it
+    os.register_at_fork(after_in_child=_lock._at_fork_reinit)
 _apply = Optimizer.apply
 
 

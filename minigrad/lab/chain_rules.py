@@ -29,7 +29,7 @@ CHAIN_RULES = {
     "Var": ("g · 2 ({0} - mean) / count", "0"),
     "Std": ("g · ({0} - mean) / ({z} · count)", "0 z"),
     "Extreme": ("g where {0} is {z}, shared by equals", "0 z"),
-    "LogSumExp": ("g · softmax({0})", "0 z"),
+    "LogSumExp": ("g · softmax({0})", "- -"),
     # shapes
     "Reshape": ("g in the shape of {0}", ""),
     "Transpose": ("g with its axes back in order", ""),

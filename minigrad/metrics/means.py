@@ -109,10 +109,9 @@ def _as_labels(owner, y_true, y_pred):
 
 # --- accuracies as metrics -----------------------------------------------------------------------
 
-METRICS.add(accuracy, "acc")  # no class: which accuracy it is depends on the shapes
-
-
 tell_all(globals())  # before the classes take the functions
+
+METRICS.add(accuracy, "acc")  # no class: which accuracy it is depends on the shapes
 
 
 class Accuracy(MeanMetricWrapper):

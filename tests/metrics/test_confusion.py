@@ -116,7 +116,7 @@ def test_f1_without_a_batch_is_zero_and_starts_anew(average):
         ),
         (lambda: metrics.Precision()([1, 0], [0.1, 0.2, 0.3]), "expected y_true of y_pred's shape"),
         (lambda: metrics.Precision()([1, 0], [0.1, 0.2], [1.0, 2.0, 3.0]), "sample_weight of sh"),
-        (lambda: metrics.PrecisionAtRecall(1.5), "PrecisionAtRecall: expected a rate from 0 to 1"),
+        (lambda: metrics.PrecisionAtRecall(1.5), r"PrecisionAtRecall: expected recall in \[0, 1\]"),
         (lambda: metrics.PrecisionAtRecall(0.5, 0), "expected num_thresholds as a whole number"),
         (lambda: metrics.AUC(1), "AUC: expected num_thresholds as a whole number of at least 2"),
         (lambda: metrics.AUC(curve="lift"), "AUC: expected curve 'ROC', 'PR' or 'PRGAIN', got"),
