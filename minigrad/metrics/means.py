@@ -27,7 +27,7 @@ def accuracy(y_true, y_pred):
     -------
     array of one value per sample, or of shape (N, ..., 1)
     """
-    y_true, y_pred = as_truth("accuracy", y_true), np.asarray(y_pred)
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     if y_pred.ndim < 2 or y_pred.shape[-1] == 1:
         return binary_accuracy(y_true, y_pred)
     if y_true.ndim < y_pred.ndim or y_true.shape[-1] == 1:
