@@ -1389,11 +1389,12 @@ def test_a_saved_view_is_watched_with_the_arrays_it_shares_alone():
     other.data += 1  # it shares the base, not the elements
     z.backward(np.ones(1))
     assert_array_equal(x.grad, [3, 0])
-    z = Halves()(x, y)
-    with no_grad():
-        x.data += 1
-    with pytest.raises(RuntimeError, match="changed in place"):
-        z.backward(np.ones(1))
+    for own in (x, Tensor(np.arange(2.0), requires_grad=True)):  # another owns its array
+        z = Halves()(own, y)
+        with no_grad():
+            own.data += 1
+        with pytest.raises(RuntimeError, match="changed in place"):
+            z.backward(np.ones(1))
 
 
 def test_a_gradient_with_too_few_axes_is_refused_by_its_node():
@@ -1425,9 +1426,10 @@ def test_values_put_off_leave_gradients_as_they_are_in_a_new_thread():
         y = defer((2,), "float32", True, lambda: Tensor(np.ones(2, "f"), requires_grad=True))
         found.extend([y.data.tolist(), is_grad_enabled()])
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
+    with no_grad():  # of this thread; while none is on, the mode is not read
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
     assert found == [[1, 1], True]
 
 
