@@ -48,6 +48,7 @@ def check_requirements():
 
 check_requirements()
 
+import Cython
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -174,8 +175,8 @@ class BuildKernels(build_ext):
         msvc = self.compiler.compiler_type == "msvc"
         # Generated C belongs there, not next to the sources, and apart for each instruction set.
         built.build_dir = os.path.join(self.build_temp, built.instruction_set or "")
-        # Up to Cython 3.2.4, `cython.view` is not found where its memoryviews are shared.
-        alone = built.sources == [PLAIN.as_posix()]
+        # Cython 3.1 and 3.2 do not find `cython.view` where its memoryviews are shared.
+        alone = built.sources == [PLAIN.as_posix()] and Cython.__version__ < "3.3"
         (translated,) = cythonize(
             built,
             build_dir=built.build_dir,
