@@ -88,6 +88,16 @@ def test_oldest_versions_of_the_matrix_are_those_declared():
     for name, version in tested.items():
         assert f"{version}.".startswith(f"{declared[name]}.")
         assert not version.removeprefix(declared[name]).strip(".01")  # the first of its kind
-    pythons = re.search(r'^pythons="\$\{PYTHONS:-(.*)\}"$', text, re.MULTILINE)[1].split()
+    pythons = pythons_of_the_matrix()
     assert project["project"]["requires-python"] == f">={pythons[0]}"
     assert sys.version_info >= tuple(map(int, pythons[0].split(".")))
+
+
+def test_free_threading_is_declared_where_the_matrix_tests_it():
+    declared = '"freethreading_compatible": True' in (SOURCE / "setup.py").read_text("utf-8")
+    assert declared == any(version.endswith("t") for version in pythons_of_the_matrix())
+
+
+def pythons_of_the_matrix():
+    text = MATRIX.read_text("utf-8")
+    return re.search(r'^pythons="\$\{PYTHONS:-(.*)\}"$', text, re.MULTILINE)[1].split()

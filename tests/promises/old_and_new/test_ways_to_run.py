@@ -1,7 +1,6 @@
 """One program, run in every way that Python can be started: the same output each time."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -122,10 +121,3 @@ def test_names_of_tests_are_the_same_in_every_process(request):
     """Else xdist's workers do not agree on what there is to test."""
     moving = [item.nodeid for item in request.session.items if " at 0x" in item.nodeid]
     assert not moving
-
-
-def test_free_threading_is_declared_where_it_is_tested():
-    """The kernels say that they need no lock; on a free-threaded Python, importing keeps it so."""
-    if getattr(sys, "_is_gil_enabled", lambda: True)():
-        pytest.skip("this Python has the lock, or it was asked for")
-    assert kernels.kind != "reference"
