@@ -118,13 +118,13 @@ def array_to_img(x, data_format=None, scale=True, dtype=None):
     dtype : str, optional
         In which this is computed; default: float32.
     """
-    Image = pillow("array_to_img")
     check_data_format("array_to_img", data_format)
     x = np.array(x, dtype or "float32")
     if x.ndim != 3 or x.shape[2] not in COLOR_MODES.values():
         raise ValueError(
             f"array_to_img: expected one image (H, W, C) of 1, 3 or 4 channels, got {x.shape}"
         )
+    Image = pillow("array_to_img")
     if scale:
         x -= x.min()
         x /= x.max() or 1
