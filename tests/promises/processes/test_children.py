@@ -137,7 +137,8 @@ for lock in locks:
     if child == 0:
         signal.alarm(300)
         with lock:
-            random.set_random_seed(random.next_seed() % 7)
+            pass
+        random.set_random_seed(random.next_seed() % 7)  # outside: NumPy 2.0's lock counts no owner
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert status == 0, (lock, status)
