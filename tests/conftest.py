@@ -1,6 +1,7 @@
 """Fixtures for every test: Keras's golden numbers, and a guard over minigrad's global state."""
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -57,3 +58,30 @@ def num_threads():
     before = minigrad.get_num_threads()
     yield minigrad.set_num_threads
     minigrad.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def in_threads():
+    """``in_threads(*functions)`` runs them at once, and returns results or raises an error."""
+
+    def run_all(*functions):
+        results, errors = [None] * len(functions), []
+        barrier = threading.Barrier(len(functions))
+
+        def run(index, function):
+            try:
+                barrier.wait()
+                results[index] = function()
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=run, args=pair) for pair in enumerate(functions)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+        return results
+
+    return run_all

@@ -160,29 +160,7 @@ def test_a_forked_process_computes_with_threads_of_its_own():
 # --- Python's threads ----------------------------------------------------------------------------
 
 
-def in_threads(*functions):
-    """Run the functions at once and return their results; raise the first error of any."""
-    results, errors = [None] * len(functions), []
-    barrier = threading.Barrier(len(functions))
-
-    def run(index, function):
-        try:
-            barrier.wait()
-            results[index] = function()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(functions)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    return results
-
-
-def test_two_threads_build_and_walk_graphs_of_their_own(num_threads):
+def test_two_threads_build_and_walk_graphs_of_their_own(num_threads, in_threads):
     num_threads(2)
 
     def work(seed):
@@ -200,7 +178,7 @@ def test_two_threads_build_and_walk_graphs_of_their_own(num_threads):
         assert_array_equal(result, alone)
 
 
-def test_gradient_mode_belongs_to_a_thread():
+def test_gradient_mode_belongs_to_a_thread(in_threads):
     one, two = threading.Event(), threading.Event()
 
     def without():
@@ -218,7 +196,7 @@ def test_gradient_mode_belongs_to_a_thread():
     assert in_threads(without, recording) == [False, True]
 
 
-def test_threads_may_share_weights_that_nobody_changes():
+def test_threads_may_share_weights_that_nobody_changes(in_threads):
     w = Tensor(np.arange(12.0).reshape(3, 4), requires_grad=False)
 
     def work():

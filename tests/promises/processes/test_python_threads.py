@@ -16,28 +16,6 @@ x = rng.normal(size=(64, 10, 10, 2)).astype("float32")
 y = rng.integers(0, 4, 64)
 
 
-def in_threads(*functions):
-    """Run the functions at once and return their results; raise the first error of any."""
-    results, errors = [None] * len(functions), []
-    barrier = threading.Barrier(len(functions))
-
-    def run(index, function):
-        try:
-            barrier.wait()
-            results[index] = function()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(functions)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    return results
-
-
 def make_sequential():
     rows = [
         layers.Conv2D(7, 3, activation="relu"), layers.MaxPooling2D(), layers.Dropout(0.4),
@@ -77,7 +55,7 @@ def train(seed, optimizer="adam"):
     return [random.next_seed(), *(array.tobytes() for array in numbers)]
 
 
-def test_threads_that_seed_train_with_the_bits_of_training_alone(trials, num_threads):
+def test_threads_that_seed_train_with_the_bits_of_training_alone(trials, num_threads, in_threads):
     num_threads(2)
     for seed in trials(6, 300):
         seeds = [seed, seed + 1, seed + 2, seed]  # all three kinds of model, and one seed twice
@@ -105,7 +83,7 @@ def test_threads_that_do_not_seed_leave_the_main_threads_bits_alone(trials):
                 thread.join()
 
 
-def test_threads_draw_from_children_of_the_main_threads_generator():
+def test_threads_draw_from_children_of_the_main_threads_generator(in_threads):
     def draws():
         random.set_random_seed(5)
         first = [in_threads(random.next_seed)[0] for _ in range(3)]
@@ -135,7 +113,7 @@ def test_a_thread_that_did_not_seed_begins_anew_when_the_main_thread_seeds():
     assert drawn[0] == drawn[1]
 
 
-def test_a_threads_state_is_its_own_and_can_be_put_back():
+def test_a_threads_state_is_its_own_and_can_be_put_back(in_threads):
     def draw_twice():
         assert random.get_state() is None
         random.set_random_seed(7)
@@ -153,7 +131,7 @@ def test_a_threads_state_is_its_own_and_can_be_put_back():
 
 
 @pytest.mark.parametrize("maker", MAKERS)
-def test_many_threads_predict_with_one_model(maker, num_threads):
+def test_many_threads_predict_with_one_model(maker, num_threads, in_threads):
     num_threads(2)
     model = maker()
     expected = model.predict(x, verbose=0)
@@ -176,7 +154,7 @@ def restless():
     sys.setswitchinterval(before)
 
 
-def test_what_threads_count_together_is_never_lost(restless):
+def test_what_threads_count_together_is_never_lost(restless, in_threads):
     names = in_threads(*[lambda: [get_uid("thing") for _ in range(20_000)]] * 4)
     assert sorted(itertools.chain(*names)) == list(range(1, 80_001))
 
@@ -191,5 +169,5 @@ def test_what_threads_count_together_is_never_lost(restless):
     assert not any(itertools.chain(*in_threads(change, change, change)))
 
 
-def test_a_thread_may_fit_where_only_the_main_one_gets_signals():
+def test_a_thread_may_fit_where_only_the_main_one_gets_signals(in_threads):
     assert len(in_threads(lambda: train(1))[0]) > 5
