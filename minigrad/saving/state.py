@@ -16,7 +16,7 @@ from minigrad.random import SeedGenerator
 from minigrad.saving.keys import find_places
 from minigrad.saving.optimizer_state import find_arrays, set_arrays
 from minigrad.saving.weights import collect_arrays, restore_arrays
-from minigrad.utils.arguments import short_text
+from minigrad.utils.arguments import is_ours, short_text
 from minigrad.utils.naming import unique_name
 from minigrad.utils.variable import Variable
 
@@ -29,6 +29,7 @@ _OF_LAYERS = {*vars(Layer(name="layer"))} - {"_trainable"} | {"history", "loss",
 _OF_METRICS = {"_dtype", "dtype", "name", "_variables", "_given"}
 _OF_OPTIMIZERS = {"_learning_rate", "_calls", "shared", "built", "name", "observers", "_given"}
 _OF_CALLBACKS = {"model", "params", "_given"}
+PATHS = {"filename", "filepath", "log_dir", "backup_dir"}  # where to write, no file decides
 
 
 class State:
@@ -169,7 +170,7 @@ class State:
     def _pack_metric(self, metric, key):
         names = {id(value): name for name, value in vars(metric).items()}
         variables = [(names.get(id(v)), np.asarray(v)) for v in metric.variables]
-        others = {} if _is_ours(metric) else attributes_of(metric, _OF_METRICS)
+        others = {} if is_ours(type(metric)) else attributes_of(metric, _OF_METRICS)
         return self.pack([variables, others], key)
 
     def _restore_metric(self, metric, packed):
@@ -188,7 +189,7 @@ class State:
             return None
         places = {id(weight): i for i, weight in enumerate(self.weights)}
         of = [places.get(id(weight)) for weight in optimizer.parameters]
-        others = {} if _is_ours(optimizer) else attributes_of(optimizer, _OF_OPTIMIZERS)
+        others = {} if is_ours(type(optimizer)) else attributes_of(optimizer, _OF_OPTIMIZERS)
         arrays = [np.asarray(array) for array in find_arrays(optimizer)]
         return {"of": of, "state": self.pack([arrays, others], key)}
 
@@ -248,10 +249,14 @@ KINDS = {
 
 
 # Kinds of objects that can be made from their state.
-NEW = {
-    "tensor": Tensor,
-    "generator": lambda state: np.random.Generator(getattr(np.random, state["bit_generator"])()),
-}
+NEW = {"tensor": Tensor, "generator": lambda state: _new_generator(state["bit_generator"])}
+
+
+def _new_generator(name):
+    kind = getattr(np.random, name, None)  # a file may ask for anything that NumPy has there
+    if not (isinstance(kind, type) and issubclass(kind, np.random.BitGenerator)):
+        raise ValueError(f"expected one of NumPy's bit generators, got {name!r}")
+    return np.random.Generator(kind())
 
 
 def attributes_of(owner, others=_OF_CALLBACKS, largest=None):
@@ -270,7 +275,7 @@ def attributes_of(owner, others=_OF_CALLBACKS, largest=None):
     kept = {AS_GIVEN: []}
     for name, value in vars(owner).items():
         is_given = name in given and _is_same(value, given[name])
-        if name in others:
+        if name in others or name in PATHS:
             continue
         if is_given and not isinstance(value, (list, dict, set)):
             kept[AS_GIVEN].append(name)
@@ -286,7 +291,7 @@ def set_attributes(owner, values):
         if name in given:
             setattr(owner, name, given[name])
     for name, value in values.items():
-        if not _is_same(getattr(owner, name, None), value):
+        if name not in PATHS and not _is_same(getattr(owner, name, None), value):
             setattr(owner, name, value)
 
 
@@ -323,13 +328,9 @@ def can_keep(value, largest=None):
     )
 
 
-def _is_ours(owner):
-    return type(owner).__module__.startswith("minigrad.")
-
-
 def _values_of_layer(layer):
     """The state of a layer that is no weight: of those of minigrad, their random numbers."""
-    if _is_ours(layer):
+    if is_ours(type(layer)):
         kinds = (np.random.Generator, SeedGenerator)
         named = {"mask_seed", "_trainable", "stop_training"}
         values = vars(layer).items()

@@ -84,8 +84,9 @@ def _accept_old_names(cls, init):
     return construct
 
 
-def is_ours(cls):
-    return cls.__module__.startswith("minigrad.")
+def is_ours(value):
+    """Whether a class or function is minigrad's."""
+    return value.__module__.partition(".")[0] == "minigrad"
 
 
 def check_kinds(cls, title, given):

@@ -21,6 +21,7 @@ from minigrad.utils.arguments import (
     argument_names,
     arguments_of,
     checked_number,
+    is_ours,
     setting,
     short_text,
 )
@@ -59,7 +60,7 @@ class Configured(Described):
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        if _is_ours(cls):
+        if is_ours(cls):
             _classes[family_of(cls.__module__), cls.__name__] = cls
 
     def get_config(self):
@@ -96,7 +97,7 @@ class Configured(Described):
 
     def _find_argument(self, name, argument, owner):
         given = self._bound_arguments()
-        if not _is_ours(owner) and name in given:
+        if not is_ours(owner) and name in given:
             return given[name]
         value = setting(self, name)
         if value is not UNKNOWN:
@@ -147,10 +148,6 @@ def _is_unsaved(name, owner, cls):
     return any(name in vars(c).get("unsaved", ()) for c in below)
 
 
-def _is_ours(cls):
-    return cls.__module__.partition(".")[0] == "minigrad"
-
-
 def family_of(module):
     """Return the family that a module's name tells: ``keras.src.layers.core`` -> ``layers``."""
     return next((part for part in module.split(".") if part in FAMILIES), "models")
@@ -158,10 +155,10 @@ def family_of(module):
 
 def _class_without_own_config(cls):
     """The class above all of a user's that write configs of their own; else the class itself."""
-    own = [c for c in cls.__mro__ if "get_config" in vars(c) and not _is_ours(c)]
+    own = [c for c in cls.__mro__ if "get_config" in vars(c) and not is_ours(c)]
     if not own:
         return cls
-    return next(c for c in cls.__mro__[cls.__mro__.index(own[-1]) + 1 :] if _is_ours(c))
+    return next(c for c in cls.__mro__[cls.__mro__.index(own[-1]) + 1 :] if is_ours(c))
 
 
 # --- objects of users ----------------------------------------------------------------------------
@@ -302,10 +299,10 @@ arguments.serialize = serialize  # its place before configs held more than numbe
 def _serialize_object(value):
     cls = type(value)
     described = {"module": cls.__module__, "class_name": cls.__name__}
-    if _is_ours(cls):
+    if is_ours(cls):
         described = _name_as_keras(cls)
     described["config"] = serialize(value.get_config(), cls.__name__)
-    described["registered_name"] = None if _is_ours(cls) else get_registered_name(cls)
+    described["registered_name"] = None if is_ours(cls) else get_registered_name(cls)
     for name in ("build_config", "compile_config"):
         get = getattr(value, f"get_{name}", None)
         config = get() if get else None
@@ -335,7 +332,7 @@ def _serialize_function(function, place):
             f"{place}: expected a named function, got a lambda, which no file can hold; write "
             "def name(...), and load with custom_objects={'name': name}"
         )
-    if _is_ours(function):
+    if is_ours(function):
         return function.__name__
     name = get_registered_name(function)
     kind = {"module": "builtins", "class_name": "function"}

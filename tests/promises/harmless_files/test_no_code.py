@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import minigrad
-from minigrad import datasets, lab, layers, utils
+from minigrad import callbacks, datasets, lab, layers, utils
 from minigrad.datasets import _files
 from minigrad.models import load_model, model_from_json
 from minigrad.saving import formats
+from minigrad.saving.state import State, attributes_of, set_attributes
 
 PACKAGE = Path(minigrad.__file__).parent
 
@@ -175,3 +176,18 @@ def test_what_the_unpickler_makes():
     for other in (os.system, np.save, np.frombuffer, Path, type, object(), compile, np.load):
         with pytest.raises((pickle.UnpicklingError, ValueError)):
             _files.ArrayUnpickler(io.BytesIO(pickle.dumps(other))).load()
+
+
+@pytest.mark.parametrize("name", ["test", "seed", "Generator", "nothing"])
+def test_a_checkpoint_makes_bit_generators_alone(name):
+    made = np.random.default_rng(0).bit_generator.state | {"bit_generator": name}
+    with pytest.raises(ValueError, match=f"one of NumPy's bit generators, got '{name}'"):
+        State([]).unpack({"generator": State([]).pack(made, "g")})
+
+
+def test_a_checkpoint_does_not_decide_where_callbacks_write(tmp_path):
+    log = callbacks.CSVLogger(tmp_path / "log.csv")
+    attributes = attributes_of(log)
+    assert "filename" not in attributes
+    set_attributes(log, attributes | {"filename": str(tmp_path / "other.csv")})
+    assert os.fspath(log.filename) == os.fspath(tmp_path / "log.csv")
