@@ -123,6 +123,17 @@ def conv2d_backward_kernel(x, gy, gw, geometry, threads):
         gwg[...] = np.tensordot(_im2col(xg, gwg, gyg, geometry), gyg, axes=(pixels, pixels))
 
 
+@_checked("gy NIJF, gb! F")
+def conv2d_backward_bias(gy, gb, threads):
+    """Add up the pixels of gy, the gradient with respect to the convolution's bias."""
+    np.sum(gy, axis=(0, 1, 2), out=gb)
+
+
+def conv2d_is_transposed(kernel, geometry, item_size):
+    """Whether conv2d_forward computes its transposed problem: never here."""
+    return False
+
+
 def _by_group(geometry, x, w, y):
     """Split the channels of x and the filters of w and y into groups, as views."""
     return zip(*(np.split(array, geometry[6], axis=3) for array in (x, w, y)), strict=True)
@@ -242,15 +253,15 @@ def conv2d_pool_forward(x, w, bias, relu, y, argmax, pool, geometry, rate, seed,
 
 
 @_checked("x NHWC, gy NIJF, argmax NIJF, gw! KLDF, gb! F")
-def conv2d_pool_backward_kernel(x, gy, argmax, gw, gb, pool, geometry, threads):
-    """Compute max_pool2d_backward, then conv2d_backward_kernel, and the gradient of the bias."""
+def conv2d_pool_backward_kernel(x, gy, argmax, gw, gb, pool, geometry, rate, threads):
+    """Compute dropout's and max_pool2d's gradients, then those of kernel and bias."""
     N, PH, PW, F = gy.shape
     unpooled = np.empty((N, PH * pool[0], PW * pool[1], F), gy.dtype)
     lost = argmax == NO_ARGMAX
-    gy, argmax = np.where(lost, 0, gy), np.where(lost, 0, argmax)
+    gy, argmax = np.where(lost, 0, gy / (1 - rate)), np.where(lost, 0, argmax)
     max_pool2d_backward(gy, argmax, unpooled, (*pool, *pool, 0, 0), threads)
     conv2d_backward_kernel(x, unpooled, gw, geometry, threads)
-    gb[...] = unpooled.sum(axis=(0, 1, 2))
+    conv2d_backward_bias(unpooled, gb, threads)
 
 
 # --- dropout -----------------------------------------------------------------------------------

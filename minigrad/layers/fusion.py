@@ -1,4 +1,4 @@
-"""Operator fusion: Conv2D + MaxPooling2D (+ Dropout) as one kernel, with the same results.
+"""Operator fusion: Conv2D + MaxPooling2D (+ Dropout) as one kernel, with the same bits.
 
 Inside a model, a convolution that may be fused defers its result. If a pooling layer is the next to
 use it, the two become one, deferred once more in case that dropout follows. Whatever else uses the
@@ -14,14 +14,15 @@ import numpy as np
 from minigrad import activations, kernels, ops
 from minigrad.core import defer, is_grad_enabled
 from minigrad.layers.base import around
-from minigrad.ops.fused import MOST_CELLS, conv2d_pool
+from minigrad.ops.fused import MOST_CELLS, conv2d_pool, has_same_bits
 
 
 def convolve(layer, x):
     """Return the output of a Conv2D for the Tensor ``x``, deferred if pooling may join in."""
-    if not can_defer(layer, x):
+    shape = _remembered(layer, _fused_shape, x) if can_defer(layer, x) else None
+    if shape is None:
         return layer.convolve(ops.conv2d, x)
-    return Stage(layer, x).deferred(_output_shape(layer, x.shape))
+    return Stage(layer, x).deferred(shape)
 
 
 def pool(layer, x):
@@ -29,7 +30,7 @@ def pool(layer, x):
     stage = x._deferred
     if not can_pool(stage, layer):
         return None
-    shape = _output_shape(layer, x.shape)
+    shape = _remembered(layer, lambda pooling, x: pooling.compute_output_shape(x.shape), x)
     return Stage(stage.convolution, stage.x, layer, stage.versions).deferred(shape)
 
 
@@ -41,12 +42,19 @@ def drop(layer, x):
     return stage(rate=layer.rate, seed=layer.next_mask_seed())
 
 
-def _output_shape(layer, shape):
-    """The shape of a layer's output, computed where the input has another shape than before."""
-    known = vars(layer).get("_known_shapes")
-    if known is None or known[0] != shape:
-        known = vars(layer)["_known_shapes"] = shape, layer.compute_output_shape(shape)
-    return known[1]
+def _fused_shape(layer, x):
+    """The shape of a Conv2D's output; None where it would have other bits if pooling joined in."""
+    shape = layer.compute_output_shape(x.shape)
+    settings = layer.strides, layer.padding, layer.dilation_rate, layer.groups
+    return shape if has_same_bits(x, layer.kernel, *settings) else None
+
+
+def _remembered(layer, compute, x):
+    """What ``compute(layer, x)`` gave the last time, if ``x`` has the shape and type of then."""
+    known = vars(layer).get("_known_shape")
+    if known is None or known[0] != x.shape or known[1] != x.dtype:
+        known = vars(layer)["_known_shape"] = x.shape, x.dtype, compute(layer, x)
+    return known[2]
 
 
 def can_defer(convolution, x):

@@ -12,7 +12,6 @@ from minigrad.ops.nn import (
     contiguous,
     promote,
     relu_backward,
-    sum_rows,
 )
 
 LARGEST = 2**31 - 1  # of strides and windows, as in the kernels
@@ -140,7 +139,9 @@ class Conv2D(Function):
             kernels.conv2d_backward_kernel(x, gy, gw, self.geometry, threads)
         if len(self.needs) == 2:
             return gx, gw
-        return gx, gw, sum_rows(gy.reshape(-1, gy.shape[3]))  # (N, OH, OW, F) -> (N*OH*OW, F)
+        gb = np.empty(gy.shape[3:], gy.dtype)
+        kernels.conv2d_backward_bias(gy, gb, threads)
+        return gx, gw, gb
 
 
 def conv2d(
@@ -185,12 +186,12 @@ def check_conv2d(x, kernel, bias, activation, *options):
     """
     x, kernel = _check_image("conv2d", x), as_tensor(kernel)
     check_activation("conv2d", activation)
-    sizes, geometry = _geometry(x.shape[1:], kernel.shape, *options)
+    sizes, geometry = geometry_of(x.shape[1:], kernel.shape, *options)
     return (x, kernel, *check_bias("conv2d", bias, kernel)), sizes, geometry
 
 
 @remembered
-def _geometry(image, kernel, strides, padding, dilation_rate, groups):
+def geometry_of(image, kernel, strides, padding, dilation_rate, groups):
     """Check the arguments; return the output's height and width, and the geometry."""
     groups, _ = pair("conv2d", "groups", groups)
     channels = image[2]

@@ -1,13 +1,21 @@
 """Operator fusion: several ops as one kernel, for layers/fusion.py. Not exported by ops.
 
-The results are those of the ops one after the other, but the arrays between them are not stored.
+The results are those of the ops one after the other, to the last bit where ``has_same_bits``. The
+arrays between them are not stored.
 """
 
 import numpy as np
 
 from minigrad import kernels
 from minigrad.core import is_grad_enabled
-from minigrad.ops.conv import Conv2D, MaxPool2D, check_conv2d, output_sizes, pair
+from minigrad.ops.conv import (
+    Conv2D,
+    MaxPool2D,
+    check_conv2d,
+    geometry_of,
+    output_sizes,
+    pair,
+)
 from minigrad.ops.nn import Dropout, contiguous, promote
 
 MOST_CELLS = 254  # of a pooling window: the kernel stores the argmax in one byte
@@ -38,10 +46,8 @@ class Conv2DMaxPool(Conv2D):
     def backward(self, gy):
         (x,) = self.saved
         gw, gb = kernels.empty(self.weights[0].shape, gy.dtype), np.empty(gy.shape[3:], gy.dtype)
-        options = self.pool_size, self.geometry, kernels.get_num_threads()
+        options = self.pool_size, self.geometry, self.rate, kernels.get_num_threads()
         kernels.conv2d_pool_backward_kernel(x, contiguous(gy), self.argmax, gw, gb, *options)
-        if self.rate > 0:  # the factor belongs to gy, but gw and gb are smaller
-            gw, gb = gw / (1 - self.rate), gb / (1 - self.rate)
         return (None, gw, gb)[: len(self.needs)]
 
     def unfused(self):
@@ -65,6 +71,17 @@ class Conv2DMaxPool(Conv2D):
             replayed.append((function, function.forward(*values)))
             values, needs = (replayed[-1][1],), (True,)
         return inputs, replayed
+
+
+def has_same_bits(x, kernel, strides, padding, dilation_rate, groups):
+    """Whether ``conv2d_pool`` has the bits of ``conv2d`` and ``max_pool2d``, gradients included.
+
+    It has, unless ``conv2d`` runs as its transposed problem: with few filters and many channels.
+    """
+    options = strides, padding, dilation_rate, groups
+    _, geometry = geometry_of(x.shape[1:], kernel.shape, *options)
+    item_size = max(x.dtype.itemsize, kernel.dtype.itemsize)
+    return not kernels.conv2d_is_transposed(kernel.shape, geometry, item_size)
 
 
 def conv2d_pool(

@@ -14,7 +14,7 @@ there). implicit_gemm.h draws them; this file writes them:
 
     forward            y = im2col(x) @ w, in tasks of a strip of output rows
     kernel gradient    gw = im2col(x).T @ gy: the two tables swapped. Images are summed in chunks,
-                       whose number does not depend on the threads
+                       whose number does not depend on the threads; and so for the bias
     input gradient     gx = col2im(gy @ w.T): each row of the product is added to a patch in place
 
 To follow ops.conv2d down to its multiplications: conv2d_forward, forward; then conv_forward and
@@ -27,7 +27,8 @@ from libc.string cimport memset
 
 from minigrad.kernels.loops.dropout cimport dropout_of
 from minigrad.kernels.products.problem cimport (
-    MACS_PER_ELEMENT, NO_ARGMAX, Conv, Gemm, Products, Sums, allocate_offsets, write_multiples,
+    APART, MACS_PER_ELEMENT, NO_ARGMAX, Conv, Gemm, Products, Sums, allocate_offsets,
+    write_multiples,
 )
 from minigrad.kernels.runtime.arrays cimport (
     check_apart, check_array, check_geometry, float_kind
@@ -164,6 +165,21 @@ cdef bint prefer_transposed(const Conv* c, Py_ssize_t NR) noexcept nogil:
     )
 
 
+def conv2d_is_transposed(tuple kernel, tuple geometry, int item_size):
+    """Whether conv2d_forward of float32 or float64 computes its transposed problem.
+
+    ``kernel`` is (KH, KW, C / groups, F).
+    """
+    cdef Conv c
+    memset(&c, 0, sizeof(c))
+    check_geometry("conv2d_is_transposed", geometry, 2)
+    (c.stride_height, c.stride_width, c.pad_top, c.pad_left, c.dilation_height, c.dilation_width,
+     c.groups) = geometry
+    c.KH, c.KW, c.C, c.F = kernel
+    table = float_table if item_size == sizeof(float) else double_table
+    return prefer_transposed(&c, (<const Products*><size_t>table).tile_columns)
+
+
 cdef Conv transpose_problem(Conv c) noexcept nogil:
     """Return the convolution whose input gradient is c's forward pass.
 
@@ -195,7 +211,7 @@ cdef Py_ssize_t plan_strips(Conv* c, Py_ssize_t least) noexcept nogil:
 cdef void write_pixel_offsets(Py_ssize_t* offset, const Conv* c) noexcept nogil:
     """Write where the patch of each result of a strip begins: rows of im2col(x).
 
-    The results of a pooling window follow each other.
+    The results of a pooling window follow each other (but without_windows(c) has them by rows).
     """
     cdef Py_ssize_t row = c.stride_height * c.strip_width * c.C, column = c.stride_width * c.C
     cdef Py_ssize_t i, j, cell_row, cell_column, n = 0
@@ -205,6 +221,13 @@ cdef void write_pixel_offsets(Py_ssize_t* offset, const Conv* c) noexcept nogil:
                 for cell_column in range(j * c.pool_width, (j + 1) * c.pool_width):
                     offset[n] = cell_row * row + cell_column * column
                     n += 1
+
+
+cdef Conv without_windows(Conv c) noexcept nogil:
+    """Return the convolution before pooling, in the same strips."""
+    c.strip_rows, c.OW = c.strip_rows * c.pool_height, c.OW * c.pool_width
+    c.pool_height = c.pool_width = 1
+    return c
 
 
 cdef void write_patch_offsets(Py_ssize_t* offset, const Conv* c) noexcept nogil:
@@ -255,7 +278,7 @@ cdef int forward(
     cdef Py_ssize_t macs = c.N * c.strips * pixels * g.columns * g.depth
     cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
     c.scratch_size = c.input_strip_size + (0 if c.argmax is NULL else pixels * c.F)
-    cdef Memory scratch = Memory(team * c.scratch_size * item)
+    cdef Memory scratch = Memory(team * (c.scratch_size + APART) * item)
     cdef Memory _packed = pack_kernel(products, &c, w, c.F, 1)
     cdef Memory _offsets = allocate_offsets(g, pixels, g.depth, 0)
     c.x, c.scratch = x, scratch.data
@@ -300,8 +323,7 @@ def conv2d_pool_forward(
     """Compute conv2d_forward, then the maximum of each pooling window, then dropout.
 
     IN x (N, H, W, C), w (KH, KW, C / groups, F), bias (F,) or None; OUT y (N, PH, PW, F) and argmax
-    like y, of uint8. The rate of dropout is 0, or below 1 with relu; the caller multiplies
-    gradients by 1 / (1 - rate).
+    like y, of uint8. The rate of dropout is 0, or below 1 with relu.
 
     The maps in between are not stored. argmax is the cell of the window that was the (first)
     largest, counted by rows, or 255 where relu set the whole window to 0 or it was dropped.
@@ -319,7 +341,7 @@ def conv2d_pool_forward(
         )
 
 
-# --- kernel gradient ---------------------------------------------------------------------------
+# --- gradients of kernel and bias --------------------------------------------------------------
 
 
 cdef int backward_kernel(
@@ -340,17 +362,21 @@ cdef int backward_kernel(
     cdef Py_ssize_t macs = c.N * c.strips * pixels * g.columns * g.rows
     cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
     c.scratch_size = c.input_strip_size + (pixels * c.F if pooled else 0) + c.packed_gy_size
-    cdef Memory scratch = Memory(team * c.scratch_size * item)
     c.chunks = min(CHUNKS, c.N)
     cdef Py_ssize_t size = (g.rows + pooled) * c.F  # of a partial sum: gw and, if pooled, gb
+    if pooled:  # sums of the rows of a window, and of an image
+        c.scratch_size += c.pool_height * (c.F + NR) + size
+    cdef Memory scratch = Memory(team * (c.scratch_size + APART) * item)
+    cdef Memory seen = Memory(team * (pixels + APART) * sizeof(Py_ssize_t) if pooled else 0)
     cdef Memory sums = Memory(c.chunks * size * item)
     cdef Sums of_w = Sums(sums.data, c.chunks, size, g.rows * c.F, gw, False)
     cdef Sums of_b = Sums(<char*>sums.data + of_w.size * item, c.chunks, size, c.F, gb, False)
     cdef Memory _offsets = allocate_offsets(g, g.rows, pixels, 0)
-    g.y, c.x, c.scratch = sums.data, x, scratch.data
+    g.y, c.x, c.scratch, c.seen_offset = sums.data, x, scratch.data, <Py_ssize_t*>seen.data
+    cdef Conv by_rows = without_windows(c)
     with nogil:
         write_patch_offsets(g.a_row_offset, &c)
-        write_pixel_offsets(g.a_column_offset, &c)
+        write_pixel_offsets(g.a_column_offset, &by_rows)
         write_multiples(g.y_row_offset, g.rows, c.F)
         run_tasks(products.conv_backward_kernel, &c, c.chunks, team)
         run_tasks(products.add_sums, &of_w, chunk_count(of_w.size), team)
@@ -383,25 +409,58 @@ def conv2d_backward_kernel(
 
 def conv2d_pool_backward_kernel(
     ndarray x not None, ndarray gy not None, ndarray argmax not None, ndarray gw not None,
-    ndarray gb not None, tuple pool, tuple geometry, int threads,
+    ndarray gb not None, tuple pool, tuple geometry, double rate, int threads,
 ):
     """Compute the gradients of kernel and bias; each element of gy counts at its argmax alone.
 
-    IN x (N, H, W, C), gy (N, PH, PW, F), argmax like gy from conv2d_pool_forward;
+    IN x (N, H, W, C), gy (N, PH, PW, F), argmax like gy from conv2d_pool_forward, with its rate;
     OUT gw (KH, KW, C / groups, F), gb (F,)
     """
     cdef Conv c = describe(
         "conv2d_pool_backward_kernel", x, gw, gy, gb, argmax, "w bias", geometry, pool
     )
+    if not 0 <= rate < 1:
+        raise ValueError(
+            f"conv2d_pool_backward_kernel: expected a rate from 0 to below 1, got {rate}"
+        )
     if PyArray_SIZE(gy) == 0:
         gw[...] = 0
         gb[...] = 0
     else:
         c.argmax = <unsigned char*>PyArray_DATA(argmax)
+        c.dropout = dropout_of(rate, 0)  # of which only the scale is needed
         backward_kernel(
             products_of(gw), c, PyArray_DATA(x), PyArray_DATA(gy), PyArray_DATA(gw),
             PyArray_DATA(gb), threads,
         )
+
+
+def conv2d_backward_bias(ndarray gy not None, ndarray gb not None, int threads):
+    """Add up the pixels of gy, the gradient with respect to the convolution's bias.
+
+    IN gy (N, OH, OW, F); OUT gb (F,)
+    """
+    cdef int kind = float_kind("conv2d_backward_bias", gy)
+    cdef Conv c
+    memset(&c, 0, sizeof(c))
+    if PyArray_NDIM(gy) == 4:  # else it is refused below
+        c.N, c.OH, c.OW, c.F = gy.shape
+    check_array("conv2d_backward_bias", "gy", gy, kind, (c.N, c.OH, c.OW, c.F), False)
+    check_array("conv2d_backward_bias", "gb", gb, kind, (c.F,), True)
+    check_apart("conv2d_backward_bias", gb, gy)
+    if PyArray_SIZE(gy) == 0:
+        gb[...] = 0
+        return
+    cdef const Products* products = products_of(gy)
+    c.chunks = min(CHUNKS, c.N)
+    cdef Memory sums = Memory(c.chunks * c.F * products.item_size)
+    cdef Sums of_chunks = Sums(sums.data, c.chunks, c.F, c.F, PyArray_DATA(gb), False)
+    c.gemm.b, c.gemm.y = PyArray_DATA(gy), sums.data
+    with nogil:
+        run_tasks(
+            products.conv_backward_bias, &c, c.chunks, team_size(PyArray_SIZE(gy), threads)
+        )
+        run_tasks(products.add_sums, &of_chunks, chunk_count(c.F), 1)
 
 
 # --- input gradient ----------------------------------------------------------------------------
@@ -424,7 +483,7 @@ cdef int backward_input(
     cdef Py_ssize_t macs = c.N * g.rows * g.columns * g.depth
     cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
     c.scratch_size = c.input_strip_size
-    cdef Memory scratch = Memory(team * c.scratch_size * item)
+    cdef Memory scratch = Memory(team * (c.scratch_size + APART) * item)
     cdef Memory _packed = pack_kernel(products, &c, w, 1, c.F)
     cdef Memory _offsets = allocate_offsets(g, g.rows, g.depth, g.columns)
     c.scratch = scratch.data

@@ -13,6 +13,7 @@ const Products EXPORTED = {
     .build_bitmask = build_bitmask,
     .conv_forward = conv_forward,
     .conv_backward_kernel = conv_backward_kernel,
+    .conv_backward_bias = conv_backward_bias,
     .conv_backward_input = conv_backward_input,
     .pack = pack,
     .flip_kernel = flip_kernel,

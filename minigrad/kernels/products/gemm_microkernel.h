@@ -28,9 +28,9 @@
 
 #include "simd.h"
 
-/* y[i, :] = relu(start + a[i, :] @ b) for i < rows, plus y[i, :] before relu if `add`. Row i of y
-   begins at y_row_offset[i]. With `add`, rows of y may overlap, as patches of an image do: they are
-   added to one after the other.
+/* y[i, :] = relu(start + a[i, :] @ b) for i < rows, plus y[i, :] before relu with ADD; with RESUME
+   y[i, :] is the start. Row i of y begins at y_row_offset[i]. With ADD, rows of y may overlap, as
+   patches of an image do: they are added to one after the other.
 
    rows (1 to MR) and vectors (2, or 1 for a panel that is half empty) are constants wherever this
    is inlined, so the compiler unrolls the loops over them and gives each sum a register. */
@@ -42,7 +42,8 @@ INLINE void microkernel(const int rows, const int vectors, const Gemm *g, const 
     Vector sum[MR][2], b_vector[2];
     isize row_offset[MR];
     UNROLL for (int i = 0; i < rows; i++) {
-        for (int v = 0; v < vectors; v++) sum[i][v] = ((const Vector *)start)[v];
+        const real *from = add == RESUME ? y + y_row_offset[i] : start;
+        for (int v = 0; v < vectors; v++) sum[i][v] = ((const Vector *)from)[v];
         row_offset[i] = a_row_offset[i];
     }
     /* Prefetch into L2. A matrix product (prefetch_step 0) fetches the line after the last row's
@@ -60,7 +61,7 @@ INLINE void microkernel(const int rows, const int vectors, const Gemm *g, const 
     UNROLL for (int i = 0; i < rows; i++) {
         for (int v = 0; v < vectors; v++) {
             Vector *out = (Vector *)(y + y_row_offset[i]) + v;
-            if (add) sum[i][v] += *out;
+            if (add == ADD) sum[i][v] += *out;
             *out = relu ? relu_vector(sum[i][v]) : sum[i][v];
         }
     }
@@ -119,7 +120,8 @@ INLINE void store_columns(const real *sums, real *y, isize count, int add, real 
    equally high: 15 rows are 8 + 7, not 14 + 1, since a tile of one row uses 2 sums of 28.
 
    A tile whose columns fill whole vectors of y is stored there. Any other is stored in `tile`, and
-   its columns are then copied to their places: the remainder of y, or pixels of an image. */
+   its columns are then copied to their places: the remainder of y, or pixels of an image. To go on
+   from y, they are copied into `tile` first. */
 static inline void gemm_panel(const Gemm *g, isize panel, isize first, isize last) {
     real tile[MR * NR] ALIGNED, start[NR] ALIGNED = {0}, *y = g->y;
     isize tile_row_offset[MR];
@@ -137,13 +139,19 @@ static inline void gemm_panel(const Gemm *g, isize panel, isize first, isize las
         if (in_place)
             run_microkernel(rows, vectors, g, a_row_offset, b, start, y + y_column(g, begin),
                             y_row_offset, add, g->relu);
-        else run_microkernel(rows, vectors, g, a_row_offset, b, start, tile, tile_row_offset, 0, 0);
+        else {
+            for (int i = 0; add == RESUME && i < rows; i++)
+                for (isize j = begin; j < end; j++)
+                    tile[tile_row_offset[i] + j - begin] = y[y_row_offset[i] + y_column(g, j)];
+            run_microkernel(rows, vectors, g, a_row_offset, b, start, tile, tile_row_offset,
+                            add == RESUME ? RESUME : 0, 0);
+        }
         for (isize j = begin, count; !in_place && j < end; j += count) {
             real *column = y + y_column(g, j);
             count = adjacent_columns(g, j, end);
             for (int i = 0; i < rows; i++)
                 store_columns(tile + tile_row_offset[i] + (j - begin), column + y_row_offset[i],
-                              count, add, lowest);
+                              count, add == ADD, lowest);
         }
         first += rows;
     }

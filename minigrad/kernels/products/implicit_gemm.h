@@ -51,13 +51,17 @@ static inline void copy_padded(const real *image, isize H, isize W, isize C, isi
     }
 }
 
+static inline real *scratch_of(const Conv *c, int worker) {
+    return (real *)c->scratch + worker * (c->scratch_size + APART);
+}
+
 /* The input strip of the output rows first to first + rows - 1 of image n: the image itself from
    its first row on, or a zero-padded copy. */
 static inline const real *input_strip(const Conv *c, isize n, isize first, isize rows, int worker) {
     const real *image = (const real *)c->x + n * c->H * c->W * c->C;
     const isize step = c->pool_height * c->stride_height; /* rows of x for each row of y */
     if (!c->padded) return image + first * step * c->W * c->C;
-    real *copy = (real *)c->scratch + worker * c->scratch_size;
+    real *copy = scratch_of(c, worker);
     copy_padded(image, c->H, c->W, c->C, first * step - c->pad_top, -c->pad_left,
                 (rows - 1) * step + c->receptive_height, c->strip_width, copy);
     return copy;
@@ -90,7 +94,7 @@ static inline void conv_forward(void *arguments, isize index, int worker) {
     const isize n = index / c->strips, first = index % c->strips * c->strip_rows, OW = c->OW;
     const isize rows = least(c->strip_rows, c->OH - first), start = (n * c->OH + first) * OW;
     const real *strip = input_strip(c, n, first, rows, worker);
-    real *results = (real *)c->scratch + worker * c->scratch_size + c->input_strip_size;
+    real *results = scratch_of(c, worker) + c->input_strip_size;
     Span computed = find_blank_borders(c, strip, rows);
     isize blank; /* the output of a row that is computed for all the others to copy */
     if (computed.begin > 0) blank = --computed.begin;
@@ -107,17 +111,21 @@ static inline void conv_forward(void *arguments, isize index, int worker) {
     if (c->dropout.scale != 0) drop_outputs(c, start * c->F, (start + rows * OW) * c->F);
 }
 
-/* --- kernel gradient -------------------------------------------------------------------------- */
+/* --- gradients of kernel and bias ------------------------------------------------------------- */
 
-/* sums += A.T @ gy for the pixels begin to end - 1 of a strip; gy is theirs. */
-static inline void add_pixels(const Conv *c, const real *strip, const real *gy, isize begin,
-                              isize end, int worker, real *sums) {
-    real *packed = (real *)c->scratch + (worker + 1) * c->scratch_size - c->packed_gy_size;
+/* Fused with pooling or not, both are added up in one order: pixel by pixel of an image, row by row
+   (of the bias: rows, of sums of their pixels); image by image of a chunk; chunk by chunk. */
+
+/* sums (+)= A.T @ gy for some pixels of a strip and their gy (pixels, F); add: as in Gemm. */
+static inline void add_pixels(const Conv *c, const real *strip, isize *pixel_offset, isize pixels,
+                              const real *gy, int add, int worker, real *sums) {
+    real *packed = scratch_of(c, worker) + c->scratch_size - c->packed_gy_size;
     for (isize group = 0; group < c->groups; group++) {
         Gemm g = c->gemm;
-        g.depth = end - begin;
+        g.depth = pixels;
+        g.add = add;
         g.a = strip + group * c->group_channels;
-        g.a_column_offset += begin;
+        g.a_column_offset = pixel_offset;
         g.b = gy + group * g.columns;
         if (c->packed_gy_size > 0) {
             pack(g.b, c->F, 1, g.depth, g.columns, packed);
@@ -129,62 +137,98 @@ static inline void add_pixels(const Conv *c, const real *strip, const real *gy, 
     }
 }
 
-/* The same for the outputs begin to end - 1 of a strip, after pooling if that is fused; gy and
-   argmax are those of the strip. */
-static inline void add_outputs(const Conv *c, const real *strip, const real *gy,
-                               const unsigned char *argmax, isize begin, isize end, int worker,
-                               real *sums, real *bias) {
-    const isize cells = c->pool_height * c->pool_width;
-    gy += begin * c->F;
-    if (argmax != NULL) {
-        real *results = (real *)c->scratch + worker * c->scratch_size + c->input_strip_size;
-        scatter_to_argmax(c, end - begin, gy, argmax + begin * c->F, results, bias);
-        gy = results;
-    }
-    add_pixels(c, strip, gy, begin * cells, end * cells, worker, sums);
+/* The offsets of the pixels that are seen of `rows` rows of results. */
+static inline isize *find_seen_pixels(const Conv *c, isize rows, Span seen, int worker) {
+    const isize width = c->OW * c->pool_width, begin = seen.begin * c->pool_width;
+    const isize count = seen.end * c->pool_width - begin;
+    isize *offset = c->seen_offset + worker * (c->strip_rows * c->pool_height * width + APART);
+    if (count == width) return c->gemm.a_column_offset;
+    for (isize i = 0; i < rows; i++)
+        memcpy(offset + i * count, c->gemm.a_column_offset + i * width + begin,
+               count * sizeof(isize));
+    return offset;
 }
 
-/* The kernel gradient of a chunk of the images, strip by strip: a partial sum, and that of the bias
-   if pooling is fused. */
-static inline void sum_chunk(const Conv *c, isize chunk, int worker, int skip_blank, real *sums,
-                             real *bias) {
-    const isize F = c->F, OW = c->OW;
-    const isize begin = chunk * c->N / c->chunks, end = (chunk + 1) * c->N / c->chunks;
-    memset(sums, 0, (c->gemm.rows + (c->argmax != NULL)) * F * sizeof(real));
-    for (isize index = begin * c->strips; index < end * c->strips; index++) {
-        const isize n = index / c->strips, first = index % c->strips * c->strip_rows;
-        const isize rows = least(c->strip_rows, c->OH - first);
-        const isize start = (n * c->OH + first) * OW * F;
+/* Image n after pooling, strip by strip: sums += its gradients of kernel and bias. */
+static inline void add_pooled_image(const Conv *c, isize n, int worker, int skip_blank,
+                                    real *sums) {
+    const isize F = c->F, size = c->gemm.rows * F; /* of the kernel; that of the bias follows */
+    real *results = scratch_of(c, worker) + c->input_strip_size;
+    real *row_sums = results + c->strip_rows * c->pool_height * c->OW * c->pool_width * F;
+    real *image = row_sums + c->pool_height * (F + NR);
+    memset(image + size, 0, F * sizeof(real));
+    for (isize index = 0; index < c->strips; index++) {
+        const isize first = index * c->strip_rows, rows = least(c->strip_rows, c->OH - first);
+        const isize start = (n * c->OH + first) * c->OW * F;
         const real *strip = input_strip(c, n, first, rows, worker);
-        const real *gy = (const real *)c->gemm.b + start;
-        const unsigned char *argmax = c->argmax == NULL ? NULL : c->argmax + start;
-        const Span seen = skip_blank ? find_blank_borders(c, strip, rows) : (Span){0, OW};
-        if (seen.end - seen.begin == OW) {
-            add_outputs(c, strip, gy, argmax, 0, rows * OW, worker, sums, bias);
-            continue;
-        }
-        for (isize row = 0; row < rows * OW; row += OW) {
-            const isize left = row * F, right = (row + seen.end) * F;
-            add_outputs(c, strip, gy, argmax, row + seen.begin, row + seen.end, worker, sums,
-                        bias);
-            scatter_to_bias(c, seen.begin, gy + left, argmax + left, bias);
-            scatter_to_bias(c, OW - seen.end, gy + right, argmax + right, bias);
-        }
+        const Span seen = skip_blank ? find_blank_borders(c, strip, rows) : (Span){0, c->OW};
+        const isize height = rows * c->pool_height, width = c->pool_width * (seen.end - seen.begin);
+        scatter_to_argmax(c, rows, (const real *)c->gemm.b + start, c->argmax + start, seen,
+                          results, row_sums, image + size);
+        add_pixels(c, strip, find_seen_pixels(c, height, seen, worker), height * width, results,
+                   index > 0 ? RESUME : 0, worker, image);
     }
+    for (isize i = 0; i < size + F; i++) sums[i] += image[i];
 }
 
-/* A task: a chunk of images. If pooling is fused, blank outputs are skipped: their patches are 0.
-   But 0 times infinity is NaN. So if the bias gradient is not finite, the chunk is computed again
-   without skipping. */
+static inline void sum_chunk(const Conv *c, isize chunk, int worker, int skip_blank, real *sums) {
+    const isize first = chunk * c->N / c->chunks, last = (chunk + 1) * c->N / c->chunks;
+    const isize pixels = c->OH * c->OW;
+    memset(sums, 0, (c->gemm.rows + (c->argmax != NULL)) * c->F * sizeof(real));
+    for (isize n = first; n < last; n++)
+        if (c->argmax != NULL) add_pooled_image(c, n, worker, skip_blank, sums);
+        else
+            add_pixels(c, input_strip(c, n, 0, c->OH, worker), c->gemm.a_column_offset, pixels,
+                       (const real *)c->gemm.b + n * pixels * c->F, ADD, worker, sums);
+}
+
+/* A task: a chunk of images, and a partial sum of each gradient. If pooling is fused, blank outputs
+   are skipped: their patches are 0. But 0 times infinity is NaN. So if the bias gradient is not
+   finite, the chunk is computed again without skipping. */
 static inline void conv_backward_kernel(void *arguments, isize chunk, int worker) {
     const Conv *c = arguments;
     const int pooled = c->argmax != NULL;
     real *sums = (real *)c->gemm.y + chunk * (c->gemm.rows + pooled) * c->F;
-    real *bias = sums + c->gemm.rows * c->F;
     int finite = 1;
-    sum_chunk(c, chunk, worker, pooled, sums, bias);
-    for (isize f = 0; pooled && f < c->F; f++) finite = finite && isfinite(bias[f]);
-    if (!finite) sum_chunk(c, chunk, worker, 0, sums, bias);
+    sum_chunk(c, chunk, worker, pooled, sums);
+    for (isize f = 0; pooled && f < c->F; f++)
+        finite = finite && isfinite(sums[c->gemm.rows * c->F + f]);
+    if (!finite) sum_chunk(c, chunk, worker, 0, sums);
+}
+
+/* sums += the pixels of an image gy (OH, OW, F), row by row, for `vectors` vectors of filters. The
+   last pixels of the array, which ends at `end`, are copied: a vector would reach beyond it. */
+INLINE void add_pixel_sums(const Conv *c, const real *gy, const real *end, real *sums,
+                           const isize filters, const int vectors) {
+    Vector image[4] = {0};
+    for (isize i = 0; i < c->OH; i++) {
+        Vector row[4] = {0};
+        for (isize j = 0; j < c->OW; j++, gy += c->F) {
+            real few[LANES] = {0};
+            const int copied = filters < LANES && end - gy < LANES;
+            if (copied) memcpy(few, gy, filters * sizeof(real));
+            const Vector *pixel = (const Vector *)(copied ? few : gy);
+            UNROLL for (int v = 0; v < vectors; v++) row[v] += pixel[v];
+        }
+        UNROLL for (int v = 0; v < vectors; v++) image[v] += row[v];
+    }
+    for (isize f = 0; f < filters; f++) sums[f] += image[f / LANES][f % LANES];
+}
+
+/* A task: a chunk of images without pooling, and a partial sum of the bias gradient. */
+static inline void conv_backward_bias(void *arguments, isize chunk, int worker) {
+    const Conv *c = arguments;
+    const isize F = c->F, size = c->OH * c->OW * F;
+    const real *end = (const real *)c->gemm.b + c->N * size;
+    real *sums = (real *)c->gemm.y + chunk * F;
+    memset(sums, 0, F * sizeof(real));
+    for (isize n = chunk * c->N / c->chunks; n < (chunk + 1) * c->N / c->chunks; n++) {
+        const real *gy = (const real *)c->gemm.b + n * size;
+        isize f = 0;
+        for (; f + 4 * LANES <= F; f += 4 * LANES) /* four sums at once: an addition takes long */
+            add_pixel_sums(c, gy + f, end, sums + f, 4 * LANES, 4);
+        for (; f < F; f += LANES) add_pixel_sums(c, gy + f, end, sums + f, least(F - f, LANES), 1);
+    }
 }
 
 /* --- input gradient --------------------------------------------------------------------------- */
@@ -196,7 +240,7 @@ static inline void conv_backward_input(void *arguments, isize index, int worker)
     const Conv *c = arguments;
     const isize size = c->H * c->W * c->C, gy_size = c->OH * c->OW * c->F;
     real *image = (real *)c->gemm.y + index * size;
-    real *strip = c->padded ? (real *)c->scratch + worker * c->scratch_size : image;
+    real *strip = c->padded ? scratch_of(c, worker) : image;
     const real *bias = c->gemm.bias;
     const real lowest = c->gemm.relu ? 0 : -INFINITY;
     memset(strip, 0, (c->padded ? c->input_strip_size : size) * sizeof(real));

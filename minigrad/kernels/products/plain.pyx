@@ -228,6 +228,29 @@ def conv2d_backward_kernel(
         add_product[floating](matrix.T, gys[n, :, group], gws[:, group])
 
 
+def conv2d_backward_bias(
+    const floating[:, :, :, ::1] gy not None,  # IN (N, OH, OW, F)
+    floating[::1] gb not None,                 # OUT (F,)
+    int threads,
+):
+    """Add up the pixels of gy, the gradient with respect to the convolution's bias."""
+    cdef Py_ssize_t n, i, j, f
+    cdef floating of_row, of_image
+    expected = "conv2d_backward_bias: expected gy (N, OH, OW, F) and gb (F,)"
+    _require(gy.shape[3] == gb.shape[0], expected, gy, gb)
+    _require_memory("conv2d_backward_bias", gb, gy)
+    for f in range(gb.shape[0]):
+        gb[f] = 0
+        for n in range(gy.shape[0]):
+            of_image = 0
+            for i in range(gy.shape[1]):
+                of_row = 0
+                for j in range(gy.shape[2]):
+                    of_row += gy[n, i, j, f]
+                of_image += of_row
+            gb[f] += of_image
+
+
 def conv2d_backward_input(
     const floating[:, :, :, ::1] gy not None,  # IN (N, OH, OW, F)
     const floating[:, :, :, ::1] w not None,   # IN (KH, KW, C / groups, F)

@@ -9,7 +9,7 @@ from minigrad.kernels.runtime.threads cimport Task
 
 cdef extern from "problem.h" nogil:
     enum:
-        KC, BLOCK_PANELS, MACS_PER_ELEMENT, NO_ARGMAX
+        KC, BLOCK_PANELS, MACS_PER_ELEMENT, NO_ARGMAX, APART
 
     ctypedef struct Gemm:
         Py_ssize_t rows, columns, depth
@@ -45,7 +45,9 @@ cdef extern from "problem.h" nogil:
         Py_ssize_t b_group_stride, strips, strip_rows, receptive_height, strip_width
         bint padded
         void* scratch
-        Py_ssize_t scratch_size, input_strip_size, packed_gy_size, chunks
+        Py_ssize_t scratch_size, input_strip_size, packed_gy_size
+        Py_ssize_t* seen_offset
+        Py_ssize_t chunks
 
     ctypedef struct Sums:
         const void* x
@@ -55,7 +57,8 @@ cdef extern from "problem.h" nogil:
 
     ctypedef struct Products:
         Py_ssize_t item_size, tile_rows, tile_columns
-        Task matmul, conv_forward, conv_backward_kernel, conv_backward_input, add_sums
+        Task matmul, conv_forward, conv_backward_kernel, conv_backward_bias
+        Task conv_backward_input, add_sums
         void (*pack)(
             const void* b, Py_ssize_t b_row_stride, Py_ssize_t b_column_stride, Py_ssize_t depth,
             Py_ssize_t columns, void* packed,

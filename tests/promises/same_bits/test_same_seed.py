@@ -3,6 +3,7 @@
 ``python tests/promises/same_bits/test_same_seed.py`` writes the golden hashes anew.
 """
 
+import functools
 import json
 import os
 import platform
@@ -15,6 +16,7 @@ import pytest
 
 import minigrad
 from minigrad import callbacks, debug, kernels, lab, layers, losses, models, ops, optimizers
+from minigrad.ops.fused import conv2d_pool, has_same_bits
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "same_seed.json"
 RNG = np.random.default_rng(5)
@@ -262,16 +264,117 @@ BETWEEN = [
 RULES = ["sgd", "adam", "adamw", "rmsprop", "adagrad", "nadam", "lion", "adamax", "adadelta"]
 
 
+# --- fused or not -------------------------------------------------------------------------------
+
+
+def fused():
+    """Layers that run as one kernel: most of a digit is blank, which that kernel passes over."""
+    return [
+        layers.Conv2D(20, 3, activation="relu", bias_initializer="normal"),
+        layers.MaxPooling2D(2),
+        layers.Dropout(0.25),
+        layers.Flatten(),
+        layers.Dense(4),
+    ]
+
+
+def gradients(model, x, training, one_by_one=False):
+    """The output of a model and the gradients of its weights, as bytes."""
+    y = model(x, training=training) if not one_by_one else x
+    for layer in model.layers if one_by_one else ():  # outside of a model nothing is put off
+        y = layer(y, training=training)
+    model.zero_grad()
+    ops.sum(y * y).backward()
+    return [y.numpy().tobytes(), *(w.grad.tobytes() for w in model.trainable_weights)]
+
+
+@pytest.mark.parametrize("made", [rows, fused])
 @pytest.mark.parametrize("training", [False, True])
-def test_layers_that_run_as_one_have_the_outputs_of_each_alone(training):
-    """Their gradients may differ in the last digit: sums over pixels are added window by window."""
-    together, alone = make(), make()
-    x = X
-    for layer in alone.layers:  # outside of a model nothing is put off
-        x = layer(x, training=training)
-    np.testing.assert_array_equal(together(X, training=training).numpy(), x.numpy())
-    with lab.Watch(alone):
-        np.testing.assert_array_equal(alone.predict(X, verbose=0), together.predict(X, verbose=0))
+def test_layers_that_run_as_one_have_the_bits_of_each_alone(training, made):
+    x = X * (np.arange(10) // 4 == 1)[:, None].astype("f")
+    one = gradients(make(made=made), x, training)
+    assert gradients(make(made=made), x, training, one_by_one=True) == one
+    assert gradients(make(made=made), minigrad.Tensor(x, requires_grad=True), training) == one
+    with lab.Watch(watched := make(made=made)):
+        assert gradients(watched, x, training) == one
+    replaced = make(made=made)
+    for layer in replaced.layers:
+        layer.call = functools.wraps(layer.call)(functools.partial(layer.call))
+    assert gradients(replaced, x, training) == one
+
+
+def test_training_that_is_watched(expected):
+    with lab.Watch(model := make()):
+        assert train(model) == expected
+
+
+def test_convolution_whose_result_is_used_twice_has_the_bits_of_one_that_fuses():
+    inputs = layers.Input((10, 10, 3))
+    convolved = (convolution := layers.Conv2D(8, 3))(inputs)
+    pooled = layers.MaxPooling2D(2)(convolved)
+    once, twice = models.Model(inputs, pooled), models.Model(inputs, [convolved, pooled])
+    found = []
+    for y in (once(X), twice(X)[1]):
+        convolution.kernel.grad = None
+        ops.sum(y * y).backward()
+        found.append((y.numpy().tobytes(), convolution.kernel.grad.tobytes()))
+    assert found[0] == found[1]
+
+
+def draw_convolution(draw):
+    """Sizes and settings of a convolution, the pooling behind it, and arrays for them."""
+    groups, dtype = int(draw.choice([1, 1, 1, 2, 3])), str(draw.choice(["float32", "float64"]))
+    C, F = int(draw.choice([1, 2, 3, 5, 16, 40])), int(draw.choice([1, 3, 6, 8, 15, 17, 32, 64]))
+    padding = ["valid", "same", ((0, 3), (2, 0)), ((1, 1), (4, 2))][draw.integers(4)]
+    options = {
+        "strides": tuple(draw.integers(1, 3, 2).tolist()),
+        "padding": padding,
+        "dilation_rate": tuple(draw.integers(1, 3, 2).tolist()),
+        "groups": groups,
+        "activation": [None, "relu"][draw.integers(2)],
+    }
+    pool = [2, 2, 2, 3, 1, 5, (1, 2), (2, 1), (3, 2), (2, 4)][draw.integers(10)]
+    rate = float(draw.choice([0, 0.1, 0.25, 0.5])) if options["activation"] else 0.0
+    images = int(draw.choice([1, 3, 16, 17, 40])), *draw.integers(5, 36, 2), C * groups
+    x = draw.normal(size=images).astype(dtype)
+    x[:, :, : draw.integers(images[2])] = 0  # blank borders
+    x[:, :, images[2] - draw.integers(images[2]) :] = 0
+    kernel = draw.normal(size=(*draw.integers(1, 5, 2), C, F * groups)).astype(dtype)
+    return x, kernel, draw.normal(size=F * groups).astype(dtype), options, pool, rate
+
+
+@pytest.mark.skipif(kernels.kind != "fast", reason="only the fast kernels fuse")
+def test_random_convolutions_fused_or_not(trials, num_threads):
+    def run(operation, x, *weights):
+        weights = [minigrad.Parameter(w) for w in weights]
+        num_threads(int(draw.integers(1, 4)))
+        y = operation(x, *weights)
+        gy = np.random.default_rng(1).normal(size=y.shape).astype(x.dtype)
+        y.backward(gy)
+        return [array.tobytes() for array in (y.data, *(w.grad for w in weights))]
+
+    tried = 0
+    for seed in trials(60, 4000):
+        draw = np.random.default_rng(seed)
+        *arrays, options, pool, rate = draw_convolution(draw)
+        x, kernel = (minigrad.Tensor(array) for array in arrays[:2])
+        settings = [value for name, value in options.items() if name != "activation"]
+
+        def apart(x, *weights, options=options, pool=pool, rate=rate):
+            y = ops.max_pool2d(ops.conv2d(x, *weights, **options), pool)
+            return ops.dropout(y, rate, 3) if rate else y
+
+        def together(x, *weights, options=options, pool=pool, rate=rate):
+            return conv2d_pool(x, *weights, **options, pool_size=pool, rate=rate, seed=3)
+
+        try:
+            one_by_one = run(apart, *arrays)
+        except ValueError:  # the windows do not fit into the image
+            continue
+        if has_same_bits(x, kernel, *settings):
+            assert run(together, *arrays) == one_by_one, seed
+            tried += 1
+    assert tried > 30
 
 
 ELEMENTWISE = (
