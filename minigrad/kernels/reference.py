@@ -129,11 +129,6 @@ def conv2d_backward_bias(gy, gb, threads):
     np.sum(gy, axis=(0, 1, 2), out=gb)
 
 
-def conv2d_is_transposed(kernel, geometry, item_size):
-    """Whether conv2d_forward computes its transposed problem: never here."""
-    return False
-
-
 def _by_group(geometry, x, w, y):
     """Split the channels of x and the filters of w and y into groups, as views."""
     return zip(*(np.split(array, geometry[6], axis=3) for array in (x, w, y)), strict=True)
@@ -253,7 +248,7 @@ def conv2d_pool_forward(x, w, bias, relu, y, argmax, pool, geometry, rate, seed,
 
 
 @_checked("x NHWC, gy NIJF, argmax NIJF, gw! KLDF, gb! F")
-def conv2d_pool_backward_kernel(x, gy, argmax, gw, gb, pool, geometry, rate, threads):
+def conv2d_pool_backward_kernel(x, gy, argmax, gw, gb, pool, geometry, width, rate, threads):
     """Compute dropout's and max_pool2d's gradients, then those of kernel and bias."""
     N, PH, PW, F = gy.shape
     unpooled = np.empty((N, PH * pool[0], PW * pool[1], F), gy.dtype)

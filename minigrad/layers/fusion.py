@@ -19,10 +19,9 @@ from minigrad.ops.fused import MOST_CELLS, conv2d_pool, has_same_bits
 
 def convolve(layer, x):
     """Return the output of a Conv2D for the Tensor ``x``, deferred if pooling may join in."""
-    shape = _remembered(layer, _fused_shape, x) if can_defer(layer, x) else None
-    if shape is None:
+    if not can_defer(layer, x):
         return layer.convolve(ops.conv2d, x)
-    return Stage(layer, x).deferred(shape)
+    return Stage(layer, x).deferred(_remembered(layer, _output_shape, x))
 
 
 def pool(layer, x):
@@ -30,7 +29,9 @@ def pool(layer, x):
     stage = x._deferred
     if not can_pool(stage, layer):
         return None
-    shape = _remembered(layer, lambda pooling, x: pooling.compute_output_shape(x.shape), x)
+    shape = _remembered(layer, _pooled_shape, x)
+    if shape is None:
+        return None
     return Stage(stage.convolution, stage.x, layer, stage.versions).deferred(shape)
 
 
@@ -42,11 +43,17 @@ def drop(layer, x):
     return stage(rate=layer.rate, seed=layer.next_mask_seed())
 
 
-def _fused_shape(layer, x):
-    """The shape of a Conv2D's output; None where it would have other bits if pooling joined in."""
-    shape = layer.compute_output_shape(x.shape)
-    settings = layer.strides, layer.padding, layer.dilation_rate, layer.groups
-    return shape if has_same_bits(x, layer.kernel, *settings) else None
+def _output_shape(layer, x):
+    return layer.compute_output_shape(x.shape)
+
+
+def _pooled_shape(pooling, x):
+    """The shape of the output; None where it would have other bits as one with the convolution."""
+    shape, before = _output_shape(pooling, x), x._deferred
+    settings = before.convolution.strides, before.convolution.padding
+    settings += before.convolution.dilation_rate, before.convolution.groups
+    fits = has_same_bits(before.x, before.convolution.kernel, *settings, pooling.pool_size)
+    return shape if fits else None
 
 
 def _remembered(layer, compute, x):

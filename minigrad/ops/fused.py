@@ -46,8 +46,10 @@ class Conv2DMaxPool(Conv2D):
     def backward(self, gy):
         (x,) = self.saved
         gw, gb = kernels.empty(self.weights[0].shape, gy.dtype), np.empty(gy.shape[3:], gy.dtype)
-        options = self.pool_size, self.geometry, self.rate, kernels.get_num_threads()
-        kernels.conv2d_pool_backward_kernel(x, contiguous(gy), self.argmax, gw, gb, *options)
+        options = self.pool_size, self.geometry, self.convolved[1], self.rate
+        threads = kernels.get_num_threads()
+        gy = contiguous(gy)
+        kernels.conv2d_pool_backward_kernel(x, gy, self.argmax, gw, gb, *options, threads)
         return (None, gw, gb)[: len(self.needs)]
 
     def unfused(self):
@@ -73,15 +75,16 @@ class Conv2DMaxPool(Conv2D):
         return inputs, replayed
 
 
-def has_same_bits(x, kernel, strides, padding, dilation_rate, groups):
+def has_same_bits(x, kernel, strides, padding, dilation_rate, groups, pool_size):
     """Whether ``conv2d_pool`` has the bits of ``conv2d`` and ``max_pool2d``, gradients included.
 
-    It has, unless ``conv2d`` runs as its transposed problem: with few filters and many channels.
+    It has, unless ``conv2d`` adds up otherwise: with few filters and many channels, or in pieces of
+    large images that windows do not fit into.
     """
     options = strides, padding, dilation_rate, groups
-    _, geometry = geometry_of(x.shape[1:], kernel.shape, *options)
+    sizes, geometry = geometry_of(x.shape[1:], kernel.shape, *options)
     item_size = max(x.dtype.itemsize, kernel.dtype.itemsize)
-    return not kernels.conv2d_is_transposed(kernel.shape, geometry, item_size)
+    return kernels.conv2d_pool_has_same_bits(kernel.shape, sizes, geometry, pool_size, item_size)
 
 
 def conv2d_pool(

@@ -25,7 +25,8 @@ if default_kind() == "fast":  # else a build without vector extensions
 COMPILED = FAST | {"plain": package.load("plain", LEVELS[0])}
 TWINS = package.load("reference")
 SIGNATURES = {name: inspect.signature(twin) for name, twin in TWINS.items()}
-RETURNING = {"aligned", "empty", "small_arithmetic"}  # all that return something: test_arrays.py
+RETURNING = {"aligned", "empty", "small_arithmetic"}  # all that return an array: test_arrays.py
+RETURNING.add("conv2d_pool_has_same_bits")  # tests/promises/same_bits asks it
 CASES = []
 
 
@@ -222,6 +223,18 @@ add_cases("conv2d_forward", plain_convolution, CONVOLUTIONS[:2], out=("y",), fre
 add_cases("conv2d_backward_input", convolution, CONVOLUTIONS, out=("gx",), free=FREE)
 add_cases("conv2d_backward_kernel", convolution, CONVOLUTIONS, out=("gw",), free=FREE)
 
+IMAGES = [(2, 7, 9, 3), (17, 4, 5, 35), (1, 2, 1, 1), (3, 3, 8, 70), (40, 26, 26, 8)]
+IMAGES += [(1, 1, 9000, 2), (1, 90, 70, 5)]  # several pieces
+IMAGES += [(0, 7, 9, 3), (2, 0, 9, 3), (2, 7, 0, 3), (2, 7, 9, 0)]
+
+
+def images_of_gradients(generator, dtype, *sizes):
+    return {"gy": normal(generator, dtype, *sizes), "gb": np.empty(sizes[3], dtype)}
+
+
+of_images = (("gy", 0), ("gy", 1), ("gy", 2))
+add_cases("conv2d_backward_bias", images_of_gradients, IMAGES, out=("gb",), free=of_images)
+
 
 # --- convolution and pooling in one: the same, (OH, OW) of what is pooled, and its window --------
 
@@ -252,6 +265,7 @@ def pooled_convolution(generator, dtype, *row):
     return values | {
         "pool": window,
         "rate": 0.0,
+        "width": output[1] * window[1] + 1,  # of the results: a column is left over
         "seed": 5,
         "argmax": generator.choice([*range(window[0] * window[1]), 255], shape).astype(np.uint8),
         "gb": np.empty_like(values["bias"]),
@@ -268,7 +282,7 @@ def dropped_convolution(*row):
 
 def pooled_convolution_gradient(*row):
     values = pooled_convolution(*row)
-    return values | {"x": np.nan_to_num(values["x"])}
+    return values | {"x": np.nan_to_num(values["x"]), "rate": 0.5}
 
 
 POOLED = POOLED_CONVOLUTIONS

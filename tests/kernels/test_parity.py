@@ -48,6 +48,7 @@ def test_twins_all_have_a_kernel(twins, implementations):
     fused = {"conv2d_pool_forward", "conv2d_pool_backward_kernel"}  # these are fast, never plain
     only_plain = list(implementations) == ["plain"]
     compiled = set().union(*implementations.values())
+    compiled = compiled - {"conv2d_pool_has_same_bits"}  # a question about the fast ones
     assert twins.keys() == compiled | (fused if only_plain else set())
 
 

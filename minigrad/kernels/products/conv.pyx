@@ -27,7 +27,7 @@ from libc.string cimport memset
 
 from minigrad.kernels.loops.dropout cimport dropout_of
 from minigrad.kernels.products.problem cimport (
-    APART, MACS_PER_ELEMENT, NO_ARGMAX, Conv, Gemm, Products, Sums, allocate_offsets,
+    APART, MACS_PER_ELEMENT, NO_ARGMAX, PIECE, Conv, Gemm, Products, Sums, allocate_offsets,
     write_multiples,
 )
 from minigrad.kernels.runtime.arrays cimport (
@@ -163,21 +163,6 @@ cdef bint prefer_transposed(const Conv* c, Py_ssize_t NR) noexcept nogil:
         and c.pad_top <= (c.KH - 1) * c.dilation_height
         and c.pad_left <= (c.KW - 1) * c.dilation_width
     )
-
-
-def conv2d_is_transposed(tuple kernel, tuple geometry, int item_size):
-    """Whether conv2d_forward of float32 or float64 computes its transposed problem.
-
-    ``kernel`` is (KH, KW, C / groups, F).
-    """
-    cdef Conv c
-    memset(&c, 0, sizeof(c))
-    check_geometry("conv2d_is_transposed", geometry, 2)
-    (c.stride_height, c.stride_width, c.pad_top, c.pad_left, c.dilation_height, c.dilation_width,
-     c.groups) = geometry
-    c.KH, c.KW, c.C, c.F = kernel
-    table = float_table if item_size == sizeof(float) else double_table
-    return prefer_transposed(&c, (<const Products*><size_t>table).tile_columns)
 
 
 cdef Conv transpose_problem(Conv c) noexcept nogil:
@@ -344,11 +329,40 @@ def conv2d_pool_forward(
 # --- gradients of kernel and bias --------------------------------------------------------------
 
 
+cdef Py_ssize_t rows_of_piece(Py_ssize_t width) noexcept nogil:
+    """How many rows of an image's results, of this width, make a piece: windows of 2, 3, 4 fit."""
+    cdef Py_ssize_t rows = max(1, PIECE // width)
+    return rows if rows < 12 else rows - rows % 12
+
+
+def conv2d_pool_has_same_bits(
+    tuple kernel, tuple sizes, tuple geometry, tuple pool, int item_size
+):
+    """Whether conv2d_pool_forward and its gradients have the bits of one kernel after the other.
+
+    kernel (KH, KW, C / groups, F), sizes (height and width before pooling), geometry, pool: for
+    arrays of item_size bytes an element. Not so if conv2d_forward computes the transposed problem,
+    or windows reach into two pieces.
+    """
+    cdef Conv c
+    cdef Py_ssize_t rows = rows_of_piece(sizes[1])
+    memset(&c, 0, sizeof(c))
+    check_geometry("conv2d_pool_has_same_bits", geometry, 2)
+    (c.stride_height, c.stride_width, c.pad_top, c.pad_left, c.dilation_height, c.dilation_width,
+     c.groups) = geometry
+    c.KH, c.KW, c.C, c.F = kernel
+    table = float_table if item_size == sizeof(float) else double_table
+    return (
+        (rows >= sizes[0] or rows % pool[0] == 0) and sizes[1] <= PIECE
+        and not prefer_transposed(&c, (<const Products*><size_t>table).tile_columns)
+    )
+
+
 cdef int backward_kernel(
     const Products* products, Conv c, const void* x, const void* gy, void* gw, void* gb,
-    int threads,
+    Py_ssize_t width, int threads,
 ) except -1:
-    """Compute gw, and gb if pooling is fused."""
+    """Compute gw, and gb if pooling is fused; width: of the results before pooling."""
     cdef Gemm* g = &c.gemm
     cdef Py_ssize_t item = products.item_size, NR = products.tile_columns
     cdef bint pooled = c.argmax is not NULL
@@ -362,7 +376,7 @@ cdef int backward_kernel(
     cdef Py_ssize_t macs = c.N * c.strips * pixels * g.columns * g.rows
     cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
     c.scratch_size = c.input_strip_size + (pixels * c.F if pooled else 0) + c.packed_gy_size
-    c.chunks = min(CHUNKS, c.N)
+    c.chunks, c.piece_rows = min(CHUNKS, c.N), rows_of_piece(width)
     cdef Py_ssize_t size = (g.rows + pooled) * c.F  # of a partial sum: gw and, if pooled, gb
     if pooled:  # sums of the rows of a window, and of an image
         c.scratch_size += c.pool_height * (c.F + NR) + size
@@ -401,20 +415,21 @@ def conv2d_backward_kernel(
         gw[...] = 0
     elif prefer_transposed(&c, products.tile_columns):
         flipped = Memory(gw.nbytes)
-        backward_kernel(products, transpose_problem(c), of_y, of_x, flipped.data, NULL, threads)
-        products.flip_kernel(flipped.data, c.KH * c.KW, c.F, c.C, PyArray_DATA(gw))
+        c = transpose_problem(c)
+        backward_kernel(products, c, of_y, of_x, flipped.data, NULL, c.OW, threads)
+        products.flip_kernel(flipped.data, c.KH * c.KW, c.C, c.F, PyArray_DATA(gw))
     else:
-        backward_kernel(products, c, of_x, of_y, PyArray_DATA(gw), NULL, threads)
+        backward_kernel(products, c, of_x, of_y, PyArray_DATA(gw), NULL, c.OW, threads)
 
 
 def conv2d_pool_backward_kernel(
     ndarray x not None, ndarray gy not None, ndarray argmax not None, ndarray gw not None,
-    ndarray gb not None, tuple pool, tuple geometry, double rate, int threads,
+    ndarray gb not None, tuple pool, tuple geometry, Py_ssize_t width, double rate, int threads,
 ):
     """Compute the gradients of kernel and bias; each element of gy counts at its argmax alone.
 
     IN x (N, H, W, C), gy (N, PH, PW, F), argmax like gy from conv2d_pool_forward, with its rate;
-    OUT gw (KH, KW, C / groups, F), gb (F,)
+    width: of the results before pooling; OUT gw (KH, KW, C / groups, F), gb (F,)
     """
     cdef Conv c = describe(
         "conv2d_pool_backward_kernel", x, gw, gy, gb, argmax, "w bias", geometry, pool
@@ -422,6 +437,11 @@ def conv2d_pool_backward_kernel(
     if not 0 <= rate < 1:
         raise ValueError(
             f"conv2d_pool_backward_kernel: expected a rate from 0 to below 1, got {rate}"
+        )
+    if width < c.OW * c.pool_width:
+        raise ValueError(
+            "conv2d_pool_backward_kernel: expected at least as many results in a row as windows "
+            f"cover, {c.OW * c.pool_width}, got {width}"
         )
     if PyArray_SIZE(gy) == 0:
         gw[...] = 0
@@ -431,7 +451,7 @@ def conv2d_pool_backward_kernel(
         c.dropout = dropout_of(rate, 0)  # of which only the scale is needed
         backward_kernel(
             products_of(gw), c, PyArray_DATA(x), PyArray_DATA(gy), PyArray_DATA(gw),
-            PyArray_DATA(gb), threads,
+            PyArray_DATA(gb), width, threads,
         )
 
 
@@ -452,7 +472,7 @@ def conv2d_backward_bias(ndarray gy not None, ndarray gb not None, int threads):
         gb[...] = 0
         return
     cdef const Products* products = products_of(gy)
-    c.chunks = min(CHUNKS, c.N)
+    c.chunks, c.piece_rows = min(CHUNKS, c.N), rows_of_piece(c.OW)
     cdef Memory sums = Memory(c.chunks * c.F * products.item_size)
     cdef Sums of_chunks = Sums(sums.data, c.chunks, c.F, c.F, PyArray_DATA(gb), False)
     c.gemm.b, c.gemm.y = PyArray_DATA(gy), sums.data

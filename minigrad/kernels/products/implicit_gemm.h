@@ -113,8 +113,9 @@ static inline void conv_forward(void *arguments, isize index, int worker) {
 
 /* --- gradients of kernel and bias ------------------------------------------------------------- */
 
-/* Fused with pooling or not, both are added up in one order: pixel by pixel of an image, row by row
-   (of the bias: rows, of sums of their pixels); image by image of a chunk; chunk by chunk. */
+/* Fused with pooling or not, both are added up in one order: pixel by pixel of a piece of an image,
+   row by row (of the bias: rows, of sums of their pixels); piece by piece of a chunk of images;
+   chunk by chunk. */
 
 /* sums (+)= A.T @ gy for some pixels of a strip and their gy (pixels, F); add: as in Gemm. */
 static inline void add_pixels(const Conv *c, const real *strip, isize *pixel_offset, isize pixels,
@@ -149,37 +150,53 @@ static inline isize *find_seen_pixels(const Conv *c, isize rows, Span seen, int 
     return offset;
 }
 
-/* Image n after pooling, strip by strip: sums += its gradients of kernel and bias. */
-static inline void add_pooled_image(const Conv *c, isize n, int worker, int skip_blank,
-                                    real *sums) {
+/* The output rows first to last - 1 of image n after pooling, strip by strip: a piece. sums += its
+   gradients of kernel and bias. */
+static inline void add_pooled_piece(const Conv *c, isize n, isize first, isize last, int worker,
+                                    int skip_blank, real *sums) {
     const isize F = c->F, size = c->gemm.rows * F; /* of the kernel; that of the bias follows */
     real *results = scratch_of(c, worker) + c->input_strip_size;
     real *row_sums = results + c->strip_rows * c->pool_height * c->OW * c->pool_width * F;
-    real *image = row_sums + c->pool_height * (F + NR);
-    memset(image + size, 0, F * sizeof(real));
-    for (isize index = 0; index < c->strips; index++) {
-        const isize first = index * c->strip_rows, rows = least(c->strip_rows, c->OH - first);
+    real *piece = row_sums + c->pool_height * (F + NR);
+    memset(piece + size, 0, F * sizeof(real));
+    for (int add = 0; first < last; first += c->strip_rows, add = RESUME) {
+        const isize rows = least(c->strip_rows, last - first);
         const isize start = (n * c->OH + first) * c->OW * F;
         const real *strip = input_strip(c, n, first, rows, worker);
         const Span seen = skip_blank ? find_blank_borders(c, strip, rows) : (Span){0, c->OW};
         const isize height = rows * c->pool_height, width = c->pool_width * (seen.end - seen.begin);
         scatter_to_argmax(c, rows, (const real *)c->gemm.b + start, c->argmax + start, seen,
-                          results, row_sums, image + size);
+                          results, row_sums, piece + size);
         add_pixels(c, strip, find_seen_pixels(c, height, seen, worker), height * width, results,
-                   index > 0 ? RESUME : 0, worker, image);
+                   add, worker, piece);
     }
-    for (isize i = 0; i < size + F; i++) sums[i] += image[i];
+    for (isize i = 0; i < size + F; i++) sums[i] += piece[i];
+}
+
+/* sums += the kernel gradient of image n without pooling, piece by piece. */
+static inline void add_image(const Conv *c, isize n, int worker, real *sums) {
+    const real *image = input_strip(c, n, 0, c->OH, worker);
+    const real *gy = (const real *)c->gemm.b + n * c->OH * c->OW * c->F;
+    const isize pixels = c->OH * c->OW, most = c->piece_rows * c->OW;
+    for (isize first = 0, count; first < pixels; first += count) {
+        count = least(most, pixels - first);
+        if (c->OW > PIECE) count = least(PIECE, c->OW - first % c->OW); /* a part of one row */
+        add_pixels(c, image, c->gemm.a_column_offset + first, count, gy + first * c->F, ADD, worker,
+                   sums);
+    }
 }
 
 static inline void sum_chunk(const Conv *c, isize chunk, int worker, int skip_blank, real *sums) {
-    const isize first = chunk * c->N / c->chunks, last = (chunk + 1) * c->N / c->chunks;
-    const isize pixels = c->OH * c->OW;
-    memset(sums, 0, (c->gemm.rows + (c->argmax != NULL)) * c->F * sizeof(real));
-    for (isize n = first; n < last; n++)
-        if (c->argmax != NULL) add_pooled_image(c, n, worker, skip_blank, sums);
+    const isize begin = chunk * c->N / c->chunks, end = (chunk + 1) * c->N / c->chunks;
+    const int pooled = c->argmax != NULL;
+    isize rows = c->piece_rows / c->pool_height; /* of outputs in a piece */
+    if (rows < 1) rows = 1;
+    memset(sums, 0, (c->gemm.rows + pooled) * c->F * sizeof(real));
+    for (isize n = begin; n < end; n++)
+        if (!pooled) add_image(c, n, worker, sums);
         else
-            add_pixels(c, input_strip(c, n, 0, c->OH, worker), c->gemm.a_column_offset, pixels,
-                       (const real *)c->gemm.b + n * pixels * c->F, ADD, worker, sums);
+            for (isize first = 0; first < c->OH; first += rows)
+                add_pooled_piece(c, n, first, least(first + rows, c->OH), worker, skip_blank, sums);
 }
 
 /* A task: a chunk of images, and a partial sum of each gradient. If pooling is fused, blank outputs
@@ -200,8 +217,8 @@ static inline void conv_backward_kernel(void *arguments, isize chunk, int worker
    last pixels of the array, which ends at `end`, are copied: a vector would reach beyond it. */
 INLINE void add_pixel_sums(const Conv *c, const real *gy, const real *end, real *sums,
                            const isize filters, const int vectors) {
-    Vector image[4] = {0};
-    for (isize i = 0; i < c->OH; i++) {
+    Vector piece[4] = {0};
+    for (isize i = 0, rows = 1; i < c->OH; i++, rows++) {
         Vector row[4] = {0};
         for (isize j = 0; j < c->OW; j++, gy += c->F) {
             real few[LANES] = {0};
@@ -209,10 +226,15 @@ INLINE void add_pixel_sums(const Conv *c, const real *gy, const real *end, real 
             if (copied) memcpy(few, gy, filters * sizeof(real));
             const Vector *pixel = (const Vector *)(copied ? few : gy);
             UNROLL for (int v = 0; v < vectors; v++) row[v] += pixel[v];
+            if (j % PIECE < PIECE - 1) continue;
+            for (int v = 0; v < vectors; v++) piece[v] += row[v], row[v] = (Vector){0};
         }
-        UNROLL for (int v = 0; v < vectors; v++) image[v] += row[v];
+        UNROLL for (int v = 0; v < vectors; v++) piece[v] += row[v];
+        if (rows < c->piece_rows && i < c->OH - 1) continue;
+        for (isize f = 0; f < filters; f++) sums[f] += piece[f / LANES][f % LANES];
+        for (int v = 0; v < vectors; v++) piece[v] = (Vector){0};
+        rows = 0;
     }
-    for (isize f = 0; f < filters; f++) sums[f] += image[f / LANES][f % LANES];
 }
 
 /* A task: a chunk of images without pooling, and a partial sum of the bias gradient. */

@@ -9,7 +9,7 @@ from minigrad.kernels.runtime.threads cimport Task
 
 cdef extern from "problem.h" nogil:
     enum:
-        KC, BLOCK_PANELS, MACS_PER_ELEMENT, NO_ARGMAX, APART
+        KC, BLOCK_PANELS, MACS_PER_ELEMENT, NO_ARGMAX, APART, PIECE
 
     ctypedef struct Gemm:
         Py_ssize_t rows, columns, depth
@@ -47,7 +47,7 @@ cdef extern from "problem.h" nogil:
         void* scratch
         Py_ssize_t scratch_size, input_strip_size, packed_gy_size
         Py_ssize_t* seen_offset
-        Py_ssize_t chunks
+        Py_ssize_t chunks, piece_rows
 
     ctypedef struct Sums:
         const void* x

@@ -218,6 +218,16 @@ def test_gradients_of_dense_and_convolution():
     assert relative(pooled, np.float32(0.1)) < PAIRWISE
 
 
+@pytest.mark.parametrize("sizes", [(1, 1_000_000), (1_000_000, 1), (1000, 1000)])
+def test_gradients_of_one_large_image(sizes):
+    image = Tensor(np.full((1, *sizes, 1), 0.01, "float32"))
+    w, b = Parameter(np.zeros((1, 1, 1, 3), "f")), Parameter(np.zeros(3, "f"))
+    ops.conv2d(image, w, b).sum().backward()
+    assert relative(w.grad, 10_000) < 5e-5  # one by one it is 1.3e-2
+    ops.conv2d(Tensor(np.ones((1, *sizes, 1), "f")), w, b).backward(image.data.repeat(3, axis=3))
+    assert relative(b.grad, 1_010_000) < 5e-5
+
+
 def test_statistics_and_gradients_of_a_large_batch():
     x = numbers(N // 4, 4)
     gamma, beta = Parameter(np.ones(4)), Parameter(np.zeros(4))
