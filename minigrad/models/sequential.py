@@ -9,7 +9,7 @@ from minigrad.layers.base import Layer, is_shape, map_shapes
 from minigrad.models.model import Model, number_names
 from minigrad.symbolic import Symbol
 from minigrad.utils.arguments import short_text
-from minigrad.utils.config import serialize
+from minigrad.utils.config import custom_object_scope, deserialize, serialize
 from minigrad.utils.foreign import library_of
 from minigrad.utils.shapes import fit_rank, shape_cure
 
@@ -136,6 +136,14 @@ class Sequential(Model):
             config["layers"].insert(0, serialize(first))
         return config
 
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Make a model from what ``get_config`` returned; entries of one name are one layer."""
+        with custom_object_scope(custom_objects):
+            if config.get("layers"):
+                config = config | {"layers": _make_layers(config["layers"])}
+            return super().from_config(config)
+
     def _check_input(self, shape):
         if self._is_declared and is_shape(shape):
             expected = self.input_shape
@@ -155,6 +163,17 @@ class Sequential(Model):
 
     def _output_names(self):
         return [self._layers[-1].name if self._layers else "output"]
+
+
+def _make_layers(entries):
+    """The layers of a config; one that was added twice is one again."""
+    made, layers = {}, []
+    for entry in entries:
+        name = entry["config"].get("name") or len(layers)
+        if name not in made:
+            made[name] = deserialize(entry)
+        layers.append(made[name])
+    return layers
 
 
 def _cure_for(value):
