@@ -45,11 +45,6 @@ class Callback(Described):
     params = None
     comes_last = False  # whether its hooks are called after those of all others
 
-    def __new__(cls, *arguments, **named):
-        self = super().__new__(cls, *arguments, **named)
-        self._given = arguments, named
-        return self
-
     def get_state(self):
         """Return what it counted and remembers, a dict, for `BackupAndRestore` and `Checkpoint`.
 
@@ -368,6 +363,8 @@ class _Monitor(Callback):
     Better means less (mode "min") or greater ("max") than the reference by more than `min_delta`;
     "auto" takes the direction of the metric. NaN is never better.
     """
+
+    set_first = "monitor"
 
     def __init__(self, monitor, mode, min_delta=0.0, verbose=0):
         if mode not in ("auto", "min", "max"):

@@ -581,6 +581,8 @@ class Loss(Configured):
         The type in which the losses are reduced, and of the result; by default that of `y_pred`.
     """
 
+    set_first = "reduction"
+
     def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):
         if reduction not in REDUCTIONS:
             known = ", ".join(map(repr, REDUCTIONS))

@@ -80,6 +80,11 @@ class Forgetful(Layer):
         return x
 
 
+def forgetful(base):
+    """An instance of a class whose constructor does not call that of ``base``."""
+    return type("Forgetful", (base,), {"__init__": lambda self: None})()
+
+
 class Network(Model):
     def __init__(self):
         super().__init__()
@@ -636,6 +641,26 @@ SLIPS = [
     # layers of one's own
     (
         "Forgetful()(ROWS)",
+        AttributeError,
+        r"Forgetful: expected its __init__ to call super\(\).__init__\(\) first",
+    ),
+    (
+        "compiled(metrics=[forgetful(metrics.Metric)]).fit(ROWS, ROWS[:, :1])",
+        AttributeError,
+        r"Forgetful: expected its __init__ to call super\(\).__init__\(\) first, got no 'name' yet",
+    ),
+    (
+        "compiled(loss=forgetful(losses.MeanSquaredError)).fit(ROWS, ROWS[:, :1])",
+        AttributeError,
+        r"Forgetful: expected its __init__ to call super\(\).__init__\(\) first",
+    ),
+    (
+        "forgetful(optimizers.SGD).apply([np.ones(2)], [w])",
+        AttributeError,
+        r"Forgetful: expected its __init__ to call super\(\).__init__\(\) first",
+    ),
+    (
+        "compiled().fit(ROWS, ROWS[:, :1], callbacks=[forgetful(callbacks.EarlyStopping)])",
         AttributeError,
         r"Forgetful: expected its __init__ to call super\(\).__init__\(\) first",
     ),

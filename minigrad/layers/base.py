@@ -177,6 +177,7 @@ class Layer(KerasForm, Tracked):
     """
 
     unsaved = ("input_shape", "input_dim")
+    set_first = "_name"
     rank = None  # the number of axes that an input must have, batch axis included; None: any
     min_rank = 1
     fixed_axes = ()  # axes of the input whose sizes the weights depend on
@@ -478,18 +479,6 @@ class Layer(KerasForm, Tracked):
             expected = "build(input_shape) or a call on data first"
             raise ValueError(f"{self._title}: expected {expected}, got no weights yet")
         return sum(weight.size for weight in self.weights)
-
-    def __getattr__(self, name):
-        if "_name" not in vars(self):
-            raise AttributeError(
-                f"{type(self).__name__}: expected its __init__ to call super().__init__() first, "
-                f"got no {name!r} yet"
-            )
-        if hasattr(type(self), name):  # a property that raised: raise its own error again
-            return object.__getattribute__(self, name)
-        from minigrad.utils.absent import missing_attribute  # only here, where one is missing
-
-        raise missing_attribute(self, name)
 
     def __getstate__(self):
         return vars(self) | {"_output": None}  # weak references can neither be copied nor pickled

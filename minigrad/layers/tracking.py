@@ -54,7 +54,7 @@ class Tracked(Configured):
     then those of the layers within, in the order in which these were made.
     """
 
-    def __new__(cls, *arguments, **named):
+    def __new__(cls, /, *arguments, **named):
         self = super().__new__(cls, *arguments, **named)
         vars(self).update(_number=next(_numbers), _holders={"_weights": None}, _weights=[])
         return self

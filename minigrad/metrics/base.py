@@ -46,6 +46,7 @@ class Metric(Configured):
     direction = None
 
     told_methods = ("update_state",)
+    set_first = "name"
 
     def __init__(self, dtype=None, name=None):
         self._dtype = _type_name(self, dtype)  # the argument, for configs

@@ -140,7 +140,7 @@ class Sequential(Model):
     def from_config(cls, config, custom_objects=None):
         """Make a model from what ``get_config`` returned; entries of one name are one layer."""
         with custom_object_scope(custom_objects):
-            if config.get("layers"):
+            if isinstance(config.get("layers"), list):
                 config = config | {"layers": _make_layers(config["layers"])}
             return super().from_config(config)
 

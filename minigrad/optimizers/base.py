@@ -132,6 +132,7 @@ class Optimizer(KerasForm, Configured):
     # --- the rule: what a subclass defines -----------------------------------------------------
 
     unsaved = ("parameters",)
+    set_first = "name"
     state_names = ()
 
     def init_state(self, w):
@@ -404,13 +405,6 @@ class Optimizer(KerasForm, Configured):
                 variable.assign(self._state[variable]["average"])
 
     # --- numbers to read, set and save ---------------------------------------------------------
-
-    def __getattr__(self, name):
-        if hasattr(type(self), name):  # a property that raised: raise its own error again
-            return object.__getattribute__(self, name)
-        from minigrad.utils.absent import missing_attribute  # only here, where one is missing
-
-        raise missing_attribute(self, name)
 
     @property
     def iterations(self):
