@@ -8,7 +8,7 @@ import numpy as np
 from minigrad import kernels
 from minigrad.core import Tensor, no_grad
 from minigrad.optimizers import schedules
-from minigrad.optimizers.keras_form import KerasForm
+from minigrad.optimizers.keras_form import KerasForm, LearningRate
 from minigrad.optimizers.schedules import LearningRateSchedule
 from minigrad.utils import arguments
 from minigrad.utils.config import Configured
@@ -428,7 +428,7 @@ class Optimizer(KerasForm, Configured):
         if not callable(rate):
             return rate
         rate = rate(int(self._calls)) if isinstance(rate, LearningRateSchedule) else rate()
-        rate = Variable(rate, float)
+        rate = LearningRate(rate, float)
         rate.flags.writeable = False
         return rate
 
@@ -445,7 +445,7 @@ class Optimizer(KerasForm, Configured):
                 raise TypeError(f"{self.name}: a schedule sets the learning rate, it cannot be set")
             value = arguments.checked_number(self, "learning_rate", value, "[0, inf)")
             rate = self._learning_rate
-            value = rate.assign(value) if isinstance(rate, Variable) else Variable(value)
+            value = rate.assign(value) if isinstance(rate, Variable) else LearningRate(value)
         self._learning_rate = value
 
     def _arrays(self):
