@@ -18,6 +18,7 @@ import numpy as np
 from minigrad.saving.checkpoint import Checkpoint
 from minigrad.saving.state import AS_GIVEN, attributes_of, can_keep, set_attributes
 from minigrad.utils.arguments import Described, checked_number, whole_number
+from minigrad.utils.arrays import as_number
 from minigrad.utils.files import FolderLock, append, find_target, lock
 from minigrad.utils.naming import unique_name
 from minigrad.utils.old_arguments import Logs, other_log
@@ -408,15 +409,11 @@ class _Monitor(Callback):
         return self.monitor in logs
 
     def _number(self, logs):
-        value = logs[self.monitor]
-        value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            title = type(self).__name__
-            raise TypeError(
-                f"{title}: expected a number in logs[{self.monitor!r}], got {value!r}"
-            ) from None
+        number = as_number(logs[self.monitor])
+        if number is None:
+            title, got = type(self).__name__, logs[self.monitor]
+            raise TypeError(f"{title}: expected a number in logs[{self.monitor!r}], got {got!r}")
+        return number
 
     def is_better(self, value, reference):
         mode = self._find_mode()
@@ -1007,29 +1004,34 @@ class TensorBoard(Callback):
             self._files[part] = EventFile(os.path.join(self.log_dir, part))
         return self._files[part]
 
+    def _add(self, part, step, logs):
+        found = {name: as_number(value) for name, value in logs.items()}
+        numbers = {name: number for name, number in found.items() if number is not None}
+        self._file(part).add_numbers(step, numbers)
+
     def on_train_begin(self, logs=None):
         self._steps = 0
 
     def on_train_batch_end(self, batch, logs=None):
         self._steps += 1
         if self.update_freq != "epoch" and self._steps % self.update_freq == 0:
-            numbers = {f"batch_{name}": value for name, value in logs.items()}
-            self._file("train").add_numbers(self._steps, numbers)
+            named = {f"batch_{name}": value for name, value in logs.items()}
+            self._add("train", self._steps, named)
 
     def on_epoch_end(self, epoch, logs=None):
         parts = {"train": {"epoch_learning_rate": float(self.model.optimizer.learning_rate)}}
         for name, value in logs.items():
             part = "validation" if name.startswith("val_") else "train"
             parts.setdefault(part, {})[f"epoch_{name.removeprefix('val_')}"] = value
-        for part, numbers in parts.items():
-            self._file(part).add_numbers(epoch, numbers)
+        for part, named in parts.items():
+            self._add(part, epoch, named)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             weights = {f"{weight.path}/histogram": weight.numpy() for weight in self.model.weights}
             self._file("train").add_histograms(epoch, weights)
 
     def on_test_end(self, logs=None):
-        numbers = {f"evaluation_{name}_vs_iterations": value for name, value in logs.items()}
-        self._file("validation").add_numbers(int(self.model.optimizer.iterations), numbers)
+        named = {f"evaluation_{name}_vs_iterations": value for name, value in logs.items()}
+        self._add("validation", int(self.model.optimizer.iterations), named)
 
     def on_train_end(self, logs=None):
         self.release()
@@ -1052,7 +1054,7 @@ class TerminateOnNaN(Callback):
         self.raise_error = raise_error
 
     def on_train_batch_end(self, batch, logs=None):
-        loss = (logs or {}).get("loss")
+        loss = as_number((logs or {}).get("loss"))
         if loss is None or math.isfinite(loss):
             return
         if self.raise_error:

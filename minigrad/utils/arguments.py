@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import math
 import numbers
 import operator
 import reprlib
@@ -235,9 +234,9 @@ def whole_number(owner, name, value, least=0, optional=False):
     expected = f"{owner}: expected {name} as a whole number of at least {least}, got {value!r}"
     if isinstance(value, bool | np.bool):
         raise ArgumentTypeError(expected)
-    is_float = isinstance(value, numbers.Real) and math.isfinite(value) and value == int(value)
+    is_whole = isinstance(value, (float, np.floating)) and value.is_integer()
     try:
-        number = int(value) if is_float else operator.index(value)
+        number = int(value) if is_whole else operator.index(value)
     except TypeError:
         is_number = isinstance(value, numbers.Real)
         raise (ValueError if is_number else ArgumentTypeError)(expected) from None
