@@ -729,6 +729,27 @@ SLIPS = [
         ValueError,
         r"built layers, got unbuilt dense; call the model on data, or model.build",
     ),
+    ("compiled().set_weights(None)", TypeError, "set_weights: expected .* got arrays=None"),
+    ("compiled().load_weights(None)", TypeError, "load_weights: expected .* got filepath=None"),
+    ("compiled().save(None)", TypeError, "save: expected other arguments, got filepath=None"),
+    ("layers.Rescaling('x')", TypeError, "Rescaling: expected scale as a number, got 'x'"),
+    (
+        "metrics.Accuracy().update_state([1], None)",
+        TypeError,
+        "accuracy: expected numbers as y_pred, got object",
+    ),
+    ("metrics.Mean().update_state(None)", TypeError, "mean: expected numbers as values, got obj"),
+    ("Dense(3, name='a\\0b')", ValueError, r"Dense: expected a name without '/', got 'a\\x00b'"),
+    (
+        "compiled().evaluate(iter([(ROWS[:0], ROWS[:0, :1])]))",
+        ValueError,
+        "batches: expected at least one sample in each, got none",
+    ),
+    (
+        "compiled().fit([[1.0, 2.0], [3.0]], LABELS[:2])",
+        ValueError,
+        r"batches: expected other arguments, got data=\[\[1.0, 2.0\], \[3.0\]\]",
+    ),
     (
         "compiled().set_weights([ROWS])",
         ValueError,
@@ -798,8 +819,23 @@ def test_the_table_is_long():
 
 DOUBTS = [
     (
+        "compiled(Sequential([Dense(1), layers.Activation('softmax')])).fit(ROWS, LABELS)",
+        "softmax: expected two or more units, got one; for two classes write sigmoid",
+    ),
+    ("layers.Softmax()(ROWS[:, :1])", "softmax: expected two or more units, got one"),
+    (
+        "compiled(Dense(1, 'sigmoid'), losses.BinaryFocalCrossentropy(from_logits=True)).fit("
+        "ROWS, LABELS % 2)",
+        "binary_focal_crossentropy: expected logits, .* got the output of sigmoid",
+    ),
+    (
+        "compiled(Dense(10, 'softmax'), losses.CategoricalFocalCrossentropy(from_logits=True)).fit("
+        "ROWS, ONE_HOT)",
+        "categorical_focal_crossentropy: expected logits, .* got the output of softmax",
+    ),
+    (
         "compiled(Dense(1, 'softmax')).fit(ROWS, LABELS)",
-        "'dense': expected softmax over two or more units, got one; for two classes write sigmoid",
+        "softmax: expected two or more units, got one; for two classes write sigmoid",
     ),
     (
         f"compiled(Dense(1), '{CATEGORICAL}').fit(ROWS, np.ones((8, 1)))",

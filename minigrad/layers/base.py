@@ -4,7 +4,6 @@ import functools
 import inspect
 import itertools
 import threading
-import warnings
 import weakref
 
 import numpy as np
@@ -445,7 +444,7 @@ class Layer(KerasForm, Tracked):
 
     @name.setter
     def name(self, name):
-        if not isinstance(name, str) or not name or "/" in name:
+        if not isinstance(name, str) or not name or {"/", "\0"} & {*name}:
             raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
         self._name, self.has_automatic_name = name, False
         for weight in self._held()[0]:
@@ -567,10 +566,6 @@ class KernelLayer(Layer):
 
     def add_kernel_and_bias(self, kernel_shape):
         """Make ``self.kernel``, and ``self.bias`` of the size of its last axis, or None."""
-        if kernel_shape[-1] == 1 and self.activation is activations.softmax:
-            cure = "for two classes write sigmoid"
-            message = f"{self._title}: expected softmax over two or more units, got one; {cure}"
-            warnings.warn(message, stacklevel=2)
         self.kernel = make_weight(self, "kernel", kernel_shape)
         self.bias = make_weight(self, "bias", kernel_shape[-1:]) if self.use_bias else None
 

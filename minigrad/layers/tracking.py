@@ -9,6 +9,7 @@ import itertools
 import numpy as np
 
 from minigrad.core import Parameter, as_array
+from minigrad.utils.arguments import told
 from minigrad.utils.config import Configured
 from minigrad.utils.interrupts import interrupts
 from minigrad.utils.structures import held_in
@@ -152,6 +153,7 @@ class Tracked(Configured):
         """Return copies of the weights as a list of arrays, in the order of ``weights``."""
         return [weight.numpy() for weight in self.weights]
 
+    @told
     def set_weights(self, arrays):
         """Replace the values of all weights, in the order of ``weights``.
 

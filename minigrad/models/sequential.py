@@ -167,13 +167,10 @@ class Sequential(Model):
 
 def _make_layers(entries):
     """The layers of a config; one that was added twice is one again."""
-    made, layers = {}, []
-    for entry in entries:
-        name = entry["config"].get("name") or len(layers)
-        if name not in made:
-            made[name] = deserialize(entry)
-        layers.append(made[name])
-    return layers
+    names = [entry["config"].get("name") or i for i, entry in enumerate(entries)]
+    by_name = dict(zip(names, entries, strict=True))
+    made = {name: deserialize(entry) for name, entry in by_name.items()}
+    return [made[name] for name in names]
 
 
 def _cure_for(value):

@@ -207,6 +207,9 @@ def test_a_class_of_ones_own_has_the_arguments_that_were_given():
     assert again.units.units == 3 and again.factor == 2.0
 
 
+# ruff: noqa: N805 (how the instance is called is what the next classes test)
+
+
 class This(layers.Layer):
     def __init__(this, units, **options):
         super().__init__(**options)
