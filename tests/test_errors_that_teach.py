@@ -738,6 +738,11 @@ SLIPS = [
         TypeError,
         "accuracy: expected numbers as y_pred, got object",
     ),
+    (
+        "metrics.Precision().update_state([-1, 1], [0.2, 0.7])",
+        ValueError,
+        "precision: expected labels of 0 and 1, got -1",
+    ),
     ("metrics.Mean().update_state(None)", TypeError, "mean: expected numbers as values, got obj"),
     ("Dense(3, name='a\\0b')", ValueError, r"Dense: expected a name without '/', got 'a\\x00b'"),
     (

@@ -171,8 +171,6 @@ class Mean(Metric):
 def _weighted(metric, values, sample_weight):
     """Return values and weights as arrays of one shape and of the type in which to add them."""
     values = np.asarray(values, metric.dtype)
-    if sample_weight is None:
-        return values, np.ones_like(values)
     weights = match_weights(metric.name, sample_weight, values.shape)
     return values, np.broadcast_to(weights, values.shape)
 

@@ -139,7 +139,7 @@ def match_ranks(x, y):
 
 
 def match_weights(owner, sample_weight, shape):
-    """Return `sample_weight` as an array that broadcasts to values of `shape`.
+    """Return `sample_weight`, 1 for None, as an array that broadcasts to values of `shape`.
 
     Its own shape is `shape`, or the first axes of it: one weight (N,) for each sample of (N, H, W)
     values. An axis may have size 1, for weights that its elements share; a last axis too many is
@@ -150,6 +150,7 @@ def match_weights(owner, sample_weight, shape):
     ValueError
         If the shape is another one, or a weight is not finite; the message begins with `owner`.
     """
+    sample_weight = 1.0 if sample_weight is None else sample_weight
     weights = as_numbers(owner, "sample_weight", sample_weight)
     if weights.ndim > len(shape) and weights.shape[-1] == 1:
         weights = weights[..., 0]
