@@ -1,4 +1,16 @@
-"""Arguments: hints for misspelled names, checks of numbers, and what ``repr`` shows."""
+"""Arguments: renamed, checked, named in errors, and shown by ``repr``.
+
+A call is asked four questions, in this order:
+
+1. Is it written in an older form? ``renew`` gives it the newer names, with a warning.
+2. Does the function have arguments of these names? If not, ``check_call`` names the nearest one.
+3. Can these be their values? The constructor or function asks itself, by ``checked_number`` and
+   ``whole_number``. After a constructor, ``check_kinds`` asks what name and default alone tell.
+4. Does an error from inside say whose it is? If not, ``retell`` says it, with what was given.
+
+``Described`` asks all four of a class, ``@explain_arguments`` the first two of a function, and
+``@told`` the last.
+"""
 
 import functools
 import inspect
