@@ -743,6 +743,11 @@ SLIPS = [
         ValueError,
         "precision: expected labels of 0 and 1, got -1",
     ),
+    (
+        "Network().several = {Dense(3)}",
+        TypeError,
+        "Network: expected layers in a list or dict, got them in a set",
+    ),
     ("metrics.Mean().update_state(None)", TypeError, "mean: expected numbers as values, got obj"),
     ("Dense(3, name='a\\0b')", ValueError, r"Dense: expected a name without '/', got 'a\\x00b'"),
     (
@@ -825,7 +830,7 @@ def test_the_table_is_long():
 DOUBTS = [
     (
         "compiled(Sequential([Dense(1), layers.Activation('softmax')])).fit(ROWS, LABELS)",
-        "softmax: expected two or more units, got one; for two classes write sigmoid",
+        "softmax: expected two or more units, got one; write sigmoid",
     ),
     ("layers.Softmax()(ROWS[:, :1])", "softmax: expected two or more units, got one"),
     (
@@ -840,7 +845,7 @@ DOUBTS = [
     ),
     (
         "compiled(Dense(1, 'softmax')).fit(ROWS, LABELS)",
-        "softmax: expected two or more units, got one; for two classes write sigmoid",
+        "softmax: expected two or more units, got one; write sigmoid",
     ),
     (
         f"compiled(Dense(1), '{CATEGORICAL}').fit(ROWS, np.ones((8, 1)))",

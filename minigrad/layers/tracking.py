@@ -50,9 +50,10 @@ def _may_hold(value):
 class Tracked(Configured):
     """Base of ``Layer``: its weights are those of ``add_weight`` and of its attributes.
 
-    An attribute may be a Parameter, a layer, or a list, tuple or dict of such, to any depth. Each
-    weight counts once. A layer's own weights come first, those that are trained before the others;
-    then those of the layers within, in the order in which these were made.
+    An attribute may be a Parameter, a layer, or a list, tuple or dict of such, to any depth; sets
+    are refused: nothing has a place in them that files could name. Each weight counts once. A
+    layer's own weights come first, those that are trained before the others; then those of the
+    layers within, in the order in which these were made.
     """
 
     def __new__(cls, /, *arguments, **named):
@@ -66,6 +67,9 @@ class Tracked(Configured):
             _last_change[0] = object()  # not a count, which threads would lose
             if isinstance(value, Parameter) and value.name is None:
                 value.name, value.path = name, f"{vars(self).get('_name', 'layer')}/{name}"
+        elif isinstance(value, (set, frozenset)) and held_in(value, (Parameter, Tracked)):
+            got = f"got them in a {type(value).__name__}"
+            raise TypeError(f"{type(self).__name__}: expected layers in a list or dict, {got}")
         object.__setattr__(self, name, value)
 
     def _held(self):

@@ -138,8 +138,7 @@ def softmax(x, axis=-1):
     """
     x = as_tensor(x)
     if x.ndim and x.shape[axis] == 1:
-        cure = "for two classes write sigmoid"
-        warnings.warn(f"softmax: expected two or more units, got one; {cure}", stacklevel=2)
+        warnings.warn("softmax: expected two or more units, got one; write sigmoid", stacklevel=2)
     y = Softmax(axis)(x)
     if axis in (-1, x.ndim - 1):
         y.made_by = "softmax", x, x.version, y.version

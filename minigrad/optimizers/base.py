@@ -100,11 +100,10 @@ class Optimizer(KerasForm, Configured):
             got = f"got a {type(learning_rate).__name__} as learning rate"
             write = f"{title}(learning_rate=..., parameters=[w, b])"
             raise TypeError(f"{title}: expected a number or schedule, {got}; write {write}")
-        if [clipnorm, clipvalue, global_clipnorm].count(None) < 2:
-            clippings = {"clipnorm": clipnorm, "clipvalue": clipvalue}
-            clippings["global_clipnorm"] = global_clipnorm
-            got = " and ".join(f"{name}={x}" for name, x in clippings.items() if x is not None)
-            raise ValueError(f"{title}: expected at most one clipping, got {got}")
+        given = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        got = [f"{name}={value}" for name, value in given.items() if value is not None]
+        if len(got) > 1:
+            raise ValueError(f"{title}: expected at most one clipping, got {' and '.join(got)}")
         self._keep("[0, inf)", optional=True, weight_decay=weight_decay)
         self._keep("(0, inf)", optional=True, clipnorm=clipnorm, clipvalue=clipvalue)
         self._keep("(0, inf)", optional=True, global_clipnorm=global_clipnorm)
