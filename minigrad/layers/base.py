@@ -4,6 +4,7 @@ import functools
 import inspect
 import itertools
 import threading
+import warnings
 import weakref
 
 import numpy as np
@@ -566,6 +567,9 @@ class KernelLayer(Layer):
 
     def add_kernel_and_bias(self, kernel_shape):
         """Make ``self.kernel``, and ``self.bias`` of the size of its last axis, or None."""
+        if kernel_shape[-1] == 1 and self.activation is activations.softmax:
+            wanted = "softmax over two or more units, got one; for two classes write sigmoid"
+            warnings.warn(f"{self._title}: expected {wanted}", stacklevel=2)
         self.kernel = make_weight(self, "kernel", kernel_shape)
         self.bias = make_weight(self, "bias", kernel_shape[-1:]) if self.use_bias else None
 

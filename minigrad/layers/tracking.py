@@ -68,8 +68,7 @@ class Tracked(Configured):
             if isinstance(value, Parameter) and value.name is None:
                 value.name, value.path = name, f"{vars(self).get('_name', 'layer')}/{name}"
         elif isinstance(value, (set, frozenset)) and held_in(value, (Parameter, Tracked)):
-            got = f"got them in a {type(value).__name__}"
-            raise TypeError(f"{type(self).__name__}: expected layers in a list or dict, {got}")
+            raise TypeError(f"{type(self).__name__}: expected layers in a list or dict, got a set")
         object.__setattr__(self, name, value)
 
     def _held(self):

@@ -168,8 +168,7 @@ class Sequential(Model):
 def _make_layers(entries):
     """The layers of a config; one that was added twice is one again."""
     names = [entry["config"].get("name") or i for i, entry in enumerate(entries)]
-    by_name = dict(zip(names, entries, strict=True))
-    made = {name: deserialize(entry) for name, entry in by_name.items()}
+    made = {n: deserialize(entry) for n, entry in dict(zip(names, entries, strict=True)).items()}
     return [made[name] for name in names]
 
 

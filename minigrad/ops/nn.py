@@ -1,7 +1,6 @@
 """Activations, dense layers, dropout, batch normalization and the fused cross-entropies."""
 
 import math
-import warnings
 
 import numpy as np
 
@@ -137,8 +136,6 @@ def softmax(x, axis=-1):
     Over the last axis the result remembers ``x`` in ``made_by``: a cross-entropy starts there.
     """
     x = as_tensor(x)
-    if x.ndim and x.shape[axis] == 1:
-        warnings.warn("softmax: expected two or more units, got one; write sigmoid", stacklevel=2)
     y = Softmax(axis)(x)
     if axis in (-1, x.ndim - 1):
         y.made_by = "softmax", x, x.version, y.version
