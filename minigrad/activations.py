@@ -113,7 +113,9 @@ def exponential(x):
 @_named()
 def mish(x):
     """The product x tanh(softplus(x)) (Misra, 2019, arXiv:1908.08681)."""
-    return _not_left(x) * tanh(softplus(x))
+    x = as_tensor(x)
+    near = ops.where(abs(x.data) > 1e4, 0.0, x)  # far left it is 0, far right x
+    return ops.where(x.data > 1e4, x, near * tanh(softplus(near)))
 
 
 def _not_left(x):

@@ -48,9 +48,10 @@ class Scope(contextlib.ContextDecorator):
     """
 
     def __call__(self, function):
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            name = type(self).__name__
-            raise TypeError(f"{name}: expected no async function; write `with {name}():` in it")
+        is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+        if is_async or isinstance(function, (type, classmethod)):
+            name, what = type(self).__name__, "async function" if is_async else "class"
+            raise TypeError(f"{name}: expected no {what}; write `with {name}():` in it")
         if not inspect.isgeneratorfunction(function):
             return super().__call__(function)
 
@@ -151,6 +152,7 @@ def as_array(data, dtype=None, default=np.float32):
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind not in "fiub" or size > 8:
         cure = "; number texts, drop None, and write x.astype('float32')" if kind in "OSU" else ""
+        cure = "; write x.toarray()" if hasattr(data, "toarray") else cure
         kind = type(data).__name__
         raise TypeError(f"Tensor: expected real numbers, got {array.dtype} ({kind}){cure}")
     if dtype is not None:

@@ -138,7 +138,7 @@ def categorical_focal_crossentropy(
     Tensor (...)
     """
     name = "categorical_focal_crossentropy"
-    p = ops.softmax(y_pred, axis) if from_logits else as_tensor(y_pred)
+    p = ops.softmax(_as_logits(name, y_pred, "softmax"), axis) if from_logits else as_tensor(y_pred)
     y_true = _one_hot_targets(name, y_true, p, label_smoothing, axis)
     p = ops.clip(p / ops.sum(p, axis, keepdims=True), EPSILON, 1 - EPSILON)
     weights = np.asarray(alpha, p.dtype) * y_true
@@ -222,7 +222,7 @@ def binary_focal_crossentropy(
     Tensor (...)
     """
     name = "binary_focal_crossentropy"
-    p = ops.sigmoid(y_pred) if from_logits else as_tensor(y_pred)
+    p = ops.sigmoid(_as_logits(name, y_pred, "sigmoid")) if from_logits else as_tensor(y_pred)
     y_true, losses = _sigmoid_losses(name, y_true, p, False, label_smoothing)
     p = p.reshape(losses.shape)
     losses = (y_true * (1 - p) + (1 - y_true) * p) ** gamma * losses
@@ -379,15 +379,20 @@ def _logits_of(y_pred, activation):
     return logits if name == activation and is_fresh else None
 
 
+def _as_logits(name, y_pred, activation):
+    y_pred = as_tensor(y_pred)
+    if _logits_of(y_pred, activation) is not None:
+        got = f"the output of {activation}; write from_logits=False"
+        _warn(f"{name}: expected logits, as from_logits=True says, got {got}")
+    return y_pred
+
+
 def _prefer_logits(name, y_pred, from_logits, activation):
     """Return (logits, True) if they are known, else (probabilities, False)."""
+    if from_logits:
+        return _as_logits(name, y_pred, activation), True
     y_pred = as_tensor(y_pred)
     logits = _logits_of(y_pred, activation)
-    if from_logits:
-        if logits is not None:
-            got = f"the output of {activation}; write from_logits=False"
-            _warn(f"{name}: expected logits, as from_logits=True says, got {got}")
-        return y_pred, True
     if logits is not None:
         return logits, True
     if (y_pred.data < 0).any():
@@ -581,16 +586,16 @@ class Loss(Configured):
         The type in which the losses are reduced, and of the result; by default that of `y_pred`.
     """
 
+    set_first = "reduction"
+
     def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):
+        title = type(self).__name__
         if reduction not in REDUCTIONS:
             known = ", ".join(map(repr, REDUCTIONS))
-            raise ValueError(
-                f"{type(self).__name__}: expected reduction to be one of {known}, got {reduction!r}"
-            )
+            raise ValueError(f"{title}: expected reduction to be one of {known}, got {reduction!r}")
         self.reduction = reduction
-        self.name = name or automatic_name(to_snake_case(type(self).__name__))
+        self.name = name or automatic_name(to_snake_case(title))
         if dtype not in (None, "float32", "float64", np.float32, np.float64):
-            title = type(self).__name__
             raise ValueError(f"{title}: expected dtype 'float32' or 'float64', got {dtype!r}")
         self.dtype = dtype
 

@@ -183,3 +183,12 @@ def test_glu_gates_one_half_by_the_other():
     check_gradients(lambda x: activations.glu(x, axis=-3), x)
     with pytest.raises(ValueError, match=r"glu: expected an even size on axis 1, got \(2, 3, 2\)"):
         activations.glu(x, axis=1)
+
+
+@pytest.mark.parametrize("name", ["mish", "squareplus"])
+def test_activations_like_relu_have_its_slopes_at_infinity(name):
+    t = Tensor([np.inf, -np.inf, np.nan], np.float64, requires_grad=True)
+    y = activations.get(name)(t)
+    y.sum().backward()
+    assert y.data[:2].tolist() == [np.inf, 0] and np.isnan(y.data[2])
+    assert t.grad[:2].tolist() == [1, 0]

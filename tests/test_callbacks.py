@@ -313,7 +313,7 @@ def test_monitored_value_may_be_an_array_of_one_and_the_model_without_metrics():
     assert callback.stopped_epoch == 1
 
 
-@pytest.mark.parametrize("value", ["hi", None, [1.0, 2.0]])
+@pytest.mark.parametrize("value", ["hi", "1.5", None, [1.0, 2.0]])
 def test_monitored_value_that_is_no_number_is_named(value, tmp_path):
     path = tmp_path / "best.weights.npz"
     checkpoint = ModelCheckpoint(path, save_best_only=True, save_weights_only=True)

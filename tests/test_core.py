@@ -1137,6 +1137,12 @@ def test_no_grad_refuses_async_functions():
             no_grad(function)
 
 
+@pytest.mark.parametrize("what", [int, classmethod(len)])
+def test_no_grad_refuses_classes(what):
+    with pytest.raises(TypeError, match="no_grad: expected no class; write `with no_grad"):
+        no_grad()(what)
+
+
 def test_no_grad_ends_with_an_error():
     def fail():
         raise KeyError("lost")

@@ -80,6 +80,11 @@ class Forgetful(Layer):
         return x
 
 
+def forgetful(base):
+    """An instance of a class whose constructor does not call that of ``base``."""
+    return type("Forgetful", (base,), {"__init__": lambda self: None})()
+
+
 class Network(Model):
     def __init__(self):
         super().__init__()
@@ -640,6 +645,26 @@ SLIPS = [
         r"Forgetful: expected its __init__ to call super\(\).__init__\(\) first",
     ),
     (
+        "compiled(metrics=[forgetful(metrics.Metric)]).fit(ROWS, ROWS[:, :1])",
+        AttributeError,
+        r"Forgetful: expected its __init__ to call super\(\).__init__\(\) first, got no 'name' yet",
+    ),
+    (
+        "compiled(loss=forgetful(losses.MeanSquaredError)).fit(ROWS, ROWS[:, :1])",
+        AttributeError,
+        r"Forgetful: expected its __init__ to call super\(\).__init__\(\) first",
+    ),
+    (
+        "forgetful(optimizers.SGD).apply([np.ones(2)], [w])",
+        AttributeError,
+        r"Forgetful: expected its __init__ to call super\(\).__init__\(\) first",
+    ),
+    (
+        "compiled().fit(ROWS, ROWS[:, :1], callbacks=[forgetful(callbacks.EarlyStopping)])",
+        AttributeError,
+        r"Forgetful: expected its __init__ to call super\(\).__init__\(\) first",
+    ),
+    (
         "Sequential([Forgetful()])",
         AttributeError,
         r"Forgetful: expected its __init__ to call super\(\).__init__\(\) first",
@@ -703,6 +728,37 @@ SLIPS = [
         "Network().save_weights('w.weights.npz')",
         ValueError,
         r"built layers, got unbuilt dense; call the model on data, or model.build",
+    ),
+    ("compiled().set_weights(None)", TypeError, "set_weights: expected .* got arrays=None"),
+    ("compiled().load_weights(None)", TypeError, "load_weights: expected .* got filepath=None"),
+    ("compiled().save(None)", TypeError, "save: expected other arguments, got filepath=None"),
+    ("layers.Rescaling('x')", TypeError, "Rescaling: expected scale as a number, got 'x'"),
+    (
+        "metrics.Accuracy().update_state([1], None)",
+        TypeError,
+        "accuracy: expected numbers as y_pred, got object",
+    ),
+    (
+        "metrics.Precision().update_state([-1, 1], [0.2, 0.7])",
+        ValueError,
+        "precision: expected labels of 0 and 1, got -1",
+    ),
+    (
+        "Network().several = {Dense(3)}",
+        TypeError,
+        "Network: expected layers in a list or dict, got a set",
+    ),
+    ("metrics.Mean().update_state(None)", TypeError, "mean: expected numbers as values, got obj"),
+    ("Dense(3, name='a\\0b')", ValueError, r"Dense: expected a name without '/', got 'a\\x00b'"),
+    (
+        "compiled().evaluate(iter([(ROWS[:0], ROWS[:0, :1])]))",
+        ValueError,
+        "batches: expected at least one sample in each, got none",
+    ),
+    (
+        "compiled().fit([[1.0, 2.0], [3.0]], LABELS[:2])",
+        ValueError,
+        r"batches: expected other arguments, got data=\[\[1.0, 2.0\], \[3.0\]\]",
     ),
     (
         "compiled().set_weights([ROWS])",
@@ -772,6 +828,16 @@ def test_the_table_is_long():
 
 
 DOUBTS = [
+    (
+        "compiled(Dense(1, 'sigmoid'), losses.BinaryFocalCrossentropy(from_logits=True)).fit("
+        "ROWS, LABELS % 2)",
+        "binary_focal_crossentropy: expected logits, .* got the output of sigmoid",
+    ),
+    (
+        "compiled(Dense(10, 'softmax'), losses.CategoricalFocalCrossentropy(from_logits=True)).fit("
+        "ROWS, ONE_HOT)",
+        "categorical_focal_crossentropy: expected logits, .* got the output of softmax",
+    ),
     (
         "compiled(Dense(1, 'softmax')).fit(ROWS, LABELS)",
         "'dense': expected softmax over two or more units, got one; for two classes write sigmoid",

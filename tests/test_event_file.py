@@ -110,6 +110,16 @@ def test_tensorboard_writes_epochs_batches_and_weights(tmp_path):
     ]
 
 
+def test_tensorboard_leaves_out_what_is_no_number(tmp_path):
+    class Noting(TensorBoard):
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, logs | {"note": "1.5", "none": None, "many": np.ones(2)})
+
+    fit(Noting(tmp_path), epochs=1)
+    names = {name for _, name, _ in read_events(tmp_path / "train")}
+    assert names == {"epoch_learning_rate", "epoch_loss", "epoch_mae"}
+
+
 def test_tensorboard_writes_epochs_only_by_default(tmp_path):
     callback = TensorBoard(tmp_path)
     fit(callback, epochs=1)

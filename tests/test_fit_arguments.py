@@ -195,3 +195,34 @@ def test_learning_rate_is_a_variable_of_the_model():
 def test_loss_weights_are_refused_by_name(value):
     with pytest.raises((TypeError, ValueError), match="loss_weights"):
         model(loss_weights=value)
+
+
+def test_numbers_beyond_all_floats_are_answered():
+    class Ending(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    assert fit(epochs=10**400, callbacks=[Ending()]).epoch == [0]
+    with pytest.raises(TypeError, match="expected a number as the weight of class 0"):
+        fit(class_weight={0: 10**400})
+
+
+def test_predicting_without_a_batch_is_an_error_of_its_own():
+    with (
+        pytest.warns(UserWarning, match="ran out of data"),
+        pytest.raises(ValueError, match="predict: expected at least one batch, got none"),
+    ):
+        model().predict(iter([]), verbose=0)
+
+
+def test_a_step_may_log_what_is_no_number():
+    class Own(Sequential):
+        def train_step(self, data):
+            logs = super().train_step(data)
+            return logs | {"note": "1.5", "none": None, "several": np.ones(2), "one": np.ones(())}
+
+    network = Own([layers.Dense(3, activation="softmax")])
+    network.compile("sgd", "sparse_categorical_crossentropy")
+    history = network.fit(X, Y, verbose=2).history
+    assert (history["note"], history["none"], history["one"]) == (["1.5"], [None], [1.0])
+    assert history["several"][0].tolist() == [1, 1]

@@ -224,6 +224,12 @@ def test_bar_is_ascii_where_the_encoding_has_no_lines(clock, screen):
     assert not can_print("━")
 
 
+def test_an_encoding_that_nobody_knows_prints_no_lines(monkeypatch):
+    odd = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", type("Odd", (), {"write": odd.write, "encoding": "odd"})())
+    assert not can_print("━")
+
+
 def test_interrupted_bar_ends_its_line_once(clock, screen):
     terminal = screen()
     bar = run(clock, 2, 3, redraw=True)

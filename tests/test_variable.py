@@ -33,6 +33,7 @@ def test_variable_computes_like_a_number():
     assert type(rate * 2) is np.float64 and type(np.sqrt(rate)) is np.float64
     assert type(Variable([1.0, 2.0]) * 2) is np.ndarray
     assert (f"{rate:.3f}", str(rate)) == ("0.250", "0.25")
+    assert (round(rate, 1), round(rate)) == (0.2, 0) and type(round(rate)) is int
     for twin in (copy.deepcopy(rate), copy.copy(rate), pickle.loads(pickle.dumps(rate))):
         twin.assign(1)
         assert (type(twin), float(rate)) == (Variable, 0.25)

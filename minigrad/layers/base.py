@@ -177,6 +177,7 @@ class Layer(KerasForm, Tracked):
     """
 
     unsaved = ("input_shape", "input_dim")
+    set_first = "_name"
     rank = None  # the number of axes that an input must have, batch axis included; None: any
     min_rank = 1
     fixed_axes = ()  # axes of the input whose sizes the weights depend on
@@ -444,7 +445,7 @@ class Layer(KerasForm, Tracked):
 
     @name.setter
     def name(self, name):
-        if not isinstance(name, str) or not name or "/" in name:
+        if not isinstance(name, str) or not name or {"/", "\0"} & {*name}:
             raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
         self._name, self.has_automatic_name = name, False
         for weight in self._held()[0]:
@@ -478,18 +479,6 @@ class Layer(KerasForm, Tracked):
             expected = "build(input_shape) or a call on data first"
             raise ValueError(f"{self._title}: expected {expected}, got no weights yet")
         return sum(weight.size for weight in self.weights)
-
-    def __getattr__(self, name):
-        if "_name" not in vars(self):
-            raise AttributeError(
-                f"{type(self).__name__}: expected its __init__ to call super().__init__() first, "
-                f"got no {name!r} yet"
-            )
-        if hasattr(type(self), name):  # a property that raised: raise its own error again
-            return object.__getattribute__(self, name)
-        from minigrad.utils.absent import missing_attribute  # only here, where one is missing
-
-        raise missing_attribute(self, name)
 
     def __getstate__(self):
         return vars(self) | {"_output": None}  # weak references can neither be copied nor pickled
@@ -579,9 +568,8 @@ class KernelLayer(Layer):
     def add_kernel_and_bias(self, kernel_shape):
         """Make ``self.kernel``, and ``self.bias`` of the size of its last axis, or None."""
         if kernel_shape[-1] == 1 and self.activation is activations.softmax:
-            cure = "for two classes write sigmoid"
-            message = f"{self._title}: expected softmax over two or more units, got one; {cure}"
-            warnings.warn(message, stacklevel=2)
+            wanted = "softmax over two or more units, got one; for two classes write sigmoid"
+            warnings.warn(f"{self._title}: expected {wanted}", stacklevel=2)
         self.kernel = make_weight(self, "kernel", kernel_shape)
         self.bias = make_weight(self, "bias", kernel_shape[-1:]) if self.use_bias else None
 

@@ -9,6 +9,7 @@ import itertools
 import numpy as np
 
 from minigrad.core import Parameter, as_array
+from minigrad.utils.arguments import told
 from minigrad.utils.config import Configured
 from minigrad.utils.interrupts import interrupts
 from minigrad.utils.structures import held_in
@@ -49,12 +50,13 @@ def _may_hold(value):
 class Tracked(Configured):
     """Base of ``Layer``: its weights are those of ``add_weight`` and of its attributes.
 
-    An attribute may be a Parameter, a layer, or a list, tuple or dict of such, to any depth. Each
-    weight counts once. A layer's own weights come first, those that are trained before the others;
-    then those of the layers within, in the order in which these were made.
+    An attribute may be a Parameter, a layer, or a list, tuple or dict of such, to any depth; sets
+    are refused: nothing has a place in them that files could name. Each weight counts once. A
+    layer's own weights come first, those that are trained before the others; then those of the
+    layers within, in the order in which these were made.
     """
 
-    def __new__(cls, *arguments, **named):
+    def __new__(cls, /, *arguments, **named):
         self = super().__new__(cls, *arguments, **named)
         vars(self).update(_number=next(_numbers), _holders={"_weights": None}, _weights=[])
         return self
@@ -65,6 +67,8 @@ class Tracked(Configured):
             _last_change[0] = object()  # not a count, which threads would lose
             if isinstance(value, Parameter) and value.name is None:
                 value.name, value.path = name, f"{vars(self).get('_name', 'layer')}/{name}"
+        elif isinstance(value, (set, frozenset)) and held_in(value, (Parameter, Tracked)):
+            raise TypeError(f"{type(self).__name__}: expected layers in a list or dict, got a set")
         object.__setattr__(self, name, value)
 
     def _held(self):
@@ -152,6 +156,7 @@ class Tracked(Configured):
         """Return copies of the weights as a list of arrays, in the order of ``weights``."""
         return [weight.numpy() for weight in self.weights]
 
+    @told
     def set_weights(self, arrays):
         """Replace the values of all weights, in the order of ``weights``.
 

@@ -7,7 +7,7 @@ import numpy as np
 from minigrad import initializers, losses
 from minigrad.core import Parameter
 from minigrad.utils.arguments import FromFunction
-from minigrad.utils.arrays import match_weights
+from minigrad.utils.arrays import as_numbers, match_weights
 from minigrad.utils.config import Configured
 from minigrad.utils.naming import automatic_name, to_snake_case
 from minigrad.utils.registry import Registry
@@ -46,6 +46,7 @@ class Metric(Configured):
     direction = None
 
     told_methods = ("update_state",)
+    set_first = "name"
 
     def __init__(self, dtype=None, name=None):
         self._dtype = _type_name(self, dtype)  # the argument, for configs
@@ -154,7 +155,7 @@ class Mean(Metric):
     def update_state(self, values, sample_weight=None):
         """Add an array of values, or one value, with a weight for each sample (default 1)."""
         if sample_weight is None:
-            values = np.asarray(values)
+            values = as_numbers(self.name, "values", values)
             self.total.assign_add(values.sum(dtype=self.dtype))
             self.count.assign_add(values.size)
             return
@@ -170,8 +171,6 @@ class Mean(Metric):
 def _weighted(metric, values, sample_weight):
     """Return values and weights as arrays of one shape and of the type in which to add them."""
     values = np.asarray(values, metric.dtype)
-    if sample_weight is None:
-        return values, np.ones_like(values)
     weights = match_weights(metric.name, sample_weight, values.shape)
     return values, np.broadcast_to(weights, values.shape)
 
@@ -208,7 +207,7 @@ class MeanMetricWrapper(FromFunction, Mean):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Add one batch."""
-        y_pred = np.asarray(y_pred)  # losses serve as metrics too, and build graphs of tensors
+        y_pred = as_numbers(self.name, "y_pred", y_pred)  # of a Tensor, losses would build graphs
         super().update_state(self.function(y_true, y_pred, **self.options), sample_weight)
 
 

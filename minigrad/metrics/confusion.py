@@ -59,9 +59,10 @@ def _prepare(metric, y_true, y_pred, sample_weight):
         raise ValueError(
             f"{metric.name}: expected y_true of y_pred's shape {y_pred.shape}, got {y_true.shape}"
         )
+    if (y_true < 0).any():
+        raise ValueError(f"{metric.name}: expected labels of 0 and 1, got {y_true.min()}")
     y_true, y_pred = np.atleast_1d(y_true != 0, y_pred)
-    weights = 1.0 if sample_weight is None else sample_weight
-    weights = match_weights(metric.name, weights, y_pred.shape)
+    weights = match_weights(metric.name, sample_weight, y_pred.shape)
     return y_true, y_pred, np.broadcast_to(weights, y_pred.shape)
 
 

@@ -9,7 +9,7 @@ from minigrad.layers.base import Layer, is_shape, map_shapes
 from minigrad.models.model import Model, number_names
 from minigrad.symbolic import Symbol
 from minigrad.utils.arguments import short_text
-from minigrad.utils.config import serialize
+from minigrad.utils.config import custom_object_scope, deserialize, serialize
 from minigrad.utils.foreign import library_of
 from minigrad.utils.shapes import fit_rank, shape_cure
 
@@ -136,6 +136,14 @@ class Sequential(Model):
             config["layers"].insert(0, serialize(first))
         return config
 
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Make a model from what ``get_config`` returned; entries of one name are one layer."""
+        with custom_object_scope(custom_objects):
+            if isinstance(config.get("layers"), list):
+                config = config | {"layers": _make_layers(config["layers"])}
+            return super().from_config(config)
+
     def _check_input(self, shape):
         if self._is_declared and is_shape(shape):
             expected = self.input_shape
@@ -155,6 +163,13 @@ class Sequential(Model):
 
     def _output_names(self):
         return [self._layers[-1].name if self._layers else "output"]
+
+
+def _make_layers(entries):
+    """The layers of a config; one that was added twice is one again."""
+    names = [entry["config"].get("name") or i for i, entry in enumerate(entries)]
+    made = {n: deserialize(entry) for n, entry in dict(zip(names, entries, strict=True)).items()}
+    return [made[name] for name in names]
 
 
 def _cure_for(value):

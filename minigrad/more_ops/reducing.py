@@ -154,9 +154,8 @@ def _passing_over(function, fill):
     def op(x, axis=None, keepdims=False):
         is_nan, filled = _without_nan(x, fill)
         found = function(filled, axis, keepdims)
-        if fill in (0.0, 1.0):
-            return found
-        return ops.where(is_nan.all(axis, keepdims=keepdims), np.nan, found)
+        is_empty = is_nan.all(axis, keepdims=keepdims)
+        return found if fill in (0.0, 1.0) else ops.where(is_empty, np.nan, found)
 
     return op
 
@@ -170,12 +169,14 @@ def nanmean(x, axis=None, keepdims=False):
 
 def nanvar(x, axis=None, keepdims=False):
     """The variance of what is not NaN."""
-    return nanmean((as_tensor(x) - nanmean(x, axis, keepdims=True)) ** 2, axis, keepdims)
+    return nanstd(x, axis, keepdims) ** 2
 
 
 def nanstd(x, axis=None, keepdims=False):
     """The standard deviation of what is not NaN."""
-    return ops.sqrt(nanvar(x, axis, keepdims))
+    is_nan, filled = _without_nan(as_tensor(x) - nanmean(x, axis, keepdims=True), 0.0)
+    count = np.sum(~is_nan, axis, filled.dtype, keepdims=keepdims)
+    return ops.norm(filled, None, axis, keepdims) / np.sqrt(count)  # whose slope at 0 is 0
 
 
 def nancumsum(x, axis=None, dtype=None):

@@ -8,7 +8,7 @@ import numpy as np
 from minigrad import kernels
 from minigrad.core import Tensor, no_grad
 from minigrad.optimizers import schedules
-from minigrad.optimizers.keras_form import KerasForm
+from minigrad.optimizers.keras_form import KerasForm, LearningRate
 from minigrad.optimizers.schedules import LearningRateSchedule
 from minigrad.utils import arguments
 from minigrad.utils.config import Configured
@@ -100,11 +100,10 @@ class Optimizer(KerasForm, Configured):
             got = f"got a {type(learning_rate).__name__} as learning rate"
             write = f"{title}(learning_rate=..., parameters=[w, b])"
             raise TypeError(f"{title}: expected a number or schedule, {got}; write {write}")
-        if [clipnorm, clipvalue, global_clipnorm].count(None) < 2:
-            clippings = {"clipnorm": clipnorm, "clipvalue": clipvalue}
-            clippings["global_clipnorm"] = global_clipnorm
-            got = " and ".join(f"{name}={x}" for name, x in clippings.items() if x is not None)
-            raise ValueError(f"{title}: expected at most one clipping, got {got}")
+        given = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        got = [f"{name}={value}" for name, value in given.items() if value is not None]
+        if len(got) > 1:
+            raise ValueError(f"{title}: expected at most one clipping, got {' and '.join(got)}")
         self._keep("[0, inf)", optional=True, weight_decay=weight_decay)
         self._keep("(0, inf)", optional=True, clipnorm=clipnorm, clipvalue=clipvalue)
         self._keep("(0, inf)", optional=True, global_clipnorm=global_clipnorm)
@@ -132,6 +131,7 @@ class Optimizer(KerasForm, Configured):
     # --- the rule: what a subclass defines -----------------------------------------------------
 
     unsaved = ("parameters",)
+    set_first = "name"
     state_names = ()
 
     def init_state(self, w):
@@ -405,13 +405,6 @@ class Optimizer(KerasForm, Configured):
 
     # --- numbers to read, set and save ---------------------------------------------------------
 
-    def __getattr__(self, name):
-        if hasattr(type(self), name):  # a property that raised: raise its own error again
-            return object.__getattribute__(self, name)
-        from minigrad.utils.absent import missing_attribute  # only here, where one is missing
-
-        raise missing_attribute(self, name)
-
     @property
     def iterations(self):
         """The number of steps made, a `Variable`: set it, compare it, compute with it.
@@ -434,7 +427,7 @@ class Optimizer(KerasForm, Configured):
         if not callable(rate):
             return rate
         rate = rate(int(self._calls)) if isinstance(rate, LearningRateSchedule) else rate()
-        rate = Variable(rate, float)
+        rate = LearningRate(rate, float)
         rate.flags.writeable = False
         return rate
 
@@ -451,7 +444,7 @@ class Optimizer(KerasForm, Configured):
                 raise TypeError(f"{self.name}: a schedule sets the learning rate, it cannot be set")
             value = arguments.checked_number(self, "learning_rate", value, "[0, inf)")
             rate = self._learning_rate
-            value = rate.assign(value) if isinstance(rate, Variable) else Variable(value)
+            value = rate.assign(value) if isinstance(rate, Variable) else LearningRate(value)
         self._learning_rate = value
 
     def _arrays(self):

@@ -6,9 +6,17 @@ import numpy as np
 
 from minigrad import initializers, kernels
 from minigrad.core import Parameter
-from minigrad.utils.arguments import short_text
+from minigrad.utils.arguments import checked_number, short_text
 from minigrad.utils.interrupts import interrupts
 from minigrad.utils.naming import unique_name
+from minigrad.utils.variable import Variable
+
+
+class LearningRate(Variable):
+    """A number of at least 0, whoever assigns it."""
+
+    def __setitem__(self, place, value):
+        super().__setitem__(place, checked_number("optimizer", "learning_rate", value, "[0, inf)"))
 
 
 class KerasForm:
@@ -80,13 +88,13 @@ class KerasForm:
         expected = {"iterations": "a whole number from 0", "learning_rate": "a number from 0"}
         checked = []
         for name, array, values in rows:
-            what, fits = expected.get(name, "numbers"), values.dtype.kind in "fiub"
+            fits = values.dtype.kind in ("fiu" if name in expected else "fiub")
             if fits and name in expected:
                 limit = 2**63 if name == "iterations" else np.inf
                 fits = 0 <= values < limit and (name != "iterations" or values % 1 == 0)
             if not fits:
-                got = short_text(values)
-                raise ValueError(f"{self.name}: expected {what} as {name}, got {got}")
+                what = f"{expected.get(name, 'numbers')} as {name}"
+                raise ValueError(f"{self.name}: expected {what}, got {short_text(values)}")
             checked.append((array, values.astype(array.dtype)))  # may warn, before any change
         return checked
 

@@ -1,5 +1,16 @@
 # ruff: noqa: F401 (what is imported here is what the package offers)
-"""Models and weights in files, and configs of all that models are made of."""
+"""Models and weights in files, and configs of all that models are made of.
+
+====================== ============================================================================
+a whole model          `container`: Keras 3's ".keras"; `legacy_h5`: Keras's older ".h5", both ways;
+                       `graph_config`: a model of Symbols as a config; `savable`: what ``Model`` has
+                       of this; `cloning`: a model like another. Other configs: `utils.config`
+its weights            `weights`: all of them or none, under `keys` (where each stands), with
+                       `optimizer_state`, in Keras's order
+a run that goes on     `checkpoint`: its files; `state`: objects as arrays and JSON
+files of arrays        `formats`: ".npz", HDF5 and zip, and what a stranger's file may not claim
+====================== ============================================================================
+"""
 
 import os
 

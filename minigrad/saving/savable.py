@@ -4,6 +4,7 @@ import inspect
 import warnings
 
 from minigrad.saving import weights
+from minigrad.utils.arguments import told
 from minigrad.utils.config import Configured, custom_object_scope, deserialize, serialize
 
 
@@ -92,12 +93,14 @@ class Savable(Configured):
 
     # --- files -----------------------------------------------------------------------------------
 
+    @told
     def save(self, filepath, overwrite=True, zipped=None, **options):
         """Write the whole model into a file: see ``saving.save_model``."""
         from minigrad.saving import save_model
 
         save_model(self, filepath, overwrite, zipped, **options)
 
+    @told
     def save_weights(self, filepath, overwrite=True):
         """Write the weights to a file that ends in ".npz" or ".weights.h5".
 
@@ -105,6 +108,7 @@ class Savable(Configured):
         """
         weights.save_weights(self, filepath, overwrite)
 
+    @told
     def load_weights(self, filepath, skip_mismatch=False):
         """Read the weights from such a file: all of them, or raise an error and change none.
 

@@ -16,7 +16,7 @@ from minigrad.random import SeedGenerator
 from minigrad.saving.keys import find_places
 from minigrad.saving.optimizer_state import find_arrays, set_arrays
 from minigrad.saving.weights import collect_arrays, restore_arrays
-from minigrad.utils.arguments import is_ours, short_text
+from minigrad.utils.arguments import given_arguments, is_ours, own_arguments, short_text
 from minigrad.utils.naming import unique_name
 from minigrad.utils.variable import Variable
 
@@ -297,18 +297,12 @@ def set_attributes(owner, values):
 
 def _given_to(owner):
     """The arguments that an object's constructor was given, and the defaults of the others."""
-    import inspect
-
-    arguments, named = getattr(owner, "__dict__", {}).get("_given", ((), {}))
-    if not (arguments or named or hasattr(owner, "_given")):
+    arguments, named = getattr(owner, "__dict__", {}).get("_given", (None, None))
+    if arguments is None:
         return {}
-    try:
-        bound = inspect.signature(type(owner).__init__).bind(owner, *arguments, **named)
-    except TypeError:  # an older name of an argument
-        return named
-    bound.apply_defaults()
-    paths = {k: os.fspath(v) for k, v in bound.arguments.items() if isinstance(v, os.PathLike)}
-    return bound.arguments | paths
+    given = {n: argument.default for n, argument in own_arguments(type(owner)).items()}
+    given |= given_arguments(type(owner).__init__, (owner, *arguments), named)
+    return {n: os.fspath(v) if isinstance(v, os.PathLike) else v for n, v in given.items()}
 
 
 def _is_same(value, other):

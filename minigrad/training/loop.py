@@ -19,6 +19,7 @@ from minigrad.training.diagnosis import TAME, explain_loss
 from minigrad.training.objectives import Objectives, as_list
 from minigrad.training.old_methods import OldMethods
 from minigrad.utils.arguments import ArgumentTypeError, explain_arguments, whole_number
+from minigrad.utils.arrays import as_number
 from minigrad.utils.batches import (
     Batches,
     collect,
@@ -26,7 +27,6 @@ from minigrad.utils.batches import (
     pack,
     split,
     unpack,
-    validation_parts,
 )
 from minigrad.utils.interrupts import interrupts
 from minigrad.utils.structures import held_in, map_structure
@@ -296,7 +296,7 @@ class Trainer(OldMethods):
         if validation_data is not None:
             size = whole_number("fit", "validation_batch_size", validation_batch_size, 1, True)
             steps = whole_number("fit", "validation_steps", validation_steps, 1, True)
-            parts = validation_parts(validation_data)
+            parts = unpack(validation_data, "validation_data")
             validation = Batches(*parts, batch_size=size or batch_size, steps=steps, resumes=False)
         limit = config.max_epochs()
         epochs = epochs if limit is None else min(epochs, limit)
@@ -480,13 +480,18 @@ def _as_numbers(logs):
             f"train_step, test_step: expected a dict of logs, got {logs!r}; "
             "return self.get_metrics_result()"
         )
-    return {name: float(value) if np.ndim(value) == 0 else value for name, value in logs.items()}
+    return {n: v if type(v) is float else _as_number(v) for n, v in logs.items()}
+
+
+def _as_number(value):
+    """A float of a number; an array, a text or None as it is."""
+    number = None if np.ndim(value) else as_number(value)
+    return value if number is None else number
 
 
 def _is_finite(loss):
-    if type(loss) is float:  # the common case, and a quick one
-        return math.isfinite(loss)
-    return np.ndim(loss) > 0 or math.isfinite(loss)
+    loss = loss if type(loss) is float else _as_number(loss)
+    return not isinstance(loss, float) or math.isfinite(loss)
 
 
 def _is_asked():

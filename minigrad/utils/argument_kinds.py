@@ -37,7 +37,8 @@ def fault_of(name, default, value):
     if isinstance(default, bool):
         is_flag = isinstance(value, (bool, int, np.bool_, np.integer)) and value in (0, 1)
         return None if is_flag else "a bool"
-    is_set = isinstance(default, numbers.Real) and not callable(value) and not _is(value, "auto")
+    is_number = isinstance(default, numbers.Real) or name in ANY_NUMBER
+    is_set = is_number and not callable(value) and not (isinstance(value, str) and value == "auto")
     if is_set and not _holds_numbers(value):
         return "a number"
     several = value if isinstance(value, (list, tuple)) else [value]
@@ -47,10 +48,6 @@ def fault_of(name, default, value):
         low, high = INTERVALS[name]
         return None if low <= value <= high else f"a number from {low} to {high}"
     return None
-
-
-def _is(value, text):
-    return isinstance(value, str) and value == text
 
 
 def _are_whole(value):

@@ -1,8 +1,19 @@
-"""Arguments: hints for misspelled names, checks of numbers, and what ``repr`` shows."""
+"""Arguments: renamed, checked, named in errors, and shown by ``repr``.
+
+A call is asked four questions, in this order:
+
+1. Is it written in an older form? ``renew`` gives it the newer names, with a warning.
+2. Does the function have arguments of these names? If not, ``check_call`` names the nearest one.
+3. Can these be their values? The constructor or function asks itself, by ``checked_number`` and
+   ``whole_number``. After a constructor, ``check_kinds`` asks what name and default alone tell.
+4. Does an error from inside say whose it is? If not, ``retell`` says it, with what was given.
+
+``Described`` asks all four of a class, ``@explain_arguments`` the first two of a function, and
+``@told`` the last.
+"""
 
 import functools
 import inspect
-import math
 import numbers
 import operator
 import reprlib
@@ -12,7 +23,7 @@ import numpy as np
 from minigrad.core import TensorBase
 from minigrad.utils.argument_kinds import fault_of
 from minigrad.utils.naming import to_snake_case
-from minigrad.utils.old_arguments import may_be_old, renew
+from minigrad.utils.old_arguments import renew
 
 # Names of the same arguments in other libraries, and in older ones.
 ELSEWHERE = {
@@ -32,15 +43,28 @@ class Described:
     """
 
     told_methods = ()  # those whose errors name the class and what they were given
+    set_first = None  # an attribute that every constructor of the family sets
 
-    def __new__(cls, *arguments, **named):
+    def __new__(cls, /, *arguments, **named):
+        self = super().__new__(cls)
         if arguments or named:  # copies are made without
             init = cls.__init__ if cls.__init__ is not object.__init__ else lambda self: None
-            if may_be_old(arguments, named):  # the constructor, which is wrapped, will warn
-                known = argument_names(cls)
-                arguments, named = renew(init, cls.__name__, arguments, named, known, warns=False)
-            check_call(cls.__name__, init, (None, *arguments), named, argument_names(cls))
-        return super().__new__(cls)
+            known = argument_names(cls)
+            arguments, named = renew(init, cls.__name__, arguments, named, known, warns=False)
+            check_call(cls.__name__, init, (None, *arguments), named, known)
+        vars(self)["_given"] = arguments, named
+        return self
+
+    def __getattr__(self, name):
+        cls = type(self)
+        if name.startswith("__") or cls.set_first in (None, *vars(self)):
+            if hasattr(cls, name):  # a property that raised: raise its own error again
+                return object.__getattribute__(self, name)
+            from minigrad.utils.absent import missing_attribute  # only here, where one is missing
+
+            raise missing_attribute(self, name)
+        expected = "expected its __init__ to call super().__init__() first"
+        raise AttributeError(f"{cls.__name__}: {expected}, got no {name!r} yet")
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -63,10 +87,9 @@ def _accept_old_names(cls, init):
     """Return a class's constructor, which then takes Keras's older names of arguments, too."""
 
     @functools.wraps(init)
-    def construct(self, *arguments, **named):
-        if may_be_old(arguments, named):
-            known = argument_names(cls)
-            arguments, named = renew(init, cls.__name__, arguments, named, known)
+    def construct(self, /, *arguments, **named):
+        known = functools.partial(argument_names, cls)
+        arguments, named = renew(init, cls.__name__, arguments, named, known)
         if not is_ours(cls):
             return init(self, *arguments, **named)
         title = type(self).__name__
@@ -140,12 +163,7 @@ def is_untold(title, error):
 
 def retell_call(function, error, arguments, named, title=None):
     """`retell` for a call of a function, whose signature names what it was given."""
-    title = title or function.__name__
-    try:
-        given = given_arguments(function, arguments, named)
-    except (TypeError, ValueError):  # no signature, or not these arguments
-        given = {f"argument {i}": value for i, value in enumerate(arguments, 1)} | named
-    retell(title, error, given)
+    retell(title or function.__name__, error, given_arguments(function, arguments, named))
 
 
 def told(function, title=None):
@@ -171,10 +189,15 @@ def tell_all(namespace):
 
 
 def given_arguments(function, arguments, named):
-    """Return the arguments of a call by their names, without ``self``."""
-    given = inspect.signature(function).bind(*arguments, **named).arguments
-    given.pop("self", None)
-    for name, argument in inspect.signature(function).parameters.items():
+    """Return the arguments of a call by their names, without the instance of a method."""
+    try:
+        signature = inspect.signature(function)
+        given = signature.bind_partial(*arguments, **named).arguments
+    except (TypeError, ValueError):  # no signature, or not these arguments
+        return {f"argument {i}": value for i, value in enumerate(arguments, 1)} | named
+    is_constructor = function.__name__ == "__init__"  # whose users may call the instance anything
+    given.pop(next(iter(given)) if is_constructor else "self", None)
+    for name, argument in signature.parameters.items():
         if argument.kind is argument.VAR_KEYWORD:
             given |= given.pop(name, {})
     return given
@@ -223,9 +246,9 @@ def whole_number(owner, name, value, least=0, optional=False):
     expected = f"{owner}: expected {name} as a whole number of at least {least}, got {value!r}"
     if isinstance(value, bool | np.bool):
         raise ArgumentTypeError(expected)
-    is_float = isinstance(value, numbers.Real) and math.isfinite(value) and value == int(value)
+    is_whole = isinstance(value, (float, np.floating)) and value.is_integer()
     try:
-        number = int(value) if is_float else operator.index(value)
+        number = int(value) if is_whole else operator.index(value)
     except TypeError:
         is_number = isinstance(value, numbers.Real)
         raise (ValueError if is_number else ArgumentTypeError)(expected) from None
@@ -247,14 +270,18 @@ def arguments_of(cls):
     names = {}
     for ancestor in cls.__mro__:
         if "__init__" in vars(ancestor):
-            arguments = inspect.signature(ancestor.__init__).parameters.values()
+            arguments = own_arguments(ancestor).values()
             for argument in arguments:
                 if argument.kind in (argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY):
                     names.setdefault(argument.name, (argument, ancestor))
             if all(a.kind != a.VAR_KEYWORD for a in arguments):
                 break
-    names.pop("self", None)
     return names
+
+
+def own_arguments(cls):
+    """Return the arguments of a class's constructor by name, without the instance."""
+    return dict([*inspect.signature(cls.__init__).parameters.items()][1:])
 
 
 def unknown_argument(title, name, known):
@@ -288,8 +315,7 @@ def explain_arguments(function):
 
     @functools.wraps(function)
     def explained(*arguments, **named):
-        if may_be_old((), named):
-            arguments, named = renew(function, function.__name__, arguments, named, known)
+        arguments, named = renew(function, function.__name__, arguments, named, known)
         check_call(function.__name__, function, arguments, named, known)
         return function(*arguments, **named)
 
@@ -316,7 +342,7 @@ def shown_settings(instance):
     left out.
     """
     cls, shown = type(instance), {}
-    own = inspect.signature(cls.__init__).parameters
+    own = own_arguments(cls)
     for name, (argument, _) in arguments_of(cls).items():
         value = UNKNOWN if name in ("parameters", "weights") else setting(instance, name)
         is_passed_on = name not in own

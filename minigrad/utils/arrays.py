@@ -96,6 +96,24 @@ def as_labels(owner, labels):
     return labels.astype(np.int64)
 
 
+def as_number(value):
+    """Return one number, also in an array or Tensor, as a float; None for anything else."""
+    if isinstance(value, (str, bytes)) or np.size(value) != 1:
+        return None
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except (OverflowError, TypeError, ValueError):
+        return None
+
+
+def as_numbers(owner, name, values):
+    """Return an array of numbers; TypeError if the values are anything else."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{owner}: expected numbers as {name}, got {array.dtype}")
+    return array
+
+
 def as_truth(owner, y_true):
     """Return labels as an array; ValueError if one is NaN, which is neither right nor wrong."""
     labels = np.asarray(y_true)
@@ -121,7 +139,7 @@ def match_ranks(x, y):
 
 
 def match_weights(owner, sample_weight, shape):
-    """Return `sample_weight` as an array that broadcasts to values of `shape`.
+    """Return `sample_weight`, 1 for None, as an array that broadcasts to values of `shape`.
 
     Its own shape is `shape`, or the first axes of it: one weight (N,) for each sample of (N, H, W)
     values. An axis may have size 1, for weights that its elements share; a last axis too many is
@@ -132,9 +150,8 @@ def match_weights(owner, sample_weight, shape):
     ValueError
         If the shape is another one, or a weight is not finite; the message begins with `owner`.
     """
-    weights = np.asarray(sample_weight)
-    if weights.dtype.kind not in "buif":
-        raise TypeError(f"{owner}: expected numbers as sample_weight, got {weights.dtype}")
+    sample_weight = 1.0 if sample_weight is None else sample_weight
+    weights = as_numbers(owner, "sample_weight", sample_weight)
     if weights.ndim > len(shape) and weights.shape[-1] == 1:
         weights = weights[..., 0]
     sizes = zip(weights.shape, shape, strict=False)

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from minigrad import config
-from minigrad.utils.arguments import checked_number, short_text, whole_number
+from minigrad.utils.arguments import checked_number, short_text, told, whole_number
+from minigrad.utils.arrays import as_number
 from minigrad.utils.structures import flatten, is_structure, map_structure, pack_like
 
 DEFAULT_BATCH_SIZE = 32
@@ -149,15 +150,9 @@ class Batches:
             self._taken = sum(1 for _ in itertools.islice(self._pass, state["taken"]))
 
     def _complete(self, batch):
-        if not isinstance(batch, (tuple, list)):
-            batch = (batch,)
-        if not 1 <= len(batch) <= 3:
-            raise ValueError(
-                "batches: expected x, (x, y) or (x, y, sample_weight) for each, "
-                f"got {len(batch)} parts"
-            )
-        parts = [_map_arrays(_as_array, part) for part in batch]
-        x, y, sample_weight = (*parts, None, None)[:3]
+        x, y, sample_weight = (_map_arrays(_as_array, part) for part in unpack(batch))
+        if y is not None and not np.size(flatten(y)[0]):
+            raise ValueError("batches: expected at least one sample in each, got none")
         if self.class_weight is not None:
             if sample_weight is not None:
                 raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
@@ -174,15 +169,12 @@ def pack(x, y=None, sample_weight=None):
     return x if not isinstance(x, (list, tuple)) else (x,)
 
 
-def unpack(data):
+def unpack(data, owner="batches"):
     """Return x, y and sample_weight of a batch that is x, (x,), (x, y) or all three."""
-    if isinstance(data, list):
-        data = tuple(data)
-    if not isinstance(data, tuple):
-        data = (data,)
+    data = tuple(data) if isinstance(data, (list, tuple)) else (data,)
     if not 1 <= len(data) <= 3:
         raise ValueError(
-            f"batches: expected x, (x, y) or (x, y, sample_weight) for each, got {len(data)} parts"
+            f"{owner}: expected x, (x, y) or (x, y, sample_weight), got {len(data)} parts"
         )
     return (*data, None, None)[:3]
 
@@ -263,34 +255,12 @@ def checked_class_weight(class_weight):
     for label, weight in class_weight.items():
         label = int(label) if isinstance(label, bool) else label
         label = whole_number("class_weight", "a key", label)
-        try:
-            checked[label] = float(weight)
-        except (TypeError, ValueError):
-            raise TypeError(
-                f"class_weight: expected a number as the weight of class {label}, got {weight!r}"
-            ) from None
-        if not math.isfinite(checked[label]):
-            raise ValueError(
-                f"class_weight: expected a finite weight of class {label}, got {weight!r}"
-            )
+        checked[label] = number = as_number(weight)
+        if number is None or not math.isfinite(number):
+            kind, what = (TypeError, "") if number is None else (ValueError, "finite ")
+            message = f"class_weight: expected a {what}number as the weight of class {label}"
+            raise kind(f"{message}, got {short_text(weight)}")
     return checked
-
-
-def validation_parts(validation_data):
-    """Return what the user gave as a tuple of x, y and sample_weight, or of x alone.
-
-    Raises
-    ------
-    ValueError
-        If a tuple or list has more parts.
-    """
-    if not isinstance(validation_data, (tuple, list)):
-        return (validation_data,)
-    if not 1 <= len(validation_data) <= 3:
-        expected = "(x, y) or (x, y, sample_weight)"
-        got = f"{len(validation_data)} parts"
-        raise ValueError(f"validation_data: expected {expected}, got {got}")
-    return tuple(validation_data)
 
 
 def epochs_to_validate(validation_freq):
@@ -323,7 +293,7 @@ def as_samples(x, y=None, sample_weight=None):
         If there is text, or anything but numbers, in `x`.
     """
     names = ("x", "y", "sample_weight")
-    arrays = [_map_arrays(_as_rows, a) for a in (x, y, sample_weight)]
+    arrays = [_map_arrays(told(_as_rows, "batches"), a) for a in (x, y, sample_weight)]
     for data, array in zip(flatten(x), flatten(arrays[0]), strict=False):
         if array is not None and array.dtype.kind in "OSU":
             raise _not_numbers(data, array)
@@ -360,7 +330,9 @@ def collect(parts, n=None):
         The sum of all m, or more.
     """
     parts = iter(parts)
-    first = next(parts)
+    first = next(parts, None)
+    if first is None:
+        raise ValueError("predict: expected at least one batch, got none")
     if is_structure(first):
         columns = zip(*map(flatten, itertools.chain([first], parts)), strict=True)
         return pack_like(first, [np.concatenate(column) for column in columns])

@@ -7,7 +7,6 @@ is imported, and no code is run, by a name in a file.
 """
 
 import contextlib
-import inspect
 import math
 import threading
 
@@ -21,11 +20,12 @@ from minigrad.utils.arguments import (
     argument_names,
     arguments_of,
     checked_number,
+    given_arguments,
     is_ours,
+    own_arguments,
     setting,
     short_text,
 )
-from minigrad.utils.old_arguments import may_be_old, renew
 
 FAMILIES = (
     "activations", "constraints", "initializers", "layers", "losses", "metrics",
@@ -53,11 +53,6 @@ class Configured(Described):
 
     unsaved = ()  # arguments of the constructor, or of those above, that configs leave out
 
-    def __new__(cls, *arguments, **named):
-        self = super().__new__(cls, *arguments, **named)
-        vars(self)["_given"] = arguments, named
-        return self
-
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         if is_ours(cls):
@@ -75,7 +70,7 @@ class Configured(Described):
             If an argument is something that cannot be written, such as a lambda.
         """
         cls = _class_without_own_config(type(self))
-        own = inspect.signature(cls.__init__).parameters
+        own = own_arguments(cls)
         config = {}
         for name, (argument, owner) in arguments_of(cls).items():
             is_fixed = name not in own and argument.default is argument.empty
@@ -96,7 +91,8 @@ class Configured(Described):
         return cls(**config)
 
     def _find_argument(self, name, argument, owner):
-        given = self._bound_arguments()
+        arguments, named = self._given
+        given = given_arguments(type(self).__init__, (self, *arguments), named)
         if not is_ours(owner) and name in given:
             return given[name]
         value = setting(self, name)
@@ -109,19 +105,6 @@ class Configured(Described):
                 f"no attribute of that name; keep it as self.{name}, or write get_config"
             )
         return value
-
-    def _bound_arguments(self):
-        arguments, named = self._given
-        if may_be_old(arguments, named):
-            known, title = argument_names(type(self)), type(self).__name__
-            renewed = renew(type(self).__init__, title, arguments, named, known, warns=False)
-            arguments, named = renewed
-        signature = inspect.signature(type(self).__init__)
-        values = dict(signature.bind_partial(self, *arguments, **named).arguments)
-        for name, parameter in signature.parameters.items():
-            if parameter.kind is parameter.VAR_KEYWORD:
-                values |= values.pop(name, {})
-        return values
 
     def _keep(self, interval="(-inf, inf)", kind=float, optional=False, **values):
         """Check numbers, and keep them in attributes.

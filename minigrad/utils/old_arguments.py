@@ -45,7 +45,7 @@ def renew(function, title, arguments, named, known, warns=True):
     title : str
         For warnings: the name of the function or class.
     arguments, named : tuple, dict
-    known : collection of str
+    known : collection of str, or a function that returns it
         The names that the function has, and those that it passes on.
     warns : bool
 
@@ -58,6 +58,9 @@ def renew(function, title, arguments, named, known, warns=True):
     TypeError
         If an argument is given under both names.
     """
+    if OLD_NAMES.isdisjoint(named) and len(arguments) != 3:  # a quick look: most calls are new
+        return arguments, named
+    known = known() if callable(known) else known
     renewed, told = {}, []
     for name, value in named.items():
         now = next((new for new in RENAMED.get(name, ()) if new in known), None)
@@ -83,11 +86,6 @@ def renew(function, title, arguments, named, known, warns=True):
 
 
 OLD_NAMES = {*RENAMED, *WITHOUT_EFFECT, "nb_row", "nb_col", "batch_input_shape", "decay"}
-
-
-def may_be_old(arguments, named):
-    """Whether a call may be written in an older form: a quick look, before ``renew``."""
-    return not OLD_NAMES.isdisjoint(named) or len(arguments) == 3
 
 
 def _join_kernel_size(function, arguments, named, known, told):

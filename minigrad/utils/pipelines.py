@@ -137,5 +137,5 @@ def batches_of(data, steps=None):
     """
     holds_arrays = isinstance(data, list) and any(hasattr(part, "__array__") for part in data)
     if is_array_like(data) and not holds_arrays:
-        return [data]
+        return [data.toarray() if hasattr(data, "toarray") else data]
     return itertools.islice(data, steps)

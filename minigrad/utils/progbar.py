@@ -190,7 +190,7 @@ def can_print(text):
     """Whether the standard output's encoding has all characters of `text`."""
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
+    except (LookupError, UnicodeEncodeError):  # Python does not know the encoding, or it lacks one
         return False
     return True
 

@@ -9,7 +9,7 @@ def is_structure(value):
     Some of the parts may be None. A list of numbers, or of rows of numbers, is one array.
     """
     if isinstance(value, dict):
-        return True
+        return not hasattr(value, "tocsr")  # a format of SciPy's sparse matrices is a dict, too
     if not isinstance(value, (list, tuple)):
         return False
     parts = [part for part in value if part is not None]

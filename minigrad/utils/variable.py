@@ -51,4 +51,7 @@ class Variable(np.ndarray):
         """Return a copy, a plain array."""
         return np.array(self)
 
+    def __round__(self, digits=None):
+        return round(self.item(), digits)
+
     value = property(numpy)

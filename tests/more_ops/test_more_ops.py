@@ -557,3 +557,14 @@ def test_names_are_found_in_ops_and_pickled():
 def test_faults_are_told(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("name", ["nanstd", "nanvar"])
+def test_spread_without_nan_has_slope_0_at_0(name):
+    t = Tensor([[2.0, 2.0, np.nan], [1.0, np.nan, 3.0]], np.float64, requires_grad=True)
+    y = getattr(ops, name)(t, axis=1)
+    y.sum().backward()
+    np.testing.assert_allclose(y.data, [0, 1])
+    slope = 0.5 if name == "nanstd" else 1
+    np.testing.assert_allclose(t.grad, [[0, 0, 0], [-slope, 0, slope]])
+    assert getattr(ops, name)(Tensor(np.ones((2, 3), "f")), axis=1).dtype == np.float32

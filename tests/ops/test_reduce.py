@@ -225,3 +225,9 @@ def test_logsumexp_and_its_relatives_take_their_limits_at_infinity():
         assert_array_equal(ops.softmax(turned, axis=axis).data, limit)
         assert_array_equal(np.exp(ops.log_softmax(turned, axis=axis).data), limit)
     assert np.isnan(ops.softmax([[np.inf, np.nan], [-np.inf, -np.inf]]).data).all()
+
+
+def test_norm_at_infinity_gives_the_infinite_their_share():
+    t = Tensor([[np.inf, 1.0], [np.inf, -np.inf]], np.float64, requires_grad=True)
+    ops.norm(t, axis=1).sum().backward()
+    np.testing.assert_allclose(t.grad, [[1, 0], [0.5**0.5, -(0.5**0.5)]])

@@ -309,3 +309,17 @@ def test_arguments_by_place_are_in_keras_order(optimizer):
     assert (optimizer.weight_decay, optimizer.clipnorm) == (0.01, 0.5)
     assert re.fullmatch(rf"{to_snake_case(type(optimizer).__name__)}(_\d+)?", optimizer.name)
     assert optimizer.from_config(optimizer.get_config()).get_config() == optimizer.get_config()
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), None, "fast", True, [0.1]])
+def test_a_learning_rate_is_checked_whoever_assigns_it(value):
+    optimizer = SGD(0.5)
+    with pytest.raises(ValueError, match="expected learning_rate"):
+        optimizer.learning_rate.assign(value)
+    with pytest.raises(ValueError, match=r"got -0\.5"):
+        optimizer.learning_rate.assign_sub(1)
+    with pytest.raises(ValueError, match="expected a number from 0 as learning_rate"):
+        optimizer.set_state(optimizer.get_state() | {"learning_rate": True})
+    with pytest.raises(ValueError, match="expected a whole number from 0 as iterations"):
+        optimizer.set_state(optimizer.get_state() | {"iterations": True})
+    assert optimizer.learning_rate == 0.5

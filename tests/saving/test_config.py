@@ -207,6 +207,52 @@ def test_a_class_of_ones_own_has_the_arguments_that_were_given():
     assert again.units.units == 3 and again.factor == 2.0
 
 
+# ruff: noqa: N805 (how the instance is called is what the next classes test)
+
+
+class This(layers.Layer):
+    def __init__(this, units, **options):
+        super().__init__(**options)
+        this.dense = layers.Dense(units)
+
+    def call(this, x):
+        return this.dense(x)
+
+
+class Short(layers.Layer):
+    def __init__(s, /, units, self=2):
+        super().__init__()
+        s.dense = layers.Dense(units * self)
+
+    def call(s, x):
+        return s.dense(x)
+
+    @classmethod
+    def of(cls, units):
+        return cls(units, self=1)
+
+    @staticmethod
+    def from_config(config):
+        return Short(**config)
+
+
+class Rate(optimizers.SGD):
+    def __init__(o, factor=2.0):
+        super().__init__(0.1 * factor)
+
+
+@pytest.mark.parametrize("made", [This(3, name="mine"), Short(3), Short.of(3)])
+def test_methods_may_name_the_instance_otherwise(made, tmp_path):
+    model = minigrad.Sequential([layers.Input((4,)), made])
+    model.save(tmp_path / "model.keras")
+    kinds = {"This": This, "Short": Short}
+    again = minigrad.models.load_model(tmp_path / "model.keras", kinds)
+    x = np.ones((2, 4))
+    np.testing.assert_array_equal(again(x).data, model(x).data)
+    assert made.get_config() == again.layers[0].get_config()
+    assert Rate(3.0).get_config()["factor"] == 3.0
+
+
 def test_a_class_of_ones_own_may_write_its_config():
     layer = Wrapped(layers.Dense(2), limit=4.0, trainable=False)
     config = layer.get_config()

@@ -160,3 +160,13 @@ def test_a_function_that_is_no_op_is_refused_when_written():
     model = Model(x, minigrad.activations.mish(x))
     with pytest.raises(TypeError, match=r"got mish; write a layer, such as Activation\(function"):
         model.get_config()
+
+
+def test_a_layer_that_a_sequential_has_twice_comes_back_as_one():
+    shared = layers.Dense(4)
+    model = minigrad.Sequential([Input((4,)), shared, layers.ReLU(), shared])
+    again = deserialize_keras_object(through_json(serialize_keras_object(model)))
+    assert again.layers[0] is again.layers[2] and len(again.weights) == 2
+    again.set_weights(model.get_weights())
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    np.testing.assert_array_equal(again(x).data, model(x).data)
