@@ -424,7 +424,7 @@ class AUC(_Confusion):
         slope = _ratio(tp[:-1] - tp[1:], p[:-1] - p[1:])
         start = tp[1:] - slope * p[1:]  # of the line tp = start + slope p
         both = (p[:-1] > 0) & (p[1:] > 0)
-        growth = np.log(np.where(both, _ratio(p[:-1], p[1:]), 1.0), where=both, out=0.0 * slope)
+        growth = np.log(np.where(both, _ratio(p[:-1], p[1:]), 1.0))
         steps = slope * (tp[:-1] - tp[1:] + start * growth)
         ones = np.asarray(self.true_positives + self.false_negatives)[1:]
         return _ratio(steps, np.maximum(ones, 0)).sum(axis=0)

@@ -123,6 +123,7 @@ def test_f1_without_a_batch_is_zero_and_starts_anew(average):
         (lambda: metrics.AUC(summation_method="mean"), "AUC: expected summation_method 'interpol"),
         (lambda: metrics.F1Score("mean"), "f1_score: expected average None, 'micro', 'macro' or"),
         (lambda: metrics.FBetaScore(beta=-1.0), "fbeta_score: expected beta as a positive float"),
+        (lambda: metrics.FBetaScore(beta=0.0), "fbeta_score: expected beta as a positive float"),
         (lambda: metrics.F1Score(threshold=2.0), r"f1_score: expected threshold as a float in \(0"),
         (lambda: metrics.F1Score()([1, 0], [0.1, 0.2]), r"expected arrays \(N, classes\), got"),
     ],
@@ -130,6 +131,11 @@ def test_f1_without_a_batch_is_zero_and_starts_anew(average):
 def test_confusion_metrics_refuse_with_a_reason(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("number", "thresholds"), [(1, [0.5]), (2, [0, 1]), (3, [0, 0.5, 1])])
+def test_best_rates_try_these_thresholds(number, thresholds):
+    assert metrics.RecallAtPrecision(0.5, number).thresholds == thresholds
 
 
 def test_area_of_gains_where_nothing_is_found_or_nothing_is_positive():
