@@ -176,6 +176,15 @@ def test_h5_has_the_layout_of_keras(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_that_is_there_may_stay(ending, tmp_path):
+    path = tmp_path / f"w{ending}"
+    path.write_bytes(b"before")
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        weights.save_weights(network(), path, overwrite=False)
+    assert path.read_bytes() == b"before"
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_the_state_of_an_optimizer_is_passed_over(ending, tmp_path):
     saved, loaded = network(seed=1), network(seed=2)
     path = tmp_path / f"w{ending}"
