@@ -15,7 +15,7 @@ import pytest
 
 import minigrad
 from minigrad import Input, Model, Sequential, callbacks, layers, losses, metrics, ops, optimizers
-from minigrad.models import load_model
+from minigrad.models import load_model, model_from_json
 from minigrad.optimizers import schedules
 from minigrad.saving import container, legacy_h5, register_keras_serializable
 from minigrad.saving.optimizer_state import find_arrays
@@ -471,6 +471,29 @@ def test_ones_own_code_is_found_by_scope_or_register(tmp_path):
         for name in OWN:
             minigrad.saving.get_custom_objects().pop(f"tests>{name}")
             minigrad.utils.config._names.pop(OWN[name])
+
+
+class Sums(layers.Layer):
+    def __init__(self, axis, **kwargs):
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, x):
+        return x.sum(axis=tuple(self.axis), keepdims=True)
+
+    def get_config(self):
+        return super().get_config() | {"axis": self.axis}
+
+
+def test_what_keras_2_did_not_write_is_read_as_it_stands(tmp_path):
+    """Keras 2 writes a list for the one axis of BatchNormalization."""
+    model = Sequential([Input((4,)), Sums([1])])
+    model.save(tmp_path / "m.keras")
+    for again in (
+        load_model(tmp_path / "m.keras", {"Sums": Sums}),
+        model_from_json(model.to_json(), {"Sums": Sums}),
+    ):
+        assert again.layers[-1].axis == [1]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 import minigrad
 from minigrad import Input, Model, Sequential, callbacks, layers, losses, metrics, optimizers
-from minigrad.saving.state import State
+from minigrad.saving.state import State, can_keep
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(24, 4)).astype("float32")
@@ -444,6 +444,20 @@ class Shuffling(minigrad.utils.PyDataset):
         self.epochs += 1
         self.rng.shuffle(self.order)
         self.rng.shuffle(self.x)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_kept"),
+    [
+        (np.arange(9), True),
+        (np.zeros(8), True),  # 64 bytes
+        (np.zeros(9), False),
+        (np.zeros((3, 3), int), False),
+        ([np.arange(9), np.zeros(9)], False),
+    ],
+)
+def test_of_a_datasets_large_arrays_the_order_of_samples_alone_is_kept(value, is_kept):
+    assert can_keep(value, largest=64) is is_kept
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
