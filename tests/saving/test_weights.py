@@ -346,6 +346,19 @@ def test_load_refuses_what_are_no_floats(array, tmp_path):
         weights.load_weights(stack, tmp_path / "w.npz")
 
 
+@pytest.mark.parametrize("dtype", ["int32", "uint64", "float32"])
+def test_the_count_of_a_normalization_may_be_a_whole_number(dtype, tmp_path):
+    """Keras 2 writes one."""
+    saved, loaded = (Sequential([Input((4,)), layers.Normalization()]) for _ in range(2))
+    saved.layers[0].adapt(np.arange(20.0).reshape(5, 4))
+    weights.save_weights(saved, tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as file:
+        arrays = {key: file[key].astype(dtype if "count" in key else "f4") for key in file}
+    np.savez(tmp_path / "b.npz", **arrays)
+    weights.load_weights(loaded, tmp_path / "b.npz")
+    assert_same(values_of(loaded), values_of(saved))
+
+
 def test_weights_of_two_layers_of_one_name_come_back(tmp_path):
     saved, loaded = network(seed=1), network(seed=2)
     for model in (saved, loaded):

@@ -538,6 +538,8 @@ def test_a_state_that_cannot_be_kept_is_told():
     own.twin = {"self": own}
     with pytest.raises(TypeError, match="expected no object within itself"):
         State([]).pack({"a": own.twin, "b": (inner := [own.twin]), "c": inner.append(inner)}, "key")
+    twice = [1.5]  # side by side
+    assert State([]).pack([twice, twice], "key") == [[1.5], [1.5]]
 
 
 def test_names_with_slashes_do_not_mix(tmp_path):
