@@ -610,6 +610,7 @@ def test_losses_make_vectors_and_columns_agree(name):
         (BITS[:, 0], BIT_PROBABILITIES[:, :1], losses.binary_crossentropy),
         (LABELS, PROBABILITIES, losses.sparse_categorical_crossentropy),
         (LABELS[:, None], PROBABILITIES, losses.sparse_categorical_crossentropy),
+        (LABELS[:, None], PROBABILITIES[:, None], losses.sparse_categorical_crossentropy),
         (ONE_HOT, PROBABILITIES, losses.categorical_crossentropy),
     ],
 )
