@@ -999,8 +999,9 @@ def test_outputs_that_are_no_probabilities_are_told_once_they_can_be_judged(recw
         ([[1.0, 0.9], [0.1, 0.2]], 1.9),
         (logits[:, None], 5),  # sequences of one step
     ):
-        with pytest.warns(UserWarning, match=f"rows that add up to {told};"):
-            losses.warn_of_outputs(sparse(), Tensor(np.array(outputs)))
+        for loss in (sparse(), losses.as_loss(losses.sparse_categorical_crossentropy)):
+            with pytest.warns(UserWarning, match=f"rows that add up to {told};"):
+                losses.warn_of_outputs(loss, Tensor(np.array(outputs)))
 
 
 def test_a_label_without_a_unit_is_told_that_one_unit_needs_another_loss():
