@@ -217,10 +217,10 @@ class _BestRate(_Rate):
         self.num_thresholds = number
         thresholds = np.linspace(0, 1, number) if number > 1 else [0.5]
         super().__init__(thresholds, None, class_id, name, dtype)
-        self.value = value
+        setattr(self, self.rate_name, value)
 
     def result(self):
-        allowed = type(self).bounded(self) >= self.value
+        allowed = type(self).bounded(self) >= getattr(self, self.rate_name)
         return float(type(self).measured(self)[allowed].max(initial=0.0))
 
 
@@ -244,7 +244,6 @@ class SensitivityAtSpecificity(_BestRate):
 
     def __init__(self, specificity, num_thresholds=200, class_id=None, name=None, dtype=None):
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
-        self.specificity = specificity
 
 
 class SpecificityAtSensitivity(_BestRate):
@@ -263,7 +262,6 @@ class SpecificityAtSensitivity(_BestRate):
 
     def __init__(self, sensitivity, num_thresholds=200, class_id=None, name=None, dtype=None):
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
-        self.sensitivity = sensitivity
 
 
 class PrecisionAtRecall(_BestRate):
@@ -282,7 +280,6 @@ class PrecisionAtRecall(_BestRate):
 
     def __init__(self, recall, num_thresholds=200, class_id=None, name=None, dtype=None):
         super().__init__(recall, num_thresholds, class_id, name, dtype)
-        self.recall = recall
 
 
 class RecallAtPrecision(_BestRate):
@@ -301,7 +298,6 @@ class RecallAtPrecision(_BestRate):
 
     def __init__(self, precision, num_thresholds=200, class_id=None, name=None, dtype=None):
         super().__init__(precision, num_thresholds, class_id, name, dtype)
-        self.precision = precision
 
 
 # --- areas ---------------------------------------------------------------------------------------
