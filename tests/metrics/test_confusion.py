@@ -145,6 +145,13 @@ def test_best_rates_keep_the_other_rate_by_its_name(name):
     assert getattr(getattr(metrics, name)(0.7), name.partition("At")[2].lower()) == 0.7
 
 
+def test_configs_have_the_thresholds_that_were_given():
+    for made in (metrics.TruePositives(), metrics.Precision(), metrics.Recall(top_k=2),
+                 metrics.AUC(9)):  # fmt: skip
+        assert made.get_config()["thresholds"] is None
+        assert type(made).from_config(made.get_config()).thresholds == made.thresholds
+
+
 def test_one_sample_may_have_any_class():
     assert metrics.Recall(class_id=1)([[0, 1]], [[0.1, 0.9]]) == 1
 

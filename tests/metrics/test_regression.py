@@ -32,6 +32,7 @@ def test_r2_without_a_batch_or_without_variance_is_zero():
     assert metrics.R2Score("variance_weighted_average")([2.0, 2.0], [1.0, 3.0]) == 0
     metric.reset_state()
     assert metric([1.0, 3.0], [1.0, 3.0]) == 1
+    assert metrics.R2Score()([2.0], [1.0]) == 0  # of one target, without a warning
 
 
 def test_r2_refuses_other_shapes_and_averages():
