@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minigrad import Function, Parameter, Tensor, is_grad_enabled, losses, no_grad, ops
-from minigrad.core import as_array, as_tensor, defer
+from minigrad.core import as_array, as_tensor, defer, is_trial, trial
 
 
 def leaf(*values, dtype="float64", name=None):
@@ -1443,3 +1443,13 @@ def test_values_put_off_have_the_shape_that_was_promised():
     y = defer((3,), "float32", False, lambda: Tensor(np.ones(2, "f")))
     with pytest.raises(RuntimeError, match=r"defer: expected values of shape \(3,\), got \(2,\)"):
         y.data  # noqa: B018
+
+
+def test_nothing_is_assigned_in_a_trial():
+    w = Parameter([1.0])
+    with trial():
+        w.assign([2.0])
+        with trial(False):
+            w.assign_add([3.0])
+        w.assign_sub([9.0])
+    assert w.data == 4 and not is_trial()

@@ -610,6 +610,7 @@ def test_losses_make_vectors_and_columns_agree(name):
         (BITS[:, 0], BIT_PROBABILITIES[:, :1], losses.binary_crossentropy),
         (LABELS, PROBABILITIES, losses.sparse_categorical_crossentropy),
         (LABELS[:, None], PROBABILITIES, losses.sparse_categorical_crossentropy),
+        (LABELS[:, None], PROBABILITIES[:, None], losses.sparse_categorical_crossentropy),
         (ONE_HOT, PROBABILITIES, losses.categorical_crossentropy),
     ],
 )
@@ -973,8 +974,9 @@ def test_losses_reduce_the_last_axis(name):
     np.testing.assert_allclose(loss(labels, outputs).data, each, rtol=1e-12)
 
 
-def test_sparse_labels_reduce_the_last_axis():
-    labels, outputs = rng.integers(0, 5, (2, 3)), rng.random((2, 3, 5)) + 0.1
+@pytest.mark.parametrize("steps", [3, 1])  # one step is not one class
+def test_sparse_labels_reduce_the_last_axis(steps):
+    labels, outputs = rng.integers(0, 5, (2, steps)), rng.random((2, steps, 5)) + 0.1
     outputs /= outputs.sum(-1, keepdims=True)
     expected = -np.log(np.take_along_axis(outputs, labels[..., None], -1))[..., 0]
     actual = losses.sparse_categorical_crossentropy(labels, outputs)
@@ -987,11 +989,19 @@ def test_outputs_that_are_no_probabilities_are_told_once_they_can_be_judged(recw
     losses.warn_of_outputs(sparse(from_logits=True), Tensor(logits))
     losses.warn_of_outputs(losses.CategoricalCrossentropy(axis=1), Tensor(logits))
     losses.warn_of_outputs(sparse(), Tensor(logits[0]))
+    losses.warn_of_outputs(sparse(), Tensor(logits[:, :1]))  # one class is told elsewhere
+    losses.warn_of_outputs(sparse(), Tensor(np.full((2, 3, 5), 0.2)))
     assert not recwarn
-    with pytest.warns(UserWarning, match="rows that add up to 5"):
-        losses.warn_of_outputs(sparse(), Tensor(logits))
-    with pytest.warns(UserWarning, match="rows that add up to 2"):
-        losses.warn_of_outputs(sparse(), Tensor(np.array([[0.0, 2.0]])))
+    for outputs, told in (
+        (logits, 5),
+        ([[0.0, 2.0]], 2),
+        ([[0.0, 0.1], [1.0, 0.5]], 0.1),  # the farthest from 1
+        ([[1.0, 0.9], [0.1, 0.2]], 1.9),
+        (logits[:, None], 5),  # sequences of one step
+    ):
+        for loss in (sparse(), losses.as_loss(losses.sparse_categorical_crossentropy)):
+            with pytest.warns(UserWarning, match=f"rows that add up to {told};"):
+                losses.warn_of_outputs(loss, Tensor(np.array(outputs)))
 
 
 def test_a_label_without_a_unit_is_told_that_one_unit_needs_another_loss():

@@ -222,8 +222,9 @@ def test_lr_of_an_optimizer_is_its_learning_rate():
     model = classifier()
     with pytest.warns(FutureWarning, match="write optimizer.learning_rate"):
         model.optimizer.lr = 0.5
-    with pytest.warns(FutureWarning, match="write optimizer.learning_rate"):
+    with pytest.warns(FutureWarning, match="write optimizer.learning_rate") as told:
         assert model.optimizer.lr == model.optimizer.learning_rate == 0.5
+    assert told[0].filename == __file__  # the line that is to be changed
 
 
 def test_to_categorical_takes_the_name_of_keras_1():

@@ -218,10 +218,10 @@ class _BestRate(_Rate):
         self.num_thresholds = number
         thresholds = np.linspace(0, 1, number) if number > 1 else [0.5]
         super().__init__(thresholds, None, class_id, name, dtype)
-        self.value = value
+        setattr(self, self.rate_name, value)
 
     def result(self):
-        allowed = type(self).bounded(self) >= self.value
+        allowed = type(self).bounded(self) >= getattr(self, self.rate_name)
         return float(type(self).measured(self)[allowed].max(initial=0.0))
 
 
@@ -245,7 +245,6 @@ class SensitivityAtSpecificity(_BestRate):
 
     def __init__(self, specificity, num_thresholds=200, class_id=None, name=None, dtype=None):
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
-        self.specificity = specificity
 
 
 class SpecificityAtSensitivity(_BestRate):
@@ -264,7 +263,6 @@ class SpecificityAtSensitivity(_BestRate):
 
     def __init__(self, sensitivity, num_thresholds=200, class_id=None, name=None, dtype=None):
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
-        self.sensitivity = sensitivity
 
 
 class PrecisionAtRecall(_BestRate):
@@ -283,7 +281,6 @@ class PrecisionAtRecall(_BestRate):
 
     def __init__(self, recall, num_thresholds=200, class_id=None, name=None, dtype=None):
         super().__init__(recall, num_thresholds, class_id, name, dtype)
-        self.recall = recall
 
 
 class RecallAtPrecision(_BestRate):
@@ -302,7 +299,6 @@ class RecallAtPrecision(_BestRate):
 
     def __init__(self, precision, num_thresholds=200, class_id=None, name=None, dtype=None):
         super().__init__(precision, num_thresholds, class_id, name, dtype)
-        self.precision = precision
 
 
 # --- areas ---------------------------------------------------------------------------------------
@@ -425,7 +421,7 @@ class AUC(_Confusion):
         slope = _ratio(tp[:-1] - tp[1:], p[:-1] - p[1:])
         start = tp[1:] - slope * p[1:]  # of the line tp = start + slope p
         both = (p[:-1] > 0) & (p[1:] > 0)
-        growth = np.log(np.where(both, _ratio(p[:-1], p[1:]), 1.0), where=both, out=0.0 * slope)
+        growth = np.log(np.where(both, _ratio(p[:-1], p[1:]), 1.0))
         steps = slope * (tp[:-1] - tp[1:] + start * growth)
         ones = np.asarray(self.true_positives + self.false_negatives)[1:]
         return _ratio(steps, np.maximum(ones, 0)).sum(axis=0)

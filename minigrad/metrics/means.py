@@ -98,13 +98,11 @@ def _as_labels(owner, y_true, y_pred):
     labels = as_truth(owner, y_true)
     if labels.ndim == y_pred.ndim and labels.shape[-1] == 1:
         labels = labels[..., 0]
-    if labels.squeeze().shape == y_pred[..., 0].squeeze().shape:  # axes of size 1 make no error
-        return labels.reshape(y_pred.shape[:-1])
-    if labels.shape != y_pred.shape[:-1]:
+    if labels.squeeze().shape != y_pred[..., 0].squeeze().shape:  # axes of size 1 make no error
         raise ValueError(
             f"{owner}: expected integer labels of shape {y_pred.shape[:-1]}, got {np.shape(y_true)}"
         )
-    return labels
+    return labels.reshape(y_pred.shape[:-1])
 
 
 # --- accuracies as metrics -----------------------------------------------------------------------

@@ -277,9 +277,9 @@ def new_hdf5(file):
     content.seek(0, os.SEEK_END)
     content.write(SEAL + hashlib.sha256(content.getvalue()).digest())
     if hasattr(file, "write"):
-        file.write(content.getbuffer())
+        file.write(content.getvalue())
     else:
-        file.write_bytes(content.getbuffer())
+        file.write_bytes(content.getvalue())
 
 
 @contextlib.contextmanager

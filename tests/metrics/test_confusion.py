@@ -8,6 +8,7 @@ from minigrad import metrics
 rng = np.random.default_rng(0)
 LABELS = rng.integers(0, 2, 23)
 SCORES = rng.uniform(0, 1, 23)
+ROWS = np.eye(2)[LABELS]  # more of them than classes
 
 MAKERS = [
     metrics.TruePositives,
@@ -107,9 +108,9 @@ def test_f1_without_a_batch_is_zero_and_starts_anew(average):
         (lambda: metrics.Recall([0.5, -1]), "recall: expected thresholds from 0 to 1"),
         (lambda: metrics.Recall(top_k=0), "recall: expected top_k as a whole number of at least 1"),
         (lambda: metrics.Recall(class_id=-1), "recall: expected class_id as a whole number"),
-        (lambda: metrics.Recall(class_id=3)([[1, 0]], [[0.5, 0.1]]), "expected class_id below 2"),
-        (lambda: metrics.AUC()([1, 0], [3.0, 0.5]), "auc: expected predictions from 0 to 1, got"),
-        (lambda: metrics.AUC()([1, 0], [0.1, -1.0]), "auc: expected predictions from 0 to 1, got"),
+        (lambda: metrics.Recall(class_id=2)(ROWS, ROWS), "expected class_id below 2, got 2"),
+        (lambda: metrics.AUC()([1, 0], [1.5, 0.5]), "auc: expected predictions from 0 to 1, got"),
+        (lambda: metrics.AUC()([1, 0], [0.1, -0.5]), "auc: expected predictions from 0 to 1, got"),
         (
             lambda: metrics.Recall(class_id=0)([1, 0], [0.5, 0.1]),
             r"arrays \(N, classes\) for class",
@@ -123,6 +124,7 @@ def test_f1_without_a_batch_is_zero_and_starts_anew(average):
         (lambda: metrics.AUC(summation_method="mean"), "AUC: expected summation_method 'interpol"),
         (lambda: metrics.F1Score("mean"), "f1_score: expected average None, 'micro', 'macro' or"),
         (lambda: metrics.FBetaScore(beta=-1.0), "fbeta_score: expected beta as a positive float"),
+        (lambda: metrics.FBetaScore(beta=0.0), "fbeta_score: expected beta as a positive float"),
         (lambda: metrics.F1Score(threshold=2.0), r"f1_score: expected threshold as a float in \(0"),
         (lambda: metrics.F1Score()([1, 0], [0.1, 0.2]), r"expected arrays \(N, classes\), got"),
     ],
@@ -130,6 +132,28 @@ def test_f1_without_a_batch_is_zero_and_starts_anew(average):
 def test_confusion_metrics_refuse_with_a_reason(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("number", "thresholds"), [(1, [0.5]), (2, [0, 1]), (3, [0, 0.5, 1])])
+def test_best_rates_try_these_thresholds(number, thresholds):
+    assert metrics.RecallAtPrecision(0.5, number).thresholds == thresholds
+
+
+@pytest.mark.parametrize("name", ["SensitivityAtSpecificity", "SpecificityAtSensitivity",
+    "PrecisionAtRecall", "RecallAtPrecision"])  # fmt: skip
+def test_best_rates_keep_the_other_rate_by_its_name(name):
+    assert getattr(getattr(metrics, name)(0.7), name.partition("At")[2].lower()) == 0.7
+
+
+def test_configs_have_the_thresholds_that_were_given():
+    for made in (metrics.TruePositives(), metrics.Precision(), metrics.Recall(top_k=2),
+                 metrics.AUC(9)):  # fmt: skip
+        assert made.get_config()["thresholds"] is None
+        assert type(made).from_config(made.get_config()).thresholds == made.thresholds
+
+
+def test_one_sample_may_have_any_class():
+    assert metrics.Recall(class_id=1)([[0, 1]], [[0.1, 0.9]]) == 1
 
 
 def test_area_of_gains_where_nothing_is_found_or_nothing_is_positive():

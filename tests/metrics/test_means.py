@@ -418,8 +418,10 @@ def test_metric_of_ones_own_may_be_made_of_variables():
     assert metric([1], [1]) == pytest.approx(4 / 3)
     metric.reset_state()
     assert [v.tolist() for v in metric.variables] == [0, [0, 0]]
-    with pytest.raises(NotImplementedError, match="Metric must define reset_state"):
-        metrics.Metric().reset_state()
+    for name in ("update_state", "result", "reset_state"):
+        arguments = [[1], [1]] if name == "update_state" else []
+        with pytest.raises(NotImplementedError, match=f"Metric must define {name}"):
+            getattr(metrics.Metric(), name)(*arguments)
 
 
 def test_add_weight_of_a_metric_takes_no_name_for_a_shape():

@@ -89,6 +89,12 @@ def test_scores_count_by_the_largest():
     assert measure(metrics.OneHotIoU(3, [0, 1]), rows, scores) == pytest.approx(2 / 3)
 
 
+def test_one_class_is_enough():
+    assert measure(metrics.IoU(1, [0]), [0, 0], [0, 0]) == 1
+    with pytest.raises(ValueError, match="expected num_classes as a whole number of at least 1"):
+        metrics.IoU(0, [])
+
+
 def test_binary_iou_takes_probabilities():
     labels, p = np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.4, 0.7])
     assert measure(metrics.BinaryIoU(threshold=0.3), labels, p) == pytest.approx(1 / 3)

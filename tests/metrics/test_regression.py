@@ -32,6 +32,7 @@ def test_r2_without_a_batch_or_without_variance_is_zero():
     assert metrics.R2Score("variance_weighted_average")([2.0, 2.0], [1.0, 3.0]) == 0
     metric.reset_state()
     assert metric([1.0, 3.0], [1.0, 3.0]) == 1
+    assert metrics.R2Score()([2.0], [1.0]) == 0  # of one target, without a warning
 
 
 def test_r2_refuses_other_shapes_and_averages():
@@ -61,6 +62,8 @@ def test_correlations_find_lines_and_what_does_not_vary():
     np.testing.assert_allclose(metrics.pearson_correlation(y, 2 - 3 * y), [-1, -1])
     np.testing.assert_allclose(metrics.concordance_correlation(y, y), [1, 1], rtol=1e-6)
     assert (metrics.concordance_correlation(y, y + 1) < 0.9).all()
+    small = np.array([0, 2e-4])  # variance 1e-8, to which Keras's 1e-7 is added
+    assert metrics.concordance_correlation(small, small) == pytest.approx(1 / 6)
     for function in (metrics.pearson_correlation, metrics.concordance_correlation):
         np.testing.assert_array_equal(function(y, np.ones((2, 3))), [0, 0])
         with pytest.raises(ValueError, match="correlation: expected y_true of y_pred's shape"):

@@ -62,6 +62,11 @@ def test_a_rule_in_keras_form_steps_like_the_same_rule_here(options):
         assert w.requires_grad
 
 
+def test_configs_hold_the_present_value_of_a_rate_that_is_a_function():
+    config = optimizers.SGD(lambda: 0.25, momentum=0.5).get_config()
+    assert (config["learning_rate"], config["momentum"]) == (0.25, 0.5)
+
+
 def test_its_state_is_saved_resumed_and_copied():
     whole, first = variables(), variables()
     run(Momentum(), whole)

@@ -40,6 +40,7 @@ def test_cosine_decay_after_a_warm_up():
         [0.1, 0.3, 0.9, 0.675, 0.45, 0.45]
     )
     assert CosineDecay(0.1, 8, warmup_steps=4)(0) == 0.1  # no target, no warm-up
+    assert CosineDecay(0.1, 8, warmup_target=0.9)(0) == 0.9  # no steps, no warm-up
 
 
 @pytest.mark.parametrize("t_mul", [1.0, 1.5, 2.0, 3.0])

@@ -122,6 +122,19 @@ def test_keras_old_module_of_ops_is_read():
     np.testing.assert_allclose(again(np.ones((1, 4))).data, np.exp(np.ones((1, 4))), rtol=1e-6)
 
 
+@pytest.mark.parametrize("value", [None, False])
+def test_a_setting_of_an_op_that_keras_adds_and_leaves_off_is_passed_over(value):
+    x = Input((4,))
+    described = through_json(serialize_keras_object(Model(x, ops.max(x, axis=1))))
+    config = described["config"]["layers"][1]["config"]
+    config["newer"] = value
+    again = deserialize_keras_object(described)
+    np.testing.assert_array_equal(again(np.ones((1, 4))).data, [1.0])
+    config["newer"] = True
+    with pytest.raises(TypeError, match="newer"):
+        deserialize_keras_object(described)
+
+
 def test_shared_and_nested_layers_come_back_as_one():
     shared = layers.Dense(3, name="shared")
     inside = Input((3,))

@@ -15,9 +15,10 @@ import pytest
 
 import minigrad
 from minigrad import Input, Model, Sequential, callbacks, layers, losses, metrics, ops, optimizers
-from minigrad.models import load_model
+from minigrad.models import load_model, model_from_json
 from minigrad.optimizers import schedules
 from minigrad.saving import container, legacy_h5, register_keras_serializable
+from minigrad.saving.optimizer_state import find_arrays
 
 try:
     import h5py
@@ -196,6 +197,25 @@ def go_on_in_both(first, path, load):
     for model in (first, loaded):
         train(model, ROWS, LABELS)
     assert_close(loaded.get_weights(), first.get_weights())
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "order"),
+    [
+        ("SGD", {"momentum": 0.9}, "v0 v1"),
+        ("Adam", {"amsgrad": True}, "m0 v0 m1 v1 v_max0 v_max1"),
+        ("Adam", {"use_ema": True}, "average0 average1 m0 v0 m1 v1"),
+        ("RMSprop", {"centered": True, "momentum": 0.9}, "v0 v1 b0 b1 m0 m1"),
+    ],
+)
+def test_arrays_of_an_optimizer_are_written_once_in_the_order_of_keras(name, options, order):
+    weights = [minigrad.Parameter(np.zeros(size)) for size in (2, 3)]
+    optimizer = getattr(optimizers, name)(parameters=weights, **options)
+    states = enumerate(optimizer._state.values())
+    names = {id(array): f"{kind}{i}" for i, state in states for kind, array in state.items()}
+    count, rate, *arrays = find_arrays(optimizer)
+    assert (count, rate) == (0, optimizer.learning_rate)
+    assert " ".join([names[id(array)] for array in arrays]) == order
 
 
 @needs_keras
@@ -403,6 +423,15 @@ def test_the_container_holds_what_its_description_says(ending, tmp_path):
         assert archive.namelist() == ["metadata.json", "config.json", f"model.weights.{kind}"]
 
 
+@needs_h5py
+def test_the_older_file_says_what_wrote_it(tmp_path):
+    """Keras takes one without a version as a file of Keras 1."""
+    with_ops().save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5") as file:
+        assert file.attrs["keras_version"] == legacy_h5.KERAS_VERSION
+        assert file.attrs["backend"] == "minigrad"
+
+
 def test_a_model_may_come_back_without_compile_and_be_saved_without_optimizer(ending, tmp_path):
     model = with_ops()
     train(model, ROWS, ROWS[:, :1])
@@ -442,6 +471,29 @@ def test_ones_own_code_is_found_by_scope_or_register(tmp_path):
         for name in OWN:
             minigrad.saving.get_custom_objects().pop(f"tests>{name}")
             minigrad.utils.config._names.pop(OWN[name])
+
+
+class Sums(layers.Layer):
+    def __init__(self, axis, **kwargs):
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, x):
+        return x.sum(axis=tuple(self.axis), keepdims=True)
+
+    def get_config(self):
+        return super().get_config() | {"axis": self.axis}
+
+
+def test_what_keras_2_did_not_write_is_read_as_it_stands(tmp_path):
+    """Keras 2 writes a list for the one axis of BatchNormalization."""
+    model = Sequential([Input((4,)), Sums([1])])
+    model.save(tmp_path / "m.keras")
+    for again in (
+        load_model(tmp_path / "m.keras", {"Sums": Sums}),
+        model_from_json(model.to_json(), {"Sums": Sums}),
+    ):
+        assert again.layers[-1].axis == [1]
 
 
 @pytest.mark.parametrize(
@@ -485,6 +537,17 @@ def test_unknown_options_are_refused(tmp_path):
         with_ops().save(tmp_path / "m.keras", signatures=None)
 
 
+@pytest.mark.parametrize("inside", [lambda rows: rows, lambda rows: {"layers": rows}])
+def test_the_input_of_a_row_of_early_keras_2_is_that_of_its_first_layer(inside):
+    config = {"name": "first", "trainable": True, "units": 3, "batch_input_shape": [None, 4]}
+    older = {
+        "class_name": "Sequential",
+        "config": inside([{"class_name": "Dense", "config": config}]),
+    }
+    row = minigrad.saving.deserialize_keras_object(legacy_h5.modernize(older))
+    assert row.input_shape == (None, 4) and [layer.name for layer in row.layers] == ["first"]
+
+
 def test_what_older_files_say_of_compile_is_read():
     metric = {"class_name": "MeanMetricWrapper", "config": {"name": "a", "fn": "accuracy"}}
     older = {
@@ -509,6 +572,9 @@ def test_weights_come_with_the_state_of_the_optimizer(ending, tmp_path):
     first, second = make_small(minigrad, "Adam"), make_small(minigrad, "Adam")
     train(first, ROWS, LABELS)
     (first.save if ending == ".keras" else first.save_weights)(path)
+    if ending == ".weights.h5":
+        with h5py.File(path) as file:
+            assert file["optimizer/vars"].attrs["name"] == "adam"
     second.load_weights(path)
     for model in (first, second):
         train(model, ROWS, LABELS)

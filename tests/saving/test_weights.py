@@ -176,6 +176,15 @@ def test_h5_has_the_layout_of_keras(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_that_is_there_may_stay(ending, tmp_path):
+    path = tmp_path / f"w{ending}"
+    path.write_bytes(b"before")
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        weights.save_weights(network(), path, overwrite=False)
+    assert path.read_bytes() == b"before"
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_the_state_of_an_optimizer_is_passed_over(ending, tmp_path):
     saved, loaded = network(seed=1), network(seed=2)
     path = tmp_path / f"w{ending}"
@@ -335,6 +344,19 @@ def test_load_refuses_what_are_no_floats(array, tmp_path):
         ValueError, match=r"layers/conv2d/bias \(first/bias\), expected floats of shape \(2,\), got"
     ):
         weights.load_weights(stack, tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint64", "float32"])
+def test_the_count_of_a_normalization_may_be_a_whole_number(dtype, tmp_path):
+    """Keras 2 writes one."""
+    saved, loaded = (Sequential([Input((4,)), layers.Normalization()]) for _ in range(2))
+    saved.layers[0].adapt(np.arange(20.0).reshape(5, 4))
+    weights.save_weights(saved, tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as file:
+        arrays = {key: file[key].astype(dtype if "count" in key else "f4") for key in file}
+    np.savez(tmp_path / "b.npz", **arrays)
+    weights.load_weights(loaded, tmp_path / "b.npz")
+    assert_same(values_of(loaded), values_of(saved))
 
 
 def test_weights_of_two_layers_of_one_name_come_back(tmp_path):

@@ -251,6 +251,23 @@ def test_a_file_without_a_checksum_is_read(good, load):
     load(good)
 
 
+@pytest.mark.parametrize(
+    ("version", "sizes", "end"), [(0, 13, 40), (1, 13, 44), (2, 9, 28), (3, 9, 28)]
+)
+def test_the_end_is_found_in_each_version_of_the_superblock(version, sizes, end):
+    """Places are those of HDF5's specification; h5py writes no file of version 1."""
+    content = bytearray(64)
+    content[:9] = b"\x89HDF\r\n\x1a\n" + bytes([version])
+    content[sizes : sizes + 2] = 8, 8
+    content[end] = len(content)
+    formats._check_bytes(bytes(content))
+    with pytest.raises(ValueError, match="its checksum does not fit"):
+        formats._check_bytes(bytes(content + b"more"))
+    content[sizes] = 4
+    with pytest.raises(ValueError, match="with sizes of 64 bits"):
+        formats._check_bytes(bytes(content))
+
+
 def test_h5py_takes_the_checksum_off_when_it_changes_a_file(good, load):
     with h5py.File(good, "a") as file:
         file.attrs["note"] = "mine"

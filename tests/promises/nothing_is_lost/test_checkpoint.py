@@ -72,6 +72,28 @@ def test_save_returns_the_path_and_restore_what_was_given(tmp_path, make_model):
     assert "model" in repr(checkpoint)
 
 
+def test_a_layer_that_is_no_model_is_kept(tmp_path):
+    first, second = layers.Dense(3), layers.Dense(3)
+    for layer in (first, second):
+        layer.build((None, 2))
+    minigrad.Checkpoint(tmp_path, layer=first).save()
+    minigrad.Checkpoint(tmp_path, layer=second).restore()
+    np.testing.assert_array_equal(second.get_weights()[0], first.get_weights()[0])
+
+
+def test_an_optimizer_of_weights_that_no_object_holds_must_be_built(tmp_path):
+    weights, again = [Parameter([1.0, 2.0])], optimizers.Adam(0.1)
+    optimizer = optimizers.Adam(0.1, parameters=weights)
+    optimizer.apply([np.ones(2)], weights)
+    minigrad.Checkpoint(tmp_path, optimizer=optimizer).save()
+    checkpoint = minigrad.Checkpoint(tmp_path, optimizer=again)
+    with pytest.raises(ValueError, match=r"adam.*: expected a built optimizer, got none; call bui"):
+        checkpoint.restore()
+    again.build(weights)
+    checkpoint.restore()
+    assert again.iterations == 1
+
+
 @pytest.mark.parametrize("keep", [1, 2, 5])
 def test_the_newest_files_stay(tmp_path, make_model, keep):
     checkpoint = minigrad.Checkpoint(tmp_path, keep, model=make_model())

@@ -8,7 +8,7 @@ import pytest
 
 import minigrad
 from minigrad import Input, Model, Sequential, callbacks, layers, losses, metrics, optimizers
-from minigrad.saving.state import State
+from minigrad.saving.state import State, can_keep
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(24, 4)).astype("float32")
@@ -446,6 +446,20 @@ class Shuffling(minigrad.utils.PyDataset):
         self.rng.shuffle(self.x)
 
 
+@pytest.mark.parametrize(
+    ("value", "is_kept"),
+    [
+        (np.arange(9), True),
+        (np.zeros(8), True),  # 64 bytes
+        (np.zeros(9), False),
+        (np.zeros((3, 3), int), False),
+        ([np.arange(9), np.zeros(9)], False),
+    ],
+)
+def test_of_a_datasets_large_arrays_the_order_of_samples_alone_is_kept(value, is_kept):
+    assert can_keep(value, largest=64) is is_kept
+
+
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize(
     ("after", "freq"), [(BATCHES + 4, 1), (BATCHES, 1), (2 * BATCHES, "epoch")]
@@ -524,6 +538,8 @@ def test_a_state_that_cannot_be_kept_is_told():
     own.twin = {"self": own}
     with pytest.raises(TypeError, match="expected no object within itself"):
         State([]).pack({"a": own.twin, "b": (inner := [own.twin]), "c": inner.append(inner)}, "key")
+    twice = [1.5]  # side by side
+    assert State([]).pack([twice, twice], "key") == [[1.5], [1.5]]
 
 
 def test_names_with_slashes_do_not_mix(tmp_path):

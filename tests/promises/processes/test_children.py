@@ -179,7 +179,9 @@ def child():
     fork(grandchild)
 
 fork(child)
-threading.Thread(target=fork, args=(child,)).start()  # a child whose main thread was another
+other = threading.Thread(target=fork, args=(child,))  # a child whose main thread was another
+other.start()
+other.join()  # at interpreter shutdown Python 3.12 forks no more
 """
 
 
