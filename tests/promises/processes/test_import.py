@@ -37,7 +37,7 @@ def snapshot():
     tiny = np.array([1e-310])
     state["denormals"] = float((tiny / 2)[0]) > 0 and float(np.float32(1e-40)) > 0
     if os.path.exists("/proc/self/status"):
-        wanted = "Sig", "Cpus", "Seccomp", "NoNewPrivs", "Umask"
+        wanted = "SigPnd", "SigBlk", "SigIgn", "SigCgt", "Cpus", "Seccomp", "NoNewPrivs", "Umask"
         with open("/proc/self/status") as file:
             state["status"] = [line for line in file if line.startswith(wanted)]
         state["descriptors"] = sorted(map(os.readlink, links()))
