@@ -12,7 +12,6 @@ import gzip
 import hashlib
 import lzma
 import os
-import queue
 import shutil
 import ssl
 import tarfile
@@ -21,6 +20,7 @@ import threading
 import time
 import warnings
 import zipfile
+from concurrent.futures import Future, wait
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
@@ -313,28 +313,26 @@ def _open(request):
 
     The socket's timeout does not cover the look-up of the name, and restarts for each of a host's
     addresses: behind a firewall that drops packets this would add up to minutes. Therefore a daemon
-    thread waits, and is abandoned if it takes too long.
+    thread waits, and is abandoned if it takes too long; it closes the response that comes later.
     """
-    answers = queue.SimpleQueue()
+    answer = Future()
 
     def ask():
         try:
             opener = build_opener(HTTPSHandler(context=_tls_context()), _CheckedRedirects)
-            answers.put(opener.open(request, timeout=SILENCE_SECONDS))
+            answer.set_result(opener.open(request, timeout=SILENCE_SECONDS))
         except HTTPError as error:  # holds the connection
             error.close()
-            answers.put(error)
+            answer.set_exception(error)
         except Exception as error:
-            answers.put(error)
+            answer.set_exception(error)
 
     threading.Thread(target=ask, daemon=True).start()
-    try:
-        answer = answers.get(timeout=SILENCE_SECONDS)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {SILENCE_SECONDS} s") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+    wait([answer], SILENCE_SECONDS)
+    if not answer.done():
+        answer.add_done_callback(lambda late: late.exception() or late.result().close())
+        raise TimeoutError(f"no answer within {SILENCE_SECONDS} s")
+    return answer.result()
 
 
 def _tls_context():
