@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import lzma
 import os
+import queue
 import shutil
 import ssl
 import tarfile
@@ -20,7 +21,6 @@ import threading
 import time
 import warnings
 import zipfile
-from concurrent.futures import Future, wait
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
@@ -313,26 +313,34 @@ def _open(request):
 
     The socket's timeout does not cover the look-up of the name, and restarts for each of a host's
     addresses: behind a firewall that drops packets this would add up to minutes. Therefore a daemon
-    thread waits, and is abandoned if it takes too long; it closes the response that comes later.
+    thread waits, and is abandoned if it takes too long; a response that comes later is closed.
     """
-    answer = Future()
+    answers = queue.SimpleQueue()
 
     def ask():
         try:
             opener = build_opener(HTTPSHandler(context=_tls_context()), _CheckedRedirects)
-            answer.set_result(opener.open(request, timeout=SILENCE_SECONDS))
+            answers.put(opener.open(request, timeout=SILENCE_SECONDS))
         except HTTPError as error:  # holds the connection
             error.close()
-            answer.set_exception(error)
+            answers.put(error)
         except Exception as error:
-            answer.set_exception(error)
+            answers.put(error)
+
+    def close_late():
+        answer = answers.get()
+        if not isinstance(answer, Exception):
+            answer.close()
 
     threading.Thread(target=ask, daemon=True).start()
-    wait([answer], SILENCE_SECONDS)
-    if not answer.done():
-        answer.add_done_callback(lambda late: late.exception() or late.result().close())
-        raise TimeoutError(f"no answer within {SILENCE_SECONDS} s")
-    return answer.result()
+    try:
+        answer = answers.get(timeout=SILENCE_SECONDS)
+    except queue.Empty:
+        threading.Thread(target=close_late, daemon=True).start()
+        raise TimeoutError(f"no answer within {SILENCE_SECONDS} s") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _tls_context():
