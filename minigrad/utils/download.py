@@ -327,16 +327,12 @@ def _open(request):
         except Exception as error:
             answers.put(error)
 
-    def close_late():
-        answer = answers.get()
-        if not isinstance(answer, Exception):
-            answer.close()
-
     threading.Thread(target=ask, daemon=True).start()
     try:
         answer = answers.get(timeout=SILENCE_SECONDS)
     except queue.Empty:
-        threading.Thread(target=close_late, daemon=True).start()
+        # Errors, too, may come late: most have nothing to close.
+        threading.Thread(target=lambda: getattr(answers.get(), "close", int)(), daemon=True).start()
         raise TimeoutError(f"no answer within {SILENCE_SECONDS} s") from None
     if isinstance(answer, Exception):
         raise answer
