@@ -190,6 +190,9 @@ class BuildKernels(build_ext):
         level = {".pyx": "-O3", ".py": "-O2", ".c": "-Os"}[kind]  # loops, Python, helpers
         level = "-Os" if built.name.rpartition(".")[2].startswith(CHECKS) else level
         built.extra_compile_args += optimization_flags(msvc, level)
+        if not msvc and not self.is_clang:
+            # Else gcc 16 splits the multiply-add of a single sum: other bits than all others.
+            built.extra_compile_args += ["--param=avoid-fma-max-bits=0"]
         built.extra_compile_args += INSTRUCTION_SETS.get(built.instruction_set, [])
         if built.instruction_set and ".loops." in built.name and not msvc:
             built.extra_compile_args += self.loop_flags(built.name, built.instruction_set)

@@ -313,7 +313,7 @@ def _open(request):
 
     The socket's timeout does not cover the look-up of the name, and restarts for each of a host's
     addresses: behind a firewall that drops packets this would add up to minutes. Therefore a daemon
-    thread waits, and is abandoned if it takes too long.
+    thread waits, and is abandoned if it takes too long; a response that comes later is closed.
     """
     answers = queue.SimpleQueue()
 
@@ -331,6 +331,8 @@ def _open(request):
     try:
         answer = answers.get(timeout=SILENCE_SECONDS)
     except queue.Empty:
+        # Errors, too, may come late: most have nothing to close.
+        threading.Thread(target=lambda: getattr(answers.get(), "close", int)(), daemon=True).start()
         raise TimeoutError(f"no answer within {SILENCE_SECONDS} s") from None
     if isinstance(answer, Exception):
         raise answer

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+import types
 
 import pytest
 
@@ -112,6 +113,24 @@ def test_download_does_not_wait_for_a_host_that_swallows_packets(monkeypatch):
             download("https://nowhere.invalid/file", LIMIT)
     finally:
         released.set()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_download_closes_an_answer_that_comes_too_late(monkeypatch):
+    released, closed = threading.Event(), threading.Event()
+
+    class Opener:
+        def open(self, *_, **__):
+            released.wait(20)
+            return types.SimpleNamespace(close=closed.set)
+
+    monkeypatch.setattr(download_module, "build_opener", lambda *_: Opener())
+    try:
+        with pytest.raises(OSError, match=r"/file: no answer within 0\.3 s"):
+            download("https://nowhere.invalid/file", LIMIT)
+    finally:
+        released.set()
+    assert closed.wait(20)
 
 
 def test_download_does_not_follow_a_trickle_for_ever(server, content, monkeypatch):

@@ -196,7 +196,7 @@ def tiny_cifar(request, monkeypatch):
         batch = {b"data": rng.integers(256, size=(3, 3072), dtype=np.uint8)}
         for key in (b"labels", b"fine_labels", b"coarse_labels"):
             batch[key] = rng.integers(10, size=3).tolist()
-        contents[member.name] = pickle.dumps(batch)
+        contents[member.name] = pickle.dumps(batch, 4)  # 5 writes arrays another way
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w:gz") as tar:
         for name, content in contents.items():

@@ -170,7 +170,7 @@ def test_the_attack_works(folder):
 
 
 def test_what_the_unpickler_makes():
-    content = pickle.dumps({b"data": np.arange(6).reshape(2, 3), b"labels": [1, 2]})
+    content = pickle.dumps({b"data": np.arange(6).reshape(2, 3), b"labels": [1, 2]}, 4)
     made = _files.ArrayUnpickler(io.BytesIO(content)).load()
     np.testing.assert_array_equal(made[b"data"], [[0, 1, 2], [3, 4, 5]])
     for other in (os.system, np.save, np.frombuffer, Path, type, object(), compile, np.load):
