@@ -736,7 +736,7 @@ SLIPS = [
     (
         "metrics.Accuracy().update_state([1], None)",
         TypeError,
-        "accuracy: expected numbers as y_pred, got object",
+        "accuracy: expected numbers as y_pred, got None, of type object",
     ),
     (
         "metrics.Precision().update_state([-1, 1], [0.2, 0.7])",
@@ -748,7 +748,7 @@ SLIPS = [
         TypeError,
         "Network: expected layers in a list or dict, got a set",
     ),
-    ("metrics.Mean().update_state(None)", TypeError, "mean: expected numbers as values, got obj"),
+    ("metrics.Mean().update_state(None)", TypeError, "mean: expected numbers as values, got None"),
     ("Dense(3, name='a\\0b')", ValueError, r"Dense: expected a name without '/', got 'a\\x00b'"),
     (
         "compiled().evaluate(iter([(ROWS[:0], ROWS[:0, :1])]))",

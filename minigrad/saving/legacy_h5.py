@@ -171,8 +171,8 @@ def modernize(described):
     """Return a description of Keras 2's, or of Keras 3's older file, as Keras 3 writes it now."""
     name, config = described["class_name"].rpartition(">")[2], described["config"]
     config = {"layers": config} if isinstance(config, list) else dict(config)
-    if isinstance(config.get("axis"), list) and len(config["axis"]) == 1:
-        config["axis"] = config["axis"][0]  # of BatchNormalization
+    if "BatchNormalization" in name and isinstance(axis := config.get("axis"), list):
+        config["axis"] = axis[0] if len(axis) == 1 else axis  # Keras 2 wrote a list of one
     is_op = name not in MODELS and "trainable" not in config and "name" in config
     shape = config.pop("batch_input_shape", None)
     if name == "InputLayer":

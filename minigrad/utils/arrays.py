@@ -3,7 +3,7 @@
 import numpy as np
 
 from minigrad.core import Tensor
-from minigrad.utils.arguments import explain_arguments, told
+from minigrad.utils.arguments import explain_arguments, short_text, told
 
 NUMBER_THEM = "number them by names, y = np.unique(y, return_inverse=True)"
 
@@ -110,7 +110,8 @@ def as_numbers(owner, name, values):
     """Return an array of numbers; TypeError if the values are anything else."""
     array = np.asarray(values)
     if array.dtype.kind not in "buif":
-        raise TypeError(f"{owner}: expected numbers as {name}, got {array.dtype}")
+        got = f"{short_text(values)}, of type {array.dtype}"
+        raise TypeError(f"{owner}: expected numbers as {name}, got {got}")
     return array
 
 

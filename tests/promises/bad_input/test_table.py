@@ -407,7 +407,7 @@ losses.MeanSquaredError()(Parameter([1.0]), Tensor([1.0])) | ValueError | y_true
 metrics.get("acurracy") | ValueError | metric | 'acurracy' | 'accuracy'
 metrics.Mean(dtype="text") | ValueError | dtype | 'text'
 metrics.Mean(name=3) | TypeError | Mean | name | 3
-metrics.Mean().update_state("a") | TypeError | Mean | 'a'
+metrics.Mean().update_state("a") | TypeError | mean | 'a'
 metrics.Mean().update_state([1.0], sample_weight=[NAN]) | ValueError | finite sample_weight
 metrics.Accuracy().update_state([1, 2], [1]) | ValueError | (2,) | (1,)
 metrics.BinaryAccuracy(threshold=2) | ValueError | threshold | 2
