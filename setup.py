@@ -93,10 +93,9 @@ KERNEL_DIRECTIVES = {
     "wraparound": False,  # so that checked kernels refuse negative indices too
     "initializedcheck": CHECKED,
     "cdivision": True,
-    "freethreading_compatible": True,
 }
 # auto_pickle would forget what a subclass adds; Python itself pickles whatever is in __slots__.
-PYTHON_DIRECTIVES = {"language_level": 3, "auto_pickle": False, "freethreading_compatible": True}
+PYTHON_DIRECTIVES = {"language_level": 3, "auto_pickle": False}
 
 
 def optimization_flags(msvc, level):
