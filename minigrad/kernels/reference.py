@@ -126,7 +126,7 @@ def conv2d_backward_kernel(x, gy, gw, geometry, threads):
 @_checked("gy NIJF, gb! F")
 def conv2d_backward_bias(gy, gb, threads):
     """Add up the pixels of gy, the gradient with respect to the convolution's bias."""
-    np.sum(gy, axis=(0, 1, 2), out=gb)
+    gb[...] = gy.sum(axis=(0, 1, 2), dtype="float64")
 
 
 def _by_group(geometry, x, w, y):

@@ -235,20 +235,17 @@ def conv2d_backward_bias(
 ):
     """Add up the pixels of gy, the gradient with respect to the convolution's bias."""
     cdef Py_ssize_t n, i, j, f
-    cdef floating of_row, of_image
+    cdef double total
     expected = "conv2d_backward_bias: expected gy (N, OH, OW, F) and gb (F,)"
     _require(gy.shape[3] == gb.shape[0], expected, gy, gb)
     _require_memory("conv2d_backward_bias", gb, gy)
     for f in range(gb.shape[0]):
-        gb[f] = 0
+        total = 0
         for n in range(gy.shape[0]):
-            of_image = 0
             for i in range(gy.shape[1]):
-                of_row = 0
                 for j in range(gy.shape[2]):
-                    of_row += gy[n, i, j, f]
-                of_image += of_row
-            gb[f] += of_image
+                    total += gy[n, i, j, f]
+        gb[f] = total
 
 
 def conv2d_backward_input(
