@@ -21,7 +21,7 @@ def convolve(layer, x):
     """Return the output of a Conv2D for the Tensor ``x``, deferred if pooling may join in."""
     if not can_defer(layer, x):
         return layer.convolve(ops.conv2d, x)
-    return Stage(layer, x).deferred(_remembered(layer, _output_shape, x))
+    return Stage(layer, x).deferred(_output_shape(layer, x.shape))
 
 
 def pool(layer, x):
@@ -29,9 +29,7 @@ def pool(layer, x):
     stage = x._deferred
     if not can_pool(stage, layer):
         return None
-    shape = _remembered(layer, _pooled_shape, x)
-    if shape is None:
-        return None
+    shape = _output_shape(layer, x.shape)
     return Stage(stage.convolution, stage.x, layer, stage.versions).deferred(shape)
 
 
@@ -43,25 +41,27 @@ def drop(layer, x):
     return stage(rate=layer.rate, seed=layer.next_mask_seed())
 
 
-def _output_shape(layer, x):
-    return layer.compute_output_shape(x.shape)
+def _output_shape(layer, shape):
+    """The shape of a layer's output, computed where the input has another shape than before."""
+    return _remembered(layer, "_known_shapes", shape, lambda: layer.compute_output_shape(shape))
 
 
-def _pooled_shape(pooling, x):
-    """The shape of the output; None where it would have other bits as one with the convolution."""
-    shape, before = _output_shape(pooling, x), x._deferred
-    settings = before.convolution.strides, before.convolution.padding
-    settings += before.convolution.dilation_rate, before.convolution.groups
-    fits = has_same_bits(before.x, before.convolution.kernel, *settings, pooling.pool_size)
-    return shape if fits else None
+def _has_same_bits(stage, pooling):
+    """Whether a stage, a convolution alone, has the same bits when it runs with this pooling."""
+    layer, x, size = stage.convolution, stage.x, pooling.pool_size
+    settings = layer.strides, layer.padding, layer.dilation_rate, layer.groups
+    key = x.shape, x.dtype, size
+    return _remembered(
+        layer, "_known_fits", key, lambda: has_same_bits(x, layer.kernel, *settings, size)
+    )
 
 
-def _remembered(layer, compute, x):
-    """What ``compute(layer, x)`` gave the last time, if ``x`` has the shape and type of then."""
-    known = vars(layer).get("_known_shape")
-    if known is None or known[0] != x.shape or known[1] != x.dtype:
-        known = vars(layer)["_known_shape"] = x.shape, x.dtype, compute(layer, x)
-    return known[2]
+def _remembered(layer, name, key, compute):
+    """What ``compute`` gave for this key; the layer keeps the last, mostly that of each step."""
+    known = vars(layer).get(name)
+    if known is None or known[0] != key:
+        known = vars(layer)[name] = key, compute()
+    return known[1]
 
 
 def can_defer(convolution, x):
@@ -81,13 +81,14 @@ def can_defer(convolution, x):
 
 
 def can_pool(stage, pooling):
-    """Whether this stage is a convolution, and the windows neither overlap nor are padded."""
+    """Whether this is a convolution, windows neither overlap nor are padded, and bits agree."""
     return (
         type(stage) is Stage
         and stage.pooling is None
         and pooling.strides == pooling.pool_size
         and pooling.padding == "valid"
         and pooling.pool_size[0] * pooling.pool_size[1] <= MOST_CELLS
+        and _has_same_bits(stage, pooling)
     )
 
 

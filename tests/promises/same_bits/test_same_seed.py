@@ -428,6 +428,16 @@ def test_random_networks_and_whatever_is_around(trials, num_threads, capsys):
             assert run(kind, **options, verbose=1, validation_data=(X[:9], Y[:9])) == plain, seed
 
 
+@pytest.mark.skipif(kernels.kind != "fast", reason="only the fast kernels fuse")
+def test_pooling_shared_by_a_convolution_that_fuses_and_one_that_does_not():
+    pool, few = layers.MaxPooling2D(2), layers.Conv2D(2, 3)
+    for convolution, channels in ((layers.Conv2D(2, 3), 1), (few, 64), (few, 64)):
+        x = np.random.default_rng(1).normal(size=(3, 12, 12, channels)).astype("f")
+        both = models.Sequential([layers.Input(x.shape[1:]), convolution, pool])
+        expected = pool(convolution(x)).numpy()
+        np.testing.assert_array_equal(both(x).numpy(), expected)
+
+
 # --- a run in parts -----------------------------------------------------------------------------
 
 
