@@ -60,6 +60,19 @@ cdef const Products* products_of(ndarray array) noexcept:
     return <const Products*>(float_table if PyArray_TYPE(array) == NPY_FLOAT else double_table)
 
 
+cdef int read_geometry(str kernel, Conv* c, tuple geometry) except -1:
+    check_geometry(kernel, geometry, 2)
+    (c.stride_height, c.stride_width, c.pad_top, c.pad_left, c.dilation_height, c.dilation_width,
+     c.groups) = geometry
+    return 0
+
+
+cdef int check_rate(str kernel, double rate) except -1:
+    if not 0 <= rate < 1:
+        raise ValueError(f"{kernel}: expected a rate from 0 to below 1, got {rate}")
+    return 0
+
+
 cdef Conv describe(
     str kernel, ndarray x, ndarray w, ndarray y, ndarray bias, ndarray argmax, str written,
     tuple geometry, tuple pool=(1, 1),
@@ -79,9 +92,7 @@ cdef Conv describe(
     cdef int kind = float_kind(kernel, y)
     cdef Conv c
     memset(&c, 0, sizeof(c))
-    check_geometry(kernel, geometry, 2)
-    (c.stride_height, c.stride_width, c.pad_top, c.pad_left, c.dilation_height, c.dilation_width,
-     c.groups) = geometry
+    read_geometry(kernel, &c, geometry)
     if len(pool) != 2 or min(pool) < 1 or pool[0] * pool[1] >= NO_ARGMAX:
         raise ValueError(
             f"{kernel}: expected a pooling window of 1 to {NO_ARGMAX - 1} cells, got {pool}"
@@ -315,8 +326,7 @@ def conv2d_pool_forward(
     """
     cdef Conv c = describe("conv2d_pool_forward", x, w, y, bias, argmax, "y", geometry, pool)
     cdef const void* b = NULL if bias is None else PyArray_DATA(bias)
-    if not 0 <= rate < 1:
-        raise ValueError(f"conv2d_pool_forward: expected a rate from 0 to below 1, got {rate}")
+    check_rate("conv2d_pool_forward", rate)
     if PyArray_SIZE(y):
         c.argmax = <unsigned char*>PyArray_DATA(argmax)
         if rate > 0:
@@ -347,9 +357,7 @@ def conv2d_pool_has_same_bits(
     cdef Conv c
     cdef Py_ssize_t rows = rows_of_piece(sizes[1])
     memset(&c, 0, sizeof(c))
-    check_geometry("conv2d_pool_has_same_bits", geometry, 2)
-    (c.stride_height, c.stride_width, c.pad_top, c.pad_left, c.dilation_height, c.dilation_width,
-     c.groups) = geometry
+    read_geometry("conv2d_pool_has_same_bits", &c, geometry)
     c.KH, c.KW, c.C, c.F = kernel
     table = float_table if item_size == sizeof(float) else double_table
     return (
@@ -378,7 +386,7 @@ cdef int backward_kernel(
     c.scratch_size = c.input_strip_size + (pixels * c.F if pooled else 0) + c.packed_gy_size
     c.chunks, c.piece_rows = min(CHUNKS, c.N), rows_of_piece(width)
     cdef Py_ssize_t size = (g.rows + pooled) * c.F  # of a partial sum: gw and, if pooled, gb
-    if pooled:  # sums of the rows of a window, and of an image
+    if pooled:  # sums of the rows of a window, and of a piece
         c.scratch_size += c.pool_height * (c.F + NR) + size
     cdef Memory scratch = Memory(team * (c.scratch_size + APART) * item)
     cdef Memory seen = Memory(team * (pixels + APART) * sizeof(Py_ssize_t) if pooled else 0)
@@ -434,10 +442,7 @@ def conv2d_pool_backward_kernel(
     cdef Conv c = describe(
         "conv2d_pool_backward_kernel", x, gw, gy, gb, argmax, "w bias", geometry, pool
     )
-    if not 0 <= rate < 1:
-        raise ValueError(
-            f"conv2d_pool_backward_kernel: expected a rate from 0 to below 1, got {rate}"
-        )
+    check_rate("conv2d_pool_backward_kernel", rate)
     if width < c.OW * c.pool_width:
         raise ValueError(
             "conv2d_pool_backward_kernel: expected at least as many results in a row as windows "

@@ -111,7 +111,7 @@ typedef struct {
 
     /* Each thread has scratch_size elements, and APART to the next one's: first the padded input
        strip (none if x is read in place), then a strip's results before pooling or their gradients
-       (none without pooling), then, for the kernel gradient, the sums of rows and of an image (none
+       (none without pooling), then, for the kernel gradient, the sums of rows and of a piece (none
        without pooling), and a strip of gy packed (none if it is read in place). */
     void *scratch;
     isize scratch_size, input_strip_size, packed_gy_size;
