@@ -320,7 +320,7 @@ SLIPS = [
         TypeError,
         "expected dtype float32 or float64, got 'int32'; leave it out, integers are converted",
     ),
-    ("Dense(3, name=7)", ValueError, "Dense: expected a name without '/', got 7"),
+    ("Dense(3, name=7)", ValueError, "Dense: expected a name without '/' and NUL, got 7"),
     (
         "layers.Reshape(5)",
         TypeError,
@@ -749,7 +749,11 @@ SLIPS = [
         "Network: expected layers in a list or dict, got a set",
     ),
     ("metrics.Mean().update_state(None)", TypeError, "mean: expected numbers as values, got None"),
-    ("Dense(3, name='a\\0b')", ValueError, r"Dense: expected a name without '/', got 'a\\x00b'"),
+    (
+        "Dense(3, name='a\\0b')",
+        ValueError,
+        r"Dense: expected a name without '/' and NUL, got 'a\\x00b'",
+    ),
     (
         "compiled().evaluate(iter([(ROWS[:0], ROWS[:0, :1])]))",
         ValueError,

@@ -446,7 +446,8 @@ class Layer(KerasForm, Tracked):
     @name.setter
     def name(self, name):
         if not isinstance(name, str) or not name or {"/", "\0"} & {*name}:
-            raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
+            expected = "a name without '/' and NUL"
+            raise ValueError(f"{type(self).__name__}: expected {expected}, got {name!r}")
         self._name, self.has_automatic_name = name, False
         for weight in self._held()[0]:
             weight.path = f"{name}/{weight.name}"
