@@ -114,9 +114,10 @@ def find_file(file):
 
 def _read_verified(path, file):
     check_is_regular(path)
-    if size_of(path) > MOST_BYTES:
-        raise ValueError(f"{path}: expected {file.name}, got {size_of(path)} bytes: another file")
-    content = path.read_bytes()
+    with path.open("rb") as opened:
+        if (size := size_of(opened)) > MOST_BYTES:
+            raise ValueError(f"{path}: expected {file.name}, got {size} bytes: another file")
+        content = opened.read()
     check_hash(content, file.hash, path)
     return content
 

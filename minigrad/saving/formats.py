@@ -284,16 +284,14 @@ def new_hdf5(file):
 
 @contextlib.contextmanager
 def _bytes_of(file):
-    """Yield the bytes of a path or open file, without reading them all at once."""
+    """Yield the bytes of an open file, without reading them all at once."""
     import mmap
 
     if hasattr(file, "getvalue"):
         yield file.getvalue()
     else:
-        with open(file, "rb") as opened:
-            size = opened.seek(0, os.SEEK_END)
-            with mmap.mmap(opened.fileno(), size, access=mmap.ACCESS_READ) as content:
-                yield content
+        with mmap.mmap(file.fileno(), size_of(file), access=mmap.ACCESS_READ) as content:
+            yield content
 
 
 def _check_bytes(content):
@@ -335,18 +333,22 @@ def _check_heap(content, place):
 def open_hdf5(file, title=None):
     """Yield an HDF5 file and its datasets, a dictionary from key to `Stored`.
 
+    A path is opened once: what is checked is what is read, whoever puts a new file there.
+
     Raises
     ------
     ValueError
         If it is damaged, or has parts that are elsewhere, packed, or in it twice.
     """
-    h5py = import_h5py()
+    h5py, title = import_h5py(), title or file
     with contextlib.ExitStack() as stack:
-        with refusing(HDF5, title or file):
+        with refusing(HDF5, title):
+            if not hasattr(file, "read"):
+                file = stack.enter_context(open(file, "rb"))
             with _bytes_of(file) as content:
                 _check_bytes(content)
             opened = stack.enter_context(h5py.File(file, "r"))
-            datasets = _find_datasets(h5py, opened, title or file)
+            datasets = _find_datasets(h5py, opened, title)
         yield opened, datasets
 
 
@@ -438,16 +440,16 @@ def open_container(path):
     """
     if isinstance(path, str):  # no open file
         check_is_file(path)
-    with refusing("an intact .keras file, with a config and weights", path):
-        most = most_bytes(size_of(path))
-        with open_zip(path) as archive:
-            described = parse_json(read_member(archive, CONFIG, most), CONFIG)
-            metadata = parse_json(read_member(archive, "metadata.json", most), "metadata.json")
-            version = str(metadata["keras_version"])
-            names = [name for name in WEIGHTS if name in archive.namelist()]
-            if not names:
-                raise ValueError(f"there is neither {' nor '.join(WEIGHTS)}")
-            content = io.BytesIO(read_member(archive, names[0], most))
+    expected = "an intact .keras file, with a config and weights"
+    with refusing(expected, path), open_zip(path) as archive:
+        most = most_bytes(size_of(archive.fp))
+        described = parse_json(read_member(archive, CONFIG, most), CONFIG)
+        metadata = parse_json(read_member(archive, "metadata.json", most), "metadata.json")
+        version = str(metadata["keras_version"])
+        names = [name for name in WEIGHTS if name in archive.namelist()]
+        if not names:
+            raise ValueError(f"there is neither {' nor '.join(WEIGHTS)}")
+        content = io.BytesIO(read_member(archive, names[0], most))
     with WEIGHTS[names[0]].open(content, path) as arrays:
         check_sizes(arrays.values(), path)
         yield described, version.startswith("2."), arrays

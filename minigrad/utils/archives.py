@@ -14,9 +14,10 @@ def most_bytes(size):
 
 
 def size_of(file):
-    """Return the size in bytes of a path, or of an open file, which is then at its beginning."""
-    if not hasattr(file, "seek"):
-        return os.path.getsize(file)
+    """Return the size in bytes of an open file, which is then at its beginning.
+
+    Not of a path: another process may have put another file there before it is opened.
+    """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     return size
@@ -40,9 +41,8 @@ def open_zip(file):
     """
     import zipfile  # only here: it takes 3 ms, a tenth of importing minigrad
 
-    size = size_of(file)
     with zipfile.ZipFile(file) as archive:
-        names = set()
+        names, size = set(), size_of(archive.fp)
         archive.fp.seek(size - 22 - len(archive.comment))  # the record that ends the file
         count = int.from_bytes(archive.fp.read(22)[10:12], "little")
         if count not in (len(archive.infolist()), 0xFFFF):

@@ -151,8 +151,8 @@ def _extract(file, folder, archive_format):
     new = folder.with_name(f".{os.urandom(6).hex()}.part")
     new.mkdir()
     try:
-        with _open_archive(file, formats) as archive:
-            _write_members(archive, new, most_bytes(size_of(file)))
+        with _open_archive(file, formats) as (archive, most):
+            _write_members(archive, new, most)
         shutil.copytree(new, folder, dirs_exist_ok=True)
     except Exception as error:  # damaged bytes make the decoders raise a dozen different types
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
@@ -165,23 +165,26 @@ def _extract(file, folder, archive_format):
 
 @contextlib.contextmanager
 def _open_archive(file, formats):
-    """Yield a tar or zip file; a tar file that was packed is unpacked first, as far as allowed."""
+    """Yield a tar or zip file, and how many bytes may be unpacked from it.
+
+    A tar file that was packed is unpacked first, as far as allowed.
+    """
     with open(file, "rb") as opened:
+        most = most_bytes(size_of(opened))
         begin = opened.read(6)
         opened.seek(0)
         if begin.startswith(b"PK") and "zip" in formats:
             with open_zip(opened) as archive:
-                yield archive
+                yield archive, most
         elif "tar" not in formats:
             raise ValueError(f"another file (begins {begin!r})")
         else:
             unpack = next((u for magic, u in UNPACKERS.items() if begin.startswith(magic)), None)
-            most = most_bytes(size_of(opened))
             with tempfile.TemporaryFile(dir=Path(file).parent) as plain:
                 _copy(unpack(opened) if unpack else opened, plain, most, file)
                 plain.seek(0)
                 with tarfile.open(fileobj=plain, mode="r:") as archive:
-                    yield archive
+                    yield archive, most
 
 
 def _write_members(archive, folder, most):

@@ -312,3 +312,51 @@ def test_a_checkpoint_that_does_not_fit_ends_training_with_a_clear_error(
         model.fit(*data, epochs=1, verbose=0, callbacks=[callback])
     assert path.read_bytes() == before
     assert isinstance(model.layers[0], layers.Dense) and np.isfinite(model.get_weights()[0]).all()
+
+
+# --- another file takes the place of the one that is being read -----------------------------------
+
+READER = """
+import os, shutil, sys
+import numpy as np
+from minigrad.saving.formats import load_arrays, save_arrays
+new, moment = sys.argv[1], int(sys.argv[2])
+path, seen = "old" + new[3:], 0
+save_arrays(path, {"layer/vars/0": np.ones(1000)})
+save_arrays(new, {"layer/vars/0": np.full(2000, 2.0), "b/vars/0": np.full(3000, 2.0)})
+with open(new, "r+b") as file:
+    content = file.read().replace(np.full(2000, 2.0).tobytes(), np.full(2000, 3.0).tobytes())
+    file.seek(0)
+    file.write(content)
+
+def replace(event, arguments):
+    global seen
+    if event == "mmap.__new__" or event == "open" and arguments[0] == path:
+        seen += 1
+        if seen == moment:
+            os.replace(new, path)
+
+sys.addaudithook(replace)
+try:
+    print(sorted({float(value.mean()) for value in load_arrays(path).values()}))
+except ValueError as error:
+    print(error)
+print(seen)
+"""
+
+
+@pytest.mark.parametrize("ending", [".npz", ".weights.h5"])
+def test_what_is_checked_is_what_is_read(tmp_path, ending):
+    if ending == ".weights.h5":
+        pytest.importorskip("h5py")
+    seen, moment, found = 1, 0, []
+    while moment <= seen:  # the first time nothing happens, then at each opening
+        command = [sys.executable, "-c", READER, f"new{ending}", str(moment)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        result, seen = done.stdout.splitlines()
+        seen, moment = int(seen), moment + 1
+        found.append(result)
+    assert seen >= 2 and found[0] == "[1.0]"
+    refused = "Bad CRC-32" if ending == ".npz" else "its checksum does not fit"
+    assert all(result == "[1.0]" or refused in result for result in found), found
+    assert refused in found[1]
