@@ -10,6 +10,7 @@ import io
 import itertools
 import math
 import os
+import re
 
 import numpy as np
 
@@ -257,6 +258,7 @@ SEAL = b"minigrad sha256 "  # and the SHA-256 of all before it: the end of each 
 SEAL_BYTES = len(SEAL) + 32
 DEEPEST = 64  # groups in groups
 HEAP = b"GCOL\1"  # where texts begin that have no fixed length
+TEXT = re.compile(rb"\x19\x01[\0-\2].\x10\0\0\0", re.DOTALL)  # the type of such texts
 MOST_NAMES = 10_000  # of layers or weights
 CHECKSUM, SHUFFLE = 3, 2  # the filters that make nothing larger
 
@@ -312,6 +314,7 @@ def _check_bytes(content):
     while place >= 0:
         _check_heap(content, place)
         place = content.find(HEAP, place + 1)
+    _check_lengths(content)
 
 
 def _check_heap(content, place):
@@ -327,6 +330,27 @@ def _check_heap(content, place):
         place += size if index == 0 else 16 + -(-size // 8) * 8
         if size == index == 0 or place > end or end > len(content):
             raise ValueError("damaged texts, which HDF5 would read for ever")
+
+
+def _check_lengths(content):
+    """Refuse texts longer than the file: HDF5 takes the memory before it looks for them."""
+
+    def number(at, size):
+        return int.from_bytes(content[at : at + size], "little")
+
+    for kind in TEXT.finditer(content):
+        # The type has 20 bytes, or 24 with padding. Behind it stand how many texts there are (its
+        # version, the number of axes and flags, then their sizes), and 16 bytes for each text.
+        space = kind.start() + (20 if number(kind.start() + 20, 4) else 24)
+        version, axes, flags = (number(space + i, 1) for i in range(3))
+        if version not in (1, 2) or axes > 32:
+            continue  # not an attribute's
+        sizes = space + (8 if version == 1 else 4)
+        texts = sizes + 8 * axes * (1 + flags % 2)
+        count = math.prod(number(sizes + 8 * axis, 8) for axis in range(axes))
+        end = min(len(content), texts + 16 * count)
+        if any(number(at, 4) > len(content) for at in range(texts, end, 16)):
+            raise ValueError("texts that claim to be longer than the file")
 
 
 @contextlib.contextmanager

@@ -305,3 +305,22 @@ def test_the_text_of_a_config_is_under_the_checksum(make_model, folder):
     (folder / "m.h5").write_bytes(content.replace(b"momentum", b"momenten"))
     with pytest.raises(ValueError, match="checksum does not fit"):
         load_model(folder / "m.h5")
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_a_text_that_claims_to_be_longer_than_the_file_takes_no_memory(folder, refusing, libver):
+    path = folder / "m.h5"
+    with h5py.File(path, "w", libver=libver) as file:
+        file.attrs["model_config"] = '{"class_name": "Sequential"}'
+        for name, texts in ("layer_names", ["a", "bcd", "e" * 900]), ("weight_names", ["f"]):
+            file.attrs.create(name, texts, dtype=h5py.string_dtype())
+    content = path.read_bytes()
+    formats._check_bytes(content)
+    heap = content.index(b"GCOL").to_bytes(8, "little")
+    of_texts = [length.to_bytes(4, "little") + heap for length in (28, 1, 3, 900)]
+    places = [at for at in range(len(content)) if content[at : at + 12] in of_texts]
+    assert len(places) == 5
+    for at in places:
+        path.write_bytes(content[:at] + (0xEDBF0000).to_bytes(4, "little") + content[at + 4 :])
+        with refusing("claim to be longer than the file"):
+            load_model(path)

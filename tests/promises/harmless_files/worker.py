@@ -256,6 +256,8 @@ class Archive:
 
 
 class Picture:
+    """As many pixels as Pillow is told to allow, which may be packed much more than arrays."""
+
     checks_values = False
 
     def __init__(self, name):
@@ -266,6 +268,7 @@ class Picture:
         Image.fromarray(pixels).save(path)
 
     def load(self, path):
+        Image.MAX_IMAGE_PIXELS = 1 << 20  # twice as many are refused
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, about odd pictures
             minigrad.utils.img_to_array(minigrad.utils.load_img(path))
