@@ -5,7 +5,7 @@ import io
 import math
 import sys
 
-from benchmarks import inputs
+from benchmarks import inputs, networks
 from benchmarks.measure import Task, repeat
 
 
@@ -22,6 +22,37 @@ def build(library, optimizer="adam", rate=0.25, metrics=None, **options):
     model.add(layers.Dense(10, activation="softmax"))
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=metrics, **options)
     model.set_weights(inputs.cnn_weights())
+    return model
+
+
+def network(library, name, rate, **options):
+    """Return one of networks.py, compiled; `rate` times the rates of its dropout."""
+    layers, (_, *shape) = library.layers, networks.NETWORKS[name][0]
+
+    def layer(kind, *options):
+        if kind == "conv":
+            filters, size, padding, *activation = options
+            return layers.Conv2D(filters, size, padding=padding, activation=(*activation, None)[0])
+        if kind == "dense":
+            units, *activation = options
+            return layers.Dense(units, activation=(*activation, None)[0])
+        others = {
+            "pool": lambda: layers.MaxPooling2D(2),
+            "dropout": lambda value: layers.Dropout(value * rate),
+            "flatten": layers.Flatten,
+            "batch_norm": layers.BatchNormalization,
+            "relu": lambda: layers.Activation("relu"),
+            "global_average": layers.GlobalAveragePooling2D,
+        }
+        return others[kind](*options)
+
+    model = library.Sequential([layers.Input(tuple(shape))])
+    for described in networks.layers_of(name):
+        model.add(layer(*described))
+    loss = library.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, **options)
+    for weight, value in zip(model.trainable_weights, networks.weights(name), strict=True):
+        weight.assign(value)
     return model
 
 

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 
 import minigrad
-from benchmarks import inputs, keras_style
+from benchmarks import inputs, keras_style, networks
 from benchmarks.measure import Task, repeat
 from minigrad import Parameter, Tensor, ops, optimizers
 
@@ -19,8 +19,8 @@ def configure(threads):
 def loss_and_gradients(model, x, y):
     loss = model.compute_loss(x, y, model(x, training=True))
     loss.backward()
-    gradients = [weight.grad for weight in model.weights]
-    for weight in model.weights:
+    gradients = [weight.grad for weight in model.trainable_weights]
+    for weight in model.trainable_weights:
         weight.grad = None
     return loss, *gradients
 
@@ -36,6 +36,19 @@ def step(variant, optimizer, batch, rate):
     return Task(runs, lambda: loss_and_gradients(model, *batches[0]))
 
 
+def network(variant, name, rate):
+    x, y = networks.images(name)
+    batch = len(x) // networks.BATCHES
+    model = keras_style.network(minigrad, name, rate)
+    run = keras_style.fitted(model, x, y, batch)
+
+    def check():
+        loss, *gradients = loss_and_gradients(model, x[:batch], y[:batch])
+        return [loss, *networks.compared(name, gradients)]
+
+    return Task({"fit": run}, check)
+
+
 def epoch(variant, images):
     if not variant:
         return keras_style.epoch(minigrad, images, {"fit": {}})
@@ -45,7 +58,7 @@ def epoch(variant, images):
     def bare_steps():
         for batch in batches:
             loss, *gradients = loss_and_gradients(model, *batch)
-            model.optimizer.apply(gradients, model.weights)
+            model.optimizer.apply(gradients, model.trainable_weights)
         loss.item()
 
     return Task({variant: repeat(bare_steps)})

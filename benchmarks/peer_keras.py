@@ -8,7 +8,7 @@ import functools
 import keras
 import tensorflow as tf
 
-from benchmarks import inputs, keras_style
+from benchmarks import inputs, keras_style, networks
 from benchmarks.measure import Task, repeat
 
 JIT = (False, True)
@@ -54,6 +54,25 @@ def step(variant, optimizer, batch, rate):
         fit = keras_style.fitted(start(jit_compile=False, steps_per_execution=steps), x, y, batch)
         runs[f"fit, steps_per_execution {steps}, jit False"] = fit
     return Task(runs, lambda: tf.function(loss_and_gradients)(start(), *batches[0]))
+
+
+def network(variant, name, rate):
+    x, y = networks.images(name)
+    batch = len(x) // networks.BATCHES
+    start = functools.partial(keras_style.network, keras, name, rate)
+    runs = {}
+    for jit in JIT:
+        for steps in (1, networks.BATCHES):
+            model = start(jit_compile=jit, steps_per_execution=steps)
+            run = keras_style.fitted(model, x, y, batch)
+            runs[f"fit, steps_per_execution {steps}, jit {jit}"] = run
+
+    def check():
+        pair = tf.constant(x[:batch]), tf.constant(y[:batch])
+        loss, *gradients = tf.function(loss_and_gradients)(start(), *pair)
+        return [loss, *networks.compared(name, gradients)]
+
+    return Task(runs, check)
 
 
 def epoch(variant, images):

@@ -1,11 +1,12 @@
 """PyTorch as a contender: eager, channels_last with fused optimizers, or this compiled."""
 
 import functools
+import math
 
 import torch
 from torch.nn import functional
 
-from benchmarks import inputs
+from benchmarks import inputs, networks
 from benchmarks.measure import Task, repeat
 
 NHWC_TO_NCHW, NCHW_TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
@@ -77,10 +78,80 @@ class Network(torch.nn.Module):
         return k1.permute(OIHW_TO_HWIO), b1, k2.T, b2, k3.T, b3
 
 
-def trainer(variant, rule, network):
-    """Return `train(x, y)`, which takes a step on a batch and returns the loss."""
-    fused = {} if variant == PLAIN else {"fused": True}
-    optimizer = optimizer_of(rule, network.parameters(), **fused)
+class Flatten(torch.nn.Module):
+    """Flatten maps in their memory order, which costs nothing."""
+
+    def __init__(self, variant):
+        super().__init__()
+        self.order = (0, 1, 2, 3) if variant == PLAIN else NCHW_TO_NHWC
+
+    def forward(self, x):
+        return x.permute(self.order).flatten(1)
+
+
+def by_pixels(shape, gradient):
+    """Bring the gradient of dense weights behind a map (C, H, W) to the order of (H, W, C)."""
+    height, width, channels = shape
+    return gradient.T.unflatten(0, (channels, height, width)).permute(1, 2, 0, 3).flatten(0, 2)
+
+
+def network_of(variant, name, rate):
+    """Return one of networks.py, and for each weight what brings its gradient to Keras's form.
+
+    `rate` times the rates of its dropout.
+    """
+    nn, values, modules, back = torch.nn, iter(networks.weights(name)), [], []
+
+    def add(module, kernel, to_keras):
+        bias = torch.as_tensor(next(values))
+        module.weight, module.bias = map(nn.Parameter, (kernel, bias))
+        modules.append(module)
+        back.extend((to_keras, torch.Tensor.detach))
+
+    channels = None  # of the map that has been flattened in another order than Keras's
+    for kind, *options in networks.layers_of(name):
+        if kind == "conv":
+            kernel = laid_out(next(values), HWIO_TO_OIHW, variant)
+            filters, channels = kernel.shape[0], kernel.shape[0]
+            conv = nn.Conv2d(kernel.shape[1], filters, options[1], padding=options[2])
+            add(conv, kernel, lambda g: g.permute(OIHW_TO_HWIO))
+        elif kind == "dense":
+            kernel = torch.as_tensor(next(values))
+            inputs, units = kernel.shape
+            if channels and variant == PLAIN:
+                side = math.isqrt(inputs // channels)
+                map_shape = (side, side, channels)
+                kernel = kernel.reshape(*map_shape, units).permute(2, 0, 1, 3).flatten(0, 2)
+                to_keras = functools.partial(by_pixels, map_shape)
+            else:
+                to_keras = torch.t
+            add(nn.Linear(inputs, units), kernel.T.contiguous(), to_keras)
+            channels = None
+        elif kind == "batch_norm":
+            kernel = torch.as_tensor(next(values))
+            add(nn.BatchNorm2d(len(kernel), 1e-3, 0.01), kernel, torch.Tensor.detach)
+        else:
+            others = {
+                "pool": lambda: nn.MaxPool2d(2),
+                "dropout": lambda value: nn.Dropout(value * rate),
+                "flatten": lambda: Flatten(variant),
+                "relu": nn.ReLU,
+                "global_average": lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), Flatten(variant)),
+            }
+            modules.append(others[kind](*options))
+            channels = None if kind == "global_average" else channels
+        if "relu" in options:
+            modules.append(nn.ReLU())
+    return nn.Sequential(*modules), back
+
+
+def trainer(variant, rule, network, fused=None):
+    """Return `train(x, y)`, which takes a step on a batch and returns the loss.
+
+    A fused optimizer by default where the layout is channels_last.
+    """
+    fused = variant != PLAIN if fused is None else fused
+    optimizer = optimizer_of(rule, network.parameters(), **{"fused": True} if fused else {})
 
     def loss_of(x, y):
         return functional.cross_entropy(network(x), y)
@@ -113,6 +184,24 @@ def step(variant, optimizer, batch, rate):
         loss = functional.cross_entropy(network(x), y)
         loss.backward()
         return loss.detach(), *network.gradients()
+
+    return Task({variant: inputs.looped(train, batches, torch.Tensor.item)}, check)
+
+
+def network(variant, name, rate):
+    x, y = networks.images(name)
+    data = tensors(x, y, variant)
+    batches = inputs.batches(*data, len(x) // networks.BATCHES)
+    model, back = network_of(variant, name, rate)
+    train = trainer(variant, "adam", model, fused=True)
+
+    def check():
+        x, y = batches[0]
+        loss = functional.cross_entropy(model(x), y)
+        loss.backward()
+        pairs = zip(back, model.parameters(), strict=True)
+        gradients = [to_keras(weight.grad) for to_keras, weight in pairs]
+        return [loss.detach(), *networks.compared(name, gradients)]
 
     return Task({variant: inputs.looped(train, batches, torch.Tensor.item)}, check)
 

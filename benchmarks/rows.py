@@ -1,6 +1,7 @@
 """The contenders, and the cases of each row."""
 
 from benchmarks.measure import Case
+from benchmarks.networks import NETWORKS
 
 CONTENDERS = {  # name: (module, variant)
     "minigrad": ("ours", ""),
@@ -33,6 +34,14 @@ def step_cases():
     for threads, note in ((None, ""), (1, ", 1 thread")):
         for rule in ("adam", "sgd", "adagrad"):
             yield step_case(f"{rule}{note}", rule, threads=threads)
+
+
+def network_cases():
+    for name, (shape, _) in NETWORKS.items():
+        contenders = BOTH_LAYOUTS if len(shape) > 2 else ONE_LAYOUT
+        options = {"name": name, "rate": 1.0}
+        title = f"{name}, batch {shape[0]}"
+        yield Case(title, "network", options, (*contenders, "torch.compile"), tolerance=1e-4)
 
 
 def loaded_cases():
@@ -140,6 +149,7 @@ def growth_cases():
 
 ROWS = {  # name: (cases, title, goal)
     "step": (step_cases, "A training step of the CNN, batch 60", "≥ 5×; ≥ 3× on 1 thread"),
+    "networks": (network_cases, "A training step of seven networks, Adam", "mean ≥ 2.3×"),
     "loaded": (loaded_cases, "The same on a busy machine", "≥ 4×; ≤ 3× our quiet time"),
     "epoch": (epoch_cases, "An epoch through fit: bar, metrics, shuffling", "bare ≥ 0.91×"),
     "inference": (inference_cases, "evaluate and predict", "≥ 4× Keras; ≤ 150 µs an image"),
