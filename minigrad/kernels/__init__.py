@@ -75,6 +75,7 @@ def _choose():
     for variable, value, known in (
         ("MINIGRAD_KERNELS", kind, ("reference", "plain", "fast")),
         ("MINIGRAD_SIMD", simd, INSTRUCTION_SETS),
+        ("MINIGRAD_WINOGRAD", os.environ.get("MINIGRAD_WINOGRAD"), ("0", "1")),
         ("MINIGRAD_KEEP_MEMORY", os.environ.get("MINIGRAD_KEEP_MEMORY"), ("0", "1")),
     ):
         if value and value not in known:

@@ -129,6 +129,47 @@ def conv2d_backward_bias(gy, gb, threads):
     gb[...] = gy.sum(axis=(0, 1, 2), dtype="float64")
 
 
+# Winograd's three matrices (products/winograd.h). The kernels take this way with many channels; the
+# numbers are those of the functions above, but for rounding.
+WINOGRAD_B = np.array([[1, 0, 0, 0], [0, 1, -1, 1], [-1, 1, 1, 0], [0, 0, 0, -1]], float)
+WINOGRAD_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+WINOGRAD_A = np.array([[1, 0], [1, 1], [1, -1], [0, -1]], float)
+
+
+def _winograd_forward(x, w, y, geometry):
+    """Compute y of a 3 x 3 convolution: in each tile A' ((B' d B) . (G g G')) A."""
+    N, OH, OW, F = y.shape
+    B, G, A = WINOGRAD_B, WINOGRAD_G, WINOGRAD_A
+    V = np.einsum("ik,nijabc,jl->klnabc", B, _winograd_patches(x, y, geometry), B)
+    U = np.einsum("ki,ijcf,lj->klcf", G, w, G)
+    M = np.einsum("klnabc,klcf->klnabf", V, U)
+    tiles = np.einsum("ki,klnabf,lj->naibjf", A, M, A)  # (N, OH / 2, 2, OW / 2, 2, F)
+    y[...] = tiles.reshape(N, tiles.shape[1] * 2, -1, F)[:, :OH, :OW]
+
+
+def _winograd_backward_kernel(x, gy, gw, geometry):
+    """Compute gw of a 3 x 3 convolution: G' (the sum over tiles of V' (A gy A')) G."""
+    N, OH, OW, F = gy.shape
+    B, G, A = WINOGRAD_B, WINOGRAD_G, WINOGRAD_A
+    even = np.pad(gy, [(0, 0), (0, OH % 2), (0, OW % 2), (0, 0)])
+    tiles = even.reshape(N, even.shape[1] // 2, 2, -1, 2, F)
+    V = np.einsum("ik,nijabc,jl->klnabc", B, _winograd_patches(x, gy, geometry), B)
+    D = np.einsum("ki,naibjf,lj->klnabf", A, tiles, A)
+    gw[...] = np.einsum("ki,klnabc,klnabf,lj->ijcf", G, V, D, G, optimize=True)
+
+
+def _winograd_patches(x, y, geometry):
+    """Return what each tile of 2 x 2 outputs sees, 4 x 4 pixels: (N, 4, 4, OH / 2, OW / 2, C)."""
+    (_, OH, OW, _), (top, left) = y.shape, geometry[2:4]
+    rows, columns = OH + OH % 2 + 2, OW + OW % 2 + 2
+    below, right = (max(0, n) for n in (rows - top - x.shape[1], columns - left - x.shape[2]))
+    padded = np.pad(x, [(0, 0), (top, below), (left, right), (0, 0)])
+    patches = [
+        padded[:, i : rows - 3 + i : 2, j : columns - 3 + j : 2] for i, j in np.ndindex(4, 4)
+    ]
+    return np.stack(patches, axis=1).reshape(len(x), 4, 4, *patches[0].shape[1:])
+
+
 def _by_group(geometry, x, w, y):
     """Split the channels of x and the filters of w and y into groups, as views."""
     return zip(*(np.split(array, geometry[6], axis=3) for array in (x, w, y)), strict=True)

@@ -193,6 +193,16 @@ CONVOLUTIONS = [
     ((3, 7, 6, 33), (3, 2), 3, (1, 1), (2, 0), (1, 2), 1, (9, 4)),  # few filters
     ((2, 5, 6, 37), (3, 5), 17, (1, 1), (1, 2), (1, 1), 1, (5, 6)),
 ]
+WINOGRAD = [
+    ((2, 7, 9, 16), (3, 3), 16, (1, 1), (0, 0), (1, 1), 1, (5, 7)),
+    ((1, 8, 6, 17), (3, 3), 33, (1, 1), (1, 1), (1, 1), 1, (8, 6)),  # vectors that are not full
+    ((3, 5, 5, 40), (3, 3), 20, (1, 1), (2, 2), (1, 1), 1, (7, 7)),
+    ((2, 1, 2, 16), (3, 3), 18, (1, 1), (1, 1), (1, 1), 1, (1, 2)),  # an image in one tile
+    ((2, 5, 6, 18), (3, 3), 16, (1, 1), (0, 2), (1, 1), 1, (9, 3)),  # ends beyond the image, within
+    ((61, 4, 5, 16), (3, 3), 17, (1, 1), (1, 0), (1, 1), 1, (4, 3)),  # several blocks and chunks
+    ((4, 6, 4, 130), (3, 3), 70, (1, 1), (1, 1), (1, 1), 1, (6, 4)),
+]
+CONVOLUTIONS += WINOGRAD
 
 
 def convolution(generator, dtype, image, size, filters, strides, pad, dilation, groups, output):
@@ -543,6 +553,11 @@ def pytest_generate_tests(metafunc):
         )
     elif "kernel" in names:
         metafunc.parametrize("kernel", KERNELS, ids=str)
+    elif "winograd_case" in names:
+        rows = [
+            functools.partial(convolution, np.random.default_rng(0), "f8", *r) for r in WINOGRAD
+        ]
+        metafunc.parametrize("winograd_case", rows, ids=map(str, WINOGRAD))
     elif "case" in names:
         metafunc.parametrize("case", CASES, ids=str)
 

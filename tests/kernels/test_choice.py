@@ -74,6 +74,7 @@ def test_reference_kernels_can_be_chosen():
         ("MINIGRAD_KERNELS", ["reference", "plain", "fast"]),
         ("MINIGRAD_SIMD", ["baseline", "avx2", "avx512"]),
         ("MINIGRAD_KEEP_MEMORY", ["0", "1"]),
+        ("MINIGRAD_WINOGRAD", ["0", "1"]),
     ],
 )
 def test_an_unknown_choice_is_refused(variable, expected):

@@ -6,6 +6,8 @@ in float64, with arithmetic of its own.
 
 import inspect
 import itertools
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 from minigrad import kernels
+from minigrad.kernels import reference
 
 LEVELS = kernels.levels()
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -199,3 +202,42 @@ def test_fused_pooling_refuses_windows_without_a_place_in_a_byte(kernel, first_c
         arguments["pool"] = pool
         match = f"{kernel.name}: expected a pooling window"
         assert_refused(kernel, arguments, first_case.writes, match=match)
+
+
+def test_winograds_twins_compute_the_convolution(winograd_case, twins):
+    values = winograd_case()
+    x, w, gy, geometry = (values[name] for name in ("x", "w", "gy", "geometry"))
+    y, gw = np.empty_like(gy), np.empty_like(w)
+    twins["conv2d_forward"](x, w, None, False, y, geometry, 1)
+    twins["conv2d_backward_kernel"](x, gy, gw, geometry, 1)
+    found = np.empty_like(gy), np.empty_like(w)
+    reference._winograd_forward(x, w, found[0], geometry)
+    reference._winograd_backward_kernel(x, gy, found[1], geometry)
+    np.testing.assert_allclose(found[0], y, rtol=0, atol=1e-13 * np.abs(y).max())
+    np.testing.assert_allclose(found[1], gw, rtol=0, atol=1e-13 * np.abs(gw).max())
+
+
+WITHOUT_WINOGRAD = """
+import sys
+import numpy as np
+from minigrad import kernels
+x, w, y = (np.load(sys.argv[1])[name] for name in "xwy")
+kernels.conv2d_forward(x, w, None, False, y, (1, 1, 1, 1, 1, 1, 1), 1)
+np.save(sys.argv[2], y)
+"""
+
+
+@pytest.mark.skipif(kernels.kind != "fast", reason="only the fast kernels have Winograd's way")
+def test_winograd_can_be_turned_off(tmp_path):
+    rng = np.random.default_rng(0)
+    x, w = (rng.normal(size=size).astype("float32") for size in ((2, 8, 8, 16), (3, 3, 16, 16)))
+    np.savez(tmp_path / "xwy.npz", x=x, w=w, y=x)
+    found = {}
+    for switch in ("0", "1", ""):
+        arguments = [tmp_path / "xwy.npz", tmp_path / f"y{switch}.npy"]
+        environment = os.environ | {"MINIGRAD_WINOGRAD": switch, "MINIGRAD_KERNELS": ""}
+        command = [sys.executable, "-c", WITHOUT_WINOGRAD, *arguments]
+        subprocess.run(command, check=True, env=environment)
+        found[switch] = np.load(arguments[1])
+    assert found["1"].tobytes() == found[""].tobytes() != found["0"].tobytes()
+    np.testing.assert_allclose(found["1"], found["0"], rtol=0, atol=1e-6 * abs(found["0"]).max())

@@ -374,6 +374,60 @@ def transposed():
     return d
 
 
+def winograd():
+    def product(*matrices):
+        a, b, *rest = matrices
+        c = [
+            [
+                sum(x * y for x, y in zip(row, column, strict=True))
+                for column in zip(*b, strict=True)
+            ]
+            for row in a
+        ]
+        return product(c, *rest) if rest else c
+
+    def turned(a):
+        return [list(column) for column in zip(*a, strict=True)]
+
+    B = [[1, 0, 0, 0], [0, 1, -1, 1], [-1, 1, 1, 0], [0, 0, 0, -1]]
+    G = [[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]]
+    A = [[1, 0], [1, 1], [1, -1], [0, -1]]
+    patch = [[1, 2, 0, 1], [0, 3, 1, 2], [2, 1, 1, 0], [1, 0, 2, 3]]
+    kernel = [[2, 0, 2], [0, 4, 0], [2, 0, 2]]
+    V, U = product(turned(B), patch, B), product(G, kernel, turned(G))
+    M = [[v * u for v, u in zip(*rows, strict=True)] for rows in zip(V, U, strict=True)]
+    Y = product(turned(A), M, A)
+    direct = [
+        [
+            sum(kernel[a][b] * patch[i + a][j + b] for a in range(3) for b in range(3))
+            for j in range(2)
+        ]
+        for i in range(2)
+    ]
+    assert direct == Y
+
+    d = Drawing("Winograd: two by two outputs by sixteen multiplications", 330)
+
+    def grid(x, y, rows, look, words):
+        d.cells(x, y, [[f"{value:g}" for value in row] for row in rows], look, 36, 30)
+        d.text(x + 18 * len(rows[0]), y - 10, words, "", "middle")
+
+    grid(14, 34, patch, "blue", "d: 4 × 4 pixels")
+    grid(14, 214, kernel, "orange", "g: the kernel")
+    grid(220, 34, V, "blue", "V = B' d B")
+    grid(220, 204, U, "orange", "U = G g G'")
+    grid(410, 120, M, "grey", "M = V · U")
+    grid(604, 150, Y, "green", "A' M A")
+    d.arrow((162, 94), (214, 94))
+    d.arrow((126, 260), (214, 260))
+    d.arrow((368, 94), (390, 94), (390, 160), (406, 160))
+    d.arrow((368, 260), (390, 260), (390, 200), (406, 200))
+    d.arrow((558, 180), (600, 180))
+    d.text(410, 282, "16 multiplications; directly,", "soft")
+    d.text(410, 306, "4 outputs of 9 taps take 36", "soft")
+    return d
+
+
 def threads():
     d = Drawing("The pool of threads: shares of tasks, and how a job begins and ends", 452)
     d.text(14, 26, "12 tasks in shares; a thread that is done takes another's", "bold")
@@ -468,7 +522,7 @@ def memory():
 
 
 PICTURES = (ways, loops, im2col, offsets, microkernel, packing, blocking, split_k, zeros,
-            pooling, blank, transposed, threads, dropout, memory)  # fmt: skip
+            pooling, blank, transposed, winograd, threads, dropout, memory)  # fmt: skip
 
 if __name__ == "__main__":
     for picture in PICTURES:

@@ -17,18 +17,22 @@ there). implicit_gemm.h draws them; this file writes them:
                        whose number does not depend on the threads; and so for the bias
     input gradient     gx = col2im(gy @ w.T): each row of the product is added to a patch in place
 
+Convolutions with 3 x 3 kernels and enough channels take another way, with fewer multiplications:
+winograd.h.
+
 To follow ops.conv2d down to its multiplications: conv2d_forward, forward; then conv_forward and
 convolve (implicit_gemm.h), gemm (gemm.h), gemm_panel and microkernel (gemm_microkernel.h).
 """
 
 import importlib
+import os
 
 from libc.string cimport memset
 
 from minigrad.kernels.loops.dropout cimport dropout_of
 from minigrad.kernels.products.problem cimport (
-    APART, MACS_PER_ELEMENT, NO_ARGMAX, PIECE, Conv, Gemm, Products, Sums, allocate_offsets,
-    write_multiples,
+    ADD, APART, MACS_PER_ELEMENT, NO_ARGMAX, PIECE, Conv, Gemm, Products, Sums, Winograd,
+    allocate_offsets, write_multiples,
 )
 from minigrad.kernels.runtime.arrays cimport (
     check_apart, check_array, check_geometry, float_kind
@@ -50,6 +54,11 @@ cdef enum:
     STRIP_PIXELS = 64  # results of the convolution in one task, at least: a task takes long enough
     CHUNKS = 16        # partial sums of the kernel gradient: enough for 16 threads, little to add
     LINE_BYTES = 64    # of a line of the cache
+    WINOGRAD_FROM = 16 # channels and filters: with fewer the transforms cost what they save
+    BLOCK_BYTES = 480 << 10  # of V and M, which leave L2 some room
+    WINOGRAD_CHUNKS = 4  # partial sums of the kernel gradient, each with four rows of positions
+    LEAST_BLOCK = 14   # tiles in a block: whole tiles of the micro-kernel, where there are enough
+    MOST_BLOCK = 112
 
 
 # --- what is convolved -------------------------------------------------------------------------
@@ -258,6 +267,91 @@ cdef Memory pack_kernel(
     return packed
 
 
+# --- Winograd ----------------------------------------------------------------------------------
+
+cdef bint has_winograd = os.environ.get("MINIGRAD_WINOGRAD") != "0"
+
+
+cdef bint prefer_winograd(const Conv* c) noexcept nogil:
+    """True if winograd.h is faster: sizes of one image decide, so bits are those of any batch."""
+    return (
+        has_winograd and c.KH == 3 and c.KW == 3 and c.groups == 1
+        and c.stride_height == 1 and c.stride_width == 1
+        and c.dilation_height == 1 and c.dilation_width == 1
+        and c.pad_top <= 2 and c.pad_left <= 2
+        and c.C >= WINOGRAD_FROM and c.F >= WINOGRAD_FROM
+    )
+
+
+cdef Winograd plan_winograd(const Products* products, const Conv* c) noexcept nogil:
+    """Cut the outputs into tiles, and these into blocks."""
+    cdef Py_ssize_t item = products.item_size, lanes = products.tile_columns // 2
+    cdef Py_ssize_t fitting = BLOCK_BYTES // (16 * (c.C + c.F) * item)
+    cdef Winograd plan
+    memset(&plan, 0, sizeof(plan))
+    plan.conv = c[0]
+    plan.tiles_down, plan.tiles_across = (c.OH + 1) // 2, (c.OW + 1) // 2
+    plan.block = max(LEAST_BLOCK, min(MOST_BLOCK, fitting // LEAST_BLOCK * LEAST_BLOCK))
+    plan.C_step = (c.C + lanes - 1) // lanes * lanes
+    plan.F_step = (c.F + lanes - 1) // lanes * lanes
+    # A line apart: else the 16 positions compete for the same few lines of L1.
+    plan.V_step = plan.block * plan.C_step + LINE_BYTES // item
+    plan.M_step = plan.block * plan.F_step + LINE_BYTES // item
+    plan.conv.scratch_size = 16 * (plan.V_step + plan.M_step + max(c.C, c.F))
+    return plan
+
+
+cdef int winograd_forward(
+    const Products* products, const Conv* c, const void* x, const void* w, const void* bias,
+    bint relu, void* y, int threads,
+) except -1:
+    cdef Winograd plan = plan_winograd(products, c)
+    cdef Gemm* g = &plan.conv.gemm
+    cdef Py_ssize_t item = products.item_size, NR = products.tile_columns
+    cdef Py_ssize_t tiles = c.N * plan.tiles_down * plan.tiles_across
+    cdef int team = team_size(tiles * 16 * c.C * c.F // MACS_PER_ELEMENT, threads)
+    cdef Memory scratch = Memory(team * (plan.conv.scratch_size + APART) * item)
+    cdef Memory transformed = Memory(16 * c.C * ((c.F + NR - 1) // NR * NR) * item)
+    cdef Memory _offsets = allocate_offsets(g, plan.block, c.C, 0)
+    g.columns, g.depth = plan.F_step, c.C
+    g.b_panel_stride, g.b_row_stride = NR * c.C, NR
+    g.y, g.bias, g.relu = y, bias, relu
+    plan.conv.x, plan.conv.scratch, plan.w, plan.U = x, scratch.data, w, transformed.data
+    with nogil:
+        write_multiples(g.a_row_offset, plan.block, plan.C_step)
+        g.a_column_offset, g.a_column_stride = NULL, 1
+        write_multiples(g.y_row_offset, plan.block, plan.F_step)
+        run_tasks(products.winograd_kernel, &plan, c.C, team)
+        run_tasks(
+            products.winograd_forward, &plan, (tiles + plan.block - 1) // plan.block, team
+        )
+    return 0
+
+
+cdef int winograd_backward_kernel(
+    const Products* products, const Conv* c, const void* x, const void* gy, void* gw, int threads
+) except -1:
+    cdef Winograd plan = plan_winograd(products, c)
+    cdef Gemm* g = &plan.conv.gemm
+    cdef Py_ssize_t item = products.item_size
+    cdef Py_ssize_t tiles = c.N * plan.tiles_down * plan.tiles_across
+    cdef int team = team_size(tiles * 16 * c.C * c.F // MACS_PER_ELEMENT, threads)
+    plan.conv.chunks = min(WINOGRAD_CHUNKS, c.N)
+    cdef Memory scratch = Memory(team * (plan.conv.scratch_size + APART) * item)
+    cdef Memory sums = Memory(plan.conv.chunks * 16 * c.C * plan.F_step * item)
+    cdef Memory _offsets = allocate_offsets(g, c.C, plan.block, 0)
+    g.rows, g.columns, g.add = c.C, plan.F_step, ADD
+    g.b_panel_stride, g.b_row_stride = products.tile_columns, plan.F_step
+    plan.conv.x, plan.conv.scratch, plan.gy, plan.U, plan.gw = x, scratch.data, gy, sums.data, gw
+    with nogil:
+        write_multiples(g.a_row_offset, c.C, 1)
+        g.a_column_offset, g.a_column_stride = NULL, plan.C_step
+        write_multiples(g.y_row_offset, c.C, plan.F_step)
+        run_tasks(products.winograd_backward_kernel, &plan, 4 * plan.conv.chunks, team)
+        run_tasks(products.winograd_kernel_back, &plan, c.C, team)
+    return 0
+
+
 # --- forward -----------------------------------------------------------------------------------
 
 
@@ -300,7 +394,11 @@ def conv2d_forward(
     cdef Memory flipped
     if PyArray_SIZE(y) == 0:
         return
-    if PyArray_SIZE(x) and prefer_transposed(&c, products.tile_columns):
+    if PyArray_SIZE(x) and prefer_winograd(&c):
+        winograd_forward(
+            products, &c, PyArray_DATA(x), PyArray_DATA(w), b, relu, PyArray_DATA(y), threads
+        )
+    elif PyArray_SIZE(x) and prefer_transposed(&c, products.tile_columns):
         flipped = Memory(w.nbytes)
         products.flip_kernel(PyArray_DATA(w), c.KH * c.KW, c.C, c.F, flipped.data)
         c = transpose_problem(c)
@@ -352,7 +450,7 @@ def conv2d_pool_has_same_bits(
 
     kernel (KH, KW, C / groups, F), sizes (height and width before pooling), geometry, pool: for
     arrays of item_size bytes an element. Not so if conv2d_forward computes the transposed problem,
-    or windows reach into two pieces.
+    by Winograd, or windows reach into two pieces.
     """
     cdef Conv c
     cdef Py_ssize_t rows = rows_of_piece(sizes[1])
@@ -363,6 +461,7 @@ def conv2d_pool_has_same_bits(
     return (
         (rows >= sizes[0] or rows % pool[0] == 0) and sizes[1] <= PIECE
         and not prefer_transposed(&c, (<const Products*><size_t>table).tile_columns)
+        and not prefer_winograd(&c)
     )
 
 
@@ -421,6 +520,8 @@ def conv2d_backward_kernel(
     cdef Memory flipped
     if PyArray_SIZE(x) == 0 or PyArray_SIZE(gy) == 0 or PyArray_SIZE(gw) == 0:
         gw[...] = 0
+    elif prefer_winograd(&c):
+        winograd_backward_kernel(products, &c, of_x, of_y, PyArray_DATA(gw), threads)
     elif prefer_transposed(&c, products.tile_columns):
         flipped = Memory(gw.nbytes)
         c = transpose_problem(c)
@@ -537,11 +638,19 @@ def conv2d_backward_input(
 
     IN gy (N, OH, OW, F), w (KH, KW, C / groups, F); OUT gx (N, H, W, C)
     """
+    cdef const Products* products = products_of(gx)
     cdef Conv c = describe("conv2d_backward_input", gx, w, gy, None, None, "x", geometry)
+    cdef Memory flipped
     if PyArray_SIZE(gx) == 0 or PyArray_SIZE(gy) == 0 or PyArray_SIZE(w) == 0:
         gx[...] = 0
+    elif prefer_winograd(&c):
+        flipped = Memory(w.nbytes)
+        products.flip_kernel(PyArray_DATA(w), 9, c.C, c.F, flipped.data)
+        c = transpose_problem(c)
+        winograd_forward(
+            products, &c, PyArray_DATA(gy), flipped.data, NULL, False, PyArray_DATA(gx), threads
+        )
     else:
         backward_input(
-            products_of(gx), c, PyArray_DATA(gy), PyArray_DATA(w), NULL, False, PyArray_DATA(gx),
-            threads,
+            products, c, PyArray_DATA(gy), PyArray_DATA(w), NULL, False, PyArray_DATA(gx), threads
         )

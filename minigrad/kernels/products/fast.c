@@ -4,6 +4,7 @@
    gemm_avx2, ... */
 #include "implicit_gemm.h"
 #include "matmul.h"
+#include "winograd.h"
 
 const Products EXPORTED = {
     .item_size = sizeof(real),
@@ -15,6 +16,10 @@ const Products EXPORTED = {
     .conv_backward_kernel = conv_backward_kernel,
     .conv_backward_bias = conv_backward_bias,
     .conv_backward_input = conv_backward_input,
+    .winograd_kernel = winograd_kernel,
+    .winograd_forward = winograd_forward,
+    .winograd_backward_kernel = winograd_backward_kernel,
+    .winograd_kernel_back = winograd_kernel_back,
     .pack = pack,
     .flip_kernel = flip_kernel,
     .add_sums = add_sums,

@@ -178,7 +178,7 @@ def matmul(
     with nogil:
         write_multiples(g.a_row_offset, rows, m.a_row_stride)
         write_multiples(g.y_row_offset, rows, columns)
-        write_multiples(g.a_column_offset, piece, m.a_column_stride)
+        g.a_column_offset, g.a_column_stride = NULL, m.a_column_stride
         if m.nonzero_bits is not NULL:
             products.build_bitmask(&m)
         run_tasks(products.matmul, &m, skipping + dense, team)

@@ -33,10 +33,11 @@
    patches of an image do: they are added to one after the other.
 
    rows (1 to MR) and vectors (2, or 1 for a panel that is half empty) are constants wherever this
-   is inlined, so the compiler unrolls the loops over them and gives each sum a register. */
-INLINE void microkernel(const int rows, const int vectors, const Gemm *g, const isize *a_row_offset,
-                        const real *b, const real *start, real *y, const isize *y_row_offset,
-                        int add, int relu) {
+   is inlined, so the compiler unrolls the loops over them and gives each sum a register. So is
+   `strided`: columns of a that lie at a stride need no table, and no load from it for each k. */
+INLINE void microkernel(const int rows, const int vectors, const int strided, const Gemm *g,
+                        const isize *a_row_offset, const real *b, const real *start, real *y,
+                        const isize *y_row_offset, int add, int relu) {
     const real *a = g->a;
     const isize depth = g->depth, b_row_stride = g->b_row_stride, step = g->prefetch_step;
     Vector sum[MR][2], b_vector[2];
@@ -50,8 +51,9 @@ INLINE void microkernel(const int rows, const int vectors, const Gemm *g, const 
        element; a convolution (prefetch_step LINE) one line further with each k: the next tile. */
     isize prefetch_offset = row_offset[rows - 1] + LINE;
     for (isize k = 0; k < depth; k++, b += b_row_stride) {
-        const real *a_column = a + g->a_column_offset[k];
-        __builtin_prefetch(a_column + prefetch_offset, 0, 2);
+        const real *a_column = strided ? a : a + g->a_column_offset[k];
+        if (strided) a += g->a_column_stride;
+        else __builtin_prefetch(a_column + prefetch_offset, 0, 2);
         prefetch_offset += step;
         for (int v = 0; v < vectors; v++) b_vector[v] = ((const Vector *)b)[v];
         UNROLL for (int i = 0; i < rows; i++)
@@ -68,18 +70,17 @@ INLINE void microkernel(const int rows, const int vectors, const Gemm *g, const 
 }
 
 /* Dispatch: the last tiles of a product have fewer rows than MR, the last panel perhaps one vector.
-   Each size is a copy of the micro-kernel of its own, in which both are constants. */
-static inline void run_microkernel(int rows, int vectors, const Gemm *g, const isize *a_row_offset,
-                                   const real *b, const real *start, real *y,
-                                   const isize *y_row_offset, int add, int relu) {
-    switch (2 * rows + vectors) { /* one number for both: vectors is 1 or 2 */
-#define SIZES(n)                                                                                   \
-    case 2 * n + 1:                                                                                \
-        microkernel(n, 1, g, a_row_offset, b, start, y, y_row_offset, add, relu);                  \
-        return;                                                                                    \
-    case 2 * n + 2:                                                                                \
-        microkernel(n, 2, g, a_row_offset, b, start, y, y_row_offset, add, relu);                  \
+   Each size is a copy of the micro-kernel of its own, in which it is constant. */
+static void run_microkernel(int rows, int vectors, const Gemm *g, const isize *a_row_offset,
+                            const real *b, const real *start, real *y, const isize *y_row_offset,
+                            int add, int relu) {
+    const int strided = g->a_column_offset == NULL;
+    switch (4 * rows + 2 * strided + vectors) { /* one number for all: vectors is 1 or 2 */
+#define SIZE(n, v, s)                                                                              \
+    case 4 * n + 2 * s + v:                                                                        \
+        microkernel(n, v, s, g, a_row_offset, b, start, y, y_row_offset, add, relu);               \
         return;
+#define SIZES(n) SIZE(n, 1, 0) SIZE(n, 2, 0) SIZE(n, 1, 1) SIZE(n, 2, 1)
         SIZES(1) SIZES(2) SIZES(3) SIZES(4) SIZES(5) SIZES(6)
 #if MR >= 12
         SIZES(7) SIZES(8) SIZES(9) SIZES(10) SIZES(11) SIZES(12)
@@ -88,6 +89,7 @@ static inline void run_microkernel(int rows, int vectors, const Gemm *g, const i
         SIZES(13) SIZES(14)
 #endif
 #undef SIZES
+#undef SIZE
     }
 }
 
@@ -122,7 +124,7 @@ INLINE void store_columns(const real *sums, real *y, isize count, int add, real 
    A tile whose columns fill whole vectors of y is stored there. Any other is stored in `tile`, and
    its columns are then copied to their places: the remainder of y, or pixels of an image. To go on
    from y, they are copied into `tile` first. */
-static inline void gemm_panel(const Gemm *g, isize panel, isize first, isize last) {
+static void gemm_panel(const Gemm *g, isize panel, isize first, isize last) {
     real tile[MR * NR] ALIGNED, start[NR] ALIGNED = {0}, *y = g->y;
     isize tile_row_offset[MR];
     const real *b = (const real *)g->b + panel * g->b_panel_stride;

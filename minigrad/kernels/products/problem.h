@@ -7,6 +7,7 @@
        Gemm         y = relu(a @ b + bias), on one thread         gemm_microkernel.h, gemm.h
        MatMul       the same, cut into tasks                      matmul.h, zero_skip.h
        Conv         a convolution or one of its gradients         implicit_gemm.h, fused_pool.h
+       Winograd     a 3 x 3 convolution by fewer multiplications  winograd.h
        Sums         y = the sum of some arrays                    gemm.h
 
    Pointers are `void *` since the same structs serve float and double. Unless a field says
@@ -52,7 +53,8 @@ typedef struct {
     isize rows, columns, depth;
     const void *a;                /* a[i, k] is a[a_row_offset[i] + a_column_offset[k]] */
     isize *a_row_offset;          /* (rows,) */
-    isize *a_column_offset;       /* (depth,), but (min(depth, KC),) for MatMul */
+    isize *a_column_offset;       /* (depth,); or NULL: */
+    isize a_column_stride;        /* a_column_offset[k] = k * a_column_stride */
     isize prefetch_step;          /* how far ahead the next prefetch is, with each k */
     const void *b;                /* panel j holds the columns NR * j to NR * (j + 1) - 1: */
     isize b_panel_stride;         /* from a panel to the next */
@@ -120,6 +122,20 @@ typedef struct {
     isize piece_rows; /* rows of an image's results whose sum is added to that of the chunk */
 } Conv;
 
+/* A convolution with 3 x 3 kernels as 16 matrix products, one for each position of a 4 x 4 grid.
+   Each thread's scratch memory has V, then M, and a patch of pixels that sticks out of an image. */
+typedef struct {
+    Conv conv;                       /* for the input gradient: the transposed problem */
+    isize tiles_down, tiles_across;  /* tiles of 2 x 2 outputs in an image */
+    isize block;                     /* tiles that a task transforms at once */
+    isize C_step, F_step;            /* C and F rounded up to whole vectors: rows of V and M */
+    isize V_step, M_step;            /* from a position to the next in V (block, C_step) and M */
+    const void *w, *gy;              /* forward: the kernel; kernel gradient: that of y */
+    void *U;                         /* the kernel transformed, (16, panels, C, NR); or the partial
+                                        sums of its gradient, (chunks, 16, C, F_step) */
+    void *gw;
+} Winograd;
+
 /* y = relu(x[0] + x[1] + ... + x[count - 1]) for arrays of `size` elements, `stride` apart. */
 typedef struct {
     const void *x;
@@ -136,6 +152,10 @@ typedef struct {
     Task conv_forward;             /* of a Conv, one for each strip of each image */
     Task conv_backward_kernel, conv_backward_bias; /* of a Conv, one for each chunk of images */
     Task conv_backward_input;      /* of a Conv, one for each image */
+    Task winograd_kernel;          /* of a Winograd: U, one for each channel */
+    Task winograd_forward;         /* one for each block of tiles */
+    Task winograd_backward_kernel; /* one for each chunk of images and row of positions */
+    Task winograd_kernel_back;     /* gw from its partial sums, one for each channel */
     Task add_sums;                 /* of Sums, one for each chunk of elements (tasks.h) */
     void (*pack)(const void *b, isize b_row_stride, isize b_column_stride, isize depth,
                  isize columns, void *packed);

@@ -9,7 +9,7 @@ from minigrad.kernels.runtime.threads cimport Task
 
 cdef extern from "problem.h" nogil:
     enum:
-        KC, BLOCK_PANELS, MACS_PER_ELEMENT, NO_ARGMAX, APART, PIECE
+        KC, BLOCK_PANELS, MACS_PER_ELEMENT, NO_ARGMAX, APART, PIECE, ADD
 
     ctypedef struct Gemm:
         Py_ssize_t rows, columns, depth
@@ -19,6 +19,7 @@ cdef extern from "problem.h" nogil:
         void* y
         Py_ssize_t* a_row_offset
         Py_ssize_t* a_column_offset
+        Py_ssize_t a_column_stride
         Py_ssize_t* y_row_offset
         Py_ssize_t* y_column_offset
         const void* bias
@@ -49,6 +50,14 @@ cdef extern from "problem.h" nogil:
         Py_ssize_t* seen_offset
         Py_ssize_t chunks, piece_rows
 
+    ctypedef struct Winograd:
+        Conv conv
+        Py_ssize_t tiles_down, tiles_across, block, C_step, F_step, V_step, M_step
+        const void* w
+        const void* gy
+        void* U
+        void* gw
+
     ctypedef struct Sums:
         const void* x
         Py_ssize_t count, stride, size
@@ -59,6 +68,7 @@ cdef extern from "problem.h" nogil:
         Py_ssize_t item_size, tile_rows, tile_columns
         Task matmul, conv_forward, conv_backward_kernel, conv_backward_bias
         Task conv_backward_input, add_sums
+        Task winograd_kernel, winograd_forward, winograd_backward_kernel, winograd_kernel_back
         void (*pack)(
             const void* b, Py_ssize_t b_row_stride, Py_ssize_t b_column_stride, Py_ssize_t depth,
             Py_ssize_t columns, void* packed,

@@ -1,0 +1,281 @@
+/* Winograd convolution F(2x2, 3x3): a 3 x 3 kernel with stride 1 by 16 multiplications, not 36.
+
+   Two neighbouring outputs of three taps g see four pixels d. That takes six multiplications; four
+   are enough with sums and differences:
+
+       m0 = (d0 - d2) * g0                           y0 = d0 g0 + d1 g1 + d2 g2 = m0 + m1 + m2
+       m1 = (d1 + d2) * (g0 + g1 + g2) / 2           y1 = d1 g0 + d2 g1 + d3 g2 = m1 - m2 - m3
+       m2 = (d2 - d1) * (g0 - g1 + g2) / 2
+       m3 = (d1 - d3) * g2                           y = A' ((B' d) . (G g)), "." by elements
+
+   The same along rows and then along columns gives a tile of 2 x 2 outputs from a patch of 4 x 4
+   pixels: Y = A' ((B' d B) . (G g G')) A. Channels are added up before A' and A are applied, so
+   each of the 16 positions is a matrix product of its own:
+
+       x (N,H,W,C) --B' d B--> V (16, tiles, C) --16 products--> M (16, tiles, F) --A' M A--> y
+                               w (3,3,C,F) --G g G'--> U (16, C, F)
+
+   The gradients follow by the chain rule: gx is the convolution of gy with w turned round
+   (transpose_problem in conv.pyx), and gw = G' (sum over tiles of V' (A gy A')) G.
+
+   A task computes a block of tiles, whatever images they belong to, and its V and M stay in L2. No
+   sum crosses tiles: the bits of an output depend on its own image and on w. Lavin and Gray 2015,
+   Fast Algorithms for Convolutional Neural Networks, arXiv:1509.09308. */
+#pragma once
+
+#include "implicit_gemm.h"
+
+enum { POSITIONS = 16 };
+
+/* n elements; a vector's other elements are 0, or not stored. */
+INLINE Vector load(const real *from, isize n) {
+    Vector v = {0};
+    if (n >= LANES) return *(const Vector *)from;
+    memcpy(&v, from, n * sizeof(real));
+    return v;
+}
+
+INLINE void store(Vector v, real *to, isize n) {
+    if (n >= LANES) *(Vector *)to = v;
+    else memcpy(to, &v, n * sizeof(real));
+}
+
+/* --- tiles and patches ------------------------------------------------------------------------ */
+
+/* A tile: its image, and the row and column of its first output. */
+typedef struct {
+    isize n, row, column;
+} Tile;
+
+INLINE Tile tile_at(const Winograd *c, isize index) {
+    const isize across = c->tiles_across, per_image = c->tiles_down * across;
+    const isize place = index % per_image;
+    return (Tile){index / per_image, place / across * 2, place % across * 2};
+}
+
+INLINE Tile next_tile(const Winograd *c, Tile t) {
+    t.column += 2;
+    if (t.column < 2 * c->tiles_across) return t;
+    t.column = 0;
+    t.row += 2;
+    if (t.row < 2 * c->tiles_down) return t;
+    return (Tile){t.n + 1, 0, 0};
+}
+
+/* Some pixels of an image: where the first is, and how far from it the next row and column are. */
+typedef struct {
+    const real *first;
+    isize down, across;
+} Patch;
+
+/* size x size pixels of an image (H, W, C): in place, or copied with zeros where they stick out. */
+INLINE Patch patch_at(const real *image, isize H, isize W, isize C, isize row, isize column,
+                      const int size, real *copy) {
+    if (row >= 0 && row + size <= H && column >= 0 && column + size <= W)
+        return (Patch){image + (row * W + column) * C, W * C, C};
+    copy_padded(image, H, W, C, row, column, size, size, copy);
+    return (Patch){copy, size * C, C};
+}
+
+INLINE Patch input_patch(const Winograd *c, Tile t, real *copy) {
+    const Conv *v = &c->conv;
+    return patch_at((const real *)v->x + t.n * v->H * v->W * v->C, v->H, v->W, v->C,
+                    t.row - v->pad_top, t.column - v->pad_left, 4, copy);
+}
+
+/* --- the transforms: a position in the 4 x 4 grid is row * 4 + column ------------------------ */
+
+/* B' d: of four vectors, `step` vectors apart, to places `to_step` elements apart. */
+INLINE void transform_input(const Vector *d, const int step, real *to, isize to_step) {
+    *(Vector *)to = d[0] - d[2 * step];
+    *(Vector *)(to + to_step) = d[step] + d[2 * step];
+    *(Vector *)(to + 2 * to_step) = d[2 * step] - d[step];
+    *(Vector *)(to + 3 * to_step) = d[step] - d[3 * step];
+}
+
+/* G g: of three vectors. */
+INLINE void transform_kernel(const Vector *g, const int step, real *to, isize to_step) {
+    const Vector outer = (g[0] + g[2 * step]) / 2, inner = g[step] / 2;
+    *(Vector *)to = g[0];
+    *(Vector *)(to + to_step) = outer + inner;
+    *(Vector *)(to + 2 * to_step) = outer - inner;
+    *(Vector *)(to + 3 * to_step) = g[2 * step];
+}
+
+/* Row i of A gy, of which `down` is the step to the second row of gy. */
+INLINE Vector transform_gradient(const int i, const real *gy, isize down, isize n) {
+    if (i == 0) return load(gy, n);
+    if (i == 3) return -load(gy + down, n);
+    return i == 1 ? load(gy, n) + load(gy + down, n) : load(gy, n) - load(gy + down, n);
+}
+
+/* Row i of B' d, of which `down` is the step from row to row. */
+INLINE Vector transform_input_row(const int i, const real *d, isize down, isize n) {
+    if (i == 0) return load(d, n) - load(d + 2 * down, n);
+    if (i == 1) return load(d + down, n) + load(d + 2 * down, n);
+    if (i == 2) return load(d + 2 * down, n) - load(d + down, n);
+    return load(d + down, n) - load(d + 3 * down, n);
+}
+
+/* --- forward ---------------------------------------------------------------------------------- */
+
+/* A task: U for one channel, all filters, in panels as the micro-kernel reads b. */
+static inline void winograd_kernel(void *arguments, isize channel, int worker) {
+    const Winograd *c = arguments;
+    const isize C = c->conv.C, F = c->conv.F, filters = (F + NR - 1) / NR * NR;
+    const real *w = (const real *)c->w + channel * F;
+    for (isize f = 0; f < filters; f += LANES) {
+        Vector g[9] ALIGNED, rows[12] ALIGNED;
+        real *u = (real *)c->U + f / NR * NR * C + channel * NR + f % NR;
+        for (int tap = 0; tap < 9; tap++)
+            g[tap] = f < F ? load(w + tap * C * F + f, F - f) : (Vector){0};
+        for (int j = 0; j < 3; j++) transform_kernel(g + j, 3, (real *)(rows + j), 3 * LANES);
+        for (int i = 0; i < 4; i++)
+            transform_kernel(rows + 3 * i, 1, u + 4 * i * filters * C, filters * C);
+    }
+}
+
+/* y = relu(A' M A + bias) for one tile, of which `down` x `across` outputs exist. */
+INLINE void transform_output(const Winograd *c, const real *m, isize m_step, real *y, int down,
+                             int across, Vector bias, isize n) {
+    const isize y_row = c->conv.OW * c->conv.F;
+    Vector rows[2][4];
+    for (int j = 0; j < 4; j++) {
+        const Vector m0 = *(const Vector *)(m + j * m_step);
+        const Vector m1 = *(const Vector *)(m + (4 + j) * m_step);
+        const Vector m2 = *(const Vector *)(m + (8 + j) * m_step);
+        rows[0][j] = m0 + m1 + m2;
+        rows[1][j] = m1 - m2 - *(const Vector *)(m + (12 + j) * m_step);
+    }
+    for (int i = 0; i < down; i++)
+        for (int j = 0; j < across; j++) {
+            const Vector *r = rows[i];
+            const Vector sum = (j == 0 ? r[0] + r[1] + r[2] : r[1] - r[2] - r[3]) + bias;
+            store(c->conv.gemm.relu ? relu_vector(sum) : sum, y + i * y_row + j * c->conv.F, n);
+        }
+}
+
+/* A task: the outputs of a block of tiles. */
+static inline void winograd_forward(void *arguments, isize index, int worker) {
+    const Winograd *c = arguments;
+    const Conv *v = &c->conv;
+    const isize C = v->C, F = v->F, first = index * c->block;
+    const isize count = least(c->block, v->N * c->tiles_down * c->tiles_across - first);
+    real *V = scratch_of(v, worker), *M = V + POSITIONS * c->V_step;
+    real *copy = M + POSITIONS * c->M_step;
+    Tile t = tile_at(c, first);
+    for (isize i = 0; i < count; i++, t = next_tile(c, t)) {
+        const Patch p = input_patch(c, t, copy);
+        for (isize channel = 0; channel < C; channel += LANES) {
+            Vector d[16] ALIGNED, rows[16] ALIGNED;
+            real *to = V + i * c->C_step + channel;
+            for (int k = 0; k < 16; k++)
+                d[k] = load(p.first + k / 4 * p.down + k % 4 * p.across + channel, C - channel);
+            for (int j = 0; j < 4; j++) transform_input(d + j, 4, (real *)(rows + j), 4 * LANES);
+            for (int k = 0; k < 16; k += 4)
+                transform_input(rows + k, 1, to + k * c->V_step, c->V_step);
+        }
+    }
+    for (int k = 0; k < POSITIONS; k++) {
+        Gemm g = v->gemm;
+        g.rows = count;
+        g.a = V + k * c->V_step;
+        g.b = (const real *)c->U + k * ((F + NR - 1) / NR * NR) * C;
+        g.y = M + k * c->M_step;
+        g.bias = NULL;
+        g.relu = 0;
+        gemm(&g);
+    }
+    t = tile_at(c, first);
+    for (isize i = 0; i < count; i++, t = next_tile(c, t)) {
+        real *y = (real *)v->gemm.y + ((t.n * v->OH + t.row) * v->OW + t.column) * F;
+        const int down = (int)least(2, v->OH - t.row), across = (int)least(2, v->OW - t.column);
+        for (isize f = 0; f < F; f += LANES) {
+            const real *bias = v->gemm.bias;
+            transform_output(c, M + i * c->F_step + f, c->M_step, y + f, down, across,
+                             bias == NULL ? (Vector){0} : load(bias + f, F - f), F - f);
+        }
+    }
+}
+
+/* --- gradient of the kernel ------------------------------------------------------------------- */
+
+/* dU (4, C, F_step) of the positions in row i for a chunk of images, a block of tiles at a time. */
+INLINE void sum_row_of_positions(const int i, const Winograd *c, isize chunk, int worker) {
+    const Conv *v = &c->conv;
+    const isize C = v->C, F = v->F, per_image = c->tiles_down * c->tiles_across;
+    const isize end = (chunk + 1) * v->N / v->chunks * per_image;
+    real *V = scratch_of(v, worker), *D = V + 4 * c->V_step, *copy = D + 4 * c->M_step;
+    real *dU = (real *)c->U + (chunk * POSITIONS + 4 * i) * C * c->F_step;
+    memset(dU, 0, 4 * C * c->F_step * sizeof(real));
+    for (isize first = chunk * v->N / v->chunks * per_image; first < end; first += c->block) {
+        const isize count = least(c->block, end - first);
+        Tile t = tile_at(c, first);
+        for (isize tile = 0; tile < count; tile++, t = next_tile(c, t)) {
+            Vector row[4] ALIGNED;
+            Patch p = input_patch(c, t, copy);
+            for (isize channel = 0; channel < C; channel += LANES) {
+                for (int j = 0; j < 4; j++)
+                    row[j] = transform_input_row(i, p.first + j * p.across + channel, p.down,
+                                                 C - channel);
+                transform_input(row, 1, V + tile * c->C_step + channel, c->V_step);
+            }
+            p = patch_at((const real *)c->gy + t.n * v->OH * v->OW * F, v->OH, v->OW, F, t.row,
+                         t.column, 2, copy);
+            for (isize f = 0; f < F; f += LANES) {
+                const Vector left = transform_gradient(i, p.first + f, p.down, F - f);
+                const Vector right = transform_gradient(i, p.first + p.across + f, p.down, F - f);
+                real *to = D + tile * c->F_step + f;
+                *(Vector *)to = left;
+                *(Vector *)(to + c->M_step) = left + right;
+                *(Vector *)(to + 2 * c->M_step) = left - right;
+                *(Vector *)(to + 3 * c->M_step) = -right;
+            }
+        }
+        for (int k = 0; k < 4; k++) {
+            Gemm g = v->gemm;
+            g.depth = count;
+            g.a = V + k * c->V_step;
+            g.b = D + k * c->M_step;
+            g.y = dU + k * C * c->F_step;
+            gemm(&g);
+        }
+    }
+}
+
+/* A task: one row of the 4 x 4 positions, so that what it adds to stays in L2, and one chunk. */
+static inline void winograd_backward_kernel(void *arguments, isize index, int worker) {
+    switch (index % 4) { /* a constant in each copy of the loops */
+    case 0: sum_row_of_positions(0, arguments, index / 4, worker); break;
+    case 1: sum_row_of_positions(1, arguments, index / 4, worker); break;
+    case 2: sum_row_of_positions(2, arguments, index / 4, worker); break;
+    case 3: sum_row_of_positions(3, arguments, index / 4, worker); break;
+    }
+}
+
+/* G' u: of four vectors, three. */
+INLINE void transform_back(const Vector *u, const int step, Vector *to, const int to_step) {
+    const Vector sum = (u[step] + u[2 * step]) / 2;
+    to[0] = u[0] + sum;
+    to[to_step] = (u[step] - u[2 * step]) / 2;
+    to[2 * to_step] = sum + u[3 * step];
+}
+
+/* A task: gw = G' dU G of one channel, from the sum of all chunks. */
+static inline void winograd_kernel_back(void *arguments, isize channel, int worker) {
+    const Winograd *c = arguments;
+    const isize C = c->conv.C, F = c->conv.F, size = C * c->F_step; /* of a position */
+    for (isize f = 0; f < F; f += LANES) {
+        Vector u[16] ALIGNED, rows[12] ALIGNED, g[9] ALIGNED;
+        for (int k = 0; k < POSITIONS; k++) {
+            const real *from = (const real *)c->U + k * size + channel * c->F_step + f;
+            u[k] = *(const Vector *)from;
+            for (isize chunk = 1; chunk < c->conv.chunks; chunk++)
+                u[k] += *(const Vector *)(from + chunk * POSITIONS * size);
+        }
+        for (int j = 0; j < 4; j++) transform_back(u + j, 4, rows + j, 4);
+        for (int i = 0; i < 3; i++) transform_back(rows + 4 * i, 1, g + 3 * i, 1);
+        for (int tap = 0; tap < 9; tap++)
+            store(g[tap], (real *)c->gw + (tap * C + channel) * F + f, F - f);
+    }
+}
