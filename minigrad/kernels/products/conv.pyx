@@ -198,6 +198,39 @@ cdef Conv transpose_problem(Conv c) noexcept nogil:
     return c
 
 
+# --- few filters of one channel ----------------------------------------------------------------
+
+
+cdef bint has_few_filters(const Conv* c) noexcept nogil:
+    """True if few_filters.h is faster: one channel, up to 8 filters, windows of 2 * 2."""
+    return (
+        c.argmax is not NULL and c.C == 1 and c.F <= 8
+        and c.pool_height == 2 and c.pool_width == 2 and c.KH * c.KW > 1
+        and c.stride_height == 1 and c.stride_width == 1
+        and c.dilation_height == 1 and c.dilation_width == 1
+    )
+
+
+cdef int forward_few(
+    const Products* products, Conv c, const void* x, const void* w, const void* bias, bint relu,
+    void* y, int threads,
+) except -1:
+    cdef Gemm* g = &c.gemm
+    cdef Py_ssize_t item = products.item_size, lanes = products.tile_columns // 2
+    cdef Py_ssize_t results = plan_strips(&c, PIECE)  # of a strip: mostly the whole image
+    c.strip_width = 2 * ((c.OW + lanes - 1) // lanes * lanes + (c.KW + 2) // 2)
+    c.input_strip_size = (2 * c.strip_rows + c.KH - 1) * c.strip_width
+    c.scratch_size = c.input_strip_size + c.strip_width
+    cdef int team = team_size(c.N * c.strips * results * c.KH * c.KW * c.F // MACS_PER_ELEMENT,
+                              threads)
+    cdef Memory scratch = Memory(team * (c.scratch_size + APART) * item)
+    g.b, g.bias, g.relu, g.y = w, bias, relu, y
+    c.x, c.scratch = x, scratch.data
+    with nogil:
+        run_tasks(products.few_forward, &c, c.N * c.strips, team)
+    return 0
+
+
 # --- strips and tables of offsets --------------------------------------------------------------
 
 
@@ -360,6 +393,8 @@ cdef int forward(
     void* y, int threads,
 ) except -1:
     """Compute y, pooled if c.argmax is given."""
+    if has_few_filters(&c):
+        return forward_few(products, c, x, w, bias, relu, y, threads)
     cdef Gemm* g = &c.gemm
     cdef Py_ssize_t item = products.item_size, pixels = plan_strips(&c, STRIP_PIXELS)
     g.columns, g.depth = c.F // c.groups, c.KH * c.KW * c.group_channels
@@ -473,7 +508,13 @@ cdef int backward_kernel(
     cdef Gemm* g = &c.gemm
     cdef Py_ssize_t item = products.item_size, NR = products.tile_columns
     cdef bint pooled = c.argmax is not NULL
-    cdef Py_ssize_t pixels = plan_strips(&c, STRIP_PIXELS if pooled else c.OH * c.OW)
+    c.few_filters = (
+        has_few_filters(&c) and c.KH == c.KW and c.KH in (5, 7) and item == 4 and NR >= 16
+    )  # each row of a patch fits into 8 floats
+    if c.few_filters:  # copied, since vectors of pixels reach beyond a patch
+        c.padded, c.strip_width = True, 2 * c.OW + c.KW - 1
+    cdef Py_ssize_t least = PIECE if c.few_filters else STRIP_PIXELS if pooled else c.OH * c.OW
+    cdef Py_ssize_t pixels = plan_strips(&c, least)
     g.rows, g.columns = c.KH * c.KW * c.group_channels, c.F // c.groups
     g.add, g.b = True, gy
     g.b_panel_stride, g.b_row_stride = NR, c.F

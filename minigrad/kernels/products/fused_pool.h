@@ -16,9 +16,16 @@
 
 #include "blank_borders.h"
 
+/* Take a cell's value where it is larger than the best so far. The first NaN wins, as in NumPy. */
+INLINE void keep_larger(Vector value, int cell, Vector *best, Mask *which) {
+    const Mask larger = ~(Mask)(value <= *best) & (Mask)(*best == *best);
+    *best = BLEND(larger, value, *best);
+    *which = (larger & cell) | (~larger & *which);
+}
+
 /* y, argmax = the largest of `cells` results (cells, F), and its cell, for up to LANES filters. If
    relu is given the search begins at 0, so that y is relu of the maximum, and NO_ARGMAX stays where
-   nothing is larger. The first NaN wins, as in NumPy. */
+   nothing is larger. */
 INLINE void max_of_cells(const Conv *c, const real *results, real *y, unsigned char *argmax,
                          const isize filters, const int cells) {
     real few[LANES] = {0};
@@ -29,9 +36,7 @@ INLINE void max_of_cells(const Conv *c, const real *results, real *y, unsigned c
         if (filters < LANES) memcpy(few, results, filters * sizeof(real));
         const Vector value = *(const Vector *)(filters < LANES ? few : results);
         if (cell == 0 && !c->gemm.relu) best = value;
-        const Mask larger = ~(Mask)(value <= best) & (Mask)(best == best);
-        best = BLEND(larger, value, best);
-        which = (larger & cell) | (~larger & which);
+        keep_larger(value, cell, &best, &which);
     }
     const Bytes cell_number = __builtin_convertvector(which, Bytes);
     if (filters < LANES) {

@@ -29,43 +29,10 @@
    is x itself. Groups: a loop around the product, each with its channels of x and filters of w. */
 #pragma once
 
-#include "blank_borders.h"
-#include "fused_pool.h"
+#include "few_filters.h"
 #include "gemm.h"
 #include "pack.h"
-
-/* Copy the rows row to row + height - 1 and the columns column to column + width - 1 of an image
-   (H, W, C). Where they lie outside of the image, the copy is 0. */
-static inline void copy_padded(const real *image, isize H, isize W, isize C, isize row,
-                               isize column, isize height, isize width, real *copy) {
-    const isize left = column < 0 ? least(-column, width) : 0, over = column + width - W;
-    const isize right = over < 0 ? 0 : least(over, width - left), inside = width - left - right;
-    for (isize i = row; i < row + height; i++, copy += width * C) {
-        if (i < 0 || i >= H) {
-            memset(copy, 0, width * C * sizeof(real));
-            continue;
-        }
-        memset(copy, 0, left * C * sizeof(real));
-        memcpy(copy + left * C, image + (i * W + column + left) * C, inside * C * sizeof(real));
-        memset(copy + (left + inside) * C, 0, right * C * sizeof(real));
-    }
-}
-
-static inline real *scratch_of(const Conv *c, int worker) {
-    return (real *)c->scratch + worker * (c->scratch_size + APART);
-}
-
-/* The input strip of the output rows first to first + rows - 1 of image n: the image itself from
-   its first row on, or a zero-padded copy. */
-static inline const real *input_strip(const Conv *c, isize n, isize first, isize rows, int worker) {
-    const real *image = (const real *)c->x + n * c->H * c->W * c->C;
-    const isize step = c->pool_height * c->stride_height; /* rows of x for each row of y */
-    if (!c->padded) return image + first * step * c->W * c->C;
-    real *copy = scratch_of(c, worker);
-    copy_padded(image, c->H, c->W, c->C, first * step - c->pad_top, -c->pad_left,
-                (rows - 1) * step + c->receptive_height, c->strip_width, copy);
-    return copy;
-}
+#include "strips.h"
 
 /* --- forward ---------------------------------------------------------------------------------- */
 
@@ -138,11 +105,10 @@ static inline void add_pixels(const Conv *c, const real *strip, isize *pixel_off
     }
 }
 
-/* The offsets of the pixels that are seen of `rows` rows of results. */
-static inline isize *find_seen_pixels(const Conv *c, isize rows, Span seen, int worker) {
+/* The offsets of the pixels that are seen in some rows of results: all, or written to `offset`. */
+static inline isize *find_seen_pixels(const Conv *c, isize rows, Span seen, isize *offset) {
     const isize width = c->OW * c->pool_width, begin = seen.begin * c->pool_width;
     const isize count = seen.end * c->pool_width - begin;
-    isize *offset = c->seen_offset + worker * (c->strip_rows * c->pool_height * width + APART);
     if (count == width) return c->gemm.a_column_offset;
     for (isize i = 0; i < rows; i++)
         memcpy(offset + i * count, c->gemm.a_column_offset + i * width + begin,
@@ -156,19 +122,25 @@ static inline void add_pooled_piece(const Conv *c, isize n, isize first, isize l
                                     int skip_blank, real *sums) {
     const isize F = c->F, size = c->gemm.rows * F; /* of the kernel; that of the bias follows */
     real *results = scratch_of(c, worker) + c->input_strip_size;
-    real *row_sums = results + c->strip_rows * c->pool_height * c->OW * c->pool_width * F;
+    const isize pixels = c->strip_rows * c->pool_height * c->OW * c->pool_width;
+    isize *seen_offset = c->seen_offset + worker * (pixels + APART), *seen_pixels;
+    real *row_sums = results + pixels * F;
     real *piece = row_sums + c->pool_height * (F + NR);
     memset(piece + size, 0, F * sizeof(real));
     for (int add = 0; first < last; first += c->strip_rows, add = RESUME) {
         const isize rows = least(c->strip_rows, last - first);
         const isize start = (n * c->OH + first) * c->OW * F;
         const real *strip = input_strip(c, n, first, rows, worker);
+        if (c->few_filters &&
+            add_few_filters(c, strip, rows, (const real *)c->gemm.b + start, c->argmax + start,
+                            seen_offset, results, add, piece))
+            continue;
         const Span seen = skip_blank ? find_blank_borders(c, strip, rows) : (Span){0, c->OW};
         const isize height = rows * c->pool_height, width = c->pool_width * (seen.end - seen.begin);
         scatter_to_argmax(c, rows, (const real *)c->gemm.b + start, c->argmax + start, seen,
                           results, row_sums, piece + size);
-        add_pixels(c, strip, find_seen_pixels(c, height, seen, worker), height * width, results,
-                   add, worker, piece);
+        seen_pixels = find_seen_pixels(c, height, seen, seen_offset);
+        add_pixels(c, strip, seen_pixels, height * width, results, add, worker, piece);
     }
     for (isize i = 0; i < size + F; i++) sums[i] += piece[i];
 }

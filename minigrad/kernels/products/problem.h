@@ -110,6 +110,7 @@ typedef struct {
     isize receptive_height;           /* rows of the input that one row of y depends on */
     isize strip_width;                /* pixels of a row of the input strip */
     int padded;                       /* 1: input strips are copied with their padding */
+    int few_filters;                  /* 1: few_filters.h computes it */
 
     /* Each thread has scratch_size elements, and APART to the next one's: first the padded input
        strip (none if x is read in place), then a strip's results before pooling or their gradients
@@ -150,6 +151,7 @@ typedef struct {
     isize tile_rows, tile_columns; /* of the micro-kernel: MR, NR */
     Task matmul;                   /* of a MatMul; see there how many */
     Task conv_forward;             /* of a Conv, one for each strip of each image */
+    Task few_forward;              /* the same, for few filters of one channel */
     Task conv_backward_kernel, conv_backward_bias; /* of a Conv, one for each chunk of images */
     Task conv_backward_input;      /* of a Conv, one for each image */
     Task winograd_kernel;          /* of a Winograd: U, one for each channel */

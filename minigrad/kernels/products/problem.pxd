@@ -44,7 +44,7 @@ cdef extern from "problem.h" nogil:
         const void* x
         Gemm gemm
         Py_ssize_t b_group_stride, strips, strip_rows, receptive_height, strip_width
-        bint padded
+        bint padded, few_filters
         void* scratch
         Py_ssize_t scratch_size, input_strip_size, packed_gy_size
         Py_ssize_t* seen_offset
@@ -66,7 +66,7 @@ cdef extern from "problem.h" nogil:
 
     ctypedef struct Products:
         Py_ssize_t item_size, tile_rows, tile_columns
-        Task matmul, conv_forward, conv_backward_kernel, conv_backward_bias
+        Task matmul, conv_forward, few_forward, conv_backward_kernel, conv_backward_bias
         Task conv_backward_input, add_sums
         Task winograd_kernel, winograd_forward, winograd_backward_kernel, winograd_kernel_back
         void (*pack)(

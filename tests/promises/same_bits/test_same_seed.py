@@ -340,10 +340,15 @@ def draw_convolution(draw):
     if draw.integers(8) == 0:  # large ones, which are added up in pieces
         C, groups, F, images = 1, 1, min(F, 8), (1, *draw.integers(60, 160, 2), 1)
         options["groups"] = 1
+    size = draw.integers(1, 5, 2)
+    if draw.integers(6) == 0:  # few filters of one channel
+        C, groups, F, images = 1, 1, int(draw.integers(1, 9)), (*images[:3], 1)
+        size, pool = [int(draw.choice([3, 5, 7]))] * 2, 2
+        options |= {"strides": 1, "dilation_rate": 1, "groups": 1}
     x = draw.normal(size=images).astype(dtype)
     x[:, :, : draw.integers(images[2])] = 0  # blank borders
     x[:, :, images[2] - draw.integers(images[2]) :] = 0
-    kernel = draw.normal(size=(*draw.integers(1, 5, 2), C, F * groups)).astype(dtype)
+    kernel = draw.normal(size=(*size, C, F * groups)).astype(dtype)
     return x, kernel, draw.normal(size=F * groups).astype(dtype), options, pool, rate
 
 
