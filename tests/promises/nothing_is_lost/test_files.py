@@ -1,5 +1,6 @@
 """What cannot be written leaves the old file in place, and says so; what can appears whole."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -196,7 +197,7 @@ def test_a_folder_that_may_not_be_written_is_told(writer):
         os.chmod(folder, 0o555)
         is_root = os.geteuid() == 0
         try:
-            if is_root:
+            with contextlib.suppress(PermissionError):  # root without rights is refused anyway
                 os.seteuid(65534)
             if name == "log.csv":
                 write(path)  # rows are added, which needs no more than the file
@@ -236,11 +237,12 @@ def test_names_may_be_as_long_as_names_can_be(tmp_path, writer):
 
 
 def test_the_owner_stays(tmp_path, make_model):
-    if os.geteuid():
-        pytest.skip("only root may give files away")
     path = tmp_path / "w.npz"
     path.write_bytes(OLD)
-    os.chown(path, 1234, 2345)
+    try:
+        os.chown(path, 1234, 2345)
+    except PermissionError:
+        pytest.skip("only root may give files away")
     make_model().save_weights(path)
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 2345)
 
