@@ -131,6 +131,7 @@ PRODUCTS = [
     (2, 3, 0, "b", False, False),
     (203, 97, 131, "", True, True),  # enough for several threads
     (97, 203, 131, "b", True, False),
+    (21, 1024, 37, "", True, True),  # rows of a a multiple of a page apart
 ]
 
 

@@ -16,7 +16,7 @@ product.
 """
 
 from libc.stdint cimport uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from minigrad.kernels.products.problem cimport (
     BLOCK_PANELS, KC, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums, allocate_offsets,
@@ -47,6 +47,9 @@ cdef enum:
     FEW_COLUMNS = 256  # and a depth from DEEP on: there are too few column blocks to share, so
     DEEP = 2048        # the depth is cut into
     PIECES = 8         # pieces: enough for 8 threads, and little to add up
+    PAGE = 4096  # bytes: at this distance lines of memory share a set of L1,
+    WAYS = 8     # which has so many places
+    LINE_BYTES = 64
 
 
 cdef bint has_many_zeros(const MatMul* m, Py_ssize_t item) noexcept nogil:
@@ -93,6 +96,19 @@ cdef void plan_skipping(
         m.split_k = m.pieces > 1
         if not m.split_k:
             m.skip_row_blocks = max(1, min(wanted, g.rows // 32))
+
+
+cdef bint is_crowded(const MatMul* m, Py_ssize_t item) noexcept nogil:
+    """True if the rows of a tile lie a multiple of PAGE apart: in one set of L1, of WAYS lines."""
+    return m.a_column_stride == 1 and m.a_row_stride * item % PAGE == 0
+
+
+cdef void spread_rows(MatMul* m, char* to, Py_ssize_t item) noexcept nogil:
+    """Copy a, with rows a line of the cache longer."""
+    cdef Py_ssize_t i, length = m.gemm.depth * item, row = m.a_row_stride * item
+    for i in range(m.gemm.rows):
+        memcpy(to + i * (length + LINE_BYTES), <const char*>m.gemm.a + i * row, length)
+    m.gemm.a, m.a_row_stride = to, m.gemm.depth + LINE_BYTES // item
 
 
 cdef bint is_matrix(ndarray x, int kind, Py_ssize_t rows, Py_ssize_t columns) noexcept:
@@ -174,6 +190,10 @@ def matmul(
     cdef Sums sums = Sums(
         partial_sums.data, m.pieces, rows * columns, rows * columns, g.y, relu
     )
+    cdef Memory spread
+    if MR > WAYS and m.column_blocks == 0 and rows > WAYS and is_crowded(&m, item):
+        spread = Memory(rows * (depth + LINE_BYTES // item) * item)
+        spread_rows(&m, <char*>spread.data, item)
     cdef Memory _offsets = allocate_offsets(g, rows, piece, 0)
     with nogil:
         write_multiples(g.a_row_offset, rows, m.a_row_stride)
