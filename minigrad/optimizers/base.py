@@ -311,9 +311,10 @@ class Optimizer(KerasForm, Configured):
 
     def _fitting(self, variable, gradient):
         """Return the gradient as a contiguous array of the variable's type, uncopied if it is."""
-        w, g = variable.data, gradient.data if isinstance(gradient, Tensor) else gradient
+        w, g = variable.data, gradient
         if type(g) is np.ndarray and g.dtype is w.dtype and g.shape == w.shape and g.flags.carray:
             return g
+        g = gradient.data if isinstance(gradient, Tensor) else gradient
         try:
             g = np.asarray(g, w.dtype, order="C")
         except (TypeError, ValueError):
