@@ -168,10 +168,14 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     name = "sparse_categorical_crossentropy"
     y_pred = _move_axis_last(as_tensor(y_pred), axis)
     labels = _class_labels(name, y_true, y_pred, axis)
-    counted = True if ignore_class is None else labels != ignore_class
-    labels = np.where(counted, labels, 0)
-    _check_range(name, labels, 0, y_pred.shape[-1] - 1, _cure_for_labels)
-    losses = _softmax_losses(name, labels, y_pred, from_logits)
+    if ignore_class is not None:
+        counted = labels != ignore_class
+        labels = np.where(counted, labels, 0)
+    try:
+        losses = _softmax_losses(name, labels, y_pred, from_logits)
+    except ValueError:  # the kernel's, which looks at all labels anyway, but knows no cure
+        _check_labels(name, labels, y_pred)
+        raise
     return losses if ignore_class is None else ops.where(counted, losses, 0.0)
 
 
@@ -441,6 +445,7 @@ def _softmax_losses(name, targets, y_pred, from_logits):
     if from_logits_too:
         return ops.softmax_cross_entropy(logits, targets, y_pred.data)
     if targets.ndim < y_pred.ndim:
+        _check_labels(name, targets, y_pred)
         targets = one_hot(targets, y_pred.shape[-1], y_pred.dtype)  # (...) -> (..., K)
     p = y_pred / ops.sum(y_pred, axis=-1, keepdims=True)
     return -ops.sum(targets * ops.log(ops.clip(p, EPSILON, 1 - EPSILON)), axis=-1)
@@ -495,7 +500,11 @@ def _check_range(name, labels, low, high, cure="", slack=1e-6):
     if outside.any() and (outside := outside & np.isfinite(labels)).any():
         got = labels[outside].max()
         cure = cure(high + 1, got) if callable(cure) else cure
-        raise ValueError(f"{name}: expected labels from {low} to {high}, got {got}{cure}")
+        raise ValueError(f"{name}: expected labels from {low} to {high}, got {got}{cure}") from None
+
+
+def _check_labels(name, labels, y_pred):
+    _check_range(name, labels, 0, y_pred.shape[-1] - 1, _cure_for_labels)
 
 
 def _cure_for_labels(units, label):

@@ -511,6 +511,10 @@ def _squarable(g):
     return np.where(np.isinf(g), np.nan, np.clip(g, -limit, limit))
 
 
+def run_steps(steps, threads):
+    """Make the steps that kernels given a list as ``threads`` put off: here they did not."""
+
+
 @_checked("w! *, g *, v?! *")
 def sgd_step(w, g, v, lr, momentum, nesterov, threads):
     """Step by SGD: v = momentum v - lr g; w += v, or w += momentum v - lr g by Nesterov."""

@@ -48,9 +48,9 @@ class Adam(Optimizer):
 
     def update(self, w, g, state, lr, t, threads):
         m, v, v_max = state["m"], state["v"], state.get("v_max")
-        alpha = lr * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        betas = self.beta_1, self.beta_2
-        kernels.adam_step(w, g, m, v, v_max, alpha, *betas, self.epsilon, threads)
+        beta_1, beta_2 = self.beta_1, self.beta_2
+        alpha = lr * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+        kernels.adam_step(w, g, m, v, v_max, alpha, beta_1, beta_2, self.epsilon, threads)
 
     def inside(self, before, state, lr, t):
         corrections = {"m": 1 - self.beta_1**t, "v": 1 - self.beta_2**t}

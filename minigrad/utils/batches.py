@@ -352,7 +352,7 @@ def is_array_like(x):
 
 def _map_arrays(function, data):
     """Convert one array or, in its structure, each of several; None stays None."""
-    if data is None or (type(data) is np.ndarray and data.dtype != object):
+    if data is None or (type(data) is np.ndarray and data.dtype.kind != "O"):
         return data
     return map_structure(function, data) if is_structure(data) else function(data)
 

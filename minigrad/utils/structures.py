@@ -44,12 +44,15 @@ def pack_like(structure, leaves):
     return map_structure(lambda _: next(leaves), structure)
 
 
+PLAIN = {bool, int, float, str, type(None)}  # most attributes, which hold nothing
+
+
 def held_in(values, kind):
     """Return the instances of `kind` among the values and in their lists, tuples and dicts.
 
     Each comes once, however often and however deep it is held; cycles do no harm.
     """
-    found, seen, stack = {}, {}, list(values)[::-1]
+    found, seen, stack = {}, {}, [value for value in values if type(value) not in PLAIN][::-1]
     while stack:
         value = stack.pop()
         if isinstance(value, kind):
@@ -57,5 +60,5 @@ def held_in(values, kind):
         elif isinstance(value, (list, tuple, dict)) and id(value) not in seen:
             seen[id(value)] = value  # kept: a freed one's id could come again
             parts = value.values() if isinstance(value, dict) else value
-            stack += reversed(list(parts))
+            stack += [part for part in parts if type(part) not in PLAIN][::-1]
     return list(found.values())

@@ -27,6 +27,7 @@ TWINS = package.load("reference")
 SIGNATURES = {name: inspect.signature(twin) for name, twin in TWINS.items()}
 RETURNING = {"aligned", "empty", "small_arithmetic"}  # all that return an array: test_arrays.py
 RETURNING.add("conv2d_pool_has_same_bits")  # tests/promises/same_bits asks it
+RETURNING.add("run_steps")  # tests/optimizers/test_kernels.py does it
 CASES = []
 
 

@@ -408,3 +408,21 @@ def test_exported_ops_are_functions_in_lower_case():
 def test_dropout_refuses_rates_that_are_no_probability(rate):
     with pytest.raises(ValueError, match="dropout: expected a rate from 0 to 1, got"):
         ops.dropout(np.ones(3), rate, seed=1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("number", [1, 7, 4095, 4096, 4097])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_gradient_of_a_bias_is_the_product_with_ones_for_any_number_of_rows(dtype, number, threads):
+    gy = np.random.default_rng(number).normal(size=(number, 5)).astype(dtype)
+    x, w, b = np.ones((number, 1), dtype), leaf(np.ones((1, 5)), dtype), leaf(np.zeros(5), dtype)
+    expected, before = np.empty((1, 5), dtype), kernels.get_num_threads()
+    kernels.matmul(np.ones((1, number), dtype), gy, None, False, expected, 1)
+    try:
+        kernels.set_num_threads(threads)
+        ops.dense(Tensor(x), w, b).backward(gy)
+    finally:
+        kernels.set_num_threads(before)
+    assert_array_equal(b.grad, expected[0], strict=True)
+    exact = gy.astype("float64").sum(axis=0)
+    assert_allclose(b.grad, exact, atol=4 * np.finfo(dtype).eps * np.abs(gy).sum(), rtol=0)

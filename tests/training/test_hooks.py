@@ -3,11 +3,24 @@
 import numpy as np
 import pytest
 
-from minigrad import Input, Model, Sequential, Tensor, layers, losses, metrics, no_grad, ops
+from minigrad import (
+    Input,
+    Model,
+    Sequential,
+    Tensor,
+    layers,
+    losses,
+    metrics,
+    no_grad,
+    ops,
+    optimizers,
+    regularizers,
+)
 from minigrad.callbacks import Callback, CSVLogger, TerminateOnNaN
 from minigrad.lab import Recorder
 from minigrad.layers import BatchNormalization, Dense
 from minigrad.training.diagnosis import explain_loss
+from minigrad.utils import set_random_seed
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
 Y = np.random.default_rng(1).normal(size=(12, 2)).astype("float32")
@@ -473,3 +486,92 @@ def test_the_search_leaves_layers_and_their_averages_as_they_are():
     for weight, values in zip(model.layers[0].non_trainable_weights, before, strict=True):
         np.testing.assert_array_equal(weight.data, values)
     assert all("call" not in vars(layer) for layer in model.layers)
+
+
+# --- what changes in the middle of fit -----------------------------------------------------------
+
+
+class Extra(layers.Layer):
+    """A layer that adds a loss once it is told to."""
+
+    factor = 0.0
+
+    def call(self, x):
+        if self.factor:
+            self.add_loss(ops.sum(x * x) * self.factor)
+        return x
+
+
+def freeze(model):
+    model.layers[0].trainable = False
+
+
+def thaw(model):
+    model.layers[3].trainable = True
+
+
+def replace_call(model):
+    kernel, bias = model.layers[2].weights
+    model.layers[2].call = lambda x: ops.tanh(x @ kernel + bias)
+
+
+def train_step_of_its_own(model):
+    step = model.train_step
+    model.train_step = lambda data: step((data[0] * 0.5, *data[1:]))
+
+
+CHANGES = {
+    "nothing": lambda model: None,
+    "freeze": freeze,
+    "thaw": thaw,
+    "freeze a weight": lambda model: setattr(model.layers[0].kernel, "trainable", False),
+    "a layer's loss": lambda model: setattr(model.layers[1], "factor", 0.1),
+    "regularizer": lambda model: setattr(model.layers[0].kernel, "regularizer", regularizers.L2()),
+    "another regularizer": lambda model: setattr(model.layers[2].kernel, "regularizer", None),
+    "constraint": lambda model: setattr(model.layers[0].kernel, "constraint", lambda w: w * 0.5),
+    "call": replace_call,
+    "compile": lambda model: model.compile(optimizers.SGD(0.1, momentum=0.9), "mae"),
+    "learning rate": lambda model: setattr(model.optimizer, "learning_rate", 0.3),
+    "weights": lambda model: model.set_weights([w * 0.5 for w in model.get_weights()]),
+    "train step": train_step_of_its_own,
+    "another layer": lambda model: model.add(Dense(2, kernel_initializer="ones")),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("rule", [optimizers.Adam, optimizers.SGD])
+def test_a_change_in_the_middle_of_fit_holds_from_the_next_step_on(change, rule):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
+
+    def make():
+        set_random_seed(1)
+        frozen = Dense(4, name="frozen", activation="relu")
+        stack = [Dense(4, name="a"), Extra(), Dense(4, kernel_regularizer="l1"), frozen, Dense(2)]
+        model = Sequential([Input((3,)), *stack])
+        frozen.trainable = False
+        model.compile(rule(0.05), "mse")
+        return model
+
+    class Changing(Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 4:
+                if change in ("thaw", "another layer"):  # weights that the optimizer does not know
+                    model.compile(rule(0.05), "mse")
+                CHANGES[change](model)
+
+    model, other = make(), make()
+    model.fit(x, y, batch_size=5, epochs=2, shuffle=False, verbose=0, callbacks=[Changing()])
+    for _ in range(2):
+        for batch in range(8):
+            if batch == 4:
+                if change in ("thaw", "another layer"):
+                    other.compile(rule(0.05), "mse")
+                CHANGES[change](other)
+            rows = slice(5 * batch, 5 * batch + 5)
+            other.train_on_batch(x[rows], y[rows])
+    assert model.weights_hash() == other.weights_hash()
+    if change != "nothing":
+        same = make()
+        same.fit(x, y, batch_size=5, epochs=2, shuffle=False, verbose=0)
+        assert model.weights_hash() != same.weights_hash()

@@ -7,18 +7,27 @@ All arrays of a step have one shape and one type: g is IN, w and the states are 
 state is None if it is not used. Scalars arrive as double and are rounded to the arrays' type before
 the loop. Threads share fixed chunks (tasks.h), so an element takes the same path through the
 vectorized loop, and gets the same bits, whatever their number.
+
+A job of the threads costs a wake-up and a wait, longer than a small array takes. So the steps of
+all weights can be one job: kernels that are given a list as `threads` check and note their step
+there, and `run_steps` makes them all.
 """
 
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cython cimport floating
+from libc.stdint cimport uintptr_t
+from libc.stdlib cimport qsort
 from libc.string cimport memset
 
 from minigrad.kernels.loops.functions cimport sqrt
 from minigrad.kernels.runtime.arrays cimport check_apart, float_kind
 from minigrad.kernels.runtime.numpy cimport (
-    NPY_FLOAT, PyArray_DATA, PyArray_ISCARRAY, PyArray_ISCARRAY_RO, PyArray_SAMESHAPE,
-    PyArray_SIZE, PyArray_TYPE, import_array, ndarray
+    NPY_FLOAT, PyArray_DATA, PyArray_ISCARRAY, PyArray_ISCARRAY_RO, PyArray_NBYTES,
+    PyArray_SAMESHAPE, PyArray_SIZE, PyArray_TYPE, import_array, ndarray
 )
-from minigrad.kernels.runtime.threads cimport DoubleLoop, FloatLoop, run_loop
+from minigrad.kernels.runtime.threads cimport (
+    DoubleLoop, FloatLoop, chunk_begin, chunk_count, run_loop, run_tasks, team_size
+)
 
 import_array()
 
@@ -30,12 +39,108 @@ cdef struct Step:
     void* state[3]  # in the order of the kernel's arguments; NULL where one is off
     double lr, alpha, alpha_m, alpha_g, correction, beta_1, beta_2, rho, momentum, epsilon
     bint nesterov
+    FloatLoop of_float
+    DoubleLoop of_double
+
+
+cdef class PutOff:
+    """A step that is yet to be made, and its arrays, which must live until then."""
+    cdef Step step
+    cdef tuple arrays
+
+
+cdef struct Chunk:
+    Step* step
+    Py_ssize_t begin, end
+    double place  # of the chunk in its array, from 0 to 1
+    Py_ssize_t number  # in the order of the steps
+
+
+cdef struct Span:  # the addresses of an array
+    uintptr_t begin, end
+
+
+def run_steps(list steps not None, int threads):
+    """Make the steps that were put off as one job, with the bits that each alone would have.
+
+    They are made one after the other if they are short, or share an array.
+    """
+    cdef PutOff later
+    cdef Step* s
+    cdef Py_ssize_t elements = 0, count = 0, of_step, i
+    for later in steps:
+        elements += later.step.size
+        count += chunk_count(later.step.size)
+    if team_size(elements, threads) == 1 or overlap(steps):
+        for later in steps:
+            run(&later.step, later.step.of_float, later.step.of_double, threads)
+        return
+    cdef Chunk* chunks = <Chunk*>PyMem_Malloc(count * sizeof(Chunk))
+    if chunks is NULL:
+        raise MemoryError()
+    count = 0
+    for later in steps:
+        s, of_step = &later.step, chunk_count(later.step.size)
+        for i in range(of_step):
+            chunks[count] = Chunk(
+                s, chunk_begin(s.size, i), chunk_begin(s.size, i + 1), i / <double>of_step, count
+            )
+            count += 1
+    with nogil:
+        # By place: a thread that has written this part of a gradient has it in its cache.
+        qsort(chunks, count, sizeof(Chunk), compare_places)
+        run_tasks(run_chunk, chunks, count, threads)
+    PyMem_Free(chunks)
+
+
+cdef void run_chunk(void* chunks, Py_ssize_t index, int worker) noexcept nogil:
+    cdef Chunk* c = <Chunk*>chunks + index
+    if c.step.is_float:
+        c.step.of_float(c.step, <float*>c.step.w, c.begin, c.end)
+    else:
+        c.step.of_double(c.step, <double*>c.step.w, c.begin, c.end)
+
+
+cdef int compare_places(const void* one, const void* other) noexcept nogil:
+    cdef Chunk* a = <Chunk*>one
+    cdef Chunk* b = <Chunk*>other
+    if a.place != b.place:
+        return 1 if a.place > b.place else -1
+    return 1 if a.number > b.number else -1
+
+
+cdef bint overlap(list steps) except -1:
+    """Whether an array of the steps shares memory with another one."""
+    cdef PutOff later
+    cdef ndarray x
+    cdef Py_ssize_t count = 0, i
+    cdef Span* spans = <Span*>PyMem_Malloc(5 * len(steps) * sizeof(Span))
+    if spans is NULL:
+        raise MemoryError()
+    for later in steps:
+        for x in later.arrays:
+            if x is not None and PyArray_SIZE(x) > 0:
+                spans[count].begin = <uintptr_t>PyArray_DATA(x)
+                spans[count].end = spans[count].begin + PyArray_NBYTES(x)
+                count += 1
+    qsort(spans, count, sizeof(Span), compare_begins)
+    cdef bint found = False
+    for i in range(1, count):
+        found = found or spans[i].begin < spans[i - 1].end
+    PyMem_Free(spans)
+    return found
+
+
+cdef int compare_begins(const void* one, const void* other) noexcept nogil:
+    cdef uintptr_t a = (<Span*>one).begin, b = (<Span*>other).begin
+    return (a > b) - (a < b)
 
 
 cdef Step begin_step(
-    str kernel, ndarray w, ndarray g, ndarray a, ndarray b=None, ndarray c=None
+    str kernel, threads, ndarray w, ndarray g, ndarray a, ndarray b=None, ndarray c=None
 ) except *:
     """Collect w, g and the states a, b and c; ValueError unless they are alike."""
+    cdef PutOff later
     cdef Step s
     memset(&s, 0, sizeof(Step))
     s.size, s.is_float = PyArray_SIZE(w), float_kind(kernel, w) == NPY_FLOAT
@@ -50,6 +155,10 @@ cdef Step begin_step(
         check_apart(kernel, b, g, c)
     if c is not None:
         check_apart(kernel, c, g)
+    if type(threads) is list:
+        later = PutOff.__new__(PutOff)
+        later.arrays = w, g, a, b, c
+        threads.append(later)
     return s
 
 
@@ -69,8 +178,16 @@ cdef void* data(str kernel, ndarray w, ndarray x, bint written) except? NULL:
     return PyArray_DATA(x)
 
 
-cdef void run(Step* s, FloatLoop of_float, DoubleLoop of_double, int threads) noexcept:
-    run_loop(of_float, of_double, s.is_float, s, s.w, s.size, 0, s.size, threads)
+cdef int run(Step* s, FloatLoop of_float, DoubleLoop of_double, threads) except -1:
+    """Make a step, or put it off."""
+    cdef PutOff later
+    if type(threads) is not list:
+        run_loop(of_float, of_double, s.is_float, s, s.w, s.size, 0, s.size, threads)
+    else:
+        later = threads[len(threads) - 1]
+        s.of_float, s.of_double = of_float, of_double
+        later.step = s[0]
+    return 0
 
 
 cdef inline floating squarable(floating g) noexcept nogil:
@@ -84,10 +201,10 @@ cdef inline floating squarable(floating g) noexcept nogil:
 
 def sgd_step(
     ndarray w not None, ndarray g not None, ndarray v, double lr, double momentum, bint nesterov,
-    int threads,
+    threads,
 ):
     """Step by SGD: v = momentum v - lr g; w += v, or w += momentum v - lr g by Nesterov."""
-    cdef Step s = begin_step("sgd_step", w, g, v)
+    cdef Step s = begin_step("sgd_step", threads, w, g, v)
     s.lr, s.momentum, s.nesterov = lr, momentum, nesterov
     run(&s, sgd[float], sgd[double], threads)
 
@@ -113,10 +230,10 @@ cdef void sgd(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) no
 
 def adagrad_step(
     ndarray w not None, ndarray g not None, ndarray a not None, double lr, double epsilon,
-    int threads,
+    threads,
 ):
     """Step by Adagrad: a += g²; w -= lr g / sqrt(a + epsilon)."""
-    cdef Step s = begin_step("adagrad_step", w, g, a)
+    cdef Step s = begin_step("adagrad_step", threads, w, g, a)
     s.lr, s.epsilon = lr, epsilon
     run(&s, adagrad[float], adagrad[double], threads)
 
@@ -134,7 +251,7 @@ cdef void adagrad(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end
 
 def rmsprop_step(
     ndarray w not None, ndarray g not None, ndarray v not None, ndarray m, ndarray b, double lr,
-    double rho, double momentum, double epsilon, int threads,
+    double rho, double momentum, double epsilon, threads,
 ):
     """Step by RMSprop: v = rho v + (1-rho) g²; w -= lr g / sqrt(v + epsilon).
 
@@ -142,7 +259,7 @@ def rmsprop_step(
     made it negative it counts as 0. With momentum, w -= b instead, with b = momentum b + the step
     above.
     """
-    cdef Step s = begin_step("rmsprop_step", w, g, v, m, b)
+    cdef Step s = begin_step("rmsprop_step", threads, w, g, v, m, b)
     s.lr, s.rho, s.momentum, s.epsilon = lr, rho, momentum, epsilon
     run(&s, rmsprop[float], rmsprop[double], threads)
 
@@ -173,13 +290,13 @@ cdef void rmsprop(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end
 
 def adam_step(
     ndarray w not None, ndarray g not None, ndarray m not None, ndarray v not None, ndarray v_max,
-    double alpha, double beta_1, double beta_2, double epsilon, int threads,
+    double alpha, double beta_1, double beta_2, double epsilon, threads,
 ):
     """Step by Adam: m += (g-m)(1-beta_1); v += (g²-v)(1-beta_2); w -= alpha m / (sqrt(v)+epsilon).
 
     With AMSGrad, v_max = max(v_max, v) replaces v in the step. alpha holds the bias correction.
     """
-    cdef Step s = begin_step("adam_step", w, g, m, v, v_max)
+    cdef Step s = begin_step("adam_step", threads, w, g, m, v, v_max)
     s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon
     run(&s, adam[float], adam[double], threads)
 
@@ -206,13 +323,13 @@ cdef void adam(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) n
 def nadam_step(
     ndarray w not None, ndarray g not None, ndarray m not None, ndarray v not None,
     double alpha_m, double alpha_g, double correction, double beta_1, double beta_2,
-    double epsilon, int threads,
+    double epsilon, threads,
 ):
     """Step by Nadam: m, v as in Adam; w -= (alpha_m m + alpha_g g) / (sqrt(v/correction)+epsilon).
 
     correction is 1 - beta_2 to the power t; the two alphas hold lr and the momentum schedule.
     """
-    cdef Step s = begin_step("nadam_step", w, g, m, v)
+    cdef Step s = begin_step("nadam_step", threads, w, g, m, v)
     s.alpha_m, s.alpha_g, s.correction = alpha_m, alpha_g, correction
     s.beta_1, s.beta_2, s.epsilon = beta_1, beta_2, epsilon
     run(&s, nadam[float], nadam[double], threads)
@@ -235,10 +352,10 @@ cdef void nadam(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) 
 
 def adamax_step(
     ndarray w not None, ndarray g not None, ndarray m not None, ndarray u not None, double alpha,
-    double beta_1, double beta_2, double epsilon, int threads,
+    double beta_1, double beta_2, double epsilon, threads,
 ):
     """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, |g|); w -= alpha m / (u+epsilon)."""
-    cdef Step s = begin_step("adamax_step", w, g, m, u)
+    cdef Step s = begin_step("adamax_step", threads, w, g, m, u)
     s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon
     run(&s, adamax[float], adamax[double], threads)
 
@@ -260,12 +377,12 @@ cdef void adamax(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end)
 
 def adadelta_step(
     ndarray w not None, ndarray g not None, ndarray a not None, ndarray d not None, double lr,
-    double rho, double epsilon, int threads,
+    double rho, double epsilon, threads,
 ):
     """Step by Adadelta: a = rho a + (1-rho) g²; step = sqrt(d + epsilon) g / sqrt(a + epsilon);
     d = rho d + (1-rho) step²; w -= lr step.
     """
-    cdef Step s = begin_step("adadelta_step", w, g, a, d)
+    cdef Step s = begin_step("adadelta_step", threads, w, g, a, d)
     s.lr, s.rho, s.epsilon = lr, rho, epsilon
     run(&s, adadelta[float], adadelta[double], threads)
 
@@ -287,10 +404,10 @@ cdef void adadelta(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t en
 
 def lion_step(
     ndarray w not None, ndarray g not None, ndarray m not None, double lr, double beta_1,
-    double beta_2, int threads,
+    double beta_2, threads,
 ):
     """Step by Lion: w -= lr sign(beta_1 m + (1-beta_1) g); m = beta_2 m + (1-beta_2) g."""
-    cdef Step s = begin_step("lion_step", w, g, m)
+    cdef Step s = begin_step("lion_step", threads, w, g, m)
     s.lr, s.beta_1, s.beta_2 = lr, beta_1, beta_2
     run(&s, lion[float], lion[double], threads)
 
