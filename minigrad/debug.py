@@ -20,7 +20,7 @@ from minigrad import core, ops
 from minigrad.core import Parameter, Tensor
 from minigrad.lab.names import name_layers, name_weights
 from minigrad.layers.base import Layer
-from minigrad.layers.fusion import Stage, drop
+from minigrad.layers.fusion import Stage, drop, rectify
 from minigrad.losses import Loss
 from minigrad.optimizers import Optimizer
 from minigrad.training.diagnosis import CLEAN, LARGE, TAME, is_finite
@@ -51,7 +51,8 @@ SPOILT = f"an initializer, a step, a file or an assignment made it before; {TAME
 
 ENGINE = ("core", "ops", "more_ops", "symbolic", "numpy_functions", "debug")  # they call for others
 BETWEEN = ("contextlib", "functools", "threading")
-LAYER, STAGE, DROP = Layer.__call__.__code__, Stage.__call__.__code__, drop.__code__
+LAYER, STAGE = Layer.__call__.__code__, Stage.__call__.__code__
+JOINS = drop.__code__, rectify.__code__
 LOSS, PREDICT = Loss.__call__.__code__, Trainer._predict_batches.__code__
 FIT, EVALUATE = Trainer._train_epoch.__code__, Trainer._evaluate.__code__
 BATCH = Trainer.train_on_batch.__code__
@@ -291,9 +292,8 @@ class Place:
                 self.outer = frame.f_locals["self"]
                 self.layers = self.layers or [self.outer]
             elif code is STAGE:
-                stage = frame.f_locals["self"]
-                self.layers = [stage.convolution, *[stage.pooling] * (stage.pooling is not None)]
-            elif code is DROP:
+                self.layers = [*frame.f_locals["self"].layers]
+            elif code in JOINS:
                 self.layers.append(frame.f_locals["layer"])
             if self.line is None and module[0] not in ("minigrad", *BETWEEN):
                 self.line = f"{code.co_filename}:{frame.f_lineno}"

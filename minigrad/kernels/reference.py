@@ -486,19 +486,38 @@ def softmax_cross_entropy_backward(probabilities, targets, labels, gy, gz, threa
     gz[...] = np.where(gy == 0, 0, gz)
 
 
-@_checked("x NC, y NC, centers PC, sums! PC")
+@_checked("x NC, y NC, centers PC, sums! SC")
 def channel_sums(x, y, centers, sums, threads):
-    """Compute the sums of y - b and of (x - a) (y - b) over the rows, for each of C channels."""
-    a, b = centers
+    """Compute the sums of y - b and of (x - a) (y - b) over the rows, for each of C channels.
+
+    With scale and shift as third and fourth center, y is 0 unless scale (x - a) + shift > 0.
+    """
+    a, b, *line = centers
+    y = _behind_relu(x, y, a, *line)
     sums[0] = (y - b).sum(axis=0)
     sums[1] = ((x - a) * (y - b)).sum(axis=0)
 
 
 @_checked("x NC, y NC, terms PC, z! NC")
 def channel_affine(x, y, terms, z, threads):
-    """Compute z = scale (x - a) + weight y + shift, for each of C channels."""
-    a, scale, weight, shift = terms
-    z[...] = scale * (x - a) + (weight * y + shift)
+    """Compute z = scale (x - a) + weight y + shift, for each of C channels.
+
+    The fifth and sixth term, if any, are those of relu, as in channel_sums.
+    """
+    a, scale, weight, shift, *line = terms
+    z[...] = scale * (x - a) + (weight * _behind_relu(x, y, a, *line) + shift)
+
+
+def _behind_relu(x, y, a, scale=None, shift=None):
+    return y if scale is None else np.where((scale * (x - a) + shift > 0) | (y == 0), y, 0)
+
+
+@_checked("x NC, terms PC, z! NC")
+def channel_normalize(x, terms, relu, z, threads):
+    """Compute z = scale (x - a) + shift for each of C channels, then relu or not."""
+    a, scale, shift = terms
+    z[...] = scale * (x - a) + shift
+    z[...] = np.where(relu & (z <= 0), 0, z)
 
 
 # --- optimizer steps ---------------------------------------------------------------------------

@@ -82,6 +82,17 @@ CHAIN_RULES = {
         "Σ g for each channel",
         "0 1 - -",
     ),
+    "BatchNorm+relu": (
+        "{1} / deviation · (h - mean of h - normed · mean of (h · normed)), h = g where {z} > 0; "
+        "Σ (g where {z} > 0) · normed for each channel; "
+        "Σ (g where {z} > 0) for each channel",
+        "0 1 - -",
+    ),
+    "BatchNormalization": ("g · {1} / deviation; g · normed; g", "0 1 3 4 -"),
+    "BatchNormalization+relu": (
+        "(g where {z} > 0) · {1} / deviation; (g where {z} > 0) · normed; g where {z} > 0, else 0",
+        "0 1 3 4 z",
+    ),
     "SoftmaxCrossEntropy": ("g · (softmax({0}) · Σ targets - targets)", "-"),
     "SigmoidCrossEntropy": ("g · (sigmoid({0}) - targets)", "0"),
 }

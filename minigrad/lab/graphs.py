@@ -77,8 +77,8 @@ class Graph:
     The tensor's own graph stays unchanged, and so does every ``.grad``. A graph keeps only what
     ``backward`` needs: other results are computed again, by minigrad's own operations, from known
     values. A constant's value is known only if its operation has kept it. Layers that
-    ran as one kernel (see `minigrad.layers.fusion`) are shown as they were written: convolution,
-    pooling and dropout apart.
+    ran as one kernel (see `minigrad.layers.fusion`) are shown as they were written, convolution,
+    pooling and dropout apart; batch normalization with relu is one vertex.
 
     Parameters
     ----------

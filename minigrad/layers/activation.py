@@ -23,7 +23,9 @@ class ReLU(Activation):
 
     def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
         options = {"negative_slope": negative_slope, "max_value": max_value, "threshold": threshold}
-        super().__init__(functools.partial(activations.relu, **options), **kwargs)
+        is_plain = options == {"negative_slope": 0, "max_value": None, "threshold": 0}
+        relu = activations.relu  # itself where it may fuse with the layer before
+        super().__init__(relu if is_plain else functools.partial(relu, **options), **kwargs)
         for option, value in options.items():
             if option != "max_value" or value is not None:
                 value = checked_number(self, option, value, "[0, inf]")

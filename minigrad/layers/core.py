@@ -137,7 +137,8 @@ class Activation(ElementwiseLayer):
         self.activation = activations.get(activation)
 
     def call(self, x, training=False):
-        return self.activation(x)
+        y = fusion.rectify(self, x)
+        return self.activation(x) if y is None else y
 
 
 class Reshape(Layer):

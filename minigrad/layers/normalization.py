@@ -2,10 +2,13 @@
 
 import numpy as np
 
-from minigrad import initializers, ops
+from minigrad import initializers
+from minigrad.core import as_tensor
+from minigrad.layers import fusion
 from minigrad.layers.base import ElementwiseLayer
 from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.renormalization import check_clipping, make_statistics, renormalize
+from minigrad.ops.nn import begin_batch_norm
 from minigrad.utils.arguments import checked_number
 
 
@@ -91,18 +94,16 @@ class BatchNormalization(ElementwiseLayer):
 
     def call(self, x, training=False):
         mean, variance = self.moving_mean.data, self.moving_variance.data
-        gamma = np.ones_like(mean) if self.gamma is None else self.gamma
-        beta = np.zeros_like(mean) if self.beta is None else self.beta
+        gamma = as_tensor(np.ones_like(mean)) if self.gamma is None else self.gamma
+        beta = as_tensor(np.zeros_like(mean)) if self.beta is None else self.beta
+        settings = x, gamma, beta, self.epsilon, self.axis
         if training and self.trainable and x.size > 0:  # an empty batch has no statistics
             if self.renorm:
                 return renormalize(self, x, gamma, beta)
-            y, *batch = ops.batch_norm(x, gamma, beta, self.epsilon, self.axis)
+            finish, *batch = begin_batch_norm(*settings)
             keep = self.momentum
             self.moving_mean.assign(keep * mean + (1 - keep) * batch[0])
             self.moving_variance.assign(keep * variance + (1 - keep) * batch[1])
-            return y
-        per_channel = [1] * x.ndim  # (C,) -> (1, 1, 1, C): it broadcasts along the channels' axis
-        per_channel[self.axis] = -1
-        scale = ops.div(gamma, np.sqrt(variance + self.epsilon))
-        shift = beta - scale * mean
-        return x * scale.reshape(per_channel) + shift.reshape(per_channel)
+        else:  # copies: finish may be called after the next change
+            finish, *_ = begin_batch_norm(*settings, (mean.copy(), variance.copy()))
+        return fusion.normalize(self, finish, x, gamma, beta)

@@ -287,55 +287,98 @@ def dropout(x, rate, seed):
     return as_tensor(x) if rate == 0 else Dropout(rate, int(seed) % 2**64)(x)
 
 
-def channel_sums(x, y, a, b):
-    """The sums of ``y - b`` and of ``(x - a) * (y - b)`` in each channel, the last axis."""
+def channel_sums(x, y, *centers):
+    """The sums of ``y - b`` and of ``(x - a) * (y - b)`` in each channel, the last axis.
+
+    Given a, b and, where ``y`` is the gradient behind relu, two more: see ``kernels``.
+    """
     sums = kernels.empty((2, x.shape[-1]), x.dtype)
-    centers = np.stack([a, b])
-    kernels.channel_sums(rows(x), rows(y), centers, sums, kernels.get_num_threads())
+    kernels.channel_sums(rows(x), rows(y), np.stack(centers), sums, kernels.get_num_threads())
     return sums
 
 
 def channel_affine(x, y, *terms):
-    """``scale * (x - a) + weight * y + shift``, given a, scale, weight, shift of each channel."""
+    """``scale * (x - a) + weight * y + shift``, given a, scale, weight, shift and maybe relu's."""
     z = kernels.empty(x.shape, x.dtype)
     kernels.channel_affine(rows(x), rows(y), np.stack(terms), rows(z), kernels.get_num_threads())
     return z
 
 
-class BatchNorm(Function):
-    def __init__(self, epsilon):
+def channel_normalize(x, relu, *terms):
+    """``scale * (x - a) + shift``, then relu or not, given a, scale, shift of each channel."""
+    y = kernels.empty(x.shape, x.dtype)
+    kernels.channel_normalize(rows(x), np.stack(terms), relu, rows(y), kernels.get_num_threads())
+    return y
+
+
+def channel_statistics(x):
+    """The mean and variance of each channel, and what rounding took from the mean."""
+    count = max(x.size // max(x.shape[-1], 1), 1)  # elements of a channel
+    # One pass over x: shifted by the mean of a sample, the sum of squares does not cancel.
+    sample = rows(x)[:: count // 512 + 1]
+    near = sample.sum(axis=0) / max(len(sample), 1)
+    first, second = channel_sums(x, x, near, near) / count
+    mean = near + first
+    return mean, np.maximum(second - first * first, 0), near - mean + first
+
+
+class BatchNormalization(Function):
+    """Batch normalization by a mean and a variance that are constants; relu is optional."""
+
+    def __init__(self, epsilon, activation):
         self.epsilon = float(epsilon)  # np.float64 would widen float32
+        self.relu = activation == "relu"
+
+    def forward(self, *inputs):
+        x, gamma, beta, mean, variance = promote(*inputs)
+        scale = gamma / np.sqrt(variance + self.epsilon)
+        y = channel_normalize(x, self.relu, mean, scale, beta)
+        self.save(x, gamma, mean, variance, y if self.relu else None)
+        return y
+
+    def backward(self, gy):
+        x, gamma, mean, variance, y = self.saved
+        deviation = np.sqrt(variance + self.epsilon)
+        gy = relu_backward(y, gy) if self.relu else gy
+        ggamma = chain("mul", gy, (x - mean) / deviation) if self.needs[1] else None
+        return chain("mul", gy, gamma / deviation), ggamma, gy, None, None
+
+
+class BatchNorm(Function):
+    """Batch normalization by the statistics of this batch; relu is optional."""
+
+    def __init__(self, epsilon, activation, statistics):
+        self.epsilon = float(epsilon)
+        self.relu = activation == "relu"
+        self.statistics = statistics
 
     def forward(self, *inputs):
         x, gamma, beta = promote(*inputs)
-        self.count = count = max(x.size // max(gamma.size, 1), 1)  # elements of a channel
-        # One pass over x: shifted by the mean of a sample, the sum of squares does not cancel.
-        sample = rows(x)[:: count // 512 + 1]
-        near = sample.sum(axis=0) / max(len(sample), 1)
-        first, second = channel_sums(x, x, near, near) / count
-        self.mean, self.variance = near + first, np.maximum(second - first * first, 0)
-        self.rest = near - self.mean + first  # what rounding took from the mean
-        inverse = 1 / np.sqrt(self.variance + self.epsilon)
-        self.save(x, gamma, self.mean, inverse)
+        mean, variance, rest = self.statistics
+        inverse = 1 / np.sqrt(variance + self.epsilon)
+        self.save(x, gamma, mean, inverse)
         scale = gamma * inverse
-        shift = beta - scale * self.rest
-        return channel_affine(x, x, self.mean, scale, np.zeros_like(beta), shift)
+        line = scale, beta - scale * rest
+        self.line = line if self.relu else ()  # backward finds relu's zeros by it
+        return channel_normalize(x, self.relu, mean, *line)
 
     def backward(self, gy):
         x, gamma, mean, inverse = self.saved
-        gy, scale = contiguous(gy), gamma * inverse
-        gbeta, products = channel_sums(x, gy, mean, np.zeros_like(mean))
+        gy, scale, rest = contiguous(gy), gamma * inverse, self.statistics[2]
+        count = max(x.size // max(gamma.size, 1), 1)
+        gbeta, products = channel_sums(x, gy, mean, np.zeros_like(mean), *self.line)
         # gx = scale * (gy - mean(gy) - normed * mean(gy * normed))
-        ggamma = (products - self.rest * gbeta) * inverse
-        slope, shift = scale * inverse * ggamma / self.count, scale * gbeta / self.count
-        shift -= slope * self.rest
-        return channel_affine(x, gy, mean, -slope, scale, -shift), ggamma, gbeta
+        ggamma = (products - rest * gbeta) * inverse
+        slope, shift = scale * inverse * ggamma / count, scale * gbeta / count
+        shift -= slope * rest
+        gx = channel_affine(x, gy, mean, -slope, scale, -shift, *self.line)
+        return gx, ggamma, gbeta
 
 
-def batch_norm(x, gamma, beta, epsilon, axis=-1):
+def batch_norm(x, gamma, beta, epsilon, axis=-1, activation=None):
     """Normalize ``x`` over all axes but ``axis`` with the statistics of this batch.
 
-    ``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` (Ioffe, Szegedy, 2015).
+    ``activation(gamma * (x - mean) / sqrt(variance + epsilon) + beta)`` (Ioffe, Szegedy, 2015).
 
     Parameters
     ----------
@@ -343,12 +386,28 @@ def batch_norm(x, gamma, beta, epsilon, axis=-1):
     gamma, beta : Tensor (C,)
     epsilon : float
     axis : int
+    activation : {None, "relu"}
+        Applied within the same kernel, as its gradient is.
 
     Returns
     -------
     y : Tensor of the shape of ``x``
     mean, variance : ndarray (C,)
         Of this batch; the variance is the biased one.
+    """
+    check_activation("batch_norm", activation)
+    finish, mean, variance = begin_batch_norm(x, gamma, beta, epsilon, axis)
+    return finish(activation), mean.copy(), variance  # backward needs the mean unchanged
+
+
+def begin_batch_norm(x, gamma, beta, epsilon, axis, statistics=None):
+    """Measure a batch for ``batch_norm``, unless ``statistics`` are given, which are constants.
+
+    Returns
+    -------
+    finish : callable(activation=None)
+        It returns y.
+    mean, variance : ndarray (C,)
     """
     x = as_tensor(x)
     if not -x.ndim <= axis < x.ndim:
@@ -362,11 +421,21 @@ def batch_norm(x, gamma, beta, epsilon, axis=-1):
     if axis not in (-1, x.ndim - 1):
         swapped = list(range(x.ndim))
         swapped[axis], swapped[-1] = swapped[-1], swapped[axis]
-        y, *statistics = batch_norm(transpose(x, swapped), gamma, beta, epsilon)
-        return transpose(y, swapped), *statistics
-    function = BatchNorm(epsilon)
-    y = function(x, gamma, beta)
-    return y, function.mean.copy(), function.variance  # backward needs the mean unchanged
+        x = transpose(x, swapped)
+        finish, *statistics = begin_batch_norm(x, gamma, beta, epsilon, -1, statistics)
+        return lambda activation=None: transpose(finish(activation), swapped), *statistics
+    gamma, beta = as_tensor(gamma, x), as_tensor(beta, x)
+    if statistics is not None:
+        options = gamma, beta, *statistics
+        return lambda activation=None: BatchNormalization(epsilon, activation)(
+            x, *options
+        ), *statistics
+    measured = channel_statistics(promote(x.data, gamma.data, beta.data)[0])
+
+    def finish(activation=None):
+        return BatchNorm(epsilon, activation, measured)(x, gamma, beta)
+
+    return finish, *measured[:2]
 
 
 # --- cross-entropies -----------------------------------------------------------------------------

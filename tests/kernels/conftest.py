@@ -476,19 +476,34 @@ add_cases("softmax_cross_entropy_backward", cross_entropy, [(3, 0)], out=("gz",)
 CHANNELS = [(5, 3), (0, 3), (1, 1), (7, 131), (3, 0), (4099, 1), (2003, 33), (17, 5003)]
 
 
-def channels(generator, dtype, N, C):
+def channels(generator, dtype, N, C, relu=False):
     return {
         "x": normal(generator, dtype, N, C),
         "y": normal(generator, dtype, N, C),
         "z": np.empty((N, C), dtype),
-        "centers": normal(generator, dtype, 2, C),
-        "terms": normal(generator, dtype, 4, C),
+        "centers": normal(generator, dtype, 4 if relu else 2, C),
+        "terms": normal(generator, dtype, 6 if relu else 4, C),
         "sums": np.empty((2, C), dtype),
     }
 
 
+def behind_relu(*row):
+    values = channels(*row, relu=True)
+    values["centers"][1] = 0  # of gradients: a constant added up where y is 0 would only round
+    return values
+
+
+def lines(*row):
+    values = channels(*row)
+    return values | {"terms": values["terms"][:3], "relu": len(row) > 4}
+
+
 add_cases("channel_sums", channels, CHANNELS, out=("sums",))
+add_cases("channel_sums", behind_relu, CHANNELS, out=("sums",))
 add_cases("channel_affine", channels, CHANNELS, out=("z",))
+add_cases("channel_affine", behind_relu, CHANNELS, out=("z",))
+add_cases("channel_normalize", lines, CHANNELS, out=("z",))
+add_cases("channel_normalize", lines, [(*row, True) for row in CHANNELS], out=("z",))
 
 
 # --- optimizer steps: size, the state that is None, nesterov -----------------------------------

@@ -70,9 +70,19 @@ EXAMPLES = {
     "AvgPool2D": lambda image: ops.avg_pool2d(image),
     "Dropout": lambda a: ops.dropout(a, 0.3, seed=7),
     "BatchNorm": lambda a, b: ops.batch_norm(a, b[0], b[1], 1e-3)[0],
+    "BatchNorm+relu": lambda a, b: ops.batch_norm(a, b[0], b[1], 1e-3, activation="relu")[0],
+    "BatchNormalization": lambda a, b: by_statistics(a, b),
+    "BatchNormalization+relu": lambda a, b: by_statistics(a, b, "relu"),
     "SoftmaxCrossEntropy": lambda a: ops.softmax_cross_entropy(a, LABELS),
     "SigmoidCrossEntropy": lambda a: ops.sigmoid_cross_entropy(a, MASK),
 }
+
+
+def by_statistics(a, b, activation=None):
+    """Batch normalization in inference, by a mean and a variance that are constants."""
+    statistics = np.full(5, -0.7), np.linspace(0.4, 0.9, 5)
+    finish, *_ = ops.nn.begin_batch_norm(a, b[0], b[1], 1e-3, -1, statistics)
+    return finish(activation)
 
 
 def make_example(operation):
@@ -190,6 +200,11 @@ def scattered(g, index):
     return gx
 
 
+def normed(x):
+    """The inputs of `by_statistics`."""
+    return (x[0] - x[3]) / np.sqrt(x[4] + 1e-3)
+
+
 def batch_norm(x, gamma, g):
     deviation = np.sqrt(x.var(axis=0) + 1e-3)
     normed = (x - x.mean(axis=0)) / deviation
@@ -251,6 +266,19 @@ WORDS = {
     ),
     "Σ g · normed for each channel": lambda g, x, z, i: batch_norm(x[0], 1, g)[1],
     "Σ g for each channel": lambda g, x, z, i: g.sum(axis=0),
+    "{1} / deviation · (h - mean of h - normed · mean of (h · normed)), h = g where {z} > 0": (
+        lambda g, x, z, i: batch_norm(x[0], x[1], g * (z > 0))[0]
+    ),
+    "Σ (g where {z} > 0) · normed for each channel": lambda g, x, z, i: batch_norm(
+        x[0], 1, g * (z > 0)
+    )[1],
+    "Σ (g where {z} > 0) for each channel": lambda g, x, z, i: (g * (z > 0)).sum(axis=0),
+    "g · {1} / deviation": lambda g, x, z, i: g * x[1] / np.sqrt(x[4] + 1e-3),
+    "g · normed": lambda g, x, z, i: g * normed(x),
+    "(g where {z} > 0) · {1} / deviation": lambda g, x, z, i: (
+        g * (z > 0) * x[1] / np.sqrt(x[4] + 1e-3)
+    ),
+    "(g where {z} > 0) · normed": lambda g, x, z, i: g * (z > 0) * normed(x),
 }
 ONE_A_ROW = ("LogSumExp", "SoftmaxCrossEntropy")  # formulas whose g is a column
 

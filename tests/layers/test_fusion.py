@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from minigrad import Input, Sequential, Tensor, activations, kernels, layers, no_grad, random
+from minigrad import Input, Model, Sequential, Tensor, activations, kernels, layers, no_grad, random
 
 pytestmark = pytest.mark.skipif(kernels.kind != "fast", reason="only the fast kernels fuse")
 
@@ -322,6 +322,140 @@ def test_fused_dropout_draws_the_masks_that_it_would_draw_alone(fused):
         assert along.layers[2].mask_seed == alone.layers[2].mask_seed
     assert len(fused) == 3
     assert 0.2 < np.mean(y.numpy() == 0) < 0.9
+
+
+# --- batch normalization and relu ----------------------------------------------------------------
+
+
+@pytest.fixture
+def rectified(monkeypatch):
+    """A list that grows with each call of the kernel that normalizes: whether relu goes along."""
+    calls = []
+    original = kernels.channel_normalize
+
+    def spy(x, terms, relu, *others):
+        calls.append(relu)
+        return original(x, terms, relu, *others)
+
+    monkeypatch.setattr(kernels, "channel_normalize", spy)
+    return calls
+
+
+class OwnNormalization(layers.BatchNormalization):
+    def call(self, x, training=False):
+        return super().call(x, training) * 2
+
+
+class OwnActivation(layers.Activation):
+    def call(self, x, training=False):
+        return super().call(x) * 2
+
+
+def frozen(layer):
+    layer.trainable = False
+    return layer
+
+
+@pytest.mark.same_bits
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    ("normalization", "activation", "expected"),
+    [
+        (layers.BatchNormalization(), layers.Activation("relu"), True),
+        (layers.BatchNormalization(), layers.Activation(activations.relu), True),
+        (layers.BatchNormalization(axis=1), layers.ReLU(), True),
+        (layers.BatchNormalization(axis=1, scale=False, center=False), layers.ReLU(), True),
+        (frozen(layers.BatchNormalization()), layers.ReLU(), True),
+        (layers.BatchNormalization(dtype="float64"), layers.ReLU(), True),
+        (layers.BatchNormalization(), layers.ReLU(activity_regularizer="l2"), True),
+        (layers.BatchNormalization(activity_regularizer="l2"), layers.ReLU(), False),
+        (layers.BatchNormalization(), layers.ReLU(6.0), False),
+        (layers.BatchNormalization(), layers.ReLU(max_value=0.0), False),
+        (layers.BatchNormalization(), layers.ReLU(negative_slope=0.1), False),
+        (layers.BatchNormalization(), layers.ReLU(threshold=0.1), False),
+        (layers.BatchNormalization(), layers.Activation("tanh"), False),
+        (layers.BatchNormalization(), layers.LeakyReLU(0.0), False),
+        (layers.BatchNormalization(), layers.Dropout(0.0), False),
+        (OwnNormalization(), layers.ReLU(), False),
+        (layers.BatchNormalization(), OwnActivation("relu"), True),
+        (wrapped(layers.BatchNormalization()), layers.ReLU(), False),
+        (layers.BatchNormalization(), wrapped(layers.ReLU()), True),
+        (layers.LayerNormalization(), layers.ReLU(), None),
+    ],
+)
+def test_when_relu_goes_along(normalization, activation, expected, training, rectified):
+    x = np.random.default_rng(0).normal(size=(7, 5, 5)).astype("float32")
+    found, row = [], [normalization, activation]
+    for run in (run_layers, one_by_one):
+        given = Tensor(x, requires_grad=True)
+        y = run(row, given, training)
+        (y * y).sum().backward()
+        weights = [weight for weight in normalization.weights if weight.requires_grad]
+        found.append([y.data, given.grad, *(weight.grad for weight in weights)])
+        for weight in weights:
+            weight.grad = None
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert rectified == ([] if expected is None else [expected, False])
+
+
+def test_relu_goes_along_in_any_model(rectified):
+    model = Sequential([layers.BatchNormalization(), layers.ReLU(), layers.Dense(2)])
+    inputs = y = Input((3,))
+    for _ in range(2):
+        y = layers.Activation("relu")(layers.BatchNormalization()(y))
+    for one, size in ((model, 2), (Model(inputs, y), 3)):
+        one.compile("sgd", "mse")
+        one.train_on_batch(np.ones((4, 3)), np.ones((4, size)))
+    assert rectified == [True] * 3
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_normalization_that_others_use_too_is_right_for_all(training):
+    class Fork(layers.Layer):
+        def __init__(self):
+            super().__init__(dtype="float64")
+            self.normalization = layers.BatchNormalization(dtype="float64")
+            self.relu = layers.ReLU(dtype="float64")
+
+        def call(self, x):
+            h = self.normalization(x)
+            self.kept = self.relu(h)
+            return self.kept.sum(axis=1) + (h * h * h).sum(axis=1) + self.relu(h).max()
+
+    fork, x = Fork(), Tensor(np.random.default_rng(0).normal(size=(6, 3)), requires_grad=True)
+    y = fork(x, training=training)
+    y.sum().backward()
+    normalization = fork.normalization
+    got, moved = [x.grad, *(weight.grad for weight in fork.weights[:2])], fork.get_weights()[2:]
+    for leaf in (x, *fork.weights[:2]):
+        leaf.grad = None
+    fork.set_weights([np.ones(3), np.zeros(3), np.zeros(3), np.ones(3)])
+    h = normalization(x, training=training)
+    expected = fork.relu(h).sum(axis=1) + (h * h * h).sum(axis=1) + fork.relu(h).max()
+    expected.sum().backward()
+    np.testing.assert_array_equal(y.data, expected.data)
+    np.testing.assert_array_equal(moved, fork.get_weights()[2:])
+    for one, other in zip(got, (x, *fork.weights[:2]), strict=True):
+        assert_allclose(one, other.grad, rtol=1e-11, atol=1e-14)
+
+
+def test_moving_statistics_move_at_the_call_and_count_as_they_were():
+    class Looks(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.normalization = layers.BatchNormalization(momentum=0.0)
+
+        def call(self, x):
+            before = self.normalization(x, training=False)
+            self.normalization(x, training=True)  # nobody uses the result
+            self.seen = self.normalization.moving_mean.numpy().copy()
+            return before
+
+    looks, x = Looks(), np.full((4, 3), 5, np.float32)
+    y = looks(x)
+    np.testing.assert_array_equal(looks.seen, [5, 5, 5])
+    assert_allclose(y.data, x / np.sqrt(1.001), rtol=1e-6)
 
 
 # --- every layer behaves as if it ran alone ------------------------------------------------------

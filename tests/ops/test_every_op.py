@@ -413,12 +413,12 @@ rows(
 )
 
 
-def batch_norm(x, gamma, beta, epsilon, axis=-1):
+def batch_norm(x, gamma, beta, epsilon, axis=-1, activation=None):
     moved = np.moveaxis(x, axis, -1)
     flat = moved.reshape(math.prod(moved.shape[:-1]), moved.shape[-1])
     variance = ((flat - flat.mean(0)) ** 2).mean(0)
     y = gamma * (moved - flat.mean(0)) / np.sqrt(variance + epsilon) + beta
-    return np.moveaxis(y, -1, axis)
+    return np.moveaxis(np.maximum(y, 0) if activation else y, -1, axis)
 
 
 rows(
@@ -429,6 +429,8 @@ rows(
         ((2, 4, 5, 3), (3,), (3,), {"epsilon": 0.1}),
         ((2, 3, 5), (3,), (3,), {"epsilon": 1e-3, "axis": 1}),
         ((3, 5), (3,), (3,), {"epsilon": 1e-3, "axis": -2}),
+        ((7, 3), (3,), (3,), {"epsilon": 1e-3, "activation": "relu"}),
+        ((2, 3, 5), (3,), (3,), {"epsilon": 0.1, "axis": 1, "activation": "relu"}),
         ((5, 1), (1,), (1,), {"epsilon": 1e-3}),
         ((7, 0), (0,), (0,), {"epsilon": 1e-3}),
     ],

@@ -251,8 +251,40 @@ def test_batch_norm_keeps_float32_and_takes_a_constant_batch():
     assert_allclose(x.grad, np.zeros((4, 3)), atol=1e-5)
 
 
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_batch_norm_by_constants(axis, activation):
+    rng = np.random.default_rng(0)
+    x, gamma, beta = (leaf(rng.normal(size=shape)) for shape in [(5, 3, 3), 3, 3])
+    mean, variance = rng.normal(size=3), rng.uniform(0.5, 2, 3)
+
+    def normalize(x, gamma, beta):
+        finish, *found = ops.nn.begin_batch_norm(x, gamma, beta, 0.1, axis, (mean, variance))
+        assert_array_equal(found, [mean, variance])
+        return finish(activation)
+
+    moved = np.moveaxis(x.data, axis, -1)
+    y = np.moveaxis((moved - mean) / np.sqrt(variance + 0.1) * gamma.data + beta.data, -1, axis)
+    y = np.maximum(y, 0) if activation else y
+    assert_allclose(normalize(x, gamma, beta).data, y, rtol=1e-13, atol=1e-15)
+    check_gradients(normalize, x.data, gamma.data, beta.data)
+
+
+def test_batch_norm_by_constants_takes_infinity():
+    x = leaf(np.array([[np.inf], [-np.inf], [2.0]]))
+    gamma = leaf(np.ones(1))
+    finish, *_ = ops.nn.begin_batch_norm(x, gamma, np.zeros(1), 0.0, -1, (np.ones(1), np.ones(1)))
+    y = finish("relu")
+    assert_array_equal(y.data, [[np.inf], [0], [1]])
+    y[1:].sum().backward()  # nothing leaks out of a 0
+    assert_array_equal(x.grad, [[0], [0], [1]])
+    assert_array_equal(gamma.grad, [1])
+
+
 def test_batch_norm_refuses_wrong_shapes_and_axes():
     x = np.ones((4, 3))
+    with pytest.raises(ValueError, match="batch_norm: expected activation None or 'relu', got 'ta"):
+        ops.batch_norm(x, np.ones(3), np.ones(3), 1e-3, activation="tanh")
     with pytest.raises(ValueError, match=r"batch_norm: expected gamma and beta of shape \(3,\)"):
         ops.batch_norm(x, np.ones(4), np.ones(3), 1e-3)
     for axis in (2, -3):

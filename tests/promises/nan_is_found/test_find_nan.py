@@ -14,7 +14,19 @@ import numpy as np
 import pytest
 
 import minigrad
-from minigrad import Function, Parameter, Tensor, core, lab, layers, losses, models, ops, optimizers
+from minigrad import (
+    Function,
+    Parameter,
+    Tensor,
+    core,
+    kernels,
+    lab,
+    layers,
+    losses,
+    models,
+    ops,
+    optimizers,
+)
 from minigrad.debug import NotFiniteError, find_nan
 
 RNG = np.random.default_rng(0)
@@ -690,3 +702,12 @@ print(found(lambda: m(np.ones((2, 9, 9, 3)))))
         "('log', 'forward', None) ('mul', 'backward', None)",
         "('conv2d', 'forward', 'c')",
     ], run.stderr
+
+
+def test_normalization_and_relu_in_one_are_both_named():
+    row = [layers.Input((4,)), layers.BatchNormalization(name="norm"), layers.ReLU(name="relu")]
+    model = models.Sequential(row)
+    model.layers[0].gamma.assign(np.full(4, 3e38))
+    error = found(model.predict, X * 1e3 + 1e3, verbose=0)
+    names = "norm + relu" if kernels.kind == "fast" else "norm"
+    assert (error.layer, error.op) == (names, "batch_normalization")

@@ -279,17 +279,35 @@ def fused():
     ]
 
 
+def normalized():
+    """Batch normalization and relu, which run as one kernel each way."""
+    return [
+        layers.Conv2D(6, 3, bias_initializer="normal"),
+        layers.BatchNormalization(gamma_initializer="normal", beta_initializer="normal"),
+        layers.Activation("relu"),
+        layers.Conv2D(5, 3, use_bias=False),
+        layers.BatchNormalization(axis=1),
+        layers.ReLU(),
+        layers.MaxPooling2D(2),
+        layers.Flatten(),
+        layers.Dense(4),
+        layers.BatchNormalization(scale=False),
+        layers.Activation("relu"),
+    ]
+
+
 def gradients(model, x, training, one_by_one=False):
-    """The output of a model and the gradients of its weights, as bytes."""
+    """The output of a model, the gradients of its weights, and all weights, as bytes."""
     y = model(x, training=training) if not one_by_one else x
     for layer in model.layers if one_by_one else ():  # outside of a model nothing is put off
         y = layer(y, training=training)
     model.zero_grad()
     ops.sum(y * y).backward()
-    return [y.numpy().tobytes(), *(w.grad.tobytes() for w in model.trainable_weights)]
+    arrays = [w.grad for w in model.trainable_weights] + model.get_weights()
+    return [array.tobytes() for array in (y.numpy(), *arrays)]
 
 
-@pytest.mark.parametrize("made", [rows, fused])
+@pytest.mark.parametrize("made", [rows, fused, normalized])
 @pytest.mark.parametrize("training", [False, True])
 def test_layers_that_run_as_one_have_the_bits_of_each_alone(training, made):
     x = X * (np.arange(10) // 4 == 1)[:, None].astype("f")
@@ -384,6 +402,29 @@ def test_random_convolutions_fused_or_not(trials, num_threads):
             assert run(together, *arrays) == one_by_one, seed
             tried += 1
     assert tried > 30
+
+
+def test_random_batch_normalizations_with_relu_or_before_it(trials, num_threads):
+    """Half of the values lie within some roundings of where relu begins."""
+    for seed in trials(40, 2000):
+        draw = np.random.default_rng(seed)
+        dtype, C = draw.choice(["float32", "float64"]), int(draw.choice([1, 3, 16, 33, 64, 300]))
+        x = draw.normal(size=(int(draw.integers(2, 3000)), C)).astype(dtype)
+        gamma, beta = draw.normal(size=(2, C)).astype(dtype)
+        gy = (draw.normal(size=x.shape) * draw.choice([-1, 0, 1], x.shape)).astype(dtype)
+        is_near = draw.random(x.shape) < 0.5
+        zero = x.mean(axis=0) - beta / gamma * x.std(axis=0)
+        x = np.where(is_near, zero * (1 + draw.integers(-9, 9, x.shape) * np.finfo(dtype).eps), x)
+        results = []
+        for activation in ("relu", None):
+            num_threads(int(draw.integers(1, 4)))
+            leaves = [minigrad.Parameter(array.astype(dtype)) for array in (x, gamma, beta)]
+            y, *_ = ops.batch_norm(*leaves, 1e-3, activation=activation)
+            y = y if activation else ops.relu(y)
+            y.backward(gy)
+            arrays = [y.data, *(leaf.grad for leaf in leaves)]
+            results.append([array.tobytes() for array in arrays])
+        assert results[0] == results[1], seed
 
 
 ELEMENTWISE = (
