@@ -52,9 +52,9 @@ float_table, double_table = importlib.import_module(__name__.replace(".conv_", "
 
 cdef enum:
     STRIP_PIXELS = 64  # results of the convolution in one task, at least: a task takes long enough
-    CHUNKS = 16        # partial sums of the kernel gradient: enough for 16 threads, little to add
+    CHUNKS = 16  # partial sums of the kernel gradient: enough for 16 threads, little to add
     LINE_BYTES = 64    # of a line of the cache
-    WINOGRAD_FROM = 16 # channels and filters: with fewer the transforms cost what they save
+    WINOGRAD_FROM = 16  # channels and filters: with fewer the transforms cost what they save
     BLOCK_BYTES = 480 << 10  # of V and M, which leave L2 some room
     WINOGRAD_CHUNKS = 4  # partial sums of the kernel gradient, each with four rows of positions
     LEAST_BLOCK = 14   # tiles in a block: whole tiles of the micro-kernel, where there are enough
