@@ -346,13 +346,13 @@ cdef int winograd_forward(
     cdef Memory scratch = Memory(team * (plan.conv.scratch_size + APART) * item)
     cdef Memory transformed = Memory(16 * c.C * ((c.F + NR - 1) // NR * NR) * item)
     cdef Memory _offsets = allocate_offsets(g, plan.block, c.C, 0)
-    g.columns, g.depth = plan.F_step, c.C
+    g.columns, g.depth, g.a_column_stride = plan.F_step, c.C, 1
     g.b_panel_stride, g.b_row_stride = NR * c.C, NR
     g.y, g.bias, g.relu = y, bias, relu
     plan.conv.x, plan.conv.scratch, plan.w, plan.U = x, scratch.data, w, transformed.data
     with nogil:
         write_multiples(g.a_row_offset, plan.block, plan.C_step)
-        g.a_column_offset, g.a_column_stride = NULL, 1
+        write_multiples(g.a_column_offset, c.C, 1)
         write_multiples(g.y_row_offset, plan.block, plan.F_step)
         run_tasks(products.winograd_kernel, &plan, c.C, team)
         run_tasks(
@@ -373,12 +373,12 @@ cdef int winograd_backward_kernel(
     cdef Memory scratch = Memory(team * (plan.conv.scratch_size + APART) * item)
     cdef Memory sums = Memory(plan.conv.chunks * 16 * c.C * plan.F_step * item)
     cdef Memory _offsets = allocate_offsets(g, c.C, plan.block, 0)
-    g.rows, g.columns, g.add = c.C, plan.F_step, ADD
+    g.rows, g.columns, g.add, g.a_column_stride = c.C, plan.F_step, ADD, plan.C_step
     g.b_panel_stride, g.b_row_stride = products.tile_columns, plan.F_step
     plan.conv.x, plan.conv.scratch, plan.gy, plan.U, plan.gw = x, scratch.data, gy, sums.data, gw
     with nogil:
         write_multiples(g.a_row_offset, c.C, 1)
-        g.a_column_offset, g.a_column_stride = NULL, plan.C_step
+        write_multiples(g.a_column_offset, plan.block, plan.C_step)
         write_multiples(g.y_row_offset, c.C, plan.F_step)
         run_tasks(products.winograd_backward_kernel, &plan, 4 * plan.conv.chunks, team)
         run_tasks(products.winograd_kernel_back, &plan, c.C, team)

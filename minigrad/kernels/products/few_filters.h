@@ -74,19 +74,12 @@ static inline void few_forward(void *arguments, isize index, int worker) {
             const isize start = ((n * c->OH + first + i) * c->OW + j) * F;
             const isize count = least(LANES, c->OW - j);
             const real *x = copy + 4 * i * half + j;
-            for (isize f = 0; f < F; f += FILTERS) {
-                real *y = (real *)c->gemm.y + start + f;
-                unsigned char *argmax = c->argmax + start + f;
-                switch (least(FILTERS, F - f)) {
-#define CASE(n)                                                                                    \
-    case n: convolve_windows(n, c, x, half, f, count, y, argmax); break;
-                    CASE(1) CASE(2) CASE(3)
-#if VECTOR_BYTES == 64
-                    CASE(4) CASE(5) CASE(6)
-#endif
-#undef CASE
-                }
-            }
+            real *y = (real *)c->gemm.y + start;
+            unsigned char *argmax = c->argmax + start;
+            isize f = 0;
+            for (; f + FILTERS <= F; f += FILTERS)
+                convolve_windows(FILTERS, c, x, half, f, count, y + f, argmax + f);
+            for (; f < F; f++) convolve_windows(1, c, x, half, f, count, y + f, argmax + f);
         }
     if (c->dropout.scale != 0)
         drop_outputs(c, (n * c->OH + first) * c->OW * F, (n * c->OH + first + rows) * c->OW * F);

@@ -161,6 +161,7 @@ def matmul(
     g.b_panel_stride, g.b_row_stride = NR, PyArray_STRIDE(b, 0) // item
     m.b_column_stride = PyArray_STRIDE(b, 1) // item
     m.a_row_stride, m.a_column_stride = PyArray_STRIDE(a, 0) // item, PyArray_STRIDE(a, 1) // item
+    g.a_column_stride = m.a_column_stride
     # its tasks
     cdef int team = team_size(rows * columns * depth // MACS_PER_ELEMENT, threads)
     cdef Py_ssize_t panels = (columns + NR - 1) // NR
@@ -198,7 +199,7 @@ def matmul(
     with nogil:
         write_multiples(g.a_row_offset, rows, m.a_row_stride)
         write_multiples(g.y_row_offset, rows, columns)
-        g.a_column_offset, g.a_column_stride = NULL, m.a_column_stride
+        write_multiples(g.a_column_offset, piece, m.a_column_stride)
         if m.nonzero_bits is not NULL:
             products.build_bitmask(&m)
         run_tasks(products.matmul, &m, skipping + dense, team)

@@ -74,13 +74,13 @@ INLINE void microkernel(const int rows, const int vectors, const int strided, co
 static void run_microkernel(int rows, int vectors, const Gemm *g, const isize *a_row_offset,
                             const real *b, const real *start, real *y, const isize *y_row_offset,
                             int add, int relu) {
-    const int strided = g->a_column_offset == NULL;
+    const int strided = vectors == 2 && g->a_column_stride > 0; /* one vector: no copy for it */
     switch (4 * rows + 2 * strided + vectors) { /* one number for all: vectors is 1 or 2 */
 #define SIZE(n, v, s)                                                                              \
     case 4 * n + 2 * s + v:                                                                        \
         microkernel(n, v, s, g, a_row_offset, b, start, y, y_row_offset, add, relu);               \
         return;
-#define SIZES(n) SIZE(n, 1, 0) SIZE(n, 2, 0) SIZE(n, 1, 1) SIZE(n, 2, 1)
+#define SIZES(n) SIZE(n, 1, 0) SIZE(n, 2, 0) SIZE(n, 2, 1)
         SIZES(1) SIZES(2) SIZES(3) SIZES(4) SIZES(5) SIZES(6)
 #if MR >= 12
         SIZES(7) SIZES(8) SIZES(9) SIZES(10) SIZES(11) SIZES(12)

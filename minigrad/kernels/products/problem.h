@@ -53,8 +53,8 @@ typedef struct {
     isize rows, columns, depth;
     const void *a;                /* a[i, k] is a[a_row_offset[i] + a_column_offset[k]] */
     isize *a_row_offset;          /* (rows,) */
-    isize *a_column_offset;       /* (depth,); or NULL: */
-    isize a_column_stride;        /* a_column_offset[k] = k * a_column_stride */
+    isize *a_column_offset;       /* (depth,), but (min(depth, KC),) for MatMul */
+    isize a_column_stride;        /* the same, k * a_column_stride, where it is not 0 */
     isize prefetch_step;          /* how far ahead the next prefetch is, with each k */
     const void *b;                /* panel j holds the columns NR * j to NR * (j + 1) - 1: */
     isize b_panel_stride;         /* from a panel to the next */
