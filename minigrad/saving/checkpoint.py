@@ -73,6 +73,7 @@ class Checkpoint:
                 raise TypeError(f"Checkpoint: expected a model, optimizer, array ..., {got}")
         self.objects = objects
         self._number = None  # of the file last written or read
+        self._passed = ()  # files that were newer than the one read
 
     def __repr__(self):
         return f"Checkpoint({self.folder!r}, {', '.join(self.objects)})"
@@ -112,9 +113,11 @@ class Checkpoint:
         path = self._path(self._number + 1)
         save_arrays(path, state.arrays)
         self._number += 1
-        for other in self.paths():
-            if not 0 <= self._number - _number_of(other) < self.max_to_keep:
+        for other in self.paths():  # what is newer, and was not passed, is another process's
+            passed = other in self._passed and other != path
+            if passed or self._number - _number_of(other) >= self.max_to_keep:
                 _remove(other)
+        self._passed = ()
         return path
 
     def restore(self, path=None):
@@ -150,6 +153,8 @@ class Checkpoint:
             else:
                 match = NAME.fullmatch(os.path.basename(each))
                 self._number = int(match[1]) if match else None
+                newer = (p for p in self.paths() if match and _number_of(p) > self._number)
+                self._passed = tuple(newer)
                 return read
         return None
 

@@ -344,6 +344,22 @@ def test_processes_that_write_into_one_folder_never_mix(tmp_path, trials, left_o
     assert (values == place["number"]).all()
 
 
+def test_two_processes_never_remove_each_others_newest_file(tmp_path, monkeypatch):
+    """Each lists the files when both have written theirs, then removes what is too old."""
+    ahead, behind = (minigrad.Checkpoint(tmp_path, values=np.zeros(3)) for _ in range(2))
+    behind.save()
+    for _ in range(9):
+        ahead.save()
+    behind.save()
+    assert ahead.paths()[-1].endswith("checkpoint-10.npz")
+    both = ahead.paths()
+    monkeypatch.setattr(minigrad.Checkpoint, "paths", lambda self: [p for p in both])
+    behind.save()
+    ahead.save()
+    monkeypatch.undo()
+    assert ahead.paths()[-1].endswith("checkpoint-11.npz")
+
+
 def test_two_runs_do_not_use_one_folder(tmp_path, make_model, data):
     found = []
 

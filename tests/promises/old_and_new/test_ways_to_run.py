@@ -95,7 +95,7 @@ import importlib, pkgutil, sys
 sys.path.insert(0, sys.argv[1])
 import minigrad
 for module in pkgutil.walk_packages(minigrad.__path__, "minigrad."):
-    if not module.name.startswith("minigrad.kernels.loops."):
+    if not module.name.startswith(("minigrad.kernels.loops.", "minigrad.kernels.products.")):
         importlib.import_module(module.name)
 for name in minigrad.__all__:
     for public in dir(getattr(minigrad, name)):
