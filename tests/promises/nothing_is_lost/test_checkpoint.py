@@ -353,7 +353,7 @@ def test_two_processes_never_remove_each_others_newest_file(tmp_path, monkeypatc
     behind.save()
     assert ahead.paths()[-1].endswith("checkpoint-10.npz")
     both = ahead.paths()
-    monkeypatch.setattr(minigrad.Checkpoint, "paths", lambda self: [p for p in both])
+    monkeypatch.setattr(minigrad.Checkpoint, "paths", lambda self: list(both))
     behind.save()
     ahead.save()
     monkeypatch.undo()
