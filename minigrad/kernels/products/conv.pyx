@@ -55,6 +55,7 @@ cdef enum:
     CHUNKS = 16  # partial sums of the kernel gradient: enough for 16 threads, little to add
     LINE_BYTES = 64    # of a line of the cache
     WINOGRAD_FROM = 16  # channels and filters: with fewer the transforms cost what they save
+    WINOGRAD_PIXELS = 64  # of an image: with fewer, transforming the kernel is too large a part
     BLOCK_BYTES = 480 << 10  # of V and M, which leave L2 some room
     WINOGRAD_CHUNKS = 4  # partial sums of the kernel gradient, each with four rows of positions
     LEAST_BLOCK = 14   # tiles in a block: whole tiles of the micro-kernel, where there are enough
@@ -313,6 +314,7 @@ cdef bint prefer_winograd(const Conv* c) noexcept nogil:
         and c.dilation_height == 1 and c.dilation_width == 1
         and c.pad_top <= 2 and c.pad_left <= 2
         and c.C >= WINOGRAD_FROM and c.F >= WINOGRAD_FROM
+        and min(c.H * c.W, c.OH * c.OW) >= WINOGRAD_PIXELS
     )
 
 
@@ -335,8 +337,8 @@ cdef Winograd plan_winograd(const Products* products, const Conv* c) noexcept no
 
 
 cdef int winograd_forward(
-    const Products* products, const Conv* c, const void* x, const void* w, const void* bias,
-    bint relu, void* y, int threads,
+    const Products* products, const Conv* c, const void* x, const void* w, bint turned,
+    const void* bias, bint relu, void* y, int threads,
 ) except -1:
     cdef Winograd plan = plan_winograd(products, c)
     cdef Gemm* g = &plan.conv.gemm
@@ -349,12 +351,13 @@ cdef int winograd_forward(
     g.columns, g.depth, g.a_column_stride = plan.F_step, c.C, 1
     g.b_panel_stride, g.b_row_stride = NR * c.C, NR
     g.y, g.bias, g.relu = y, bias, relu
-    plan.conv.x, plan.conv.scratch, plan.w, plan.U = x, scratch.data, w, transformed.data
+    plan.conv.x, plan.conv.scratch, plan.U = x, scratch.data, transformed.data
+    plan.w, plan.turned = w, turned
     with nogil:
         write_multiples(g.a_row_offset, plan.block, plan.C_step)
         write_multiples(g.a_column_offset, c.C, 1)
         write_multiples(g.y_row_offset, plan.block, plan.F_step)
-        run_tasks(products.winograd_kernel, &plan, c.C, team)
+        run_tasks(products.winograd_kernel, &plan, (2 * c.C + NR - 1) // NR, team)
         run_tasks(
             products.winograd_forward, &plan, (tiles + plan.block - 1) // plan.block, team
         )
@@ -431,7 +434,7 @@ def conv2d_forward(
         return
     if PyArray_SIZE(x) and prefer_winograd(&c):
         winograd_forward(
-            products, &c, PyArray_DATA(x), PyArray_DATA(w), b, relu, PyArray_DATA(y), threads
+            products, &c, PyArray_DATA(x), PyArray_DATA(w), False, b, relu, PyArray_DATA(y), threads
         )
     elif PyArray_SIZE(x) and prefer_transposed(&c, products.tile_columns):
         flipped = Memory(w.nbytes)
@@ -681,15 +684,13 @@ def conv2d_backward_input(
     """
     cdef const Products* products = products_of(gx)
     cdef Conv c = describe("conv2d_backward_input", gx, w, gy, None, None, "x", geometry)
-    cdef Memory flipped
     if PyArray_SIZE(gx) == 0 or PyArray_SIZE(gy) == 0 or PyArray_SIZE(w) == 0:
         gx[...] = 0
     elif prefer_winograd(&c):
-        flipped = Memory(w.nbytes)
-        products.flip_kernel(PyArray_DATA(w), 9, c.C, c.F, flipped.data)
         c = transpose_problem(c)
         winograd_forward(
-            products, &c, PyArray_DATA(gy), flipped.data, NULL, False, PyArray_DATA(gx), threads
+            products, &c, PyArray_DATA(gy), PyArray_DATA(w), True, NULL, False, PyArray_DATA(gx),
+            threads,
         )
     else:
         backward_input(

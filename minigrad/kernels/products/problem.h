@@ -132,6 +132,7 @@ typedef struct {
     isize C_step, F_step;            /* C and F rounded up to whole vectors: rows of V and M */
     isize V_step, M_step;            /* from a position to the next in V (block, C_step) and M */
     const void *w, *gy;              /* forward: the kernel; kernel gradient: that of y */
+    int turned;                      /* 1: w is that of the problem before it was transposed */
     void *U;                         /* the kernel transformed, (16, panels, C, NR); or the partial
                                         sums of its gradient, (chunks, 16, C, F_step) */
     void *gw;
@@ -154,7 +155,7 @@ typedef struct {
     Task few_forward;              /* the same, for few filters of one channel */
     Task conv_backward_kernel, conv_backward_bias; /* of a Conv, one for each chunk of images */
     Task conv_backward_input;      /* of a Conv, one for each image */
-    Task winograd_kernel;          /* of a Winograd: U, one for each channel */
+    Task winograd_kernel;          /* of a Winograd: U, one for each vector of channels */
     Task winograd_forward;         /* one for each block of tiles */
     Task winograd_backward_kernel; /* one for each chunk of images and row of positions */
     Task winograd_kernel_back;     /* gw from its partial sums, one for each channel */

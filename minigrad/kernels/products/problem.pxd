@@ -55,6 +55,7 @@ cdef extern from "problem.h" nogil:
         Py_ssize_t tiles_down, tiles_across, block, C_step, F_step, V_step, M_step
         const void* w
         const void* gy
+        bint turned
         void* U
         void* gw
 

@@ -119,19 +119,29 @@ INLINE Vector transform_input_row(const int i, const real *d, isize down, isize 
 
 /* --- forward ---------------------------------------------------------------------------------- */
 
-/* A task: U for one channel, all filters, in panels as the micro-kernel reads b. */
-static inline void winograd_kernel(void *arguments, isize channel, int worker) {
+/* A task: U for LANES channels and all filters, in panels as the micro-kernel reads b. For the
+   input's gradient w is turned round: taps from the last one on, channels for filters. */
+static inline void winograd_kernel(void *arguments, isize index, int worker) {
     const Winograd *c = arguments;
     const isize C = c->conv.C, F = c->conv.F, filters = (F + NR - 1) / NR * NR;
-    const real *w = (const real *)c->w + channel * F;
+    const isize first = index * LANES, channels = least(LANES, C - first);
+    const real *w = c->w;
     for (isize f = 0; f < filters; f += LANES) {
-        Vector g[9] ALIGNED, rows[12] ALIGNED;
-        real *u = (real *)c->U + f / NR * NR * C + channel * NR + f % NR;
+        real g[9][LANES][LANES] ALIGNED = {0}; /* taps of these channels and filters */
         for (int tap = 0; tap < 9; tap++)
-            g[tap] = f < F ? load(w + tap * C * F + f, F - f) : (Vector){0};
-        for (int j = 0; j < 3; j++) transform_kernel(g + j, 3, (real *)(rows + j), 3 * LANES);
-        for (int i = 0; i < 4; i++)
-            transform_kernel(rows + 3 * i, 1, u + 4 * i * filters * C, filters * C);
+            for (isize j = 0; j < least(LANES, F - f); j++)
+                for (isize i = 0; i < channels; i++)
+                    g[tap][i][j] = c->turned ? w[((8 - tap) * F + f + j) * C + first + i]
+                                             : w[(tap * C + first + i) * F + f + j];
+        for (isize i = 0; i < channels; i++) {
+            Vector taps[9] ALIGNED, rows[12] ALIGNED;
+            real *u = (real *)c->U + f / NR * NR * C + (first + i) * NR + f % NR;
+            for (int tap = 0; tap < 9; tap++) taps[tap] = *(Vector *)g[tap][i];
+            for (int j = 0; j < 3; j++)
+                transform_kernel(taps + j, 3, (real *)(rows + j), 3 * LANES);
+            for (int k = 0; k < 4; k++)
+                transform_kernel(rows + 3 * k, 1, u + 4 * k * filters * C, filters * C);
+        }
     }
 }
 
