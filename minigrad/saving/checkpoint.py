@@ -153,8 +153,7 @@ class Checkpoint:
             else:
                 match = NAME.fullmatch(os.path.basename(each))
                 self._number = int(match[1]) if match else None
-                newer = (p for p in self.paths() if match and _number_of(p) > self._number)
-                self._passed = tuple(newer)
+                self._passed = [p for p in self.paths() if match and _number_of(p) > self._number]
                 return read
         return None
 

@@ -241,3 +241,21 @@ def test_winograd_can_be_turned_off(tmp_path):
         found[switch] = np.load(arguments[1])
     assert found["1"].tobytes() == found[""].tobytes() != found["0"].tobytes()
     np.testing.assert_allclose(found["1"], found["0"], rtol=0, atol=1e-6 * abs(found["0"]).max())
+
+
+@pytest.mark.skipif(kernels.kind != "fast", reason="only the fast kernels have Winograd's way")
+@pytest.mark.parametrize("value", [np.inf, np.nan, 1e30])
+def test_winograds_outputs_that_do_not_see_a_pixel_stay_what_they_are(value):
+    rng = np.random.default_rng(0)
+    x, w = (rng.normal(size=size).astype("float32") for size in ((2, 9, 8, 16), (3, 3, 16, 17)))
+    y = np.empty((2, 9, 8, 17), "float32")
+    kernels.conv2d_forward(x, w, None, False, y, (1, 1, 1, 1, 1, 1, 1), 1)
+    for row, column in np.ndindex(9, 8):
+        changed, again = x.copy(), np.empty_like(y)
+        changed[0, row, column, 3] = value
+        kernels.conv2d_forward(changed, w, None, False, again, (1, 1, 1, 1, 1, 1, 1), 1)
+        seen = np.zeros(y.shape, bool)
+        seen[0, max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = True
+        np.testing.assert_array_equal(again[~seen], y[~seen])
+        assert not np.array_equal(again[seen], y[seen])
+        assert not np.isfinite(again[seen]).any() or np.isfinite(value)

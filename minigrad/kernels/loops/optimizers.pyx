@@ -13,7 +13,6 @@ all weights can be one job: kernels that are given a list as `threads` check and
 there, and `run_steps` makes them all.
 """
 
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cython cimport floating
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport qsort
@@ -21,6 +20,7 @@ from libc.string cimport memset
 
 from minigrad.kernels.loops.functions cimport sqrt
 from minigrad.kernels.runtime.arrays cimport check_apart, float_kind
+from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.numpy cimport (
     NPY_FLOAT, PyArray_DATA, PyArray_ISCARRAY, PyArray_ISCARRAY_RO, PyArray_NBYTES,
     PyArray_SAMESHAPE, PyArray_SIZE, PyArray_TYPE, import_array, ndarray
@@ -75,9 +75,8 @@ def run_steps(list steps not None, int threads):
         for later in steps:
             run(&later.step, later.step.of_float, later.step.of_double, threads)
         return
-    cdef Chunk* chunks = <Chunk*>PyMem_Malloc(count * sizeof(Chunk))
-    if chunks is NULL:
-        raise MemoryError()
+    cdef Memory memory = Memory(count * sizeof(Chunk))
+    cdef Chunk* chunks = <Chunk*>memory.data
     count = 0
     for later in steps:
         s, of_step = &later.step, chunk_count(later.step.size)
@@ -90,7 +89,6 @@ def run_steps(list steps not None, int threads):
         # By place: a thread that has written this part of a gradient has it in its cache.
         qsort(chunks, count, sizeof(Chunk), compare_places)
         run_tasks(run_chunk, chunks, count, threads)
-    PyMem_Free(chunks)
 
 
 cdef void run_chunk(void* chunks, Py_ssize_t index, int worker) noexcept nogil:
@@ -114,9 +112,8 @@ cdef bint overlap(list steps) except -1:
     cdef PutOff later
     cdef ndarray x
     cdef Py_ssize_t count = 0, i
-    cdef Span* spans = <Span*>PyMem_Malloc(5 * len(steps) * sizeof(Span))
-    if spans is NULL:
-        raise MemoryError()
+    cdef Memory memory = Memory(5 * len(steps) * sizeof(Span))
+    cdef Span* spans = <Span*>memory.data
     for later in steps:
         for x in later.arrays:
             if x is not None and PyArray_SIZE(x) > 0:
@@ -124,11 +121,10 @@ cdef bint overlap(list steps) except -1:
                 spans[count].end = spans[count].begin + PyArray_NBYTES(x)
                 count += 1
     qsort(spans, count, sizeof(Span), compare_begins)
-    cdef bint found = False
     for i in range(1, count):
-        found = found or spans[i].begin < spans[i - 1].end
-    PyMem_Free(spans)
-    return found
+        if spans[i].begin < spans[i - 1].end:
+            return True
+    return False
 
 
 cdef int compare_begins(const void* one, const void* other) noexcept nogil:

@@ -31,8 +31,8 @@ from libc.string cimport memset
 
 from minigrad.kernels.loops.dropout cimport dropout_of
 from minigrad.kernels.products.problem cimport (
-    ADD, APART, MACS_PER_ELEMENT, NO_ARGMAX, PIECE, Conv, Gemm, Products, Sums, Winograd,
-    allocate_offsets, write_multiples,
+    ADD, APART, LINE_BYTES, MACS_PER_ELEMENT, NO_ARGMAX, PIECE, Conv, Gemm, Products, Sums,
+    Winograd, allocate_offsets, write_multiples,
 )
 from minigrad.kernels.runtime.arrays cimport (
     check_apart, check_array, check_geometry, float_kind
@@ -53,7 +53,6 @@ float_table, double_table = importlib.import_module(__name__.replace(".conv_", "
 cdef enum:
     STRIP_PIXELS = 64  # results of the convolution in one task, at least: a task takes long enough
     CHUNKS = 16  # partial sums of the kernel gradient: enough for 16 threads, little to add
-    LINE_BYTES = 64    # of a line of the cache
     WINOGRAD_FROM = 16  # channels and filters: with fewer the transforms cost what they save
     WINOGRAD_PIXELS = 64  # of an image: with fewer, transforming the kernel is too large a part
     BLOCK_BYTES = 480 << 10  # of V and M, which leave L2 some room
@@ -199,6 +198,11 @@ cdef Conv transpose_problem(Conv c) noexcept nogil:
     return c
 
 
+cdef bint sees_neighbours(const Conv* c) noexcept nogil:
+    """True if strides and dilation are 1."""
+    return c.stride_height == c.stride_width == c.dilation_height == c.dilation_width == 1
+
+
 # --- few filters of one channel ----------------------------------------------------------------
 
 
@@ -206,9 +210,7 @@ cdef bint has_few_filters(const Conv* c) noexcept nogil:
     """True if few_filters.h is faster: one channel, up to 8 filters, windows of 2 * 2."""
     return (
         c.argmax is not NULL and c.C == 1 and c.F <= 8
-        and c.pool_height == 2 and c.pool_width == 2 and c.KH * c.KW > 1
-        and c.stride_height == 1 and c.stride_width == 1
-        and c.dilation_height == 1 and c.dilation_width == 1
+        and c.pool_height == 2 and c.pool_width == 2 and c.KH * c.KW > 1 and sees_neighbours(c)
     )
 
 
@@ -309,9 +311,7 @@ cdef bint has_winograd = os.environ.get("MINIGRAD_WINOGRAD") != "0"
 cdef bint prefer_winograd(const Conv* c) noexcept nogil:
     """True if winograd.h is faster: sizes of one image decide, so bits are those of any batch."""
     return (
-        has_winograd and c.KH == 3 and c.KW == 3 and c.groups == 1
-        and c.stride_height == 1 and c.stride_width == 1
-        and c.dilation_height == 1 and c.dilation_width == 1
+        has_winograd and c.KH == 3 and c.KW == 3 and c.groups == 1 and sees_neighbours(c)
         and c.pad_top <= 2 and c.pad_left <= 2
         and c.C >= WINOGRAD_FROM and c.F >= WINOGRAD_FROM
         and min(c.H * c.W, c.OH * c.OW) >= WINOGRAD_PIXELS
@@ -326,6 +326,7 @@ cdef Winograd plan_winograd(const Products* products, const Conv* c) noexcept no
     memset(&plan, 0, sizeof(plan))
     plan.conv = c[0]
     plan.tiles_down, plan.tiles_across = (c.OH + 1) // 2, (c.OW + 1) // 2
+    plan.tiles = c.N * plan.tiles_down * plan.tiles_across
     plan.block = max(LEAST_BLOCK, min(MOST_BLOCK, fitting // LEAST_BLOCK * LEAST_BLOCK))
     plan.C_step = (c.C + lanes - 1) // lanes * lanes
     plan.F_step = (c.F + lanes - 1) // lanes * lanes
@@ -343,8 +344,7 @@ cdef int winograd_forward(
     cdef Winograd plan = plan_winograd(products, c)
     cdef Gemm* g = &plan.conv.gemm
     cdef Py_ssize_t item = products.item_size, NR = products.tile_columns
-    cdef Py_ssize_t tiles = c.N * plan.tiles_down * plan.tiles_across
-    cdef int team = team_size(tiles * 16 * c.C * c.F // MACS_PER_ELEMENT, threads)
+    cdef int team = team_size(plan.tiles * 16 * c.C * c.F // MACS_PER_ELEMENT, threads)
     cdef Memory scratch = Memory(team * (plan.conv.scratch_size + APART) * item)
     cdef Memory transformed = Memory(16 * c.C * ((c.F + NR - 1) // NR * NR) * item)
     cdef Memory _offsets = allocate_offsets(g, plan.block, c.C, 0)
@@ -359,7 +359,7 @@ cdef int winograd_forward(
         write_multiples(g.y_row_offset, plan.block, plan.F_step)
         run_tasks(products.winograd_kernel, &plan, (2 * c.C + NR - 1) // NR, team)
         run_tasks(
-            products.winograd_forward, &plan, (tiles + plan.block - 1) // plan.block, team
+            products.winograd_forward, &plan, (plan.tiles + plan.block - 1) // plan.block, team
         )
     return 0
 
@@ -370,8 +370,7 @@ cdef int winograd_backward_kernel(
     cdef Winograd plan = plan_winograd(products, c)
     cdef Gemm* g = &plan.conv.gemm
     cdef Py_ssize_t item = products.item_size
-    cdef Py_ssize_t tiles = c.N * plan.tiles_down * plan.tiles_across
-    cdef int team = team_size(tiles * 16 * c.C * c.F // MACS_PER_ELEMENT, threads)
+    cdef int team = team_size(plan.tiles * 16 * c.C * c.F // MACS_PER_ELEMENT, threads)
     plan.conv.chunks = min(WINOGRAD_CHUNKS, c.N)
     cdef Memory scratch = Memory(team * (plan.conv.scratch_size + APART) * item)
     cdef Memory sums = Memory(plan.conv.chunks * 16 * c.C * plan.F_step * item)

@@ -19,7 +19,7 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
 from minigrad.kernels.products.problem cimport (
-    BLOCK_PANELS, KC, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums, allocate_offsets,
+    BLOCK_PANELS, KC, LINE_BYTES, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums, allocate_offsets,
     fast_double, fast_float, write_multiples,
 )
 from minigrad.kernels.runtime.arrays cimport check_apart
@@ -49,7 +49,6 @@ cdef enum:
     PIECES = 8         # pieces: enough for 8 threads, and little to add up
     PAGE = 4096  # bytes: at this distance lines of memory share a set of L1,
     WAYS = 8     # which has so many places
-    LINE_BYTES = 64
 
 
 cdef bint has_many_zeros(const MatMul* m, Py_ssize_t item) noexcept nogil:

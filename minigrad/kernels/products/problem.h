@@ -42,6 +42,7 @@ enum {
     /* Elements between the scratch memory of two threads. Beyond what one reads, the processor
        fetches lines that the other writes: without, MNIST's kernel gradient takes 10 % longer. */
     APART = 256,
+    LINE_BYTES = 64, /* of a line of the cache */
 };
 
 /* GEMM, the general matrix product: y = relu(a @ b + bias).
@@ -128,6 +129,7 @@ typedef struct {
 typedef struct {
     Conv conv;                       /* for the input gradient: the transposed problem */
     isize tiles_down, tiles_across;  /* tiles of 2 x 2 outputs in an image */
+    isize tiles;                     /* of all images */
     isize block;                     /* tiles that a task transforms at once */
     isize C_step, F_step;            /* C and F rounded up to whole vectors: rows of V and M */
     isize V_step, M_step;            /* from a position to the next in V (block, C_step) and M */

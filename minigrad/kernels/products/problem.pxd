@@ -9,7 +9,7 @@ from minigrad.kernels.runtime.threads cimport Task
 
 cdef extern from "problem.h" nogil:
     enum:
-        KC, BLOCK_PANELS, MACS_PER_ELEMENT, NO_ARGMAX, APART, PIECE, ADD
+        KC, BLOCK_PANELS, MACS_PER_ELEMENT, NO_ARGMAX, APART, PIECE, ADD, LINE_BYTES
 
     ctypedef struct Gemm:
         Py_ssize_t rows, columns, depth
@@ -52,7 +52,7 @@ cdef extern from "problem.h" nogil:
 
     ctypedef struct Winograd:
         Conv conv
-        Py_ssize_t tiles_down, tiles_across, block, C_step, F_step, V_step, M_step
+        Py_ssize_t tiles_down, tiles_across, tiles, block, C_step, F_step, V_step, M_step
         const void* w
         const void* gy
         bint turned

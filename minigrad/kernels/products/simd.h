@@ -67,7 +67,7 @@ enum {
     LANES = VECTOR_BYTES / sizeof(real), /* elements of a Vector */
     HALF_LANES = HALF_BYTES / sizeof(real),
     NR = 2 * LANES,
-    LINE = 64 / sizeof(real), /* elements of a line of the cache */
+    LINE = LINE_BYTES / sizeof(real), /* elements of a line of the cache */
 };
 
 /* a where the mask is set, else b. A macro: of a function gcc 12 makes ((a ^ b) & mask) ^ b, which

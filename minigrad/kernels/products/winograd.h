@@ -85,12 +85,45 @@ INLINE Patch input_patch(const Winograd *c, Tile t, real *copy) {
 
 /* --- the transforms: a position in the 4 x 4 grid is row * 4 + column ------------------------ */
 
-/* B' d: of four vectors, `step` vectors apart, to places `to_step` elements apart. */
-INLINE void transform_input(const Vector *d, const int step, real *to, isize to_step) {
-    *(Vector *)to = d[0] - d[2 * step];
-    *(Vector *)(to + to_step) = d[step] + d[2 * step];
-    *(Vector *)(to + 2 * to_step) = d[2 * step] - d[step];
-    *(Vector *)(to + 3 * to_step) = d[step] - d[3 * step];
+/* Row i of B' d, of four vectors that are `step` vectors apart. */
+INLINE Vector row_of_input(const int i, const Vector *d, const int step) {
+    if (i == 0) return d[0] - d[2 * step];
+    if (i == 1) return d[step] + d[2 * step];
+    if (i == 2) return d[2 * step] - d[step];
+    return d[step] - d[3 * step];
+}
+
+/* Rows first to last - 1 of B' d B, for a vector of channels; positions are `step` apart. */
+INLINE void transform_patch(const int first, const int last, Patch p, isize n, real *to,
+                            isize step) {
+    Vector d[16] ALIGNED, row[4] ALIGNED;
+    UNROLL for (int k = 0; k < 16; k++) d[k] = load(p.first + k / 4 * p.down + k % 4 * p.across, n);
+    UNROLL for (int i = first; i < last; i++) {
+        for (int j = 0; j < 4; j++) row[j] = row_of_input(i, d + j, 4);
+        for (int j = 0; j < 4; j++, to += step) *(Vector *)to = row_of_input(j, row, 1);
+    }
+}
+
+/* The same for the tiles of a block, all channels: V. */
+INLINE void transform_tiles(const int first, const int last, const Winograd *c, isize begin,
+                            isize count, real *V, real *copy) {
+    const isize C = c->conv.C;
+    Tile t = tile_at(c, begin);
+    for (isize i = 0; i < count; i++, V += c->C_step, t = next_tile(c, t)) {
+        const Patch p = input_patch(c, t, copy);
+        for (isize channel = 0; channel < C; channel += LANES) {
+            const Patch at = {p.first + channel, p.down, p.across};
+            transform_patch(first, last, at, C - channel, V + channel, c->V_step);
+        }
+    }
+}
+
+/* Row i of A gy, of two vectors. */
+INLINE Vector row_of_gradient(const int i, Vector upper, Vector lower) {
+    if (i == 0) return upper;
+    if (i == 1) return upper + lower;
+    if (i == 2) return upper - lower;
+    return -lower;
 }
 
 /* G g: of three vectors. */
@@ -100,21 +133,6 @@ INLINE void transform_kernel(const Vector *g, const int step, real *to, isize to
     *(Vector *)(to + to_step) = outer + inner;
     *(Vector *)(to + 2 * to_step) = outer - inner;
     *(Vector *)(to + 3 * to_step) = g[2 * step];
-}
-
-/* Row i of A gy, of which `down` is the step to the second row of gy. */
-INLINE Vector transform_gradient(const int i, const real *gy, isize down, isize n) {
-    if (i == 0) return load(gy, n);
-    if (i == 3) return -load(gy + down, n);
-    return i == 1 ? load(gy, n) + load(gy + down, n) : load(gy, n) - load(gy + down, n);
-}
-
-/* Row i of B' d, of which `down` is the step from row to row. */
-INLINE Vector transform_input_row(const int i, const real *d, isize down, isize n) {
-    if (i == 0) return load(d, n) - load(d + 2 * down, n);
-    if (i == 1) return load(d + down, n) + load(d + 2 * down, n);
-    if (i == 2) return load(d + 2 * down, n) - load(d + down, n);
-    return load(d + down, n) - load(d + 3 * down, n);
 }
 
 /* --- forward ---------------------------------------------------------------------------------- */
@@ -170,22 +188,10 @@ static inline void winograd_forward(void *arguments, isize index, int worker) {
     const Winograd *c = arguments;
     const Conv *v = &c->conv;
     const isize C = v->C, F = v->F, first = index * c->block;
-    const isize count = least(c->block, v->N * c->tiles_down * c->tiles_across - first);
+    const isize count = least(c->block, c->tiles - first);
     real *V = scratch_of(v, worker), *M = V + POSITIONS * c->V_step;
     real *copy = M + POSITIONS * c->M_step;
-    Tile t = tile_at(c, first);
-    for (isize i = 0; i < count; i++, t = next_tile(c, t)) {
-        const Patch p = input_patch(c, t, copy);
-        for (isize channel = 0; channel < C; channel += LANES) {
-            Vector d[16] ALIGNED, rows[16] ALIGNED;
-            real *to = V + i * c->C_step + channel;
-            for (int k = 0; k < 16; k++)
-                d[k] = load(p.first + k / 4 * p.down + k % 4 * p.across + channel, C - channel);
-            for (int j = 0; j < 4; j++) transform_input(d + j, 4, (real *)(rows + j), 4 * LANES);
-            for (int k = 0; k < 16; k += 4)
-                transform_input(rows + k, 1, to + k * c->V_step, c->V_step);
-        }
-    }
+    transform_tiles(0, 4, c, first, count, V, copy);
     for (int k = 0; k < POSITIONS; k++) {
         Gemm g = v->gemm;
         g.rows = count;
@@ -196,7 +202,7 @@ static inline void winograd_forward(void *arguments, isize index, int worker) {
         g.relu = 0;
         gemm(&g);
     }
-    t = tile_at(c, first);
+    Tile t = tile_at(c, first);
     for (isize i = 0; i < count; i++, t = next_tile(c, t)) {
         real *y = (real *)v->gemm.y + ((t.n * v->OH + t.row) * v->OW + t.column) * F;
         const int down = (int)least(2, v->OH - t.row), across = (int)least(2, v->OW - t.column);
@@ -220,26 +226,20 @@ INLINE void sum_row_of_positions(const int i, const Winograd *c, isize chunk, in
     memset(dU, 0, 4 * C * c->F_step * sizeof(real));
     for (isize first = chunk * v->N / v->chunks * per_image; first < end; first += c->block) {
         const isize count = least(c->block, end - first);
+        transform_tiles(i, i + 1, c, first, count, V, copy);
         Tile t = tile_at(c, first);
         for (isize tile = 0; tile < count; tile++, t = next_tile(c, t)) {
-            Vector row[4] ALIGNED;
-            Patch p = input_patch(c, t, copy);
-            for (isize channel = 0; channel < C; channel += LANES) {
-                for (int j = 0; j < 4; j++)
-                    row[j] = transform_input_row(i, p.first + j * p.across + channel, p.down,
-                                                 C - channel);
-                transform_input(row, 1, V + tile * c->C_step + channel, c->V_step);
-            }
-            p = patch_at((const real *)c->gy + t.n * v->OH * v->OW * F, v->OH, v->OW, F, t.row,
-                         t.column, 2, copy);
+            const real *gy = (const real *)c->gy + t.n * v->OH * v->OW * F;
+            const Patch p = patch_at(gy, v->OH, v->OW, F, t.row, t.column, 2, copy);
             for (isize f = 0; f < F; f += LANES) {
-                const Vector left = transform_gradient(i, p.first + f, p.down, F - f);
-                const Vector right = transform_gradient(i, p.first + p.across + f, p.down, F - f);
-                real *to = D + tile * c->F_step + f;
-                *(Vector *)to = left;
-                *(Vector *)(to + c->M_step) = left + right;
-                *(Vector *)(to + 2 * c->M_step) = left - right;
-                *(Vector *)(to + 3 * c->M_step) = -right;
+                Vector of_column[2];
+                for (int j = 0; j < 2; j++) {
+                    const real *upper = p.first + j * p.across + f, *lower = upper + p.down;
+                    of_column[j] = row_of_gradient(i, load(upper, F - f), load(lower, F - f));
+                }
+                for (int j = 0; j < 4; j++)
+                    *(Vector *)(D + tile * c->F_step + j * c->M_step + f) =
+                        row_of_gradient(j, of_column[0], of_column[1]);
             }
         }
         for (int k = 0; k < 4; k++) {
