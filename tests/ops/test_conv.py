@@ -187,6 +187,15 @@ def test_strides_of_pooling_are_the_window_unless_given():
     assert ops.avg_pool2d(x, np.int64(2), strides=[2, 3]).shape == (1, 3, 2, 1)
 
 
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_conv2d_of_many_channels_has_the_gradients_of_differences(padding):
+    """So many that Winograd's way is taken, both for the values and for the gradients."""
+    rng = np.random.default_rng(0)
+    sizes = (1, 10, 11, 16), (3, 3, 16, 17), (17,)
+    x, kernel, bias = (rng.normal(size=size) for size in sizes)
+    check_gradients(lambda *inputs: ops.conv2d(*inputs, padding=padding), x, kernel, bias)
+
+
 def test_conv2d_takes_lists_as_it_takes_tuples():
     x, kernel = np.random.default_rng(3).normal(size=(2, 9, 8, 1)), np.ones((3, 2, 1, 1))
     y = ops.conv2d(x, kernel, None, [2, 1], [[1, 0], (0, 2)], [1, 1])
