@@ -111,9 +111,9 @@ class Trainer(OldMethods):
         Also those among the attributes of the layers within, but not of models within.
         """
         compiled = self._objectives.metrics if self._objectives else []
-        layers = [each for each, _ in self._walk() if each is self or not isinstance(each, Trainer)]
-        values = itertools.chain(*(vars(layer).values() for layer in layers))
-        return [*compiled, *held_in(values, Metric)]
+        self._look_around()
+        within = (vars(layer).values() for layer in self._kept[2] if not isinstance(layer, Trainer))
+        return [*compiled, *held_in(itertools.chain(vars(self).values(), *within), Metric)]
 
     @property
     def metrics_names(self):
@@ -122,7 +122,7 @@ class Trainer(OldMethods):
 
     def reset_metrics(self):
         """Forget every batch that was measured."""
-        self._objectives.measured = None
+        self._objectives.measured = vars(self)["_kept"] = None  # lists may have grown
         for metric in self._measured():
             metric.reset_state()
 
@@ -208,11 +208,14 @@ class Trainer(OldMethods):
         A change is noticed, but for a list that grew in the middle of an epoch.
         """
         if self._kept is None or self._kept[0] is not last_change():
-            parameters = self.thawed_weights
-            layers = [layer for layer, _ in self._walk() if layer is not self]  # no cycle
-            vars(self)["_kept"] = last_change(), parameters, layers
+            self._look_around()
         _, parameters, layers = self._kept
         return [p for p in parameters if p.requires_grad], layers
+
+    def _look_around(self):
+        """Find the weights that are not frozen, and all layers within, and keep them."""
+        layers = [layer for layer, _ in self._walk() if layer is not self]  # no cycle
+        vars(self)["_kept"] = last_change(), self.thawed_weights, layers
 
     # --- what a user calls ---
 
@@ -400,7 +403,6 @@ class Trainer(OldMethods):
 
     def _train_epoch(self, epoch, data, callbacks):
         self.reset_metrics()
-        vars(self)["_kept"] = None
         callbacks.call("on_epoch_begin", epoch, {})
         _, done = callbacks.resume([data], epoch)
         logs = self.get_metrics_result() if done else None
