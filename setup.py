@@ -8,6 +8,7 @@
 
 Environment variables read here:
 
+- ``MINIGRAD_ONLY=avx2``     build for this instruction set alone: half the time, for tests
 - ``MINIGRAD_PLAIN=1``       build no vector extensions, as for compilers that have none (MSVC)
 - ``MINIGRAD_SERIAL=1``      build kernels that start no threads, as for compilers without atomics
 - ``MINIGRAD_BOUNDSCHECK=1`` build kernels that check every index (slow; for tests)
@@ -79,12 +80,18 @@ if VECTORS and X86:
     INSTRUCTION_SETS["avx2"] = ["-mavx2", "-mfma"]
     avx512 = ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq"]
     INSTRUCTION_SETS["avx512"] = [*INSTRUCTION_SETS["avx2"], *avx512]
+ALL_SETS = len(INSTRUCTION_SETS)
+if only := os.environ.get("MINIGRAD_ONLY"):
+    if only not in INSTRUCTION_SETS:
+        known = ", ".join(INSTRUCTION_SETS)
+        sys.exit(f"setup.py: expected MINIGRAD_ONLY to be one of {known}, got {only!r}")
+    INSTRUCTION_SETS = {only: INSTRUCTION_SETS[only]}
 
 # Else NumPy before 2.3 hides what NumPy 1.22 added, such as PyDataMem_SetHandler.
 MACROS = [("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")]
 MACROS += [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
 MACROS += [("__STDC_NO_ATOMICS__", "1")] if SERIAL else []
-MACROS += [("MINIGRAD_X86", "1")] if len(INSTRUCTION_SETS) > 1 else []  # for cpu.h
+MACROS += [("MINIGRAD_X86", "1")] if ALL_SETS > 1 else []  # for cpu.h
 MACROS += [] if VECTORS else [("MINIGRAD_PLAIN", "1")]
 
 KERNEL_DIRECTIVES = {
@@ -158,7 +165,8 @@ class BuildKernels(build_ext):
 
     def build_extensions(self):
         compiler = [os.environ.get(name) for name in ("CC", "CFLAGS", "LDFLAGS")]
-        settings = f"{Path(__file__).read_text('utf-8')} {CHECKED} {SERIAL} {VECTORS} {compiler}"
+        chosen = CHECKED, SERIAL, VECTORS, *INSTRUCTION_SETS
+        settings = f"{Path(__file__).read_text('utf-8')} {chosen} {compiler}"
         self.rebuild_if_changed(settings)
         for built in self.extensions:
             self.prepare(built)

@@ -15,6 +15,7 @@ has is imported; ``MINIGRAD_SIMD`` limits it to a lower one. Where nothing was b
 import importlib
 import os
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 __all__ = ["get_num_threads", "set_num_threads"]
@@ -35,7 +36,9 @@ def levels():
     """The instruction sets that the kernels were built for and that this processor has."""
     from minigrad.kernels.runtime.threads import best_instruction_set
 
-    return INSTRUCTION_SETS[: INSTRUCTION_SETS.index(best_instruction_set()) + 1]
+    usable = INSTRUCTION_SETS[: INSTRUCTION_SETS.index(best_instruction_set()) + 1]
+    built = [name for name in usable if find_spec(f"minigrad.kernels.loops.pooling_{name}")]
+    return tuple(built or usable)  # where none was built, loading says so
 
 
 def load(kind, instruction_set=None):

@@ -56,6 +56,11 @@ def test_fast_kernels_of_the_largest_instruction_set_are_the_default():
     assert modules_of() == modules_of(MINIGRAD_KERNELS="fast") == best
 
 
+def test_levels_are_those_that_were_built(monkeypatch):
+    monkeypatch.setattr(kernels, "find_spec", lambda name: name.endswith(LEVELS[-1]) or None)
+    assert kernels.levels() == (LEVELS[-1],)
+
+
 @needs_fast
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_instruction_set_can_be_limited(level):

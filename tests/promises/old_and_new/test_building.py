@@ -77,6 +77,12 @@ def test_build_names_what_is_too_old(source_tree, start_python, tmp_path, versio
     assert f"expected cython>=3.1 to build minigrad, got {version}." in result.stderr
 
 
+def test_build_names_an_unknown_instruction_set(source_tree, start_python):
+    result = start_python("setup.py", "--version", folder=source_tree, MINIGRAD_ONLY="mmx")
+    assert result.returncode == 1
+    assert re.search(r"expected MINIGRAD_ONLY to be one of baseline.*, got 'mmx'", result.stderr)
+
+
 def test_oldest_versions_of_the_matrix_are_those_declared():
     project = tomllib.loads((SOURCE / "pyproject.toml").read_text("utf-8"))
     declared = dict(text.split(">=") for text in project["build-system"]["requires"])
