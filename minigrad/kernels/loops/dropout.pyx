@@ -12,13 +12,10 @@ One half is not enough: blocks whose keys share the upper bits would repeat each
 
 from cython cimport floating
 from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memset
 
 from minigrad.kernels.loops.dropout cimport BLOCK, Dropout, dropout_of, mix32, mix64
 from minigrad.kernels.runtime.arrays cimport check_apart, check_array, float_kind
-from minigrad.kernels.runtime.numpy cimport (
-    NPY_FLOAT, PyArray_DATA, PyArray_NBYTES, PyArray_SIZE, import_array, ndarray
-)
+from minigrad.kernels.runtime.numpy cimport NPY_FLOAT, PyArray_SIZE, import_array, ndarray
 from minigrad.kernels.runtime.threads cimport run_loop
 
 import_array()
@@ -38,17 +35,17 @@ def dropout(
     """
     cdef int kind = float_kind("dropout", x)
     cdef Py_ssize_t size = PyArray_SIZE(x)
-    check_array("dropout", "x", x, kind, (size,), False)
-    check_array("dropout", "y", y, kind, (size,), True)
-    check_apart("dropout", y, None if PyArray_DATA(x) == PyArray_DATA(y) else x)
+    cdef Input arguments
+    arguments.x = check_array("dropout", "x", x, kind, (size,), False)
+    cdef void* data = check_array("dropout", "y", y, kind, (size,), True)
+    check_apart("dropout", y, None if arguments.x == data else x)
     if not 0 <= rate <= 1:
         raise ValueError(f"dropout: expected a rate from 0 to 1, got {rate}")
     if rate == 1:
-        memset(PyArray_DATA(y), 0, PyArray_NBYTES(y))
+        y[...] = 0
         return
-    cdef Input arguments = Input(PyArray_DATA(x), dropout_of(rate, seed))
-    run_loop(drop[float], drop[double], kind == NPY_FLOAT, &arguments, PyArray_DATA(y), size, 0,
-             size, threads)
+    arguments.dropout = dropout_of(rate, seed)
+    run_loop(drop[float], drop[double], kind == NPY_FLOAT, &arguments, data, size, 0, size, threads)
 
 
 cdef void drop(void* arguments, floating* y, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:

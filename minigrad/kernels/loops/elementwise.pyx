@@ -4,9 +4,7 @@ The formulas, each next to its gradient, are the table of activations.c.
 """
 
 from minigrad.kernels.runtime.arrays cimport check_apart, check_array, float_kind
-from minigrad.kernels.runtime.numpy cimport (
-    NPY_FLOAT, PyArray_DATA, PyArray_SIZE, import_array, ndarray
-)
+from minigrad.kernels.runtime.numpy cimport NPY_FLOAT, PyArray_SIZE, import_array, ndarray
 from minigrad.kernels.runtime.threads cimport chunk_begin, chunk_count, run_tasks, team_size
 
 import_array()
@@ -38,15 +36,13 @@ def elementwise(
     """
     cdef int kind = float_kind(function, x)
     cdef Py_ssize_t size = PyArray_SIZE(x)
-    check_array(function, "x", x, kind, (size,), False)
-    check_array(function, "z", z, kind, (size,), True)
-    if y is None:
-        y = x
-    check_array(function, "y", y, kind, (size,), False)
-    check_apart(function, z, None if PyArray_DATA(z) == PyArray_DATA(x) else x,
-                None if PyArray_DATA(z) == PyArray_DATA(y) else y)
+    cdef Job job
+    job.size, job.alpha = size, alpha
+    job.x = check_array(function, "x", x, kind, (size,), False)
+    job.z = check_array(function, "z", z, kind, (size,), True)
+    job.y = check_array(function, "y", x if y is None else y, kind, (size,), False)
+    check_apart(function, z, None if job.z == job.x else x, None if job.z == job.y else y)
     name = function.encode()
-    cdef Job job = Job(NULL, size, PyArray_DATA(x), PyArray_DATA(y), PyArray_DATA(z), alpha)
     job.loop = activations_float(name) if kind == NPY_FLOAT else activations_double(name)
     if job.loop is NULL:
         raise ValueError(f"elementwise: expected a function of activations.c, got {function!r}")

@@ -20,7 +20,7 @@ from libc.string cimport memset
 from minigrad.kernels.loops.functions cimport fast_exp, largest_of, sum_of
 from minigrad.kernels.runtime.arrays cimport check_apart, check_array, float_kind
 from minigrad.kernels.runtime.numpy cimport (
-    NPY_FLOAT, NPY_INT64, PyArray_DATA, PyArray_DIM, PyArray_NDIM, import_array, ndarray
+    NPY_FLOAT, NPY_INT64, PyArray_DIM, PyArray_NDIM, import_array, ndarray
 )
 from minigrad.kernels.runtime.threads cimport CHUNK, DoubleLoop, FloatLoop, run_loop
 
@@ -42,24 +42,15 @@ cdef Rows rows_of(str kernel, ndarray x) except *:
     return r
 
 
-cdef Array matrix(str kernel, str name, ndarray x, Rows* r, bint written) except NULL:
-    """Return where x begins; ValueError unless it is a matrix (N, K) of the rows' type."""
-    check_array(kernel, name, x, r.kind, (r.N, r.K), written)
-    return PyArray_DATA(x)
-
-
 cdef int add_targets(str kernel, Rows* r, ndarray targets, ndarray labels) except -1:
     cdef Py_ssize_t n
     if (labels is None) == (targets is None):
         raise ValueError(f"{kernel}: expected either targets or labels")
     if r.K == 0 and r.losses is not NULL:
         raise ValueError(f"{kernel}: expected at least one class, got 0")
-    if labels is None:
-        r.t = matrix(kernel, "targets", targets, r, False)
-        return 0
-    check_array(kernel, "labels", labels, NPY_INT64, (r.N,), False)
-    r.labels = <int64_t*>PyArray_DATA(labels)
-    for n in range(r.N):
+    r.t = check_array(kernel, "targets", targets, r.kind, (r.N, r.K), False)
+    r.labels = <int64_t*>check_array(kernel, "labels", labels, NPY_INT64, (r.N,), False)
+    for n in range(0 if labels is None else r.N):
         if not 0 <= r.labels[n] < r.K:
             raise ValueError(f"{kernel}: expected labels from 0 to {r.K - 1}, got {r.labels[n]}")
 
@@ -69,19 +60,14 @@ cdef Rows describe(
     bint p_written,
 ) except *:
     cdef Rows r = rows_of(kernel, logits)
-    r.z = matrix(kernel, "logits", logits, &r, False)
-    r.p = matrix(kernel, "probabilities", p, &r, p_written)
-    r.losses = vector(kernel, "losses", losses, &r, True)
+    r.z = check_array(kernel, "logits", logits, r.kind, (r.N, r.K), False)
+    r.p = check_array(kernel, "probabilities", p, r.kind, (r.N, r.K), p_written)
+    r.losses = check_array(kernel, "losses", losses, r.kind, (r.N,), True)
     add_targets(kernel, &r, targets, labels)
     check_apart(kernel, losses, logits, p, targets, labels)
     if p_written:
         check_apart(kernel, p, logits, targets, labels)
     return r
-
-
-cdef Array vector(str kernel, str name, ndarray x, Rows* r, bint written) except NULL:
-    check_array(kernel, name, x, r.kind, (r.N,), written)
-    return PyArray_DATA(x)
 
 
 cdef void run(
@@ -97,8 +83,8 @@ def softmax(ndarray x not None, ndarray y not None, int threads):
     IN x (N, K); OUT y (N, K)
     """
     cdef Rows r = rows_of("softmax", x)
-    r.z = matrix("softmax", "x", x, &r, False)
-    cdef Array data = matrix("softmax", "y", y, &r, True)
+    r.z = check_array("softmax", "x", x, r.kind, (r.N, r.K), False)
+    cdef Array data = check_array("softmax", "y", y, r.kind, (r.N, r.K), True)
     check_apart("softmax", y, x)
     run(&r, data, softmax_rows[float], softmax_rows[double], threads)
 
@@ -202,10 +188,10 @@ def softmax_cross_entropy_backward(
     """
     cdef str kernel = "softmax_cross_entropy_backward"
     cdef Rows r = rows_of(kernel, probabilities)
-    r.p = matrix(kernel, "probabilities", probabilities, &r, False)
-    r.gy = vector(kernel, "gy", gy, &r, False)
+    r.p = check_array(kernel, "probabilities", probabilities, r.kind, (r.N, r.K), False)
+    r.gy = check_array(kernel, "gy", gy, r.kind, (r.N,), False)
     add_targets(kernel, &r, targets, labels)
-    cdef Array data = matrix(kernel, "gz", gz, &r, True)
+    cdef Array data = check_array(kernel, "gz", gz, r.kind, (r.N, r.K), True)
     check_apart(kernel, gz, probabilities, targets, labels, gy)
     run(&r, data, backward_rows[float], backward_rows[double], threads)
 

@@ -47,19 +47,25 @@ cdef inline floating behind_relu(floating z, floating g) noexcept nogil:
 
 
 cdef Channels describe(
-    str kernel, ndarray x, ndarray y, ndarray constants, Py_ssize_t expected, bint relu
+    str kernel, ndarray x, ndarray y, ndarray constants, Py_ssize_t expected, bint relu, ndarray z
 ) except *:
-    """Cut rows of channels into lanes and tasks; ValueError unless the arrays fit."""
-    cdef int kind = float_kind(kernel, x)
-    cdef Py_ssize_t N = 0, C = 0, width
+    """Cut rows of channels into lanes and tasks; ValueError unless the arrays fit.
+
+    z, like x, is what is written, or None.
+    """
+    cdef Channels c
+    cdef Py_ssize_t N = 0, C = 0
     if PyArray_NDIM(x) == 2:
         N, C = PyArray_DIM(x, 0), PyArray_DIM(x, 1)
-    check_array(kernel, "x", x, kind, (N, C), False)
-    check_array(kernel, "y", y, kind, (N, C), False)
-    check_array(kernel, "constants", constants, kind, (expected, C), False)
-    width = C * max(1, 128 // max(1, C))
-    return Channels(N * C, C, width, width * max(16, CHUNK // max(1, width)), kind,
-                    relu, PyArray_DATA(x), PyArray_DATA(y), NULL)
+    c.size, c.C, c.kind, c.relu = N * C, C, float_kind(kernel, x), relu
+    c.x = check_array(kernel, "x", x, c.kind, (N, C), False)
+    c.y = check_array(kernel, "y", y, c.kind, (N, C), False)
+    check_array(kernel, "constants", constants, c.kind, (expected, C), False)
+    check_array(kernel, "z", z, c.kind, (N, C), True)
+    check_apart(kernel, z, x, y, constants)
+    c.width = C * max(1, 128 // max(1, C))
+    c.length = c.width * max(16, CHUNK // max(1, c.width))
+    return c
 
 
 cdef int run(
@@ -67,6 +73,8 @@ cdef int run(
     int threads,
 ) except -1:
     """Run a loop, with the channels' constants repeated for each lane."""
+    if c.size == 0:
+        return 0
     cdef Py_ssize_t item = PyArray_ITEMSIZE(constants), row = c.C * item, count = c.width // c.C
     cdef Memory memory = Memory(PyArray_DIM(constants, 0) * c.width * item)
     cdef Py_ssize_t i
@@ -88,13 +96,12 @@ def channel_sums(
     gradient behind relu: it counts as 0 unless scale (x - a) + shift > 0.
     """
     cdef bint relu = PyArray_NDIM(centers) == 2 and PyArray_DIM(centers, 0) == 4
-    cdef Channels c = describe("channel_sums", x, y, centers, 4 if relu else 2, relu)
+    cdef Channels c = describe("channel_sums", x, y, centers, 4 if relu else 2, relu, None)
     check_array("channel_sums", "sums", sums, c.kind, (2, c.C), True)
     check_apart("channel_sums", sums, x, y, centers)
     cdef Py_ssize_t tasks = (c.size + c.length - 1) // c.length if c.size > 0 else 0
     cdef Memory partial = Memory(tasks * 2 * c.width * PyArray_ITEMSIZE(x))
-    if tasks > 0:
-        run(&c, partial.data, add_rows[Floats], add_rows[Doubles], centers, threads)
+    run(&c, partial.data, add_rows[Floats], add_rows[Doubles], centers, threads)
     if c.kind == NPY_FLOAT:
         add_partial_sums(&c, tasks, <Floats>partial.data, <Floats>PyArray_DATA(sums))
     else:
@@ -152,11 +159,8 @@ def channel_affine(
     those of relu, as in channel_sums.
     """
     cdef bint relu = PyArray_NDIM(terms) == 2 and PyArray_DIM(terms, 0) == 6
-    cdef Channels c = describe("channel_affine", x, y, terms, 6 if relu else 4, relu)
-    check_array("channel_affine", "z", z, c.kind, (PyArray_DIM(x, 0), c.C), True)
-    check_apart("channel_affine", z, x, y, terms)
-    if c.size > 0:
-        run(&c, PyArray_DATA(z), affine_rows[Floats], affine_rows[Doubles], terms, threads)
+    cdef Channels c = describe("channel_affine", x, y, terms, 6 if relu else 4, relu, z)
+    run(&c, PyArray_DATA(z), affine_rows[Floats], affine_rows[Doubles], terms, threads)
 
 
 cdef void affine_rows(void* channels, Row z, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
@@ -192,11 +196,8 @@ def channel_normalize(
 
     IN x (N, C), terms (3, C): a, scale, shift; OUT z (N, C)
     """
-    cdef Channels c = describe("channel_normalize", x, x, terms, 3, relu)
-    check_array("channel_normalize", "z", z, c.kind, (PyArray_DIM(x, 0), c.C), True)
-    check_apart("channel_normalize", z, x, terms)
-    if c.size > 0:
-        run(&c, PyArray_DATA(z), normalize_rows[Floats], normalize_rows[Doubles], terms, threads)
+    cdef Channels c = describe("channel_normalize", x, x, terms, 3, relu, z)
+    run(&c, PyArray_DATA(z), normalize_rows[Floats], normalize_rows[Doubles], terms, threads)
 
 
 cdef void normalize_rows(void* channels, Row z, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:

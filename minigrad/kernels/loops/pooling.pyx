@@ -17,7 +17,7 @@ from minigrad.kernels.runtime.arrays cimport (
     LARGEST, check_apart, check_array, check_geometry, float_kind
 )
 from minigrad.kernels.runtime.numpy cimport (
-    NPY_FLOAT, NPY_INT, PyArray_DATA, PyArray_DIM, PyArray_NDIM, import_array, ndarray
+    NPY_FLOAT, NPY_INT, PyArray_DIM, PyArray_NDIM, import_array, ndarray
 )
 from minigrad.kernels.runtime.threads cimport CHUNK, DoubleLoop, FloatLoop, run_loop
 
@@ -81,18 +81,17 @@ cdef Pool describe(
     if PyArray_NDIM(x) == 4 and PyArray_NDIM(y) == 4:
         p.N, p.H, p.W, p.C = [PyArray_DIM(x, axis) for axis in range(4)]
         p.OH, p.OW = PyArray_DIM(y, 1), PyArray_DIM(y, 2)
-    check_array(kernel, "x", x, p.kind, (p.N, p.H, p.W, p.C), backward)
-    check_array(kernel, "y", y, p.kind, (p.N, p.OH, p.OW, p.C), not backward)
+    p.image = check_array(kernel, "x", x, p.kind, (p.N, p.H, p.W, p.C), backward)
+    p.pooled = check_array(kernel, "y", y, p.kind, (p.N, p.OH, p.OW, p.C), not backward)
     check_axis(kernel, "height", p.H, p.OH, p.pool_height, p.stride_height, p.pad_top)
     check_axis(kernel, "width", p.W, p.OW, p.pool_width, p.stride_width, p.pad_left)
-    p.image, p.pooled = PyArray_DATA(x), PyArray_DATA(y)
     check_apart(kernel, x if backward else y, y if backward else x, argmax)
     p.work = p.N * p.OH * p.OW * p.C * min(p.pool_height, p.H) * min(p.pool_width, p.W)
-    if argmax is not None:
-        check_array(kernel, "argmax", argmax, NPY_INT, (p.N, p.OH, p.OW, p.C), not backward)
-        if not backward:
-            check_apart(kernel, argmax, x)
-        p.argmax = <int*>PyArray_DATA(argmax)
+    p.argmax = <int*>check_array(
+        kernel, "argmax", argmax, NPY_INT, (p.N, p.OH, p.OW, p.C), not backward
+    )
+    if not backward:
+        check_apart(kernel, argmax, x)
     return p
 
 

@@ -23,11 +23,16 @@ cdef int float_kind(str kernel, ndarray x) except -1:
     return PyArray_TYPE(x)
 
 
-cdef int check_array(
+cdef void* check_array(
     str kernel, str name, ndarray x, int kind, tuple shape, bint written
-) except -1:
-    """Raise ValueError unless x is a contiguous array of this type and shape."""
+) except? NULL:
+    """Return where x begins, NULL if it is None; ValueError unless it has this type and shape.
+
+    It must be contiguous, and writable if it is written.
+    """
     cdef int axis
+    if x is None:
+        return NULL
     cdef bint fits = PyArray_NDIM(x) == len(shape) and PyArray_TYPE(x) == kind
     fits = fits and (PyArray_ISCARRAY(x) if written else PyArray_ISCARRAY_RO(x))
     for axis in range(len(shape) if fits else 0):
@@ -38,35 +43,33 @@ cdef int check_array(
             f"{kernel}: expected {name} {shape} of {NAMES[kind]}, {wanted}; got "
             f"{(<object>x).shape} of {(<object>x).dtype}"
         )
+    return PyArray_DATA(x)
+
+
+cdef Extent extent_of(ndarray x) noexcept:
+    """Return the addresses from x's first to its last byte; None and empty arrays have none."""
+    cdef Extent extent = Extent(0, 0)
+    cdef Py_ssize_t reach
+    cdef int axis
+    if x is not None and PyArray_SIZE(x) > 0:
+        extent.begin = <Py_ssize_t>PyArray_DATA(x)
+        extent.end = extent.begin + PyArray_ITEMSIZE(x)
+        for axis in range(PyArray_NDIM(x)):
+            reach = (PyArray_DIM(x, axis) - 1) * PyArray_STRIDE(x, axis)
+            extent.begin += min(reach, 0)
+            extent.end += max(reach, 0)
+    return extent
 
 
 cdef inline bint overlap(ndarray x, ndarray y) noexcept:
-    """Whether the memory from the first to the last byte of x meets that of y."""
-    cdef Py_ssize_t reach
-    cdef Py_ssize_t[2] low
-    cdef Py_ssize_t[2] high
-    cdef int i, axis
-    cdef ndarray array
-    if y is None or PyArray_SIZE(x) == 0 or PyArray_SIZE(y) == 0:
-        return False
-    for i in range(2):
-        array = y if i else x
-        low[i] = high[i] = <Py_ssize_t>PyArray_DATA(array)
-        for axis in range(PyArray_NDIM(array)):
-            reach = (PyArray_DIM(array, axis) - 1) * PyArray_STRIDE(array, axis)
-            if reach < 0:
-                low[i] += reach
-            else:
-                high[i] += reach
-    return (
-        low[0] < high[1] + PyArray_ITEMSIZE(y) and low[1] < high[0] + PyArray_ITEMSIZE(x)
-    )
+    cdef Extent a = extent_of(x), b = extent_of(y)
+    return a.begin < b.end and b.begin < a.end
 
 
 cdef int check_apart(
     str kernel, ndarray written, ndarray a, ndarray b=None, ndarray c=None, ndarray d=None
 ) except -1:
-    """Raise ValueError if what is written overlaps one of the others, of which some are None."""
+    """Raise ValueError if what is written overlaps one of the others; any of them may be None."""
     if overlap(written, a) or overlap(written, b) or overlap(written, c) or overlap(written, d):
         raise ValueError(
             f"{kernel}: expected what it writes in memory of its own, got an array of "
