@@ -14,50 +14,40 @@ there, and `run_steps` makes them all.
 """
 
 from cython cimport floating
-from libc.stdint cimport uintptr_t
 from libc.stdlib cimport qsort
-from libc.string cimport memset
 
 from minigrad.kernels.loops.functions cimport sqrt
-from minigrad.kernels.runtime.arrays cimport check_apart, float_kind
+from minigrad.kernels.runtime.arrays cimport Extent, check_apart, extent_of, float_kind
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.numpy cimport (
-    NPY_FLOAT, PyArray_DATA, PyArray_ISCARRAY, PyArray_ISCARRAY_RO, PyArray_NBYTES,
-    PyArray_SAMESHAPE, PyArray_SIZE, PyArray_TYPE, import_array, ndarray
+    NPY_FLOAT, PyArray_DATA, PyArray_ISCARRAY, PyArray_ISCARRAY_RO, PyArray_SAMESHAPE, PyArray_SIZE,
+    PyArray_TYPE, import_array, ndarray
 )
 from minigrad.kernels.runtime.threads cimport (
-    DoubleLoop, FloatLoop, chunk_begin, chunk_count, run_loop, run_tasks, team_size
+    DoubleLoop, FloatLoop, Loop, chunk_count, run_part, run_tasks, team_size
 )
 
 import_array()
 
 cdef struct Step:
-    Py_ssize_t size  # elements of each array
-    bint is_float
-    void* w
     void* g
     void* state[3]  # in the order of the kernel's arguments; NULL where one is off
     double lr, alpha, alpha_m, alpha_g, correction, beta_1, beta_2, rho, momentum, epsilon
     bint nesterov
-    FloatLoop of_float
-    DoubleLoop of_double
 
 
 cdef class PutOff:
     """A step that is yet to be made, and its arrays, which must live until then."""
     cdef Step step
+    cdef Loop loop
     cdef tuple arrays
 
 
 cdef struct Chunk:
-    Step* step
-    Py_ssize_t begin, end
-    double place  # of the chunk in its array, from 0 to 1
+    Loop* loop
+    Py_ssize_t index  # of the chunk in its loop
+    double place  # in its array, from 0 to 1
     Py_ssize_t number  # in the order of the steps
-
-
-cdef struct Span:  # the addresses of an array
-    uintptr_t begin, end
 
 
 def run_steps(list steps not None, int threads):
@@ -66,24 +56,21 @@ def run_steps(list steps not None, int threads):
     They are made one after the other if they are short, or share an array.
     """
     cdef PutOff later
-    cdef Step* s
     cdef Py_ssize_t elements = 0, count = 0, of_step, i
     for later in steps:
-        elements += later.step.size
-        count += chunk_count(later.step.size)
+        elements += later.loop.size
+        count += chunk_count(later.loop.size)
     if team_size(elements, threads) == 1 or overlap(steps):
         for later in steps:
-            run(&later.step, later.step.of_float, later.step.of_double, threads)
+            run(&later.loop, threads)
         return
     cdef Memory memory = Memory(count * sizeof(Chunk))
     cdef Chunk* chunks = <Chunk*>memory.data
     count = 0
     for later in steps:
-        s, of_step = &later.step, chunk_count(later.step.size)
+        of_step = chunk_count(later.loop.size)
         for i in range(of_step):
-            chunks[count] = Chunk(
-                s, chunk_begin(s.size, i), chunk_begin(s.size, i + 1), i / <double>of_step, count
-            )
+            chunks[count] = Chunk(&later.loop, i, i / <double>of_step, count)
             count += 1
     with nogil:
         # By place: a thread that has written this part of a gradient has it in its cache.
@@ -93,10 +80,7 @@ def run_steps(list steps not None, int threads):
 
 cdef void run_chunk(void* chunks, Py_ssize_t index, int worker) noexcept nogil:
     cdef Chunk* c = <Chunk*>chunks + index
-    if c.step.is_float:
-        c.step.of_float(c.step, <float*>c.step.w, c.begin, c.end)
-    else:
-        c.step.of_double(c.step, <double*>c.step.w, c.begin, c.end)
+    run_part(c.loop, c.index, worker)
 
 
 cdef int compare_places(const void* one, const void* other) noexcept nogil:
@@ -110,52 +94,57 @@ cdef int compare_places(const void* one, const void* other) noexcept nogil:
 cdef bint overlap(list steps) except -1:
     """Whether an array of the steps shares memory with another one."""
     cdef PutOff later
-    cdef ndarray x
     cdef Py_ssize_t count = 0, i
-    cdef Memory memory = Memory(5 * len(steps) * sizeof(Span))
-    cdef Span* spans = <Span*>memory.data
+    cdef Memory memory = Memory(5 * len(steps) * sizeof(Extent))
+    cdef Extent* extents = <Extent*>memory.data
     for later in steps:
         for x in later.arrays:
-            if x is not None and PyArray_SIZE(x) > 0:
-                spans[count].begin = <uintptr_t>PyArray_DATA(x)
-                spans[count].end = spans[count].begin + PyArray_NBYTES(x)
-                count += 1
-    qsort(spans, count, sizeof(Span), compare_begins)
+            extents[count] = extent_of(x)
+            count += 1
+    qsort(extents, count, sizeof(Extent), compare_begins)
     for i in range(1, count):
-        if spans[i].begin < spans[i - 1].end:
+        if extents[i].begin < extents[i - 1].end:
             return True
     return False
 
 
 cdef int compare_begins(const void* one, const void* other) noexcept nogil:
-    cdef uintptr_t a = (<Span*>one).begin, b = (<Span*>other).begin
+    cdef Py_ssize_t a = (<Extent*>one).begin, b = (<Extent*>other).begin
     return (a > b) - (a < b)
 
 
-cdef Step begin_step(
-    str kernel, threads, ndarray w, ndarray g, ndarray a, ndarray b=None, ndarray c=None
-) except *:
-    """Collect w, g and the states a, b and c; ValueError unless they are alike."""
+cdef int make(
+    str kernel, Step* s, FloatLoop of_float, DoubleLoop of_double, threads, ndarray w, ndarray g,
+    ndarray a, ndarray b=None, ndarray c=None,
+) except -1:
+    """Make a step of w with g and the states a, b and c, or put it off.
+
+    ValueError unless the arrays are alike.
+    """
     cdef PutOff later
-    cdef Step s
-    memset(&s, 0, sizeof(Step))
-    s.size, s.is_float = PyArray_SIZE(w), float_kind(kernel, w) == NPY_FLOAT
-    s.w, s.g = data(kernel, w, w, True), data(kernel, w, g, False)
+    cdef Loop loop = Loop(of_float, of_double, float_kind(kernel, w) == NPY_FLOAT, s,
+                          data(kernel, w, w, True), PyArray_SIZE(w), 0)
+    s.g = data(kernel, w, g, False)
     s.state[0] = data(kernel, w, a, True)
     s.state[1] = data(kernel, w, b, True)
     s.state[2] = data(kernel, w, c, True)
     check_apart(kernel, w, g, a, b, c)
-    if a is not None:
-        check_apart(kernel, a, g, b, c)
-    if b is not None:
-        check_apart(kernel, b, g, c)
-    if c is not None:
-        check_apart(kernel, c, g)
-    if type(threads) is list:
-        later = PutOff.__new__(PutOff)
-        later.arrays = w, g, a, b, c
-        threads.append(later)
-    return s
+    check_apart(kernel, a, g, b, c)
+    check_apart(kernel, b, g, c)
+    check_apart(kernel, c, g)
+    if type(threads) is not list:
+        return run(&loop, threads)
+    later = PutOff.__new__(PutOff)
+    later.step, later.loop, later.arrays = s[0], loop, (w, g, a, b, c)
+    later.loop.arguments = &later.step
+    threads.append(later)
+    return 0
+
+
+cdef int run(Loop* loop, int threads) except -1:
+    with nogil:
+        run_tasks(run_part, loop, chunk_count(loop.size), team_size(loop.size, threads))
+    return 0
 
 
 cdef void* data(str kernel, ndarray w, ndarray x, bint written) except? NULL:
@@ -174,18 +163,6 @@ cdef void* data(str kernel, ndarray w, ndarray x, bint written) except? NULL:
     return PyArray_DATA(x)
 
 
-cdef int run(Step* s, FloatLoop of_float, DoubleLoop of_double, threads) except -1:
-    """Make a step, or put it off."""
-    cdef PutOff later
-    if type(threads) is not list:
-        run_loop(of_float, of_double, s.is_float, s, s.w, s.size, 0, s.size, threads)
-    else:
-        later = threads[len(threads) - 1]
-        s.of_float, s.of_double = of_float, of_double
-        later.step = s[0]
-    return 0
-
-
 cdef inline floating squarable(floating g) noexcept nogil:
     """Limit g to a size whose squares, and sums of some, are finite; infinity becomes NaN."""
     cdef floating limit = 1152921504606846976.0  # 2**60
@@ -200,9 +177,9 @@ def sgd_step(
     threads,
 ):
     """Step by SGD: v = momentum v - lr g; w += v, or w += momentum v - lr g by Nesterov."""
-    cdef Step s = begin_step("sgd_step", threads, w, g, v)
+    cdef Step s
     s.lr, s.momentum, s.nesterov = lr, momentum, nesterov
-    run(&s, sgd[float], sgd[double], threads)
+    make("sgd_step", &s, sgd[float], sgd[double], threads, w, g, v)
 
 
 cdef void sgd(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
@@ -229,9 +206,9 @@ def adagrad_step(
     threads,
 ):
     """Step by Adagrad: a += g²; w -= lr g / sqrt(a + epsilon)."""
-    cdef Step s = begin_step("adagrad_step", threads, w, g, a)
+    cdef Step s
     s.lr, s.epsilon = lr, epsilon
-    run(&s, adagrad[float], adagrad[double], threads)
+    make("adagrad_step", &s, adagrad[float], adagrad[double], threads, w, g, a)
 
 
 cdef void adagrad(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
@@ -255,9 +232,9 @@ def rmsprop_step(
     made it negative it counts as 0. With momentum, w -= b instead, with b = momentum b + the step
     above.
     """
-    cdef Step s = begin_step("rmsprop_step", threads, w, g, v, m, b)
+    cdef Step s
     s.lr, s.rho, s.momentum, s.epsilon = lr, rho, momentum, epsilon
-    run(&s, rmsprop[float], rmsprop[double], threads)
+    make("rmsprop_step", &s, rmsprop[float], rmsprop[double], threads, w, g, v, m, b)
 
 
 cdef void rmsprop(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
@@ -292,9 +269,9 @@ def adam_step(
 
     With AMSGrad, v_max = max(v_max, v) replaces v in the step. alpha holds the bias correction.
     """
-    cdef Step s = begin_step("adam_step", threads, w, g, m, v, v_max)
+    cdef Step s
     s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon
-    run(&s, adam[float], adam[double], threads)
+    make("adam_step", &s, adam[float], adam[double], threads, w, g, m, v, v_max)
 
 
 cdef void adam(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
@@ -325,10 +302,10 @@ def nadam_step(
 
     correction is 1 - beta_2 to the power t; the two alphas hold lr and the momentum schedule.
     """
-    cdef Step s = begin_step("nadam_step", threads, w, g, m, v)
+    cdef Step s
     s.alpha_m, s.alpha_g, s.correction = alpha_m, alpha_g, correction
     s.beta_1, s.beta_2, s.epsilon = beta_1, beta_2, epsilon
-    run(&s, nadam[float], nadam[double], threads)
+    make("nadam_step", &s, nadam[float], nadam[double], threads, w, g, m, v)
 
 
 cdef void nadam(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
@@ -351,9 +328,9 @@ def adamax_step(
     double beta_1, double beta_2, double epsilon, threads,
 ):
     """Step by Adamax: m += (g-m)(1-beta_1); u = max(beta_2 u, |g|); w -= alpha m / (u+epsilon)."""
-    cdef Step s = begin_step("adamax_step", threads, w, g, m, u)
+    cdef Step s
     s.alpha, s.beta_1, s.beta_2, s.epsilon = alpha, beta_1, beta_2, epsilon
-    run(&s, adamax[float], adamax[double], threads)
+    make("adamax_step", &s, adamax[float], adamax[double], threads, w, g, m, u)
 
 
 cdef void adamax(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
@@ -378,9 +355,9 @@ def adadelta_step(
     """Step by Adadelta: a = rho a + (1-rho) g²; step = sqrt(d + epsilon) g / sqrt(a + epsilon);
     d = rho d + (1-rho) step²; w -= lr step.
     """
-    cdef Step s = begin_step("adadelta_step", threads, w, g, a, d)
+    cdef Step s
     s.lr, s.rho, s.epsilon = lr, rho, epsilon
-    run(&s, adadelta[float], adadelta[double], threads)
+    make("adadelta_step", &s, adadelta[float], adadelta[double], threads, w, g, a, d)
 
 
 cdef void adadelta(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
@@ -403,9 +380,9 @@ def lion_step(
     double beta_2, threads,
 ):
     """Step by Lion: w -= lr sign(beta_1 m + (1-beta_1) g); m = beta_2 m + (1-beta_2) g."""
-    cdef Step s = begin_step("lion_step", threads, w, g, m)
+    cdef Step s
     s.lr, s.beta_1, s.beta_2 = lr, beta_1, beta_2
-    run(&s, lion[float], lion[double], threads)
+    make("lion_step", &s, lion[float], lion[double], threads, w, g, m)
 
 
 cdef void lion(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:

@@ -18,7 +18,6 @@ cdef extern from "numpy/arrayobject.h":
     Py_ssize_t* PyArray_DIMS(ndarray x) nogil
     Py_ssize_t PyArray_STRIDE(ndarray x, int axis) nogil
     Py_ssize_t PyArray_SIZE(ndarray x) nogil
-    Py_ssize_t PyArray_NBYTES(ndarray x) nogil
     Py_ssize_t PyArray_ITEMSIZE(ndarray x) nogil
     bint PyArray_ISCARRAY(ndarray x) nogil  # contiguous, aligned and writable
     bint PyArray_ISCARRAY_RO(ndarray x) nogil  # contiguous and aligned
