@@ -52,7 +52,7 @@ static inline Span find_blank_borders(const Conv *c, const real *strip, isize ro
 /* Set the outputs begin to end - 1 of y, and of argmax if there is one, to what `output` is. */
 static inline void repeat_output(const Conv *c, isize output, isize begin, isize end) {
     const isize F = c->F;
-    real *y = c->gemm.y;
+    real *y = c->y;
     for (isize i = begin; i < end; i++) {
         memcpy(y + i * F, y + output * F, F * sizeof(real));
         if (c->argmax != NULL) memcpy(c->argmax + i * F, c->argmax + output * F, F);

@@ -32,11 +32,9 @@ from libc.string cimport memset
 from minigrad.kernels.loops.dropout cimport dropout_of
 from minigrad.kernels.products.problem cimport (
     ADD, APART, LINE_BYTES, MACS_PER_ELEMENT, NO_ARGMAX, PIECE, Conv, Gemm, Products, Sums,
-    Winograd, allocate_offsets, write_multiples,
+    Winograd, allocate_offsets, write_multiples, write_strides,
 )
-from minigrad.kernels.runtime.arrays cimport (
-    check_apart, check_array, check_geometry, float_kind
-)
+from minigrad.kernels.runtime.arrays cimport check_apart, check_array, check_geometry, float_kind
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.numpy cimport (
     NPY_FLOAT, NPY_UINT8, PyArray_DATA, PyArray_DIM, PyArray_NDIM, PyArray_SIZE, PyArray_TYPE,
@@ -91,7 +89,7 @@ cdef Conv describe(
     Parameters
     ----------
     x, w, y : (N, H, W, C), (KH, KW, C / groups, F), (N, OH, OW, F)
-        In the backward pass one of them is a gradient of that shape.
+        In the backward pass gradients of these shapes.
     bias, argmax : (F,) and (N, OH, OW, F), or None
     written : names of those that must be writable
     geometry : strides, padding at the top and on the left, dilation (each for height and width)
@@ -115,21 +113,19 @@ cdef Conv describe(
     if c.C % c.groups or c.F % c.groups:
         raise ValueError(f"{kernel}: expected channels and filters in {c.groups} groups, "
                          f"got {c.C} and {c.F}")
-    check_array(kernel, "x", x, kind, (c.N, c.H, c.W, c.C), "x" in written)
-    check_array(kernel, "w", w, kind, (c.KH, c.KW, c.C // c.groups, c.F), "w" in written)
-    check_array(kernel, "y", y, kind, (c.N, c.OH, c.OW, c.F), "y" in written)
-    if bias is not None:
-        check_array(kernel, "bias", bias, kind, (c.F,), "bias" in written)
-    if argmax is not None:
-        check_array(kernel, "argmax", argmax, NPY_UINT8, (c.N, c.OH, c.OW, c.F), "y" in written)
+    c.x = check_array(kernel, "x", x, kind, (c.N, c.H, c.W, c.C), "x" in written)
+    c.w = check_array(kernel, "w", w, kind, (c.KH, c.KW, c.C // c.groups, c.F), "w" in written)
+    c.y = check_array(kernel, "y", y, kind, (c.N, c.OH, c.OW, c.F), "y" in written)
+    c.bias = check_array(kernel, "bias", bias, kind, (c.F,), "bias" in written)
+    c.argmax = <unsigned char*>check_array(
+        kernel, "argmax", argmax, NPY_UINT8, (c.N, c.OH, c.OW, c.F), "y" in written
+    )
     if "y" in written:
         check_apart(kernel, y, x, w, bias, argmax)
-        if argmax is not None:
-            check_apart(kernel, argmax, x, w, bias)
+        check_apart(kernel, argmax, x, w, bias)
     elif "w" in written:
         check_apart(kernel, w, x, y, bias, argmax)
-        if bias is not None:
-            check_apart(kernel, bias, x, y, argmax)
+        check_apart(kernel, bias, x, y, argmax)
     else:
         check_apart(kernel, x, w, y)
     # A stride as long as the image leads out of it, like any longer one.
@@ -190,8 +186,7 @@ cdef Conv transpose_problem(Conv c) noexcept nogil:
 
     x and y, C and F are swapped; the padding becomes (K - 1) * dilation - padding.
     """
-    c.H, c.OH, c.W, c.OW = c.OH, c.H, c.OW, c.W
-    c.C, c.F = c.F, c.C
+    c.x, c.H, c.W, c.C, c.y, c.OH, c.OW, c.F = c.y, c.OH, c.OW, c.F, c.x, c.H, c.W, c.C
     c.pad_top = (c.KH - 1) * c.dilation_height - c.pad_top
     c.pad_left = (c.KW - 1) * c.dilation_width - c.pad_left
     find_receptive_field(&c)
@@ -214,26 +209,6 @@ cdef bint has_few_filters(const Conv* c) noexcept nogil:
     )
 
 
-cdef int forward_few(
-    const Products* products, Conv c, const void* x, const void* w, const void* bias, bint relu,
-    void* y, int threads,
-) except -1:
-    cdef Gemm* g = &c.gemm
-    cdef Py_ssize_t item = products.item_size, lanes = products.tile_columns // 2
-    cdef Py_ssize_t results = plan_strips(&c, PIECE)  # of a strip: mostly the whole image
-    c.strip_width = 2 * ((c.OW + lanes - 1) // lanes * lanes + (c.KW + 2) // 2)
-    c.input_strip_size = (2 * c.strip_rows + c.KH - 1) * c.strip_width
-    c.scratch_size = c.input_strip_size + c.strip_width
-    cdef int team = team_size(c.N * c.strips * results * c.KH * c.KW * c.F // MACS_PER_ELEMENT,
-                              threads)
-    cdef Memory scratch = Memory(team * (c.scratch_size + APART) * item)
-    g.b, g.bias, g.relu, g.y = w, bias, relu, y
-    c.x, c.scratch = x, scratch.data
-    with nogil:
-        run_tasks(products.few_forward, &c, c.N * c.strips, team)
-    return 0
-
-
 # --- strips and tables of offsets --------------------------------------------------------------
 
 
@@ -247,6 +222,14 @@ cdef Py_ssize_t plan_strips(Conv* c, Py_ssize_t least) noexcept nogil:
         height = (c.strip_rows - 1) * c.pool_height * c.stride_height + c.receptive_height
         c.input_strip_size = height * c.strip_width * c.C
     return c.strip_rows * results
+
+
+cdef Memory share(const Products* products, Conv* c, Py_ssize_t macs, int threads):
+    """Decide how many threads share so many multiply-adds; give each c.scratch_size elements."""
+    c.team = team_size(macs // MACS_PER_ELEMENT, threads)
+    cdef Memory scratch = Memory(c.team * (c.scratch_size + APART) * products.item_size)
+    c.scratch = scratch.data
+    return scratch
 
 
 cdef void write_pixel_offsets(Py_ssize_t* offset, const Conv* c) noexcept nogil:
@@ -283,8 +266,7 @@ cdef void write_patch_offsets(Py_ssize_t* offset, const Conv* c) noexcept nogil:
 
 
 cdef Memory pack_kernel(
-    const Products* products, Conv* c, const void* w, Py_ssize_t row_stride,
-    Py_ssize_t column_stride,
+    const Products* products, Conv* c, Py_ssize_t row_stride, Py_ssize_t column_stride
 ):
     """Pack w, for each group a (depth, columns) matrix, as b of c.gemm."""
     cdef Gemm* g = &c.gemm
@@ -297,8 +279,8 @@ cdef Memory pack_kernel(
     with nogil:
         for group in range(c.groups):
             products.pack(
-                <const char*>w + group * (c.F // c.groups) * item, row_stride, column_stride,
-                g.depth, g.columns, <char*>packed.data + group * c.b_group_stride * item,
+                <char*>c.w + group * (c.F // c.groups) * item, row_stride, column_stride, g.depth,
+                g.columns, <char*>packed.data + group * c.b_group_stride * item,
             )
     return packed
 
@@ -337,83 +319,68 @@ cdef Winograd plan_winograd(const Products* products, const Conv* c) noexcept no
     return plan
 
 
-cdef int winograd_forward(
-    const Products* products, const Conv* c, const void* x, const void* w, bint turned,
-    const void* bias, bint relu, void* y, int threads,
-) except -1:
+cdef int winograd_forward(const Products* products, Conv* c, bint turned, int threads) except -1:
+    """Compute y; turned: w is that of the problem before it was transposed."""
     cdef Winograd plan = plan_winograd(products, c)
     cdef Gemm* g = &plan.conv.gemm
-    cdef Py_ssize_t item = products.item_size, NR = products.tile_columns
-    cdef int team = team_size(plan.tiles * 16 * c.C * c.F // MACS_PER_ELEMENT, threads)
-    cdef Memory scratch = Memory(team * (plan.conv.scratch_size + APART) * item)
-    cdef Memory transformed = Memory(16 * c.C * ((c.F + NR - 1) // NR * NR) * item)
-    cdef Memory _offsets = allocate_offsets(g, plan.block, c.C, 0)
-    g.columns, g.depth, g.a_column_stride = plan.F_step, c.C, 1
+    cdef Py_ssize_t NR = products.tile_columns
+    cdef Py_ssize_t blocks = (plan.tiles + plan.block - 1) // plan.block
+    cdef Memory _scratch = share(products, &plan.conv, plan.tiles * 16 * c.C * c.F, threads)
+    cdef Memory transformed = Memory(16 * c.C * ((c.F + NR - 1) // NR * NR) * products.item_size)
+    cdef Memory _offsets = write_strides(g, plan.block, plan.C_step, c.C, 1, plan.F_step)
+    g.columns, g.depth = plan.F_step, c.C
     g.b_panel_stride, g.b_row_stride = NR * c.C, NR
-    g.y, g.bias, g.relu = y, bias, relu
-    plan.conv.x, plan.conv.scratch, plan.U = x, scratch.data, transformed.data
-    plan.w, plan.turned = w, turned
+    plan.U, plan.turned = transformed.data, turned
     with nogil:
-        write_multiples(g.a_row_offset, plan.block, plan.C_step)
-        write_multiples(g.a_column_offset, c.C, 1)
-        write_multiples(g.y_row_offset, plan.block, plan.F_step)
-        run_tasks(products.winograd_kernel, &plan, (2 * c.C + NR - 1) // NR, team)
-        run_tasks(
-            products.winograd_forward, &plan, (plan.tiles + plan.block - 1) // plan.block, team
-        )
+        run_tasks(products.winograd_kernel, &plan, (2 * c.C + NR - 1) // NR, plan.conv.team)
+        run_tasks(products.winograd_forward, &plan, blocks, plan.conv.team)
     return 0
 
 
-cdef int winograd_backward_kernel(
-    const Products* products, const Conv* c, const void* x, const void* gy, void* gw, int threads
-) except -1:
+cdef int winograd_backward_kernel(const Products* products, Conv* c, int threads) except -1:
     cdef Winograd plan = plan_winograd(products, c)
     cdef Gemm* g = &plan.conv.gemm
-    cdef Py_ssize_t item = products.item_size
-    cdef int team = team_size(plan.tiles * 16 * c.C * c.F // MACS_PER_ELEMENT, threads)
+    cdef Memory _scratch = share(products, &plan.conv, plan.tiles * 16 * c.C * c.F, threads)
     plan.conv.chunks = min(WINOGRAD_CHUNKS, c.N)
-    cdef Memory scratch = Memory(team * (plan.conv.scratch_size + APART) * item)
-    cdef Memory sums = Memory(plan.conv.chunks * 16 * c.C * plan.F_step * item)
-    cdef Memory _offsets = allocate_offsets(g, c.C, plan.block, 0)
-    g.rows, g.columns, g.add, g.a_column_stride = c.C, plan.F_step, ADD, plan.C_step
+    cdef Memory sums = Memory(plan.conv.chunks * 16 * c.C * plan.F_step * products.item_size)
+    cdef Memory _offsets = write_strides(g, c.C, 1, plan.block, plan.C_step, plan.F_step)
+    g.rows, g.columns, g.add = c.C, plan.F_step, ADD
     g.b_panel_stride, g.b_row_stride = products.tile_columns, plan.F_step
-    plan.conv.x, plan.conv.scratch, plan.gy, plan.U, plan.gw = x, scratch.data, gy, sums.data, gw
+    plan.U = sums.data
     with nogil:
-        write_multiples(g.a_row_offset, c.C, 1)
-        write_multiples(g.a_column_offset, plan.block, plan.C_step)
-        write_multiples(g.y_row_offset, c.C, plan.F_step)
-        run_tasks(products.winograd_backward_kernel, &plan, 4 * plan.conv.chunks, team)
-        run_tasks(products.winograd_kernel_back, &plan, c.C, team)
+        run_tasks(products.winograd_backward_kernel, &plan, 4 * plan.conv.chunks, plan.conv.team)
+        run_tasks(products.winograd_kernel_back, &plan, c.C, plan.conv.team)
     return 0
 
 
 # --- forward -----------------------------------------------------------------------------------
 
 
-cdef int forward(
-    const Products* products, Conv c, const void* x, const void* w, const void* bias, bint relu,
-    void* y, int threads,
-) except -1:
+cdef int forward(const Products* products, Conv c, int threads) except -1:
     """Compute y, pooled if c.argmax is given."""
-    if has_few_filters(&c):
-        return forward_few(products, c, x, w, bias, relu, y, threads)
     cdef Gemm* g = &c.gemm
-    cdef Py_ssize_t item = products.item_size, pixels = plan_strips(&c, STRIP_PIXELS)
+    cdef Py_ssize_t pixels, lanes = products.tile_columns // 2
+    cdef Memory _packed, _offsets
+    c.few_filters = has_few_filters(&c)
+    pixels = plan_strips(&c, PIECE if c.few_filters else STRIP_PIXELS)
     g.columns, g.depth = c.F // c.groups, c.KH * c.KW * c.group_channels
-    g.prefetch_step = LINE_BYTES // item
-    g.y, g.bias, g.relu = y, bias, relu
-    cdef Py_ssize_t macs = c.N * c.strips * pixels * g.columns * g.depth
-    cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
-    c.scratch_size = c.input_strip_size + (0 if c.argmax is NULL else pixels * c.F)
-    cdef Memory scratch = Memory(team * (c.scratch_size + APART) * item)
-    cdef Memory _packed = pack_kernel(products, &c, w, c.F, 1)
-    cdef Memory _offsets = allocate_offsets(g, pixels, g.depth, 0)
-    c.x, c.scratch = x, scratch.data
-    with nogil:
+    if c.few_filters:
+        c.strip_width = 2 * ((c.OW + lanes - 1) // lanes * lanes + (c.KW + 2) // 2)
+        c.input_strip_size = (2 * c.strip_rows + c.KH - 1) * c.strip_width
+        c.scratch_size = c.input_strip_size + c.strip_width
+    else:
+        g.prefetch_step = LINE_BYTES // products.item_size
+        c.scratch_size = c.input_strip_size + (0 if c.argmax is NULL else pixels * c.F)
+        _packed = pack_kernel(products, &c, c.F, 1)
+        _offsets = allocate_offsets(g, pixels, g.depth, 0)
         write_pixel_offsets(g.a_row_offset, &c)
         write_patch_offsets(g.a_column_offset, &c)
         write_multiples(g.y_row_offset, pixels, c.F)
-        run_tasks(products.conv_forward, &c, c.N * c.strips, team)
+    cdef Memory _scratch = share(
+        products, &c, c.N * c.strips * pixels * g.columns * g.depth, threads
+    )
+    with nogil:
+        run_tasks(products.conv_forward, &c, c.N * c.strips, c.team)
     return 0
 
 
@@ -427,23 +394,20 @@ def conv2d_forward(
     """
     cdef const Products* products = products_of(y)
     cdef Conv c = describe("conv2d_forward", x, w, y, bias, None, "y", geometry)
-    cdef const void* b = NULL if bias is None else PyArray_DATA(bias)
     cdef Memory flipped
+    c.relu = relu
     if PyArray_SIZE(y) == 0:
         return
-    if PyArray_SIZE(x) and prefer_winograd(&c):
-        winograd_forward(
-            products, &c, PyArray_DATA(x), PyArray_DATA(w), False, b, relu, PyArray_DATA(y), threads
-        )
+    if prefer_winograd(&c):
+        winograd_forward(products, &c, False, threads)
     elif PyArray_SIZE(x) and prefer_transposed(&c, products.tile_columns):
         flipped = Memory(w.nbytes)
-        products.flip_kernel(PyArray_DATA(w), c.KH * c.KW, c.C, c.F, flipped.data)
+        products.flip_kernel(c.w, c.KH * c.KW, c.C, c.F, flipped.data)
         c = transpose_problem(c)
-        backward_input(
-            products, c, PyArray_DATA(x), flipped.data, b, relu, PyArray_DATA(y), threads
-        )
+        c.w = flipped.data
+        backward_input(products, c, threads)
     else:
-        forward(products, c, PyArray_DATA(x), PyArray_DATA(w), b, relu, PyArray_DATA(y), threads)
+        forward(products, c, threads)
 
 
 def conv2d_pool_forward(
@@ -460,15 +424,12 @@ def conv2d_pool_forward(
     largest, counted by rows, or 255 where relu set the whole window to 0 or it was dropped.
     """
     cdef Conv c = describe("conv2d_pool_forward", x, w, y, bias, argmax, "y", geometry, pool)
-    cdef const void* b = NULL if bias is None else PyArray_DATA(bias)
     check_rate("conv2d_pool_forward", rate)
+    c.relu = relu
+    if rate > 0:
+        c.dropout = dropout_of(rate, seed)
     if PyArray_SIZE(y):
-        c.argmax = <unsigned char*>PyArray_DATA(argmax)
-        if rate > 0:
-            c.dropout = dropout_of(rate, seed)
-        forward(
-            products_of(y), c, PyArray_DATA(x), PyArray_DATA(w), b, relu, PyArray_DATA(y), threads
-        )
+        forward(products_of(y), c, threads)
 
 
 # --- gradients of kernel and bias --------------------------------------------------------------
@@ -502,10 +463,7 @@ def conv2d_pool_has_same_bits(
     )
 
 
-cdef int backward_kernel(
-    const Products* products, Conv c, const void* x, const void* gy, void* gw, void* gb,
-    Py_ssize_t width, int threads,
-) except -1:
+cdef int backward_kernel(const Products* products, Conv c, Py_ssize_t width, int threads) except -1:
     """Compute gw, and gb if pooling is fused; width: of the results before pooling."""
     cdef Gemm* g = &c.gemm
     cdef Py_ssize_t item = products.item_size, NR = products.tile_columns
@@ -517,35 +475,34 @@ cdef int backward_kernel(
         c.padded, c.strip_width = True, 2 * c.OW + c.KW - 1
     cdef Py_ssize_t least = PIECE if c.few_filters else STRIP_PIXELS if pooled else c.OH * c.OW
     cdef Py_ssize_t pixels = plan_strips(&c, least)
-    g.rows, g.columns = c.KH * c.KW * c.group_channels, c.F // c.groups
-    g.add, g.b = True, gy
+    g.rows, g.columns, g.add = c.KH * c.KW * c.group_channels, c.F // c.groups, ADD
     g.b_panel_stride, g.b_row_stride = NR, c.F
     if g.columns % (NR // 2):  # the micro-kernel reads whole vectors, one or two
         c.packed_gy_size = (g.columns + NR - 1) // NR * NR * pixels
         g.b_row_stride = NR
-    cdef Py_ssize_t macs = c.N * c.strips * pixels * g.columns * g.rows
-    cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
-    c.scratch_size = c.input_strip_size + (pixels * c.F if pooled else 0) + c.packed_gy_size
     c.chunks, c.piece_rows = min(CHUNKS, c.N), rows_of_piece(width)
     cdef Py_ssize_t size = (g.rows + pooled) * c.F  # of a partial sum: gw and, if pooled, gb
-    if pooled:  # sums of the rows of a window, and of a piece
-        c.scratch_size += c.pool_height * (c.F + NR) + size
-    cdef Memory scratch = Memory(team * (c.scratch_size + APART) * item)
-    cdef Memory seen = Memory(team * (pixels + APART) * sizeof(Py_ssize_t) if pooled else 0)
+    c.scratch_size = c.input_strip_size + c.packed_gy_size
+    if pooled:  # a strip's gradients, and sums of the rows of a window and of a piece
+        c.scratch_size += pixels * c.F + c.pool_height * (c.F + NR) + size
+    cdef Memory _scratch = share(
+        products, &c, c.N * c.strips * pixels * g.columns * g.rows, threads
+    )
+    cdef Memory seen = Memory(c.team * (pixels + APART) * sizeof(Py_ssize_t) if pooled else 0)
     cdef Memory sums = Memory(c.chunks * size * item)
-    cdef Sums of_w = Sums(sums.data, c.chunks, size, g.rows * c.F, gw, False)
-    cdef Sums of_b = Sums(<char*>sums.data + of_w.size * item, c.chunks, size, c.F, gb, False)
+    cdef Sums of_w = Sums(sums.data, c.chunks, size, g.rows * c.F, c.w, False)
+    cdef Sums of_b = Sums(<char*>sums.data + of_w.size * item, c.chunks, size, c.F, c.bias, False)
     cdef Memory _offsets = allocate_offsets(g, g.rows, pixels, 0)
-    g.y, c.x, c.scratch, c.seen_offset = sums.data, x, scratch.data, <Py_ssize_t*>seen.data
+    g.y, c.seen_offset = sums.data, <Py_ssize_t*>seen.data
     cdef Conv by_rows = without_windows(c)
     with nogil:
         write_patch_offsets(g.a_row_offset, &c)
         write_pixel_offsets(g.a_column_offset, &by_rows)
         write_multiples(g.y_row_offset, g.rows, c.F)
-        run_tasks(products.conv_backward_kernel, &c, c.chunks, team)
-        run_tasks(products.add_sums, &of_w, chunk_count(of_w.size), team)
+        run_tasks(products.conv_backward_kernel, &c, c.chunks, c.team)
+        run_tasks(products.add_sums, &of_w, chunk_count(of_w.size), c.team)
         if pooled:
-            run_tasks(products.add_sums, &of_b, chunk_count(of_b.size), team)
+            run_tasks(products.add_sums, &of_b, chunk_count(of_b.size), c.team)
     return 0
 
 
@@ -558,20 +515,19 @@ def conv2d_backward_kernel(
     """
     cdef const Products* products = products_of(gw)
     cdef Conv c = describe("conv2d_backward_kernel", x, gw, gy, None, None, "w", geometry)
-    cdef const void* of_x = PyArray_DATA(x)
-    cdef const void* of_y = PyArray_DATA(gy)
     cdef Memory flipped
     if PyArray_SIZE(x) == 0 or PyArray_SIZE(gy) == 0 or PyArray_SIZE(gw) == 0:
         gw[...] = 0
     elif prefer_winograd(&c):
-        winograd_backward_kernel(products, &c, of_x, of_y, PyArray_DATA(gw), threads)
+        winograd_backward_kernel(products, &c, threads)
     elif prefer_transposed(&c, products.tile_columns):
         flipped = Memory(gw.nbytes)
         c = transpose_problem(c)
-        backward_kernel(products, c, of_y, of_x, flipped.data, NULL, c.OW, threads)
+        c.w = flipped.data
+        backward_kernel(products, c, c.OW, threads)
         products.flip_kernel(flipped.data, c.KH * c.KW, c.C, c.F, PyArray_DATA(gw))
     else:
-        backward_kernel(products, c, of_x, of_y, PyArray_DATA(gw), NULL, c.OW, threads)
+        backward_kernel(products, c, c.OW, threads)
 
 
 def conv2d_pool_backward_kernel(
@@ -596,12 +552,8 @@ def conv2d_pool_backward_kernel(
         gw[...] = 0
         gb[...] = 0
     else:
-        c.argmax = <unsigned char*>PyArray_DATA(argmax)
         c.dropout = dropout_of(rate, 0)  # of which only the scale is needed
-        backward_kernel(
-            products_of(gw), c, PyArray_DATA(x), PyArray_DATA(gy), PyArray_DATA(gw),
-            PyArray_DATA(gb), width, threads,
-        )
+        backward_kernel(products_of(gw), c, width, threads)
 
 
 def conv2d_backward_bias(ndarray gy not None, ndarray gb not None, int threads):
@@ -614,8 +566,8 @@ def conv2d_backward_bias(ndarray gy not None, ndarray gb not None, int threads):
     memset(&c, 0, sizeof(c))
     if PyArray_NDIM(gy) == 4:  # else it is refused below
         c.N, c.OH, c.OW, c.F = gy.shape
-    check_array("conv2d_backward_bias", "gy", gy, kind, (c.N, c.OH, c.OW, c.F), False)
-    check_array("conv2d_backward_bias", "gb", gb, kind, (c.F,), True)
+    c.y = check_array("conv2d_backward_bias", "gy", gy, kind, (c.N, c.OH, c.OW, c.F), False)
+    c.bias = check_array("conv2d_backward_bias", "gb", gb, kind, (c.F,), True)
     check_apart("conv2d_backward_bias", gb, gy)
     if PyArray_SIZE(gy) == 0:
         gb[...] = 0
@@ -623,39 +575,29 @@ def conv2d_backward_bias(ndarray gy not None, ndarray gb not None, int threads):
     cdef const Products* products = products_of(gy)
     c.chunks, c.piece_rows = min(CHUNKS, c.N), rows_of_piece(c.OW)
     cdef Memory sums = Memory(c.chunks * c.F * products.item_size)
-    cdef Sums of_chunks = Sums(sums.data, c.chunks, c.F, c.F, PyArray_DATA(gb), False)
-    c.gemm.b, c.gemm.y = PyArray_DATA(gy), sums.data
+    cdef Sums of_chunks = Sums(sums.data, c.chunks, c.F, c.F, c.bias, False)
+    c.gemm.y, c.team = sums.data, team_size(PyArray_SIZE(gy), threads)
     with nogil:
-        run_tasks(
-            products.conv_backward_bias, &c, c.chunks, team_size(PyArray_SIZE(gy), threads)
-        )
+        run_tasks(products.conv_backward_bias, &c, c.chunks, c.team)
         run_tasks(products.add_sums, &of_chunks, chunk_count(c.F), 1)
 
 
 # --- input gradient ----------------------------------------------------------------------------
 
 
-cdef int backward_input(
-    const Products* products, Conv c, const void* gy, const void* w, const void* bias, bint relu,
-    void* gx, int threads,
-) except -1:
+cdef int backward_input(const Products* products, Conv c, int threads) except -1:
     """Compute gx; for a forward pass that runs as its transposed problem, relu(gx + bias)."""
     cdef Gemm* g = &c.gemm
-    cdef Py_ssize_t item = products.item_size, i, j, row, column, n = 0
+    cdef Py_ssize_t i, j, row, column, n = 0
     cdef Py_ssize_t row_step = c.stride_height * c.strip_width * c.C
     cdef Py_ssize_t column_step = c.stride_width * c.C
     g.rows = plan_strips(&c, c.OH * c.OW)
-    g.columns = c.KH * c.KW * c.group_channels
-    g.depth = c.F // c.groups
-    g.prefetch_step = LINE_BYTES // item
-    g.a, g.y, g.bias, g.relu, g.add = gy, gx, bias, relu, True
-    cdef Py_ssize_t macs = c.N * g.rows * g.columns * g.depth
-    cdef int team = team_size(macs // MACS_PER_ELEMENT, threads)
+    g.columns, g.depth, g.add = c.KH * c.KW * c.group_channels, c.F // c.groups, ADD
+    g.prefetch_step = LINE_BYTES // products.item_size
     c.scratch_size = c.input_strip_size
-    cdef Memory scratch = Memory(team * (c.scratch_size + APART) * item)
-    cdef Memory _packed = pack_kernel(products, &c, w, 1, c.F)
+    cdef Memory _scratch = share(products, &c, c.N * g.rows * g.columns * g.depth, threads)
+    cdef Memory _packed = pack_kernel(products, &c, 1, c.F)
     cdef Memory _offsets = allocate_offsets(g, g.rows, g.depth, g.columns)
-    c.scratch = scratch.data
     # Patches of neighbouring pixels overlap: each addition would wait for the store before it. So
     # every KW-th pixel comes first; their patches do not overlap. With NR channels or more the
     # stores are far enough apart.
@@ -670,7 +612,7 @@ cdef int backward_input(
                     n += 1
         write_multiples(g.a_column_offset, g.depth, 1)
         write_patch_offsets(g.y_column_offset, &c)
-        run_tasks(products.conv_backward_input, &c, c.N, team)
+        run_tasks(products.conv_backward_input, &c, c.N, c.team)
     return 0
 
 
@@ -687,11 +629,6 @@ def conv2d_backward_input(
         gx[...] = 0
     elif prefer_winograd(&c):
         c = transpose_problem(c)
-        winograd_forward(
-            products, &c, PyArray_DATA(gy), PyArray_DATA(w), True, NULL, False, PyArray_DATA(gx),
-            threads,
-        )
+        winograd_forward(products, &c, True, threads)
     else:
-        backward_input(
-            products, c, PyArray_DATA(gy), PyArray_DATA(w), NULL, False, PyArray_DATA(gx), threads
-        )
+        backward_input(products, c, threads)

@@ -13,7 +13,6 @@ const Products EXPORTED = {
     .matmul = matmul,
     .build_bitmask = build_bitmask,
     .conv_forward = conv_forward,
-    .few_forward = few_forward,
     .conv_backward_kernel = conv_backward_kernel,
     .conv_backward_bias = conv_backward_bias,
     .conv_backward_input = conv_backward_input,

@@ -28,7 +28,7 @@ enum {
    the first of their rows of pixels; its halves are `half` long. */
 INLINE void convolve_windows(const int filters, const Conv *c, const real *x, isize half, isize f,
                              isize count, real *y, unsigned char *argmax) {
-    const real *bias = c->gemm.bias, *w = (const real *)c->gemm.b + f;
+    const real *bias = c->bias, *w = (const real *)c->w + f;
     Vector sum[FILTERS][4];
     UNROLL for (int i = 0; i < filters; i++)
         for (int cell = 0; cell < 4; cell++)
@@ -44,7 +44,7 @@ INLINE void convolve_windows(const int filters, const Conv *c, const real *x, is
     UNROLL for (int i = 0; i < filters; i++) {
         Vector best = {0};
         Mask which = {0};
-        if (c->gemm.relu) which = which + NO_ARGMAX;
+        if (c->relu) which = which + NO_ARGMAX;
         else best = sum[i][0];
         UNROLL for (int cell = 0; cell < 4; cell++) keep_larger(sum[i][cell], cell, &best, &which);
         for (isize j = 0; j < count; j++) {
@@ -54,11 +54,10 @@ INLINE void convolve_windows(const int filters, const Conv *c, const real *x, is
     }
 }
 
-/* A task: a strip of output rows of one image. */
-static inline void few_forward(void *arguments, isize index, int worker) {
-    const Conv *c = arguments;
-    const isize n = index / c->strips, first = index % c->strips * c->strip_rows, F = c->F;
-    const isize rows = least(c->strip_rows, c->OH - first), half = c->strip_width / 2;
+/* The output rows first to first + rows - 1 of image n; output number `start` of y comes first. */
+static inline void convolve_few(const Conv *c, isize n, isize first, isize rows, isize start,
+                                int worker) {
+    const isize F = c->F, half = c->strip_width / 2;
     const real *image = (const real *)c->x + n * c->H * c->W;
     real *copy = scratch_of(c, worker), *line = copy + c->input_strip_size;
     for (isize i = 0; i < 2 * rows + c->KH - 1; i++) {
@@ -71,18 +70,15 @@ static inline void few_forward(void *arguments, isize index, int worker) {
     }
     for (isize i = 0; i < rows; i++)
         for (isize j = 0; j < c->OW; j += LANES) {
-            const isize start = ((n * c->OH + first + i) * c->OW + j) * F;
-            const isize count = least(LANES, c->OW - j);
+            const isize place = (start + i * c->OW + j) * F, count = least(LANES, c->OW - j);
             const real *x = copy + 4 * i * half + j;
-            real *y = (real *)c->gemm.y + start;
-            unsigned char *argmax = c->argmax + start;
+            real *y = (real *)c->y + place;
+            unsigned char *argmax = c->argmax + place;
             isize f = 0;
             for (; f + FILTERS <= F; f += FILTERS)
                 convolve_windows(FILTERS, c, x, half, f, count, y + f, argmax + f);
             for (; f < F; f++) convolve_windows(1, c, x, half, f, count, y + f, argmax + f);
         }
-    if (c->dropout.scale != 0)
-        drop_outputs(c, (n * c->OH + first) * c->OW * F, (n * c->OH + first + rows) * c->OW * F);
 }
 
 /* --- gradients of kernel and bias ------------------------------------------------------------- */

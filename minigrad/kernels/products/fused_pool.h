@@ -31,11 +31,11 @@ INLINE void max_of_cells(const Conv *c, const real *results, real *y, unsigned c
     real few[LANES] = {0};
     Vector best = {0};
     Mask which = {0};
-    if (c->gemm.relu) which = which + NO_ARGMAX;
+    if (c->relu) which = which + NO_ARGMAX;
     for (int cell = 0; cell < cells; cell++, results += c->F) {
         if (filters < LANES) memcpy(few, results, filters * sizeof(real));
         const Vector value = *(const Vector *)(filters < LANES ? few : results);
-        if (cell == 0 && !c->gemm.relu) best = value;
+        if (cell == 0 && !c->relu) best = value;
         keep_larger(value, cell, &best, &which);
     }
     const Bytes cell_number = __builtin_convertvector(which, Bytes);
@@ -80,14 +80,14 @@ static inline void drop_outputs(const Conv *c, isize first, isize last) {
         const isize block = begin / BLOCK * BLOCK;
         const uint64_t key = mix64(d->key + (uint64_t)(block / BLOCK));
         const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
-        real *y = (real *)c->gemm.y + block;
+        real *y = (real *)c->y + block;
         end = least(block + BLOCK, last);
         for (int i = (int)(begin - block); i < (int)(end - block); i++) {
             const real value = y[i]; /* read in any case, or clang does not vectorize */
             y[i] = (mix32((uint32_t)i ^ low, high) <= last_kept ? value : 0) * scale;
         }
     }
-    const real *y = c->gemm.y;
+    const real *y = c->y;
     for (isize i = first; i < last; i++) argmax[i] |= y[i] == 0 ? NO_ARGMAX : 0;
 }
 

@@ -19,8 +19,8 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
 from minigrad.kernels.products.problem cimport (
-    BLOCK_PANELS, KC, LINE_BYTES, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums, allocate_offsets,
-    fast_double, fast_float, write_multiples,
+    BLOCK_PANELS, KC, LINE_BYTES, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums, fast_double,
+    fast_float, write_strides,
 )
 from minigrad.kernels.runtime.arrays cimport check_apart
 from minigrad.kernels.runtime.memory cimport Memory
@@ -160,7 +160,6 @@ def matmul(
     g.b_panel_stride, g.b_row_stride = NR, PyArray_STRIDE(b, 0) // item
     m.b_column_stride = PyArray_STRIDE(b, 1) // item
     m.a_row_stride, m.a_column_stride = PyArray_STRIDE(a, 0) // item, PyArray_STRIDE(a, 1) // item
-    g.a_column_stride = m.a_column_stride
     # its tasks
     cdef int team = team_size(rows * columns * depth // MACS_PER_ELEMENT, threads)
     cdef Py_ssize_t panels = (columns + NR - 1) // NR
@@ -194,11 +193,10 @@ def matmul(
     if MR > WAYS and m.column_blocks == 0 and rows > WAYS and is_crowded(&m, item):
         spread = Memory(rows * (depth + LINE_BYTES // item) * item)
         spread_rows(&m, <char*>spread.data, item)
-    cdef Memory _offsets = allocate_offsets(g, rows, piece, 0)
+    cdef Memory _offsets = write_strides(
+        g, rows, m.a_row_stride, piece, m.a_column_stride, columns
+    )
     with nogil:
-        write_multiples(g.a_row_offset, rows, m.a_row_stride)
-        write_multiples(g.y_row_offset, rows, columns)
-        write_multiples(g.a_column_offset, piece, m.a_column_stride)
         if m.nonzero_bits is not NULL:
             products.build_bitmask(&m)
         run_tasks(products.matmul, &m, skipping + dense, team)

@@ -47,35 +47,43 @@ static inline void convolve(const Conv *c, const real *strip, real *results, isi
         g.a = strip + group * c->group_channels;
         g.a_row_offset += begin * cells;
         g.b = (const real *)g.b + group * c->b_group_stride;
-        g.bias = g.bias == NULL ? NULL : (const real *)g.bias + group * g.columns;
-        g.y = (pooled ? results : (real *)g.y + y_offset) + group * g.columns;
-        g.relu = g.relu && !pooled; /* pooling begins at 0 instead */
+        g.bias = c->bias == NULL ? NULL : (const real *)c->bias + group * g.columns;
+        g.y = (pooled ? results : (real *)c->y + y_offset) + group * g.columns;
+        g.relu = c->relu && !pooled; /* pooling begins at 0 instead */
         gemm(&g);
     }
-    if (pooled) pool(c, end - begin, results, (real *)c->gemm.y + y_offset, c->argmax + y_offset);
+    if (pooled) pool(c, end - begin, results, (real *)c->y + y_offset, c->argmax + y_offset);
 }
 
-/* A task: a strip of output rows of one image. Of blank outputs one in each row is computed. */
-static inline void conv_forward(void *arguments, isize index, int worker) {
-    const Conv *c = arguments;
-    const isize n = index / c->strips, first = index % c->strips * c->strip_rows, OW = c->OW;
-    const isize rows = least(c->strip_rows, c->OH - first), start = (n * c->OH + first) * OW;
-    const real *strip = input_strip(c, n, first, rows, worker);
-    real *results = scratch_of(c, worker) + c->input_strip_size;
+/* The same for `rows` rows of outputs. Of blank outputs one in each row is computed. */
+static inline void convolve_rows(const Conv *c, const real *strip, real *results, isize start,
+                                 isize rows) {
+    const isize OW = c->OW;
     Span computed = find_blank_borders(c, strip, rows);
     isize blank; /* the output of a row that is computed for all the others to copy */
     if (computed.begin > 0) blank = --computed.begin;
     else blank = computed.end++;
     if (computed.end - computed.begin >= OW) { /* at most one blank output */
         convolve(c, strip, results, start, 0, rows * OW);
-    } else {
-        for (isize row = 0; row < rows * OW; row += OW) {
-            convolve(c, strip, results, start, row + computed.begin, row + computed.end);
-            repeat_output(c, start + row + blank, start + row, start + row + computed.begin);
-            repeat_output(c, start + row + blank, start + row + computed.end, start + row + OW);
-        }
+        return;
     }
-    if (c->dropout.scale != 0) drop_outputs(c, start * c->F, (start + rows * OW) * c->F);
+    for (isize row = 0; row < rows * OW; row += OW) {
+        convolve(c, strip, results, start, row + computed.begin, row + computed.end);
+        repeat_output(c, start + row + blank, start + row, start + row + computed.begin);
+        repeat_output(c, start + row + blank, start + row + computed.end, start + row + OW);
+    }
+}
+
+/* A task: a strip of output rows of one image. */
+static inline void conv_forward(void *arguments, isize index, int worker) {
+    const Conv *c = arguments;
+    const isize n = index / c->strips, first = index % c->strips * c->strip_rows;
+    const isize rows = least(c->strip_rows, c->OH - first), start = (n * c->OH + first) * c->OW;
+    if (c->few_filters) convolve_few(c, n, first, rows, start, worker);
+    else
+        convolve_rows(c, input_strip(c, n, first, rows, worker),
+                      scratch_of(c, worker) + c->input_strip_size, start, rows);
+    if (c->dropout.scale != 0) drop_outputs(c, start * c->F, (start + rows * c->OW) * c->F);
 }
 
 /* --- gradients of kernel and bias ------------------------------------------------------------- */
@@ -131,14 +139,14 @@ static inline void add_pooled_piece(const Conv *c, isize n, isize first, isize l
         const isize rows = least(c->strip_rows, last - first);
         const isize start = (n * c->OH + first) * c->OW * F;
         const real *strip = input_strip(c, n, first, rows, worker);
+        const real *gy = (const real *)c->y + start;
+        const unsigned char *argmax = c->argmax + start;
         if (c->few_filters &&
-            add_few_filters(c, strip, rows, (const real *)c->gemm.b + start, c->argmax + start,
-                            seen_offset, results, add, piece))
+            add_few_filters(c, strip, rows, gy, argmax, seen_offset, results, add, piece))
             continue;
         const Span seen = skip_blank ? find_blank_borders(c, strip, rows) : (Span){0, c->OW};
         const isize height = rows * c->pool_height, width = c->pool_width * (seen.end - seen.begin);
-        scatter_to_argmax(c, rows, (const real *)c->gemm.b + start, c->argmax + start, seen,
-                          results, row_sums, piece + size);
+        scatter_to_argmax(c, rows, gy, argmax, seen, results, row_sums, piece + size);
         seen_pixels = find_seen_pixels(c, height, seen, seen_offset);
         add_pixels(c, strip, seen_pixels, height * width, results, add, worker, piece);
     }
@@ -148,7 +156,7 @@ static inline void add_pooled_piece(const Conv *c, isize n, isize first, isize l
 /* sums += the kernel gradient of image n without pooling, piece by piece. */
 static inline void add_image(const Conv *c, isize n, int worker, real *sums) {
     const real *image = input_strip(c, n, 0, c->OH, worker);
-    const real *gy = (const real *)c->gemm.b + n * c->OH * c->OW * c->F;
+    const real *gy = (const real *)c->y + n * c->OH * c->OW * c->F;
     const isize pixels = c->OH * c->OW, most = c->piece_rows * c->OW;
     for (isize first = 0, count; first < pixels; first += count) {
         count = least(most, pixels - first);
@@ -213,11 +221,11 @@ INLINE void add_pixel_sums(const Conv *c, const real *gy, const real *end, real 
 static inline void conv_backward_bias(void *arguments, isize chunk, int worker) {
     const Conv *c = arguments;
     const isize F = c->F, size = c->OH * c->OW * F;
-    const real *end = (const real *)c->gemm.b + c->N * size;
+    const real *end = (const real *)c->y + c->N * size;
     real *sums = (real *)c->gemm.y + chunk * F;
     memset(sums, 0, F * sizeof(real));
     for (isize n = chunk * c->N / c->chunks; n < (chunk + 1) * c->N / c->chunks; n++) {
-        const real *gy = (const real *)c->gemm.b + n * size;
+        const real *gy = (const real *)c->y + n * size;
         isize f = 0;
         for (; f + 4 * LANES <= F; f += 4 * LANES) /* four sums at once: an addition takes long */
             add_pixel_sums(c, gy + f, end, sums + f, 4 * LANES, 4);
@@ -233,24 +241,21 @@ static inline void conv_backward_bias(void *arguments, isize chunk, int worker) 
 static inline void conv_backward_input(void *arguments, isize index, int worker) {
     const Conv *c = arguments;
     const isize size = c->H * c->W * c->C, gy_size = c->OH * c->OW * c->F;
-    real *image = (real *)c->gemm.y + index * size;
+    real *image = (real *)c->x + index * size;
     real *strip = c->padded ? scratch_of(c, worker) : image;
-    const real *bias = c->gemm.bias;
-    const real lowest = c->gemm.relu ? 0 : -INFINITY;
+    const real *bias = c->bias, lowest = c->relu ? 0 : -INFINITY;
     memset(strip, 0, (c->padded ? c->input_strip_size : size) * sizeof(real));
     for (isize group = 0; group < c->groups; group++) {
         Gemm g = c->gemm;
-        g.a = (const real *)g.a + index * gy_size + group * g.depth;
+        g.a = (const real *)c->y + index * gy_size + group * g.depth;
         g.b = (const real *)g.b + group * c->b_group_stride;
         g.y = strip + group * c->group_channels;
-        g.bias = NULL;
-        g.relu = 0;
         gemm(&g);
     }
     if (c->padded)
         copy_padded(strip, c->input_strip_size / (c->strip_width * c->C), c->strip_width, c->C,
                     c->pad_top, c->pad_left, c->H, c->W, image);
-    if (bias != NULL || c->gemm.relu)
+    if (bias != NULL || c->relu)
         for (real *pixel = image; pixel < image + size; pixel += c->C)
             store_columns(bias == NULL ? pixel : bias, pixel, c->C, bias != NULL, lowest);
 }

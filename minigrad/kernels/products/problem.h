@@ -102,7 +102,8 @@ typedef struct {
     isize pool_height, pool_width;    /* 1, 1 without pooling */
     unsigned char *argmax;            /* (N, OH, OW, F): the cell of each maximum; or NULL */
     Dropout dropout;                  /* of the pooled outputs; scale = 0: none (1 in backward) */
-    const void *x;                    /* forward and kernel gradient */
+    void *x, *w, *y, *bias;           /* or gradients of their shapes; bias may be NULL */
+    int relu;
     Gemm gemm;                        /* the product for one strip of one image, or one image */
     isize b_group_stride;             /* from a group's packed panels to the next group's */
 
@@ -117,6 +118,7 @@ typedef struct {
        strip (none if x is read in place), then a strip's results before pooling or their gradients
        (none without pooling), then, for the kernel gradient, the sums of rows and of a piece (none
        without pooling), and a strip of gy packed (none if it is read in place). */
+    int team; /* how many threads */
     void *scratch;
     isize scratch_size, input_strip_size, packed_gy_size;
     isize *seen_offset; /* of each thread: the pixels of a strip between its blank borders */
@@ -133,11 +135,9 @@ typedef struct {
     isize block;                     /* tiles that a task transforms at once */
     isize C_step, F_step;            /* C and F rounded up to whole vectors: rows of V and M */
     isize V_step, M_step;            /* from a position to the next in V (block, C_step) and M */
-    const void *w, *gy;              /* forward: the kernel; kernel gradient: that of y */
     int turned;                      /* 1: w is that of the problem before it was transposed */
     void *U;                         /* the kernel transformed, (16, panels, C, NR); or the partial
                                         sums of its gradient, (chunks, 16, C, F_step) */
-    void *gw;
 } Winograd;
 
 /* y = relu(x[0] + x[1] + ... + x[count - 1]) for arrays of `size` elements, `stride` apart. */
@@ -154,7 +154,6 @@ typedef struct {
     isize tile_rows, tile_columns; /* of the micro-kernel: MR, NR */
     Task matmul;                   /* of a MatMul; see there how many */
     Task conv_forward;             /* of a Conv, one for each strip of each image */
-    Task few_forward;              /* the same, for few filters of one channel */
     Task conv_backward_kernel, conv_backward_bias; /* of a Conv, one for each chunk of images */
     Task conv_backward_input;      /* of a Conv, one for each image */
     Task winograd_kernel;          /* of a Winograd: U, one for each vector of channels */

@@ -41,10 +41,14 @@ cdef extern from "problem.h" nogil:
         Py_ssize_t groups, group_channels, pool_height, pool_width
         unsigned char* argmax
         Dropout dropout
-        const void* x
+        void* x
+        void* w
+        void* y
+        void* bias
         Gemm gemm
         Py_ssize_t b_group_stride, strips, strip_rows, receptive_height, strip_width
-        bint padded, few_filters
+        bint relu, padded, few_filters
+        int team
         void* scratch
         Py_ssize_t scratch_size, input_strip_size, packed_gy_size
         Py_ssize_t* seen_offset
@@ -53,11 +57,8 @@ cdef extern from "problem.h" nogil:
     ctypedef struct Winograd:
         Conv conv
         Py_ssize_t tiles_down, tiles_across, tiles, block, C_step, F_step, V_step, M_step
-        const void* w
-        const void* gy
         bint turned
         void* U
-        void* gw
 
     ctypedef struct Sums:
         const void* x
@@ -67,8 +68,8 @@ cdef extern from "problem.h" nogil:
 
     ctypedef struct Products:
         Py_ssize_t item_size, tile_rows, tile_columns
-        Task matmul, conv_forward, few_forward, conv_backward_kernel, conv_backward_bias
-        Task conv_backward_input, add_sums
+        Task matmul, conv_forward, conv_backward_kernel, conv_backward_bias, conv_backward_input
+        Task add_sums
         Task winograd_kernel, winograd_forward, winograd_backward_kernel, winograd_kernel_back
         void (*pack)(
             const void* b, Py_ssize_t b_row_stride, Py_ssize_t b_column_stride, Py_ssize_t depth,
@@ -100,3 +101,17 @@ cdef inline void write_multiples(
     cdef Py_ssize_t i
     for i in range(count):
         offset[i] = i * stride
+
+
+cdef inline Memory write_strides(
+    Gemm* g, Py_ssize_t rows, Py_ssize_t a_row_stride, Py_ssize_t depth,
+    Py_ssize_t a_column_stride, Py_ssize_t y_row_stride,
+):
+    """Allocate g's tables of offsets, and write multiples of these strides."""
+    cdef Memory offsets = allocate_offsets(g, rows, depth, 0)
+    g.a_column_stride = a_column_stride
+    with nogil:
+        write_multiples(g.a_row_offset, rows, a_row_stride)
+        write_multiples(g.a_column_offset, depth, a_column_stride)
+        write_multiples(g.y_row_offset, rows, y_row_stride)
+    return offsets

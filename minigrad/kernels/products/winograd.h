@@ -143,7 +143,7 @@ static inline void winograd_kernel(void *arguments, isize index, int worker) {
     const Winograd *c = arguments;
     const isize C = c->conv.C, F = c->conv.F, filters = (F + NR - 1) / NR * NR;
     const isize first = index * LANES, channels = least(LANES, C - first);
-    const real *w = c->w;
+    const real *w = c->conv.w;
     for (isize f = 0; f < filters; f += LANES) {
         real g[9][LANES][LANES] ALIGNED = {0}; /* taps of these channels and filters */
         for (int tap = 0; tap < 9; tap++)
@@ -179,7 +179,7 @@ INLINE void transform_output(const Winograd *c, const real *m, isize m_step, rea
         for (int j = 0; j < across; j++) {
             const Vector *r = rows[i];
             const Vector sum = (j == 0 ? r[0] + r[1] + r[2] : r[1] - r[2] - r[3]) + bias;
-            store(c->conv.gemm.relu ? relu_vector(sum) : sum, y + i * y_row + j * c->conv.F, n);
+            store(c->conv.relu ? relu_vector(sum) : sum, y + i * y_row + j * c->conv.F, n);
         }
 }
 
@@ -198,16 +198,14 @@ static inline void winograd_forward(void *arguments, isize index, int worker) {
         g.a = V + k * c->V_step;
         g.b = (const real *)c->U + k * ((F + NR - 1) / NR * NR) * C;
         g.y = M + k * c->M_step;
-        g.bias = NULL;
-        g.relu = 0;
         gemm(&g);
     }
     Tile t = tile_at(c, first);
     for (isize i = 0; i < count; i++, t = next_tile(c, t)) {
-        real *y = (real *)v->gemm.y + ((t.n * v->OH + t.row) * v->OW + t.column) * F;
+        real *y = (real *)v->y + ((t.n * v->OH + t.row) * v->OW + t.column) * F;
         const int down = (int)least(2, v->OH - t.row), across = (int)least(2, v->OW - t.column);
         for (isize f = 0; f < F; f += LANES) {
-            const real *bias = v->gemm.bias;
+            const real *bias = v->bias;
             transform_output(c, M + i * c->F_step + f, c->M_step, y + f, down, across,
                              bias == NULL ? (Vector){0} : load(bias + f, F - f), F - f);
         }
@@ -229,7 +227,7 @@ INLINE void sum_row_of_positions(const int i, const Winograd *c, isize chunk, in
         transform_tiles(i, i + 1, c, first, count, V, copy);
         Tile t = tile_at(c, first);
         for (isize tile = 0; tile < count; tile++, t = next_tile(c, t)) {
-            const real *gy = (const real *)c->gy + t.n * v->OH * v->OW * F;
+            const real *gy = (const real *)v->y + t.n * v->OH * v->OW * F;
             const Patch p = patch_at(gy, v->OH, v->OW, F, t.row, t.column, 2, copy);
             for (isize f = 0; f < F; f += LANES) {
                 Vector of_column[2];
@@ -286,6 +284,6 @@ static inline void winograd_kernel_back(void *arguments, isize channel, int work
         for (int j = 0; j < 4; j++) transform_back(u + j, 4, rows + j, 4);
         for (int i = 0; i < 3; i++) transform_back(rows + 4 * i, 1, g + 3 * i, 1);
         for (int tap = 0; tap < 9; tap++)
-            store(g[tap], (real *)c->gw + (tap * C + channel) * F + f, F - f);
+            store(g[tap], (real *)c->conv.w + (tap * C + channel) * F + f, F - f);
     }
 }
