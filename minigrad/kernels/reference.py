@@ -12,6 +12,7 @@ the end return an array. ``threads`` is accepted and ignored. Images are (N, H, 
 
 import functools
 import inspect
+import itertools
 import math
 
 import numpy as np
@@ -68,10 +69,10 @@ def _fit(rows, given):
         if len(shape) != len(letters) or wanted != shape or not (whole or x.dtype.char in "fd"):
             return False
         floats |= set() if whole else {x.dtype}
-        arrays.append((name, x, x.ctypes.data))
-    for i, (name, x, place) in enumerate(arrays):
-        others = [(y, at) for _, y, at in arrays[:i] + arrays[i + 1 :] if "!" in name]
-        if any(np.may_share_memory(x, y) for y, at in others if at != place or "~" not in name):
+        arrays.append((name, x))
+    for (name, x), (_, y) in itertools.permutations(arrays, 2):
+        allowed = "!" not in name or ("~" in name and x.ctypes.data == y.ctypes.data)
+        if not allowed and np.may_share_memory(x, y):
             return False
     return len(floats) == 1
 
@@ -102,7 +103,8 @@ def conv2d_forward(x, w, bias, relu, y, geometry, threads):
     """
     for xg, wg, yg in _by_group(geometry, x, w, y):
         # (N, OH, OW, KH, KW, C) @ (KH, KW, C, F) -> (N, OH, OW, F)
-        yg[...] = np.tensordot(_im2col(xg, wg, yg, geometry), wg, axes=3)
+        patches = _im2col(xg, wg.shape[:2], yg.shape[1:3], geometry)
+        yg[...] = np.tensordot(patches, wg, axes=3)
     _add_bias(y, bias, relu)
 
 
@@ -120,7 +122,8 @@ def conv2d_backward_kernel(x, gy, gw, geometry, threads):
     pixels = (0, 1, 2)
     for xg, gwg, gyg in _by_group(geometry, x, gw, gy):
         # (KH, KW, C, N, OH, OW) @ (N, OH, OW, F) -> (KH, KW, C, F)
-        gwg[...] = np.tensordot(_im2col(xg, gwg, gyg, geometry), gyg, axes=(pixels, pixels))
+        patches = _im2col(xg, gwg.shape[:2], gyg.shape[1:3], geometry)
+        gwg[...] = np.tensordot(patches, gyg, axes=(pixels, pixels))
 
 
 @_checked("gy NIJF, gb! F")
@@ -139,35 +142,28 @@ WINOGRAD_A = np.array([[1, 0], [1, 1], [1, -1], [0, -1]], float)
 def _winograd_forward(x, w, y, geometry):
     """Compute y of a 3 x 3 convolution: in each tile A' ((B' d B) . (G g G')) A."""
     N, OH, OW, F = y.shape
-    B, G, A = WINOGRAD_B, WINOGRAD_G, WINOGRAD_A
-    V = np.einsum("ik,nijabc,jl->klnabc", B, _winograd_patches(x, y, geometry), B)
-    U = np.einsum("ki,ijcf,lj->klcf", G, w, G)
-    M = np.einsum("klnabc,klcf->klnabf", V, U)
-    tiles = np.einsum("ki,klnabf,lj->naibjf", A, M, A)  # (N, OH / 2, 2, OW / 2, 2, F)
+    U = np.einsum("ki,ijcf,lj->klcf", WINOGRAD_G, w, WINOGRAD_G)
+    M = np.einsum("klnabc,klcf->klnabf", _winograd_input(x, y, geometry), U)
+    tiles = np.einsum("ki,klnabf,lj->naibjf", WINOGRAD_A, M, WINOGRAD_A)
+    # (N, OH / 2, 2, OW / 2, 2, F), rounded up ->
     y[...] = tiles.reshape(N, tiles.shape[1] * 2, -1, F)[:, :OH, :OW]
 
 
 def _winograd_backward_kernel(x, gy, gw, geometry):
     """Compute gw of a 3 x 3 convolution: G' (the sum over tiles of V' (A gy A')) G."""
     N, OH, OW, F = gy.shape
-    B, G, A = WINOGRAD_B, WINOGRAD_G, WINOGRAD_A
     even = np.pad(gy, [(0, 0), (0, OH % 2), (0, OW % 2), (0, 0)])
     tiles = even.reshape(N, even.shape[1] // 2, 2, -1, 2, F)
-    V = np.einsum("ik,nijabc,jl->klnabc", B, _winograd_patches(x, gy, geometry), B)
-    D = np.einsum("ki,naibjf,lj->klnabf", A, tiles, A)
+    V, G = _winograd_input(x, gy, geometry), WINOGRAD_G
+    D = np.einsum("ki,naibjf,lj->klnabf", WINOGRAD_A, tiles, WINOGRAD_A)
     gw[...] = np.einsum("ki,klnabc,klnabf,lj->ijcf", G, V, D, G, optimize=True)
 
 
-def _winograd_patches(x, y, geometry):
-    """Return what each tile of 2 x 2 outputs sees, 4 x 4 pixels: (N, 4, 4, OH / 2, OW / 2, C)."""
-    (_, OH, OW, _), (top, left) = y.shape, geometry[2:4]
-    rows, columns = OH + OH % 2 + 2, OW + OW % 2 + 2
-    below, right = (max(0, n) for n in (rows - top - x.shape[1], columns - left - x.shape[2]))
-    padded = np.pad(x, [(0, 0), (top, below), (left, right), (0, 0)])
-    patches = [
-        padded[:, i : rows - 3 + i : 2, j : columns - 3 + j : 2] for i, j in np.ndindex(4, 4)
-    ]
-    return np.stack(patches, axis=1).reshape(len(x), 4, 4, *patches[0].shape[1:])
+def _winograd_input(x, y, geometry):
+    """Return V = B' d B: d is what each tile of 2 x 2 outputs of y sees, 4 x 4 pixels."""
+    tiles = [(size + 1) // 2 for size in y.shape[1:3]]
+    patches = _im2col(x, (4, 4), tiles, (2, 2, *geometry[2:4], 1, 1))  # (N, OH/2, OW/2, 4, 4, C)
+    return np.einsum("ik,nabijc,jl->klnabc", WINOGRAD_B, patches, WINOGRAD_B)
 
 
 def _by_group(geometry, x, w, y):
@@ -175,41 +171,30 @@ def _by_group(geometry, x, w, y):
     return zip(*(np.split(array, geometry[6], axis=3) for array in (x, w, y)), strict=True)
 
 
-def _im2col(x, w, y, geometry):
-    """Return the patch under the kernel at each output pixel: (N, OH, OW, KH, KW, C)."""
-    patches = np.empty((*y.shape[:3], *w.shape[:2], x.shape[3]), x.dtype)
-    for (kh, kw), seen in _taps(_pad(x, patches, geometry), patches, geometry):
-        patches[:, :, :, kh, kw] = seen
-    return patches
+def _im2col(x, taps, outputs, geometry):
+    """Return the patch of KH x KW taps at each of OH x OW outputs: (N, OH, OW, KH, KW, C)."""
+    return _patches(x, taps, outputs, geometry)[1].copy()
 
 
 def _col2im(patches, x, geometry):
     """Set each pixel of x to the sum of the elements of patches that _im2col copies from it."""
     top, left = geometry[2:4]
-    padded = np.zeros_like(_pad(x, patches, geometry))
-    for (kh, kw), seen in _taps(padded, patches, geometry):
-        seen += patches[:, :, :, kh, kw]
+    padded, seen = _patches(np.zeros_like(x), patches.shape[3:5], patches.shape[1:3], geometry)
+    for kh, kw in np.ndindex(patches.shape[3:5]):
+        seen[:, :, :, kh, kw] += patches[:, :, :, kh, kw]
     x[...] = padded[:, top : top + x.shape[1], left : left + x.shape[2]]
 
 
-def _taps(padded, patches, geometry):
-    """Yield each tap (kh, kw) of the kernel, and a view of the pixels it sees: (N, OH, OW, C)."""
-    strides, dilation = geometry[:2], geometry[4:6]
-    _, OH, OW, KH, KW, _ = patches.shape
-    for tap in np.ndindex(KH, KW):
-        rows, columns = (slice(tap[i] * dilation[i], None, strides[i]) for i in range(2))
-        yield tap, padded[:, rows, columns][:, :OH, :OW]
-
-
-def _pad(x, patches, geometry):
-    """Surround x (N, H, W, C) with zeros, as many as the patches reach."""
-    strides, padding, dilation = geometry[:2], geometry[2:4], geometry[4:6]
-    widths = [(0, 0)]
-    for i in range(2):
-        outputs, taps, size = patches.shape[1 + i], patches.shape[3 + i], x.shape[1 + i]
-        needed = (outputs - 1) * strides[i] + (taps - 1) * dilation[i] + 1
-        widths.append((padding[i], max(needed - padding[i] - size, 0)))
-    return np.pad(x, [*widths, (0, 0)])
+def _patches(x, taps, outputs, geometry):
+    """Return x with zeros around it, and a view of the patches in it, which share pixels."""
+    strides, before, dilation = np.reshape(geometry[:6], (3, 2))
+    reach = (np.array(outputs) - 1) * strides + (np.array(taps) - 1) * dilation + 1
+    after = np.maximum(reach - before - x.shape[1:3], 0)
+    padded = np.pad(x, [(0, 0), *zip(before, after, strict=True), (0, 0)])
+    image, *pixel, channel = padded.strides  # in bytes
+    steps = (image, *strides * pixel, *dilation * pixel, channel)
+    shape = len(x), *outputs, *taps, x.shape[3]
+    return padded, np.lib.stride_tricks.as_strided(padded, shape, steps)
 
 
 # --- pooling -----------------------------------------------------------------------------------
