@@ -95,15 +95,11 @@ def _choose():
         level = simd if simd in usable else usable[-1]
         return kind or default_kind(), load(kind or default_kind(), level)
     except ImportError as error:
+        fault = f"minigrad: its compiled kernels are missing or do not load ({error}). "
         if kind:
-            fault = f"minigrad: its compiled kernels are missing or do not load ({error}). "
             raise ImportError(fault + HOW_TO_BUILD) from error
-        warnings.warn(
-            f"minigrad: its compiled kernels are missing or do not load ({error}). The slow NumPy "
-            f"versions run in their place. {HOW_TO_BUILD}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        meanwhile = "The slow NumPy versions run in their place. "
+        warnings.warn(fault + meanwhile + HOW_TO_BUILD, RuntimeWarning, stacklevel=2)
         return "reference", load("reference")
 
 
