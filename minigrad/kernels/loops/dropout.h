@@ -1,7 +1,6 @@
 /* Dropout keeps an element if a hash of the seed and of the element's number is small. dropout.pyx
    explains the hash. Two loops use it: the one there, and the one of fused_pool.h. */
-#ifndef MINIGRAD_DROPOUT_H
-#define MINIGRAD_DROPOUT_H
+#pragma once
 
 #include <stdint.h>
 
@@ -34,5 +33,3 @@ static inline Dropout dropout_of(double rate, uint64_t seed) {
     const uint32_t last = kept < 1 ? 0 : (uint32_t)((uint64_t)kept - 1);
     return (Dropout){mix64(seed), last, 1 / (1 - rate)};
 }
-
-#endif

@@ -2,8 +2,7 @@
    compilers turn them into vector instructions. Their errors are a few units in the last place; the
    tests check that. The coefficients are our own minimax fits of the relative error (Lawson's
    algorithm). For double, EXP and so on call the C library. */
-#ifndef MINIGRAD_FUNCTIONS_H
-#define MINIGRAD_FUNCTIONS_H
+#pragma once
 
 #include <math.h>
 #include <stddef.h>
@@ -117,5 +116,3 @@ static inline double normal_double(double x) { return erfc(x * -0.70710678118654
     }
 LARGEST_OF(float) LARGEST_OF(double)
 SUM_OF(float) SUM_OF(double)
-
-#endif

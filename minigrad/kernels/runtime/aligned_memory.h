@@ -7,8 +7,7 @@
    depends on an earlier write, a processor compares the last 12 bits of their addresses. If w, m
    and v all begin at the same offset, these bits agree by chance: Adam takes 1.6 times as long ("4K
    aliasing"). */
-#ifndef MINIGRAD_ALIGNED_MEMORY_H
-#define MINIGRAD_ALIGNED_MEMORY_H
+#pragma once
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -72,5 +71,3 @@ static inline void keep_freed_memory(void) {
     mallopt(M_TRIM_THRESHOLD, 512 << 20);
 #endif
 }
-
-#endif

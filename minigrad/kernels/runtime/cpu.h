@@ -1,6 +1,5 @@
 /* The best instruction set that this processor has, of those that setup.py builds for. */
-#ifndef MINIGRAD_CPU_H
-#define MINIGRAD_CPU_H
+#pragma once
 
 static const char *best_instruction_set(void) {
 #ifdef MINIGRAD_X86 /* set by setup.py where it builds for them */
@@ -23,5 +22,3 @@ static const char *default_kind(void) {
     return "fast";
 #endif
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* A task: part number `index` of a kernel's work, done by thread number `worker`. */
-#ifndef MINIGRAD_TASKS_H
-#define MINIGRAD_TASKS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -20,5 +19,3 @@ static inline ptrdiff_t chunk_begin(ptrdiff_t size, ptrdiff_t index) {
     const ptrdiff_t begin = (size / 64 + count) / count * 64 * index;
     return begin < size ? begin : size;
 }
-
-#endif

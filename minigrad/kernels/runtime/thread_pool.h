@@ -23,8 +23,7 @@
 
    A helper ends when the number of helpers falls to its own. Before a fork all of them end, and the
    pool stays taken meanwhile: the child begins without threads, and in the middle of no job. */
-#ifndef MINIGRAD_THREAD_POOL_H
-#define MINIGRAD_THREAD_POOL_H
+#pragma once
 
 #include "tasks.h"
 
@@ -216,5 +215,4 @@ static void pool_run(Task task, void *arguments, ptrdiff_t count, int threads) {
     pool_give_back();
 }
 
-#endif
 #endif
