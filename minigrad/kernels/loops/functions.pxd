@@ -25,18 +25,12 @@ cdef extern from "functions.h" nogil:
 
 
 cdef inline floating sqrt(floating x) noexcept nogil:
-    if floating is float:
-        return sqrtf(x)
-    else:
-        return sqrt_of_double(x)
+    return sqrtf(x) if floating is float else sqrt_of_double(x)
 
 
 cdef inline floating fast_exp(floating x) noexcept nogil:
     """exp; for float, 0 where the result would be denormal."""
-    if floating is float:
-        return quick_exp(x)
-    else:
-        return exp_of_double(x)
+    return quick_exp(x) if floating is float else exp_of_double(x)
 
 
 cdef inline floating largest_of(const floating* x, Py_ssize_t size) noexcept nogil:

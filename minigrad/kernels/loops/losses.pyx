@@ -199,9 +199,7 @@ def softmax_cross_entropy_backward(
 cdef void backward_rows(void* rows, floating* gz, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Rows* r = <Rows*>rows
     cdef Py_ssize_t K = r.K, n, k, label
-    cdef const floating* p = <const floating*>r.p
-    cdef const floating* t = <const floating*>r.t
-    cdef const floating* gy = <const floating*>r.gy
+    p, t, gy = <const floating*>r.p, <const floating*>r.t, <const floating*>r.gy
     cdef floating weight
     for n in range(begin, end):
         if gy[n] == 0:  # even if p is NaN

@@ -82,7 +82,6 @@ cdef int run(
         memcpy(<char*>memory.data + i * row, <char*>PyArray_DATA(constants) + i // count * row, row)
     c.lanes = memory.data
     run_loop(of_float, of_double, c.kind == NPY_FLOAT, c, data, c.size, c.length, c.size, threads)
-    return 0
 
 
 def channel_sums(
@@ -110,7 +109,7 @@ def channel_sums(
 
 cdef void add_rows(void* channels, Row sums, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """Add a task's y - b and (x - a)(y - b) up; those of a channel end in its first lane."""
-    cdef Py_ssize_t j, width
+    cdef Py_ssize_t j
     cdef Channels* c = <Channels*>channels
     cdef Row x = <Row>c.x, y = <Row>c.y, a = <Row>c.lanes, b = a + c.width, products
     cdef Row scale = b + c.width, shift = scale + c.relu * c.width  # read behind relu alone
@@ -118,11 +117,8 @@ cdef void add_rows(void* channels, Row sums, Py_ssize_t begin, Py_ssize_t end) n
     products = sums + c.width
     memset(sums, 0, 2 * c.width * sizeof(sums[0]))
     while begin < end:
-        width = min(c.width, end - begin)
-        if c.relu:  # two loops, compiled apart
-            add_row(sums, products, x + begin, y + begin, a, b, scale, shift, True, width)
-        else:
-            add_row(sums, products, x + begin, y + begin, a, b, scale, shift, False, width)
+        add_row(sums, products, x + begin, y + begin, a, b, scale, shift, c.relu,
+                min(c.width, end - begin))
         begin += c.width
     for j in range(c.C, c.width):
         sums[j % c.C] += sums[j]
@@ -167,16 +163,10 @@ cdef void affine_rows(void* channels, Row z, Py_ssize_t begin, Py_ssize_t end) n
     cdef Channels* c = <Channels*>channels
     cdef Row x = <Row>c.x, y = <Row>c.y, a = <Row>c.lanes, scale = a + c.width
     cdef Row weight = scale + c.width, shift = weight + c.width
-    cdef Py_ssize_t width
     cdef Row slope = shift + c.width, start = slope + c.relu * c.width  # read behind relu alone
     while begin < end:
-        width = min(c.width, end - begin)
-        if c.relu:
-            affine_row(z + begin, x + begin, y + begin, a, scale, weight, shift, slope, start,
-                       True, width)
-        else:
-            affine_row(z + begin, x + begin, y + begin, a, scale, weight, shift, slope, start,
-                       False, width)
+        affine_row(z + begin, x + begin, y + begin, a, scale, weight, shift, slope, start, c.relu,
+                   min(c.width, end - begin))
         begin += c.width
 
 

@@ -84,8 +84,7 @@ cdef void run_chunk(void* chunks, Py_ssize_t index, int worker) noexcept nogil:
 
 
 cdef int compare_places(const void* one, const void* other) noexcept nogil:
-    cdef Chunk* a = <Chunk*>one
-    cdef Chunk* b = <Chunk*>other
+    a, b = <Chunk*>one, <Chunk*>other
     if a.place != b.place:
         return 1 if a.place > b.place else -1
     return 1 if a.number > b.number else -1
@@ -132,19 +131,18 @@ cdef int make(
     check_apart(kernel, a, g, b, c)
     check_apart(kernel, b, g, c)
     check_apart(kernel, c, g)
-    if type(threads) is not list:
-        return run(&loop, threads)
-    later = PutOff.__new__(PutOff)
-    later.step, later.loop, later.arrays = s[0], loop, (w, g, a, b, c)
-    later.loop.arguments = &later.step
-    threads.append(later)
-    return 0
+    if type(threads) is list:
+        later = PutOff.__new__(PutOff)
+        later.step, later.loop, later.arrays = s[0], loop, (w, g, a, b, c)
+        later.loop.arguments = &later.step
+        threads.append(later)
+    else:
+        run(&loop, threads)
 
 
 cdef int run(Loop* loop, int threads) except -1:
     with nogil:
         run_tasks(run_part, loop, chunk_count(loop.size), team_size(loop.size, threads))
-    return 0
 
 
 cdef void* data(str kernel, ndarray w, ndarray x, bint written) except? NULL:
@@ -184,21 +182,16 @@ def sgd_step(
 
 cdef void sgd(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Step* s = <Step*>arguments
-    cdef floating* g = <floating*>s.g
-    cdef floating* v = <floating*>s.state[0]
+    g, v = <floating*>s.g, <floating*>s.state[0]
     cdef floating lr = <floating>s.lr, momentum = <floating>s.momentum
     cdef bint nesterov = s.nesterov
     if v is NULL:
         for i in range(begin, end):
             w[i] -= lr * g[i]
-    elif nesterov:
-        for i in range(begin, end):
-            v[i] = momentum * v[i] - lr * g[i]
-            w[i] += momentum * v[i] - lr * g[i]
     else:
         for i in range(begin, end):
             v[i] = momentum * v[i] - lr * g[i]
-            w[i] += v[i]
+            w[i] += momentum * v[i] - lr * g[i] if nesterov else v[i]
 
 
 def adagrad_step(
@@ -213,8 +206,7 @@ def adagrad_step(
 
 cdef void adagrad(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Step* s = <Step*>arguments
-    cdef floating* g = <floating*>s.g
-    cdef floating* a = <floating*>s.state[0]
+    g, a = <floating*>s.g, <floating*>s.state[0]
     cdef floating lr = <floating>s.lr, epsilon = <floating>s.epsilon, slope
     for i in range(begin, end):
         slope = squarable(g[i])
@@ -239,10 +231,7 @@ def rmsprop_step(
 
 cdef void rmsprop(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Step* s = <Step*>arguments
-    cdef floating* g = <floating*>s.g
-    cdef floating* v = <floating*>s.state[0]
-    cdef floating* m = <floating*>s.state[1]
-    cdef floating* b = <floating*>s.state[2]
+    g, v, m, b = <floating*>s.g, <floating*>s.state[0], <floating*>s.state[1], <floating*>s.state[2]
     cdef floating lr = <floating>s.lr, momentum = <floating>s.momentum
     cdef floating rho = <floating>s.rho, new = <floating>(1 - s.rho)
     cdef floating epsilon = <floating>s.epsilon, variance, step, slope
@@ -276,10 +265,8 @@ def adam_step(
 
 cdef void adam(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Step* s = <Step*>arguments
-    cdef floating* g = <floating*>s.g
-    cdef floating* m = <floating*>s.state[0]
-    cdef floating* v = <floating*>s.state[1]
-    cdef floating* v_max = <floating*>s.state[2]
+    g = <floating*>s.g
+    m, v, v_max = <floating*>s.state[0], <floating*>s.state[1], <floating*>s.state[2]
     cdef floating alpha = <floating>s.alpha, epsilon = <floating>s.epsilon, second
     cdef floating new_1 = <floating>(1 - s.beta_1), new_2 = <floating>(1 - s.beta_2), slope
     for i in range(begin, end):
@@ -310,9 +297,7 @@ def nadam_step(
 
 cdef void nadam(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Step* s = <Step*>arguments
-    cdef floating* g = <floating*>s.g
-    cdef floating* m = <floating*>s.state[0]
-    cdef floating* v = <floating*>s.state[1]
+    g, m, v = <floating*>s.g, <floating*>s.state[0], <floating*>s.state[1]
     cdef floating alpha_m = <floating>s.alpha_m, alpha_g = <floating>s.alpha_g
     cdef floating epsilon = <floating>s.epsilon, scale = <floating>(1 / s.correction)
     cdef floating new_1 = <floating>(1 - s.beta_1), new_2 = <floating>(1 - s.beta_2), slope
@@ -335,9 +320,7 @@ def adamax_step(
 
 cdef void adamax(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Step* s = <Step*>arguments
-    cdef floating* g = <floating*>s.g
-    cdef floating* m = <floating*>s.state[0]
-    cdef floating* u = <floating*>s.state[1]
+    g, m, u = <floating*>s.g, <floating*>s.state[0], <floating*>s.state[1]
     cdef floating alpha = <floating>s.alpha, epsilon = <floating>s.epsilon
     cdef floating new_1 = <floating>(1 - s.beta_1), beta_2 = <floating>s.beta_2, size, decayed
     for i in range(begin, end):
@@ -362,9 +345,7 @@ def adadelta_step(
 
 cdef void adadelta(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Step* s = <Step*>arguments
-    cdef floating* g = <floating*>s.g
-    cdef floating* a = <floating*>s.state[0]
-    cdef floating* d = <floating*>s.state[1]
+    g, a, d = <floating*>s.g, <floating*>s.state[0], <floating*>s.state[1]
     cdef floating lr = <floating>s.lr, epsilon = <floating>s.epsilon, step
     cdef floating rho = <floating>s.rho, new = <floating>(1 - s.rho), slope
     for i in range(begin, end):
@@ -387,8 +368,7 @@ def lion_step(
 
 cdef void lion(void* arguments, floating* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Step* s = <Step*>arguments
-    cdef floating* g = <floating*>s.g
-    cdef floating* m = <floating*>s.state[0]
+    g, m = <floating*>s.g, <floating*>s.state[0]
     cdef floating lr = <floating>s.lr, c, step
     cdef floating beta_1 = <floating>s.beta_1, new_1 = <floating>(1 - s.beta_1)
     cdef floating beta_2 = <floating>s.beta_2, new_2 = <floating>(1 - s.beta_2)
