@@ -28,24 +28,18 @@ INLINE void keep_larger(Vector value, int cell, Vector *best, Mask *which) {
    nothing is larger. */
 INLINE void max_of_cells(const Conv *c, const real *results, real *y, unsigned char *argmax,
                          const isize filters, const int cells) {
-    real few[LANES] = {0};
     Vector best = {0};
     Mask which = {0};
     if (c->relu) which = which + NO_ARGMAX;
     for (int cell = 0; cell < cells; cell++, results += c->F) {
-        if (filters < LANES) memcpy(few, results, filters * sizeof(real));
-        const Vector value = *(const Vector *)(filters < LANES ? few : results);
+        const Vector value = load(results, filters);
         if (cell == 0 && !c->relu) best = value;
         keep_larger(value, cell, &best, &which);
     }
     const Bytes cell_number = __builtin_convertvector(which, Bytes);
-    if (filters < LANES) {
-        memcpy(y, &best, filters * sizeof(real));
-        memcpy(argmax, &cell_number, filters);
-    } else {
-        *(Vector *)y = best;
-        *(Bytes *)argmax = cell_number;
-    }
+    store(best, y, filters);
+    if (filters < LANES) memcpy(argmax, &cell_number, filters);
+    else *(Bytes *)argmax = cell_number;
 }
 
 /* The maxima of `outputs` windows, in two loops: whole vectors of filters, and what remains. */

@@ -37,5 +37,5 @@ static inline void add_sums(void *arguments, isize index, int worker) {
         const real *restrict x = (const real *)s->x + i * s->stride + first;
         for (isize j = 0; j < size; j++) y[j] += x[j];
     }
-    for (isize j = 0; s->relu && j < size; j++) y[j] = relu_one(y[j]);
+    for (isize j = 0; s->relu && j < size; j++) y[j] = y[j] < 0 ? 0 : y[j];
 }

@@ -18,9 +18,6 @@
 
 #include "problem.h"
 
-#ifndef FLOAT
-#define FLOAT float /* for editors; the build says which */
-#endif
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
 #define MR 14
@@ -79,15 +76,24 @@ INLINE Vector relu_vector(Vector x) {
     return (Vector)((Mask)x & ~(Mask)(x < 0));
 }
 
-INLINE real relu_one(real x) {
-    return x < 0 ? 0 : x;
-}
-
 /* x < lowest ? lowest : x, which is relu where lowest is 0. */
 INLINE Half at_least(Half x, real lowest) {
     const Half low = (Half){0} + lowest;
     const HalfMask below = (HalfMask)(x < low);
     return (Half)(((HalfMask)low & below) | ((HalfMask)x & ~below));
+}
+
+/* n elements; a vector's other elements are 0, or not stored. */
+INLINE Vector load(const real *from, isize n) {
+    Vector v = {0};
+    if (n >= LANES) return *(const Vector *)from;
+    memcpy(&v, from, n * sizeof(real));
+    return v;
+}
+
+INLINE void store(Vector v, real *to, isize n) {
+    if (n >= LANES) *(Vector *)to = v;
+    else memcpy(to, &v, n * sizeof(real));
 }
 
 INLINE isize least(isize a, isize b) {

@@ -27,19 +27,6 @@
 
 enum { POSITIONS = 16 };
 
-/* n elements; a vector's other elements are 0, or not stored. */
-INLINE Vector load(const real *from, isize n) {
-    Vector v = {0};
-    if (n >= LANES) return *(const Vector *)from;
-    memcpy(&v, from, n * sizeof(real));
-    return v;
-}
-
-INLINE void store(Vector v, real *to, isize n) {
-    if (n >= LANES) *(Vector *)to = v;
-    else memcpy(to, &v, n * sizeof(real));
-}
-
 /* --- tiles and patches ------------------------------------------------------------------------ */
 
 /* A tile: its image, and the row and column of its first output. */
@@ -77,12 +64,6 @@ INLINE Patch patch_at(const real *image, isize H, isize W, isize C, isize row, i
     return (Patch){copy, size * C, C};
 }
 
-INLINE Patch input_patch(const Winograd *c, Tile t, real *copy) {
-    const Conv *v = &c->conv;
-    return patch_at((const real *)v->x + t.n * v->H * v->W * v->C, v->H, v->W, v->C,
-                    t.row - v->pad_top, t.column - v->pad_left, 4, copy);
-}
-
 /* --- the transforms: a position in the 4 x 4 grid is row * 4 + column ------------------------ */
 
 /* Row i of B' d, of four vectors that are `step` vectors apart. */
@@ -107,13 +88,15 @@ INLINE void transform_patch(const int first, const int last, Patch p, isize n, r
 /* The same for the tiles of a block, all channels: V. */
 INLINE void transform_tiles(const int first, const int last, const Winograd *c, isize begin,
                             isize count, real *V, real *copy) {
-    const isize C = c->conv.C;
+    const Conv *v = &c->conv;
     Tile t = tile_at(c, begin);
     for (isize i = 0; i < count; i++, V += c->C_step, t = next_tile(c, t)) {
-        const Patch p = input_patch(c, t, copy);
-        for (isize channel = 0; channel < C; channel += LANES) {
+        const real *image = (const real *)v->x + t.n * v->H * v->W * v->C;
+        const Patch p = patch_at(image, v->H, v->W, v->C, t.row - v->pad_top,
+                                 t.column - v->pad_left, 4, copy);
+        for (isize channel = 0; channel < v->C; channel += LANES) {
             const Patch at = {p.first + channel, p.down, p.across};
-            transform_patch(first, last, at, C - channel, V + channel, c->V_step);
+            transform_patch(first, last, at, v->C - channel, V + channel, c->V_step);
         }
     }
 }
