@@ -27,6 +27,8 @@ convolve (implicit_gemm.h), gemm (gemm.h), gemm_panel and microkernel (gemm_micr
 import importlib
 import os
 
+import numpy as np
+
 from libc.string cimport memset
 
 from minigrad.kernels.loops.dropout cimport dropout_of
@@ -71,20 +73,13 @@ cdef int read_geometry(str kernel, Conv* c, tuple geometry) except -1:
     check_geometry(kernel, geometry, 2)
     (c.stride_height, c.stride_width, c.pad_top, c.pad_left, c.dilation_height, c.dilation_width,
      c.groups) = geometry
-    return 0
-
-
-cdef int check_rate(str kernel, double rate) except -1:
-    if not 0 <= rate < 1:
-        raise ValueError(f"{kernel}: expected a rate from 0 to below 1, got {rate}")
-    return 0
 
 
 cdef Conv describe(
     str kernel, ndarray x, ndarray w, ndarray y, ndarray bias, ndarray argmax, str written,
-    tuple geometry, tuple pool=(1, 1),
+    tuple geometry, tuple pool=(1, 1), double rate=0,
 ) except *:
-    """Check all arrays and collect their sizes.
+    """Check all arguments, note where the arrays begin, and collect their sizes.
 
     Parameters
     ----------
@@ -95,6 +90,7 @@ cdef Conv describe(
     geometry : strides, padding at the top and on the left, dilation (each for height and width)
         and the number of groups
     pool : height and width of the window of max pooling
+    rate : of dropout
     """
     cdef int kind = float_kind(kernel, y)
     cdef Conv c
@@ -132,32 +128,30 @@ cdef Conv describe(
     c.stride_height = max(1, min(c.stride_height, c.H + c.pad_top))
     c.stride_width = max(1, min(c.stride_width, c.W + c.pad_left))
     if PyArray_SIZE(y) > 0:
-        check_size(kernel, &c)
-        find_receptive_field(&c)
+        find_receptive_field(kernel, &c)
+    if not 0 <= rate < 1:
+        raise ValueError(f"{kernel}: expected a rate from 0 to below 1, got {rate}")
     return c
 
 
-cdef int check_size(str kernel, const Conv* c) except -1:
-    """Raise MemoryError if the padded images have more elements than 64 bits can address."""
-    cdef double height = (<double>c.OH * c.pool_height - 1) * c.stride_height, width
-    height = max(height + (c.KH - 1.0) * c.dilation_height + 1, c.H + c.pad_top)
-    width = (<double>c.OW * c.pool_width - 1) * c.stride_width
-    width = max(width + (c.KW - 1.0) * c.dilation_width + 1, c.W + c.pad_left)
-    if height * width * max(c.C, c.F) > 2.0**44:
-        raise MemoryError(f"{kernel}: no memory for images that padding makes {height:.0f} x "
-                          f"{width:.0f} of {max(c.C, c.F)} channels")
+cdef int find_receptive_field(str kernel, Conv* c) except -1:
+    """Find how much of an image the outputs depend on, and whether that includes padding.
 
-
-cdef void find_receptive_field(Conv* c) noexcept nogil:
-    """Find how much of an image the outputs depend on, and whether that includes padding."""
-    cdef Py_ssize_t kernel_height = (c.KH - 1) * c.dilation_height + 1
-    cdef Py_ssize_t kernel_width = (c.KW - 1) * c.dilation_width + 1
-    cdef Py_ssize_t height = (c.OH * c.pool_height - 1) * c.stride_height + kernel_height
-    cdef Py_ssize_t width = (c.OW * c.pool_width - 1) * c.stride_width + kernel_width
+    MemoryError if the padded images have more elements than 64 bits can address.
+    """
+    cdef double kernel_height = (c.KH - 1.0) * c.dilation_height + 1
+    cdef double kernel_width = (c.KW - 1.0) * c.dilation_width + 1
+    cdef double height = (<double>c.OH * c.pool_height - 1) * c.stride_height + kernel_height
+    cdef double width = (<double>c.OW * c.pool_width - 1) * c.stride_width + kernel_width
+    cdef double padded_height = max(height, c.H + c.pad_top)
+    cdef double padded_width = max(width, c.W + c.pad_left)
+    if padded_height * padded_width * max(c.C, c.F) > 2.0**44:
+        raise MemoryError(f"{kernel}: no memory for images that padding makes {padded_height:.0f} "
+                          f"x {padded_width:.0f} of {max(c.C, c.F)} channels")
     c.group_channels = c.C // c.groups
-    c.receptive_height = (c.pool_height - 1) * c.stride_height + kernel_height
+    c.receptive_height = <Py_ssize_t>((c.pool_height - 1) * c.stride_height + kernel_height)
     c.padded = c.pad_top > 0 or c.pad_left > 0 or height > c.H or width > c.W
-    c.strip_width = width if c.padded else c.W
+    c.strip_width = <Py_ssize_t>width if c.padded else c.W
 
 
 # --- the transposed problem --------------------------------------------------------------------
@@ -181,7 +175,7 @@ cdef bint prefer_transposed(const Conv* c, Py_ssize_t NR) noexcept nogil:
     )
 
 
-cdef Conv transpose_problem(Conv c) noexcept nogil:
+cdef Conv transpose_problem(str kernel, Conv c) except *:
     """Return the convolution whose input gradient is c's forward pass.
 
     x and y, C and F are swapped; the padding becomes (K - 1) * dilation - padding.
@@ -189,7 +183,7 @@ cdef Conv transpose_problem(Conv c) noexcept nogil:
     c.x, c.H, c.W, c.C, c.y, c.OH, c.OW, c.F = c.y, c.OH, c.OW, c.F, c.x, c.H, c.W, c.C
     c.pad_top = (c.KH - 1) * c.dilation_height - c.pad_top
     c.pad_left = (c.KW - 1) * c.dilation_width - c.pad_left
-    find_receptive_field(&c)
+    find_receptive_field(kernel, &c)
     return c
 
 
@@ -334,7 +328,6 @@ cdef int winograd_forward(const Products* products, Conv* c, bint turned, int th
     with nogil:
         run_tasks(products.winograd_kernel, &plan, (2 * c.C + NR - 1) // NR, plan.conv.team)
         run_tasks(products.winograd_forward, &plan, blocks, plan.conv.team)
-    return 0
 
 
 cdef int winograd_backward_kernel(const Products* products, Conv* c, int threads) except -1:
@@ -350,7 +343,6 @@ cdef int winograd_backward_kernel(const Products* products, Conv* c, int threads
     with nogil:
         run_tasks(products.winograd_backward_kernel, &plan, 4 * plan.conv.chunks, plan.conv.team)
         run_tasks(products.winograd_kernel_back, &plan, c.C, plan.conv.team)
-    return 0
 
 
 # --- forward -----------------------------------------------------------------------------------
@@ -381,7 +373,6 @@ cdef int forward(const Products* products, Conv c, int threads) except -1:
     )
     with nogil:
         run_tasks(products.conv_forward, &c, c.N * c.strips, c.team)
-    return 0
 
 
 def conv2d_forward(
@@ -394,17 +385,15 @@ def conv2d_forward(
     """
     cdef const Products* products = products_of(y)
     cdef Conv c = describe("conv2d_forward", x, w, y, bias, None, "y", geometry)
-    cdef Memory flipped
     c.relu = relu
     if PyArray_SIZE(y) == 0:
         return
     if prefer_winograd(&c):
         winograd_forward(products, &c, False, threads)
     elif PyArray_SIZE(x) and prefer_transposed(&c, products.tile_columns):
-        flipped = Memory(w.nbytes)
-        products.flip_kernel(c.w, c.KH * c.KW, c.C, c.F, flipped.data)
-        c = transpose_problem(c)
-        c.w = flipped.data
+        c = transpose_problem("conv2d_forward", c)
+        w = np.ascontiguousarray(w[::-1, ::-1].swapaxes(2, 3))
+        c.w = PyArray_DATA(w)
         backward_input(products, c, threads)
     else:
         forward(products, c, threads)
@@ -423,8 +412,7 @@ def conv2d_pool_forward(
     The maps in between are not stored. argmax is the cell of the window that was the (first)
     largest, counted by rows, or 255 where relu set the whole window to 0 or it was dropped.
     """
-    cdef Conv c = describe("conv2d_pool_forward", x, w, y, bias, argmax, "y", geometry, pool)
-    check_rate("conv2d_pool_forward", rate)
+    cdef Conv c = describe("conv2d_pool_forward", x, w, y, bias, argmax, "y", geometry, pool, rate)
     c.relu = relu
     if rate > 0:
         c.dropout = dropout_of(rate, seed)
@@ -503,7 +491,6 @@ cdef int backward_kernel(const Products* products, Conv c, Py_ssize_t width, int
         run_tasks(products.add_sums, &of_w, chunk_count(of_w.size), c.team)
         if pooled:
             run_tasks(products.add_sums, &of_b, chunk_count(of_b.size), c.team)
-    return 0
 
 
 def conv2d_backward_kernel(
@@ -515,17 +502,17 @@ def conv2d_backward_kernel(
     """
     cdef const Products* products = products_of(gw)
     cdef Conv c = describe("conv2d_backward_kernel", x, gw, gy, None, None, "w", geometry)
-    cdef Memory flipped
+    cdef ndarray flipped
     if PyArray_SIZE(x) == 0 or PyArray_SIZE(gy) == 0 or PyArray_SIZE(gw) == 0:
         gw[...] = 0
     elif prefer_winograd(&c):
         winograd_backward_kernel(products, &c, threads)
     elif prefer_transposed(&c, products.tile_columns):
-        flipped = Memory(gw.nbytes)
-        c = transpose_problem(c)
-        c.w = flipped.data
+        c = transpose_problem("conv2d_backward_kernel", c)
+        flipped = np.empty((c.KH, c.KW, c.C, c.F), gw.dtype)
+        c.w = PyArray_DATA(flipped)
         backward_kernel(products, c, c.OW, threads)
-        products.flip_kernel(flipped.data, c.KH * c.KW, c.C, c.F, PyArray_DATA(gw))
+        gw[...] = flipped[::-1, ::-1].swapaxes(2, 3)
     else:
         backward_kernel(products, c, c.OW, threads)
 
@@ -540,9 +527,8 @@ def conv2d_pool_backward_kernel(
     width: of the results before pooling; OUT gw (KH, KW, C / groups, F), gb (F,)
     """
     cdef Conv c = describe(
-        "conv2d_pool_backward_kernel", x, gw, gy, gb, argmax, "w bias", geometry, pool
+        "conv2d_pool_backward_kernel", x, gw, gy, gb, argmax, "w bias", geometry, pool, rate
     )
-    check_rate("conv2d_pool_backward_kernel", rate)
     if width < c.OW * c.pool_width:
         raise ValueError(
             "conv2d_pool_backward_kernel: expected at least as many results in a row as windows "
@@ -613,7 +599,6 @@ cdef int backward_input(const Products* products, Conv c, int threads) except -1
         write_multiples(g.a_column_offset, g.depth, 1)
         write_patch_offsets(g.y_column_offset, &c)
         run_tasks(products.conv_backward_input, &c, c.N, c.team)
-    return 0
 
 
 def conv2d_backward_input(
@@ -628,7 +613,7 @@ def conv2d_backward_input(
     if PyArray_SIZE(gx) == 0 or PyArray_SIZE(gy) == 0 or PyArray_SIZE(w) == 0:
         gx[...] = 0
     elif prefer_winograd(&c):
-        c = transpose_problem(c)
+        c = transpose_problem("conv2d_backward_input", c)
         winograd_forward(products, &c, True, threads)
     else:
         backward_input(products, c, threads)

@@ -21,6 +21,5 @@ const Products EXPORTED = {
     .winograd_backward_kernel = winograd_backward_kernel,
     .winograd_kernel_back = winograd_kernel_back,
     .pack = pack,
-    .flip_kernel = flip_kernel,
     .add_sums = add_sums,
 };

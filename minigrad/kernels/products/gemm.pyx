@@ -174,9 +174,7 @@ def matmul(
     cdef Py_ssize_t dense = (panels - m.column_blocks * BLOCK_PANELS) * m.row_blocks
     # its memory
     cdef Py_ssize_t piece = min(depth, m.piece_depth)
-    m.packed_size = piece * NR
-    if m.column_blocks > 0:
-        m.packed_size = max(m.packed_size, min(depth, WORD) * BLOCK_PANELS * NR)
+    m.packed_size = max(piece, min(depth, WORD) * BLOCK_PANELS) * NR
     cdef Memory packed = Memory(team * m.packed_size * item)
     cdef Py_ssize_t sums_size = 0
     if m.column_blocks > 0 and m.pieces > 1:

@@ -88,13 +88,3 @@ static inline void pack(const void *b, isize b_row_stride, isize b_column_stride
                 panel[k * NR + j] = j < left ? from[k * b_row_stride + j * b_column_stride] : 0;
     }
 }
-
-/* flipped (taps, F, C) = w (taps, C, F), the last tap first: the kernel of the transposed problem
-   (conv.pyx). */
-static inline void flip_kernel(const void *w, isize taps, isize C, isize F, void *flipped) {
-    real *to = flipped;
-    for (isize tap = taps - 1; tap >= 0; tap--)
-        for (isize f = 0; f < F; f++)
-            for (isize channel = 0; channel < C; channel++)
-                *to++ = ((const real *)w)[(tap * C + channel) * F + f];
-}

@@ -163,7 +163,6 @@ typedef struct {
     Task add_sums;                 /* of Sums, one for each chunk of elements (tasks.h) */
     void (*pack)(const void *b, isize b_row_stride, isize b_column_stride, isize depth,
                  isize columns, void *packed);
-    void (*flip_kernel)(const void *w, isize taps, isize C, isize F, void *flipped);
     void (*build_bitmask)(const MatMul *m);
 } Products;
 

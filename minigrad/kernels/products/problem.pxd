@@ -7,6 +7,8 @@ from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.threads cimport Task
 
 
+ctypedef void* Array
+
 cdef extern from "problem.h" nogil:
     enum:
         KC, BLOCK_PANELS, MACS_PER_ELEMENT, NO_ARGMAX, APART, PIECE, ADD, LINE_BYTES
@@ -41,10 +43,7 @@ cdef extern from "problem.h" nogil:
         Py_ssize_t groups, group_channels, pool_height, pool_width
         unsigned char* argmax
         Dropout dropout
-        void* x
-        void* w
-        void* y
-        void* bias
+        Array x, w, y, bias
         Gemm gemm
         Py_ssize_t b_group_stride, strips, strip_rows, receptive_height, strip_width
         bint relu, padded, few_filters
@@ -74,9 +73,6 @@ cdef extern from "problem.h" nogil:
         void (*pack)(
             const void* b, Py_ssize_t b_row_stride, Py_ssize_t b_column_stride, Py_ssize_t depth,
             Py_ssize_t columns, void* packed,
-        ) noexcept nogil
-        void (*flip_kernel)(
-            const void* w, Py_ssize_t taps, Py_ssize_t C, Py_ssize_t F, void* flipped
         ) noexcept nogil
         void (*build_bitmask)(const MatMul* m) noexcept nogil
 
