@@ -363,6 +363,10 @@ def draw_convolution(draw):
         C, groups, F, images = 1, 1, int(draw.integers(1, 9)), (*images[:3], 1)
         size, pool = [int(draw.choice([3, 5, 7]))] * 2, 2
         options |= {"strides": 1, "dilation_rate": 1, "groups": 1}
+    if draw.integers(10) == 0:  # Winograd's way, which no fused convolution takes
+        C, groups, F, size = 16, 1, int(draw.integers(16, 35)), (3, 3)
+        images = (*images[:3], C)
+        options |= {"strides": 1, "dilation_rate": 1, "groups": 1}
     x = draw.normal(size=images).astype(dtype)
     x[:, :, : draw.integers(images[2])] = 0  # blank borders
     x[:, :, images[2] - draw.integers(images[2]) :] = 0
