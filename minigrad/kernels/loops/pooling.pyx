@@ -39,12 +39,13 @@ cdef struct Window:
     int cell  # the first cell's number: not 0 if cells before it are clipped off
 
 
-cdef inline Window clip(Pool* p, Py_ssize_t n, Py_ssize_t oh, Py_ssize_t ow) noexcept nogil:
-    cdef Py_ssize_t top = oh * p.stride_height - p.pad_top, h = max(top, 0)
+cdef inline Window clip(Pool* p, Py_ssize_t row, Py_ssize_t ow) noexcept nogil:
+    """Window number ow of a row of the output, which is counted through all images."""
+    cdef Py_ssize_t top = row % p.OH * p.stride_height - p.pad_top, h = max(top, 0)
     cdef Py_ssize_t left = ow * p.stride_width - p.pad_left, w = max(left, 0)
     cdef Window window
-    window.image = ((n * p.H + h) * p.W + w) * p.C
-    window.pooled = ((n * p.OH + oh) * p.OW + ow) * p.C
+    window.image = ((row // p.OH * p.H + h) * p.W + w) * p.C
+    window.pooled = (row * p.OW + ow) * p.C
     window.rows = min(top + p.pool_height, p.H) - h
     window.columns = min(left + p.pool_width, p.W) - w
     window.cell = <int>((h - top) * p.pool_width + w - left)
@@ -133,12 +134,11 @@ def max_pool2d_forward(
 cdef void max_forward(void* pool, Row y, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Pool* p = <Pool*>pool
     cdef Row x = <Row>p.image
-    cdef Py_ssize_t row, n, oh, ow, i, j
+    cdef Py_ssize_t row, ow, i, j
     cdef Window w
-    for row in range(begin, end):  # of the output, counted through all images
-        n, oh = row // p.OH, row % p.OH
+    for row in range(begin, end):
         for ow in range(p.OW):
-            w = clip(p, n, oh, ow)
+            w = clip(p, row, ow)
             for i in range(w.rows):
                 for j in range(w.columns):
                     keep_larger(y + w.pooled, p.argmax + w.pooled,
@@ -181,13 +181,12 @@ def max_pool2d_backward(
 cdef void max_backward(void* pool, Row gx, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Pool* p = <Pool*>pool
     cdef Row gy = <Row>p.pooled
-    cdef Py_ssize_t row, n, oh, ow, i, j
+    cdef Py_ssize_t row, ow, i, j
     cdef Window w
     clear_images(p, gx, begin, end)
     for row in range(begin * p.OH, end * p.OH):
-        n, oh = row // p.OH, row % p.OH
         for ow in range(p.OW):
-            w = clip(p, n, oh, ow)
+            w = clip(p, row, ow)
             for i in range(w.rows):
                 for j in range(w.columns):
                     add_at_argmax(gx + w.image + (i * p.W + j) * p.C, gy + w.pooled,
@@ -218,12 +217,11 @@ def avg_pool2d_forward(ndarray x not None, ndarray y not None, tuple geometry, i
 cdef void avg_forward(void* pool, Row y, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Pool* p = <Pool*>pool
     cdef Row x = <Row>p.image
-    cdef Py_ssize_t row, n, oh, ow, i, j
+    cdef Py_ssize_t row, ow, i, j
     cdef Window w
-    for row in range(begin, end):  # of the output, counted through all images
-        n, oh = row // p.OH, row % p.OH
+    for row in range(begin, end):
         for ow in range(p.OW):
-            w = clip(p, n, oh, ow)
+            w = clip(p, row, ow)
             for i in range(w.rows):
                 for j in range(w.columns):
                     add_row(y + w.pooled, x + w.image + (i * p.W + j) * p.C, i + j == 0, p.C)
@@ -260,14 +258,13 @@ def avg_pool2d_backward(ndarray gy not None, ndarray gx not None, tuple geometry
 cdef void avg_backward(void* pool, Row gx, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Pool* p = <Pool*>pool
     cdef Row gy = <Row>p.pooled
-    cdef Py_ssize_t row, n, oh, ow, i, j
+    cdef Py_ssize_t row, ow, i, j
     cdef Window w
     cdef double share
     clear_images(p, gx, begin, end)
     for row in range(begin * p.OH, end * p.OH):
-        n, oh = row // p.OH, row % p.OH
         for ow in range(p.OW):
-            w = clip(p, n, oh, ow)
+            w = clip(p, row, ow)
             share = 1.0 / (w.rows * w.columns)  # dividing each gradient would be slow
             for i in range(w.rows):
                 for j in range(w.columns):

@@ -113,12 +113,12 @@ typedef struct {
     isize strip_width;                /* pixels of a row of the input strip */
     int padded;                       /* 1: input strips are copied with their padding */
     int few_filters;                  /* 1: few_filters.h computes it */
+    int team;                         /* how many threads share the tasks */
 
     /* Each thread has scratch_size elements, and APART to the next one's: first the padded input
        strip (none if x is read in place), then a strip's results before pooling or their gradients
        (none without pooling), then, for the kernel gradient, the sums of rows and of a piece (none
        without pooling), and a strip of gy packed (none if it is read in place). */
-    int team; /* how many threads */
     void *scratch;
     isize scratch_size, input_strip_size, packed_gy_size;
     isize *seen_offset; /* of each thread: the pixels of a strip between its blank borders */
