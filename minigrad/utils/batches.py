@@ -1,5 +1,6 @@
 """Cut the data of `fit`, `evaluate` and `predict` into batches (x, y, sample_weight)."""
 
+import functools
 import itertools
 import math
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 from minigrad import config
 from minigrad.utils.arguments import checked_number, short_text, told, whole_number
 from minigrad.utils.arrays import as_number
+from minigrad.utils.samples import as_array, as_rows, explain_no_batches, part_of
 from minigrad.utils.structures import flatten, is_structure, map_structure, pack_like
 
 DEFAULT_BATCH_SIZE = 32
@@ -22,9 +24,9 @@ class Batches:
     Parameters
     ----------
     x : array_like or SciPy sparse matrix (n, ...), a list or dict of several, or an iterable
-        An iterable yields x, (x, y) or (x, y, sample_weight) for each batch. Its method
-        `on_epoch_end`, if it has one, is called after each epoch. Sparse rows become arrays batch
-        by batch.
+        An iterable yields x, (x, y) or (x, y, sample_weight) for each batch. Its methods
+        `on_epoch_begin` and `on_epoch_end`, if it has them, are called before and after each epoch.
+        Sparse rows become arrays, and HDF5 data sets are read, batch by batch.
     y, sample_weight : array_like (n, ...), or a list or dict of several, optional
         Only with arrays `x`.
     batch_size : int, optional
@@ -103,6 +105,8 @@ class Batches:
         done : int
             How many of them came before `set_state`.
         """
+        if hasattr(self.source, "on_epoch_begin"):
+            self.source.on_epoch_begin()
         if self._pass is None or not (self.resumes or done):
             self._begin_pass()
         count = done
@@ -150,7 +154,7 @@ class Batches:
             self._taken = sum(1 for _ in itertools.islice(self._pass, state["taken"]))
 
     def _complete(self, batch):
-        x, y, sample_weight = (_map_arrays(_as_array, part) for part in unpack(batch))
+        x, y, sample_weight = (_map_arrays(as_array, part) for part in unpack(batch))
         if y is not None and not np.size(flatten(y)[0]):
             raise ValueError("batches: expected at least one sample in each, got none")
         if self.class_weight is not None:
@@ -211,8 +215,10 @@ def split(x, y, sample_weight, fraction):
             f"`validation_split={fraction}`. Either provide more data, or a different value for "
             "the `validation_split` argument."
         )
-    first = map_structure(lambda a: None if a is None else a[:cut], tuple(arrays))
-    last = map_structure(lambda a: None if a is None else a[cut:], tuple(arrays))
+    first, last = (
+        map_structure(lambda a, ends=ends: None if a is None else part_of(a, *ends), tuple(arrays))
+        for ends in ((0, cut), (cut, n))
+    )
     return first, last
 
 
@@ -293,10 +299,11 @@ def as_samples(x, y=None, sample_weight=None):
         If there is text, or anything but numbers, in `x`.
     """
     names = ("x", "y", "sample_weight")
-    arrays = [_map_arrays(told(_as_rows, "batches"), a) for a in (x, y, sample_weight)]
-    for data, array in zip(flatten(x), flatten(arrays[0]), strict=False):
-        if array is not None and array.dtype.kind in "OSU":
-            raise _not_numbers(data, array)
+    convert = told(as_rows, "batches")
+    arrays = [
+        _map_arrays(functools.partial(convert, name), part)
+        for name, part in zip(names, (x, y, sample_weight), strict=True)
+    ]
     given = {
         f"{name}[{i}]" if len(flatten(part)) > 1 else name: array
         for name, part in zip(names, arrays, strict=True)
@@ -352,9 +359,14 @@ def is_array_like(x):
 
 def _map_arrays(function, data):
     """Convert one array or, in its structure, each of several; None stays None."""
-    if data is None or (type(data) is np.ndarray and data.dtype.kind != "O"):
+    if data is None or (type(data) is np.ndarray and data.dtype.kind in "biuf"):
         return data
-    return map_structure(function, data) if is_structure(data) else function(data)
+    if not is_structure(data):
+        return function(data)
+    if isinstance(data, dict):
+        return {key: _map_arrays(function, part) for key, part in data.items()}
+    parts = [_map_arrays(function, part) for part in data]
+    return type(data)(*parts) if hasattr(data, "_fields") else type(data)(parts)
 
 
 def _take(data, rows):
@@ -368,36 +380,6 @@ def _take(data, rows):
     return data.take(rows, 0)  # 1.6 times as fast as data[rows]
 
 
-def _as_rows(data):
-    """Samples as an array; a SciPy sparse matrix in the format whose rows can be taken."""
-    if hasattr(data, "tocsr"):
-        return data.tocsr()
-    array = np.asarray(data)
-    if array.dtype == object and all(map(_is_number, array.flat)):
-        array = np.array(array.tolist())  # of a table whose columns differ in type
-    return array[:, None] if hasattr(data, "to_frame") else array  # pandas' Series: one column
-
-
-def _is_number(value):
-    return isinstance(value, (bool, int, float, np.number, np.bool_))
-
-
-def _not_numbers(data, array):
-    """The error for samples that are no numbers: the first such value, and its column's name."""
-    place = next(i for i, value in enumerate(array.flat) if not _is_number(value))
-    got = short_text(array.flat[place])
-    if hasattr(data, "columns"):
-        got += f" in column {data.columns[place % len(data.columns)]!r}"
-    cure = "one-hot columns stand for text (pandas.get_dummies)"
-    if isinstance(array.flat[place], (list, tuple, np.ndarray)):
-        cure = "bring the samples to one length"
-    return TypeError(f"x: expected an array of numbers, got {got} among them; {cure}")
-
-
-def _as_array(data):
-    return data.toarray() if hasattr(data, "tocsr") else np.asarray(data)
-
-
 def _length(source):
     """The number of batches, None where it is not known."""
     try:
@@ -407,6 +389,8 @@ def _length(source):
 
 
 def _check_iterable(x, y, sample_weight):
+    if got := explain_no_batches(x):
+        raise ValueError(f"x: expected arrays, or an iterable of batches, got {got}")
     if isinstance(x, (str, bytes, dict)) or not hasattr(x, "__iter__") | hasattr(x, "__getitem__"):
         raise ValueError(
             f"Unrecognized data type: x={short_text(x)} (of type {type(x)}): expected arrays, or "
@@ -449,8 +433,9 @@ class _ShuffledBatches:
     def __init__(self, batches, generator):
         self.batches = batches
         self.generator = generator
-        if hasattr(batches, "on_epoch_end"):
-            self.on_epoch_end = batches.on_epoch_end
+        for hook in ("on_epoch_begin", "on_epoch_end"):
+            if hasattr(batches, hook):
+                setattr(self, hook, getattr(batches, hook))
 
     def __len__(self):
         return len(self.batches)

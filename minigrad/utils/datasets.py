@@ -7,7 +7,8 @@ class PyDataset:
     """Batches of one's own: a subclass defines ``__getitem__(index)``, and ``__len__``.
 
     ``dataset[index]`` is one batch, (x, y) or (x, y, sample_weight). `fit` draws a new order of the
-    batches for each epoch, unless told not to, and then calls `on_epoch_end`.
+    batches for each epoch, unless told not to. It calls `on_epoch_begin` before, `on_epoch_end`
+    after it.
 
     Parameters
     ----------
@@ -40,6 +41,9 @@ class PyDataset:
         number = self.num_batches
         indices = itertools.count() if number is None else range(number)
         return (self[index] for index in indices)
+
+    def on_epoch_begin(self):
+        """Do something before each epoch."""
 
     def on_epoch_end(self):
         """Do something after each epoch."""
