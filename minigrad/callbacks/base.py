@@ -124,6 +124,28 @@ HOOKS = [name for name in vars(Callback) if name.startswith("on_")]
 OLDER_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
 
+class Adapted(Callback):
+    """A callback that another library derived from Keras's, as one of minigrad's.
+
+    Its hooks are called as they are. What it counts does not belong to the state of a run.
+    """
+
+    is_kept = False
+
+    def __init__(self, theirs):
+        self.theirs = theirs
+        for name in HOOKS:
+            hook = getattr(theirs, name, None)
+            if hook is not None and not getattr(hook, "_is_default", False):  # Keras's empty ones
+                setattr(self, name, hook)
+
+    def set_model(self, model):
+        self.theirs.set_model(model)
+
+    def set_params(self, params):
+        self.theirs.set_params(params)
+
+
 class CallbackList:
     """The callbacks of one call of `fit`, `evaluate` or `predict`, called one after the other.
 
@@ -133,7 +155,7 @@ class CallbackList:
 
     Parameters
     ----------
-    callbacks : list of Callback
+    callbacks : list of Callback, or of such as other libraries made for Keras
     model : Model
     params : dict, optional
         What the callbacks get as their `params`; also as ``**others``.
@@ -144,14 +166,15 @@ class CallbackList:
     Raises
     ------
     TypeError
-        If one is not an instance of `Callback`.
+        If one is not an instance of `Callback`, or of Keras's.
     """
 
     def __init__(
         self, callbacks=None, model=None, params=None, *, add_history=False, add_progbar=False,
         **others,
     ):  # fmt: skip
-        callbacks, params = list(callbacks or ()), {**(params or {}), **others}
+        callbacks = [Adapted(c) if is_foreign(c) else c for c in callbacks or ()]
+        params = {**(params or {}), **others}
         for kind, wanted in ((History, add_history), (ProgbarLogger, add_progbar)):
             if wanted and not any(isinstance(callback, kind) for callback in callbacks):
                 callbacks.append(kind())
@@ -229,6 +252,13 @@ class CallbackList:
     def need(self, hook):
         """Whether a callback defines this hook."""
         return bool(self.hooks[hook])
+
+
+def is_foreign(callback):
+    """Whether it is a callback of another library, made for Keras's `fit`."""
+    if isinstance(callback, (Callback, type)):
+        return False
+    return all(hasattr(callback, name) for name in ("set_model", "set_params", "on_epoch_end"))
 
 
 def _call_all(methods, *arguments):

@@ -69,6 +69,7 @@ class Trainer(OldMethods):
     _is_lost = False  # whether fit has warned of a loss that is not finite
     _why_lost = None  # what train_step found out about it
     compiled = property(lambda self: self._objectives is not None)
+    train_function = None  # none is compiled; Keras's TensorBoard asks
     _kept = None  # see _find_trained
 
     @explain_arguments

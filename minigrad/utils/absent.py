@@ -51,7 +51,6 @@ ABSENT = {
          *_FLOATS),
         ("device distribution", *_ONE_CPU),
         ("export", "there is no other program to run models", "model.save"),
-        ("wrappers", "it needs scikit-learn", "compile, fit and predict in a class of your own"),
         ("distillation", "there is no ready-made teacher", "a Model with a train_step of its own"),
         ("visualization", "boxes and masks are outside of minigrad", "minigrad.plots, matplotlib"),
         ("RematScope remat", "backward keeps what it needs", "a smaller batch_size"),
@@ -170,7 +169,7 @@ ABSENT = {
     "models.Model": [
         ("export", "there is no other program to run models", "model.save"),
         ("make_predict_function make_test_function make_train_function predict_function"
-         " test_function train_function", "fit calls the steps themselves",
+         " test_function", "fit calls the steps themselves",
          "train_step, test_step, predict_step"),
         ("jit_compile run_eagerly steps_per_execution", "models are not compiled",
          "nothing: leave it out"),
