@@ -58,6 +58,7 @@ _SUBMODULES = (
     "saving",
     "testing",
     "utils",
+    "wrappers",
 )
 _NAMES = {
     "Sequential": "models", "Model": "models", "Input": "layers", "InputSpec": "layers",
