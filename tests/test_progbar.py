@@ -50,6 +50,7 @@ def clock(monkeypatch):
 @pytest.fixture
 def screen(monkeypatch):
     """``screen(columns, encoding)`` makes the standard output a terminal of that width."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
 
     def make(columns=80, encoding="utf-8"):
         terminal = Screen(encoding)
@@ -199,6 +200,19 @@ def test_running_bar_never_wraps(clock, screen, columns):
         assert line.count("━") == min(20, columns // 4)
     bar.finish(logs)
     assert "name_8: 0.5000\n" in terminal.text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "bar"), [("utf-8", "━━━━━───────────────"), ("ascii", "=====...............")]
+)
+def test_bar_without_colors_shows_its_rest_otherwise(clock, screen, monkeypatch, encoding, bar):
+    monkeypatch.setenv("NO_COLOR", "1")
+    terminal = screen(encoding=encoding)
+    progress = Progress(40, redraw=True)
+    clock(0.5)
+    progress.update(10, {"loss": 0.5})
+    assert "\x1b" not in terminal.text
+    assert terminal.text.startswith(f"\r10/40 {bar} 1s 50ms/step - loss: 0.5000")
 
 
 def test_bar_in_a_notebook_has_any_width(clock, monkeypatch):

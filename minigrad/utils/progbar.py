@@ -76,7 +76,7 @@ class Progress:
         else:
             count = f"{self.step:{len(str(self.target))}}/{self.target}"
             filled = width * self.step // self.target if self.target else width
-            head = f"{BOLD}{count}{PLAIN} {_bar(filled, width - filled)}"
+            head = f"{_painted(BOLD, count)} {_bar(filled, width - filled)}"
             head_width = len(count) + 1 + width
             if not finished:
                 clock = _clock((self.target - self.step) * self._seconds_per_step(now))
@@ -87,7 +87,7 @@ class Progress:
         drawn_width = head_width + len(tail)
         blanks = " " * (self.drawn_width - drawn_width)  # over the rest of a longer line
         end = "\n" if finished else ""
-        print(f"\r{head} {BOLD}{clock}{PLAIN}{tail}{blanks}", end=end, flush=True)
+        print(f"\r{head} {_painted(BOLD, clock)}{tail}{blanks}", end=end, flush=True)
         self.drawn_at = now
         self.drawn_width = 0 if finished else drawn_width
 
@@ -201,9 +201,16 @@ def _columns():
 
 
 def _bar(filled, rest):
-    full, empty = ("━", "━") if can_print("━") else ("=", ".")
-    done = f"{GREEN}{full * filled}{PLAIN}" if filled else ""
-    return f"{done}{WHITE}{empty * rest}{PLAIN}"
+    full, empty = ("━", "─" if os.environ.get("NO_COLOR") else "━")
+    if not can_print(full + empty):
+        full, empty = "=", "."
+    done = _painted(GREEN, full * filled) if filled else ""
+    return done + _painted(WHITE, empty * rest)
+
+
+def _painted(color, text):
+    """The text in a color, unless NO_COLOR is set (no-color.org)."""
+    return text if os.environ.get("NO_COLOR") else f"{color}{text}{PLAIN}"
 
 
 def _clock(seconds):
