@@ -49,11 +49,14 @@ MAY_IMPORT["plots"] = {"core", "utils"}
 MAY_IMPORT["debug"] = {"core", "lab", "layers", "losses", "ops", "optimizers", "training", "utils"}
 MAY_IMPORT["backend"] = {"activations", "layers", "losses"} | MAY_IMPORT["layers"]
 MAY_IMPORT["more_ops"] = {"activations", "core", "losses", "ops", "symbolic", "utils"}
+MAY_IMPORT["wrappers"] = {"models", "saving", "utils"}
+MAY_IMPORT["command_line"] = set(MAY_IMPORT) - {"testing"} | {"__init__"}
+MAY_IMPORT["__main__"] = {"command_line"}
 MAY_IMPORT["numpy_functions"] = {"core", "ops", "symbolic"}  # it binds itself onto Tensor
 
 CONTRIBUTING = Path(__file__).parent.parent / "CONTRIBUTING.md"
 
-OPTIONAL_LIBRARIES = {"PIL", "certifi", "h5py", "matplotlib"}
+OPTIONAL_LIBRARIES = {"PIL", "certifi", "h5py", "matplotlib", "sklearn"}
 
 
 def python_files():
