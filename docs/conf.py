@@ -12,7 +12,6 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-autodoc_mock_imports = ["sklearn"]  # the pages need it for base classes only
 html_theme = "furo"
 html_title = "minigrad"
 html_static_path = ["_static"]

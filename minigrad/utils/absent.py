@@ -221,6 +221,10 @@ ABSENT = {
         ("standardize_dtype", *_FLOATS),
         ("probas_to_classes", _KERAS_1, "predict(x).argmax(axis=-1)"),
     ],
+    "wrappers": [
+        ("scikit_learn KerasClassifier KerasRegressor", "Keras 3 calls them otherwise",
+         "wrappers.SKLearnClassifier, SKLearnRegressor"),
+    ],
 }  # fmt: skip
 
 

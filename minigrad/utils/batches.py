@@ -1,6 +1,5 @@
 """Cut the data of `fit`, `evaluate` and `predict` into batches (x, y, sample_weight)."""
 
-import functools
 import itertools
 import math
 import sys
@@ -299,9 +298,8 @@ def as_samples(x, y=None, sample_weight=None):
         If there is text, or anything but numbers, in `x`.
     """
     names = ("x", "y", "sample_weight")
-    convert = told(as_rows, "batches")
     arrays = [
-        _map_arrays(functools.partial(convert, name), part)
+        _map_arrays(told(lambda data, name=name: as_rows(name, data), "batches"), part)
         for name, part in zip(names, (x, y, sample_weight), strict=True)
     ]
     given = {

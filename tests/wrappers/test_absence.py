@@ -26,5 +26,7 @@ def test_without_scikit_learn_the_error_says_what_to_install():
 
 def test_names_are_those_of_keras():
     assert wrappers.__all__ == ["SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"]
-    with pytest.raises(AttributeError, match="no attribute 'KerasClassifier'"):
+    with pytest.raises(AttributeError, match=r"nearest: wrappers\.SKLearnClassifier, SKLearnReg"):
         wrappers.KerasClassifier  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'Classifier'"):
+        wrappers.Classifier  # noqa: B018
