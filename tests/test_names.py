@@ -121,7 +121,7 @@ def test_an_absent_name_is_answered_in_every_form(code, kind):
         ("import minigrad.applications.vgg16", "minigrad.applications is not in"),
         ("from minigrad.applications import VGG16", "minigrad.applications is not in"),
         ("from minigrad import applications", "minigrad.applications is not in"),
-        ("from minigrad.wrappers.scikit_learn import KerasClassifier", "wrappers.scikit_learn is not in"),
+        ("from minigrad.wrappers.scikit_learn import KerasClassifier", "scikit_learn is not in"),
     ],
 )
 def test_absent_names_and_modules_are_answered_when_imported(code, message):
