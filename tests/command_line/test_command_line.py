@@ -23,6 +23,7 @@ def run(*arguments, pipe=None, **environment):
     """Run ``python -m minigrad`` in a process of its own, 80 columns wide."""
     command = [sys.executable, "-m", "minigrad", *map(str, arguments)]
     environment = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT), **environment}
+    environment.pop("PYTHONUNBUFFERED", None)  # the output then waits for a flush
     if pipe:
         command = ["bash", "-o", "pipefail", "-c", f'"$@" | {pipe}', "bash", *command]
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)

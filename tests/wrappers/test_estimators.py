@@ -113,6 +113,9 @@ def test_a_given_model_is_copied_unless_it_starts_warm():
     assert warm.model_ is model and model.weights_hash() != before
     steps = int(model.optimizer.iterations)
     assert warm.fit(IRIS, NAMES).model_ is model and model.optimizer.iterations == 2 * steps
+    made = SKLearnClassifier(classifier, warm_start=True, fit_kwargs=QUIET).fit(IRIS, NAMES)
+    first = made.model_
+    assert made.fit(IRIS, NAMES).model_ is first
 
 
 def test_arguments_of_fit_come_before_those_of_the_constructor():
