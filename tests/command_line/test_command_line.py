@@ -174,7 +174,8 @@ def test_a_reader_that_has_enough_ends_it_quietly(arguments):
 
 
 def test_closed_output_ends_with_141():
-    slow = run("bench", "--networks", "linear", "--seconds", "0.01", pipe="head -1")
+    networks = ("--networks", "linear", "linear", "linear")  # a line, and a flush, for each
+    slow = run("bench", *networks, "--seconds", "0.2", pipe="head -1")
     assert slow.stderr == "" and slow.returncode == 141
 
 
