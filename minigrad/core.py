@@ -632,7 +632,7 @@ def _apply(function, inputs):
         recording = not getattr(_mode, "depth", 0)
     arrays, origins = [None] * number, [None] * number
     for i, x in enumerate(inputs):
-        wanted *= 2
+        wanted = wanted * 2 & 7  # a bit for each of up to three inputs
         if isinstance(x, TensorBase):
             tensor = x  # core.pxd declares its type: attributes become C fields
             if tensor._deferred is not None:
