@@ -115,7 +115,7 @@ def draw_picture(model, images, labels, probabilities, mistakes, title):
         matplotlib.use("Agg")  # draws into a file, opens no window
         from matplotlib import pyplot
     except ImportError:
-        print('For a picture of the curves, filters and mistakes: pip install "minigrad[examples]"')
+        print("For a picture of the curves, filters and mistakes: pip install matplotlib")
         return
 
     history = model.history.history

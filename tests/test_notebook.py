@@ -26,7 +26,7 @@ def pictures(notebook):
 
 
 def test_notebook_runs_from_top_to_bottom(tmp_path, monkeypatch):
-    extras = 'pip install "minigrad[examples,test]" runs the notebook'
+    extras = 'pip install -e ".[examples,test]" runs the notebook'
     pytest.importorskip("matplotlib", reason=extras)
     pytest.importorskip("ipykernel", reason=extras)
     nbformat = pytest.importorskip("nbformat", reason=extras)

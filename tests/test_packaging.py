@@ -56,7 +56,7 @@ def source_tree(tmp_path):
 
 def test_version_is_that_of_the_installed_package():
     try:
-        installed = importlib.metadata.version("minigrad")
+        installed = importlib.metadata.version("minigrad-learn")
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("minigrad is on the path here, not installed")
     assert minigrad.__version__ == installed

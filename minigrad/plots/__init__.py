@@ -1,8 +1,8 @@
 """Pictures: functions that draw data and results, and return a matplotlib Figure.
 
-They need matplotlib, `pip install "minigrad[examples]"`, import it when called, open no window and
-change no global state. After `%matplotlib inline`, a notebook shows a figure that is the last value
-of a cell; ``save(figure, "picture.png")`` writes it.
+They need matplotlib, `pip install matplotlib`, import it when called, open no window and change no
+global state. After `%matplotlib inline`, a notebook shows a figure that is the last value of a
+cell; ``save(figure, "picture.png")`` writes it.
 """
 
 from minigrad.plots._style import save as save

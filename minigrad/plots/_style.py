@@ -20,7 +20,7 @@ DASH_DOT_DOT, LONG_DASH = (0, (5, 1.5, 1, 1.5, 1, 1.5)), (0, (9, 2))
 LINE_STYLES = ("-", "--", "-.", ":", DASH_DOT_DOT, LONG_DASH)
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
-PIP_COMMAND = 'pip install "minigrad[examples]"'
+PIP_COMMAND = "pip install matplotlib"
 
 
 def line_style(index):

@@ -519,5 +519,5 @@ def import_h5py():
     try:
         import h5py
     except ImportError as error:
-        raise ImportError('HDF5 files need h5py: pip install "minigrad[hdf5]"') from error
+        raise ImportError("HDF5 files need h5py: pip install h5py") from error
     return h5py

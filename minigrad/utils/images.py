@@ -239,7 +239,7 @@ def pillow(owner):
         from PIL import Image
     except ImportError as error:
         raise ImportError(
-            f'{owner}: reads and writes pictures with Pillow; pip install "minigrad[images]"'
+            f"{owner}: reads and writes pictures with Pillow; pip install pillow"
         ) from error
     return Image
 

@@ -234,7 +234,7 @@ def test_the_ending_chooses_the_kind_of_file(tmp_path, ending, beginning):
 def test_without_matplotlib_an_svg_file_is_written_with_a_warning(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.chdir(tmp_path)
-    message = r"to write model.png, got none; wrote model.svg instead, .* pip install \"minigrad\["
+    message = r"to write model.png, got none; wrote model.svg instead, .* pip install matplotlib"
     with pytest.warns(UserWarning, match=message) as told:
         utils.plot_model(convolutional(), show_shapes=True)
     assert told[0].filename == __file__

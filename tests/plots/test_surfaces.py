@@ -8,7 +8,7 @@ import pytest
 from minigrad import lab, ops, optimizers, plots
 from minigrad.lab import SURFACES, Surface
 
-pytest.importorskip("matplotlib", reason='pip install "minigrad[examples]" draws pictures')
+pytest.importorskip("matplotlib", reason="pip install matplotlib draws pictures")
 
 
 @pytest.fixture(scope="module")
