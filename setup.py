@@ -12,6 +12,7 @@ Environment variables read here:
 - ``MINIGRAD_PLAIN=1``       build no vector extensions, as for compilers that have none (MSVC)
 - ``MINIGRAD_SERIAL=1``      build kernels that start no threads, as for compilers without atomics
 - ``MINIGRAD_BOUNDSCHECK=1`` build kernels that check every index (slow; for tests)
+- ``MINIGRAD_PURE=1``        build no kernels: a wheel for every machine, which runs the NumPy twins
 """
 
 import atexit
@@ -54,6 +55,7 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.modified import newer_group
 
 PACKAGE = Path("minigrad")
@@ -251,6 +253,20 @@ class BuildKernels(build_ext):
             record.write_text(settings, "utf-8")
 
 
+class BuildPure(build_py):
+    """Copy the Python files, and the note by which kernels/__init__.py knows the pure wheel."""
+
+    def run(self):
+        if self.editable_mode:
+            sys.exit(
+                "setup.py: expected MINIGRAD_PURE=1 to build a wheel, got an editable install; "
+                "MINIGRAD_KERNELS=reference runs the NumPy twins in a source folder without a build"
+            )
+        super().run()
+        note = "The pure wheel: no compiled kernels, their NumPy twins run.\n"
+        Path(self.build_lib, KERNELS, "pure.txt").write_text(note, "utf-8")
+
+
 def elsewhere():
     """Settings by which a read-only source tree is built in a temporary folder."""
     if os.access(".", os.W_OK):
@@ -260,4 +276,7 @@ def elsewhere():
     return {"build": {"build_base": folder}, "egg_info": {"egg_base": folder}}
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels}, options=elsewhere())
+if os.environ.get("MINIGRAD_PURE") == "1":
+    setup(cmdclass={"build_py": BuildPure}, options=elsewhere())
+else:
+    setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels}, options=elsewhere())

@@ -9,7 +9,8 @@
 
 Loops and fast products are built once for each instruction set, and the best one that the processor
 has is imported; ``MINIGRAD_SIMD`` limits it to a lower one. Where nothing was built, the default is
-``reference``, with a warning.
+``reference``, with a warning; without one in the pure wheel, which is made for machines that no
+other wheel is for.
 """
 
 import importlib
@@ -20,6 +21,7 @@ from pathlib import Path
 
 __all__ = ["get_num_threads", "set_num_threads"]
 
+PURE = Path(__file__).with_name("pure.txt").exists()  # setup.py adds it to the pure wheel
 MOST_THREADS = 256  # the caller and MOST_HELPERS of thread_pool.h
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # each has all that the ones before it have
 LOOPS = ("dropout", "elementwise", "losses", "normalization", "optimizers", "pooling")
@@ -86,8 +88,8 @@ def _choose():
             raise ImportError(
                 f"minigrad: expected {variable} to be one of {expected}, got {value!r}"
             )
-    if kind == "reference":
-        return kind, load(kind)
+    if kind == "reference" or (PURE and not kind):
+        return "reference", load("reference")
     try:
         from minigrad.kernels.runtime.threads import default_kind
 
@@ -96,6 +98,7 @@ def _choose():
         return kind or default_kind(), load(kind or default_kind(), level)
     except ImportError as error:
         fault = f"minigrad: its compiled kernels are missing or do not load ({error}). "
+        fault = "minigrad: the pure wheel has no compiled kernels. " if PURE else fault
         if kind:
             raise ImportError(fault + HOW_TO_BUILD) from error
         meanwhile = "The slow NumPy versions run in their place. "
