@@ -46,9 +46,6 @@ def release(session):
     wheels = [path for path in files if path.endswith(".whl")]
     session.run("twine", "check", "--strict", *files)
     session.run("check-wheel-contents", *wheels)
-    for path in wheels:
-        if "abi3" in path:
-            session.run("abi3audit", "--strict", "--verbose", path)
     session.run("check-manifest")
     session.run("pyroma", "--min", "10", ".")
     session.run("sp-repo-review", ".")
