@@ -43,7 +43,9 @@ MAY_IMPORT["callbacks"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["training"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["models"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["preprocessing"] = {"layers", "utils"}
-# Optional leaves, imported by nothing else: lab computes, plots draws it, debug looks.
+# Optional leaves, imported by nothing else: lab computes, plots draws it, debug looks, interop
+# speaks to other programs.
+MAY_IMPORT["interop"] = {"core", "layers", "models", "ops", "saving", "symbolic", "utils"}
 MAY_IMPORT["lab"] = set(MAY_IMPORT) - {"testing"} | {"plots"}
 MAY_IMPORT["plots"] = {"core", "utils"}
 MAY_IMPORT["debug"] = {"core", "lab", "layers", "losses", "ops", "optimizers", "training", "utils"}
@@ -56,7 +58,9 @@ MAY_IMPORT["numpy_functions"] = {"core", "ops", "symbolic"}  # it binds itself o
 
 CONTRIBUTING = Path(__file__).parent.parent / "CONTRIBUTING.md"
 
-OPTIONAL_LIBRARIES = {"PIL", "certifi", "h5py", "matplotlib", "sklearn"}
+OPTIONAL_LIBRARIES = {
+    "PIL", "certifi", "h5py", "matplotlib", "onnx", "safetensors", "sklearn", "torch",
+}  # fmt: skip
 
 
 def python_files():

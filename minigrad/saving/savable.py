@@ -1,5 +1,6 @@
 """What a model has for files: its config, and methods that save it and read its weights."""
 
+import importlib
 import inspect
 import warnings
 
@@ -99,6 +100,35 @@ class Savable(Configured):
         from minigrad.saving import save_model
 
         save_model(self, filepath, overwrite, zipped, **options)
+
+    @told
+    def export(self, filepath, format="onnx", verbose=None, input_signature=None, **options):
+        """Write the model's forward pass, in inference, for other programs: as an ONNX file.
+
+        Parameters
+        ----------
+        filepath : str or path
+            Ends in ".onnx". The file appears whole or not at all.
+        format : {"onnx"}
+        verbose : bool, optional
+            Whether to print where it is. Default: no.
+        input_signature : None
+            ``Input`` declares the inputs; the batch has any size.
+        **options
+            ``opset_version``, an int: see ``interop.export_onnx``.
+        """
+        unknown = [name for name in options if name != "opset_version"]
+        for name, fits, got in (
+            ("format 'onnx'", format == "onnx", repr(format)),
+            ("input_signature None: Input declares it", input_signature is None, input_signature),
+            ("no option but opset_version", not unknown, unknown),
+        ):
+            if not fits:
+                raise ValueError(f"export: expected {name}, got {got}")
+        write = importlib.import_module("minigrad.interop").export_onnx  # it needs models
+        write(self, filepath, **options)
+        if verbose:
+            print(f"Saved artifact at '{filepath}'.")
 
     @told
     def save_weights(self, filepath, overwrite=True):

@@ -50,7 +50,7 @@ ABSENT = {
         ("mixed_precision dtype_policies DTypePolicy FloatDTypePolicy quantizers Quantizer",
          *_FLOATS),
         ("device distribution", *_ONE_CPU),
-        ("export", "there is no other program to run models", "model.save"),
+        ("export", "a model exports itself, as ONNX", 'model.export("model.onnx")'),
         ("distillation", "there is no ready-made teacher", "a Model with a train_step of its own"),
         ("visualization", "boxes and masks are outside of minigrad", "minigrad.plots, matplotlib"),
         ("RematScope remat", "backward keeps what it needs", "a smaller batch_size"),
@@ -167,7 +167,6 @@ ABSENT = {
         ("model_from_yaml", "Keras 2 took it away", "model.to_json, models.model_from_json"),
     ],
     "models.Model": [
-        ("export", "there is no other program to run models", "model.save"),
         ("make_predict_function make_test_function make_train_function predict_function"
          " test_function", "fit calls the steps themselves",
          "train_step, test_step, predict_step"),

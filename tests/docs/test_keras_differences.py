@@ -264,7 +264,7 @@ def test_batch_size(library):
 @shows("`quantize`")
 def test_methods_that_are_missing(library):
     model = row_model(library)
-    for name in ("quantize", "export", "enable_lora", "stateless_call"):
+    for name in ("quantize", "enable_lora", "stateless_call"):
         owner = model.layers[-1] if name == "enable_lora" else model
         if library is minigrad:
             with pytest.raises(AttributeError, match=f"{name} is not in minigrad.*nearest"):

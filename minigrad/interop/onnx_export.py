@@ -1,0 +1,151 @@
+"""A model as an ONNX file, which onnxruntime, browsers, phones and other frameworks run.
+
+Source: https://onnx.ai/onnx/. What is written is the forward pass in inference, with a batch of any
+size.
+"""
+
+import numpy as np
+
+from minigrad.interop.onnx_graph import Graph, Value
+from minigrad.interop.onnx_layers import write_call
+from minigrad.interop.replaying import RecordingError, replay, title_of
+from minigrad.layers.base import map_shapes
+from minigrad.utils.files import replacing
+from minigrad.utils.structures import flatten
+
+OLDEST, NEWEST = 21, 28  # versions of ONNX's operators in which these nodes mean the same
+
+
+def export_onnx(model, path, opset_version=None):
+    """Write a model into an ONNX file, which appears whole or not at all.
+
+    Parameters
+    ----------
+    model : Layer
+        Built, and called with an input of known shape: its own, or that of the last call.
+    path : str or path
+        Ends in ".onnx".
+    opset_version : int, optional
+        The version of ONNX's operators, from 21. Default: the newest that the installed onnx knows,
+        at most 28. Older runtimes read older versions only.
+
+    Raises
+    ------
+    ValueError
+        If a layer or op has no ONNX nodes, or sizes are unknown that they need; it is named.
+    ImportError
+        Without onnx.
+    """
+    if not str(path).endswith(".onnx"):
+        raise ValueError(f"export: expected a path that ends in .onnx, got {str(path)!r}")
+    content = to_onnx(model, opset_version).SerializeToString()
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def to_onnx(model, opset_version=None):
+    """Return a model as the library's ``ModelProto``. Arguments: see `export_onnx`."""
+    onnx = import_onnx("export")
+    opset = _checked_opset(onnx, opset_version)
+    shapes = model.input_shape
+    if shapes is None or not model.built:
+        cure = "call the model on data, or model.build(input_shape), first"
+        raise ValueError(f"export: {model._title}: expected a known input shape, got none; {cure}")
+    graph = Graph(onnx, model.dtype)
+    inputs = _make_inputs(graph, model, shapes)
+    outputs = replay(model, (inputs,), {}, _writer(graph), Value)
+    names = _name_outputs(graph, model, flatten(outputs))
+    described = onnx.helper.make_graph(
+        graph.nodes,
+        model.name,
+        [_describe(onnx, value.last, value) for value in flatten(inputs)],
+        [_describe(onnx, *pair) for pair in zip(names, flatten(outputs), strict=True)],
+        [onnx.numpy_helper.from_array(array, name) for name, array in graph.initializers.items()],
+    )
+    opsets = [onnx.helper.make_opsetid("", opset)]
+    made = onnx.helper.make_model(
+        described, opset_imports=opsets, producer_name="minigrad",
+        ir_version=onnx.helper.find_min_ir_version_for(opsets),
+    )  # fmt: skip
+    onnx.checker.check_model(made, full_check=True)
+    return made
+
+
+def import_onnx(title):
+    """Return the library onnx, or raise an ImportError that says how to install it."""
+    try:
+        import onnx
+        import onnx.checker
+        import onnx.helper
+        import onnx.numpy_helper
+    except ImportError as error:
+        raise ImportError(f"{title}: ONNX files need onnx: pip install onnx") from error
+    return onnx
+
+
+def _checked_opset(onnx, version):
+    known = min(NEWEST, onnx.defs.onnx_opset_version())
+    if version is None:
+        return known
+    if isinstance(version, bool) or not isinstance(version, int) or not OLDEST <= version <= known:
+        raise ValueError(f"export: expected opset_version from {OLDEST} to {known}, got {version}")
+    return version
+
+
+def _make_inputs(graph, model, shapes):
+    """The inputs as Values, in their structure, named as the layers that declare them."""
+    count, titles = 0, []
+    made_from = getattr(model, "_graph", None)
+    if made_from is not None:
+        titles = [symbol.call.title for symbol in flatten(made_from.inputs)]
+
+    def make(shape):
+        nonlocal count
+        title = titles[count] if titles else f"input_{count}" if count else "input"
+        count += 1
+        return Value(graph, shape, graph.dtype, {tuple(range(len(shape))): graph.new_name(title)})
+
+    return map_shapes(make, shapes)
+
+
+def _writer(graph):
+    """What writes each call, under the name of its layer."""
+
+    def write(function, arguments, options):
+        before, title = graph.scope, getattr(function, "name", None)
+        graph.scope = title or before
+        try:
+            return write_call(graph, function, arguments, options)
+        except (RecordingError, ValueError):
+            raise
+        except Exception as error:  # NumPy's and the library's own, which do not name the layer
+            raise ValueError(
+                f"export: {title_of(function)}: expected what ONNX's nodes can stand for, got "
+                f"{type(error).__name__}: {error}; write it with other ops or layers"
+            ) from error
+        finally:
+            graph.scope = before
+
+    return write
+
+
+def _name_outputs(graph, model, values):
+    """Give the results the names of what makes them; return these."""
+    wanted = getattr(model, "output_names", None) or ["output"]
+    wanted = wanted if len(wanted) == len(values) else [f"output_{i}" for i in range(len(values))]
+    names = []
+    for title, value in zip(wanted, values, strict=True):
+        name = graph.new_name(title)
+        made = value.last
+        graph.nodes.append(graph.library.helper.make_node("Identity", [made], [name], name))
+        names.append(name)
+    return names
+
+
+def _describe(onnx, name, value):
+    """The library's description of an input or output; the batch has any size."""
+    kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(value.dtype))
+    sizes = [f"{name}_{i}" if n is None else n for i, n in enumerate(value.shape)]
+    if value.shape and value.shape[0] is None:
+        sizes[0] = "batch"
+    return onnx.helper.make_tensor_value_info(name, kind, sizes)

@@ -1,0 +1,434 @@
+"""Models as ONNX files: onnx's checker takes them, and onnxruntime computes what minigrad does."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from minigrad import Input, Model, Sequential, activations, layers, ops
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from minigrad import interop
+
+IMAGE = (7, 6, 4)
+ROW = (7, 4)
+
+# Name of a layer, and what else -> the layer, the shape of a sample.
+CASES = {
+    "Activation": (lambda: layers.Activation("tanh"), IMAGE),
+    "ActivityRegularization": (lambda: layers.ActivityRegularization(0.1), (5,)),
+    "AlphaDropout": (lambda: layers.AlphaDropout(0.4), (5,)),
+    "AveragePooling1D": (lambda: layers.AveragePooling1D(3, 2, "same"), ROW),
+    "AveragePooling2D": (lambda: layers.AveragePooling2D((3, 2)), IMAGE),
+    "AveragePooling2D same": (lambda: layers.AveragePooling2D(3, 2, "same"), IMAGE),
+    "BatchNormalization": (lambda: layers.BatchNormalization(), (5,)),
+    "BatchNormalization of images": (lambda: layers.BatchNormalization(scale=False), IMAGE),
+    "BatchNormalization of rows": (lambda: layers.BatchNormalization(axis=2, center=False), IMAGE),
+    "CategoryEncoding": (lambda: layers.CategoryEncoding(5), (3,)),
+    "CategoryEncoding count": (lambda: layers.CategoryEncoding(5, "count"), (6, 2)),
+    "CategoryEncoding one_hot": (lambda: layers.CategoryEncoding(5, "one_hot"), (1,)),
+    "CenterCrop": (lambda: layers.CenterCrop(4, 3), IMAGE),
+    "Conv1D": (lambda: layers.Conv1D(6, 3, 2, groups=2), ROW),
+    "Conv1D causal": (lambda: layers.Conv1D(5, 3, padding="causal", dilation_rate=2), ROW),
+    "Conv1D same": (lambda: layers.Conv1D(5, 4, padding="same", activation="relu"), ROW),
+    "Conv1DTranspose": (lambda: layers.Conv1DTranspose(3, 3, 2, output_padding=1), ROW),
+    "Conv2D": (lambda: layers.Conv2D(6, (3, 2), groups=2, activation="gelu"), IMAGE),
+    "Conv2D dilation": (lambda: layers.Conv2D(3, 2, dilation_rate=(3, 2), use_bias=False), IMAGE),
+    "Conv2D same": (lambda: layers.Conv2D(5, (2, 4), (3, 2), "same"), IMAGE),
+    "Conv2DTranspose": (lambda: layers.Conv2DTranspose(2, (3, 2), (2, 3)), IMAGE),
+    "Conv2DTranspose dilation": (lambda: layers.Conv2DTranspose(2, 3, dilation_rate=2), IMAGE),
+    "Conv2DTranspose same": (
+        lambda: layers.Conv2DTranspose(2, (4, 2), (2, 3), "same", activation="tanh"),
+        IMAGE,
+    ),
+    "Conv2DTranspose same and padding": (
+        lambda: layers.Conv2DTranspose(2, (4, 3), 2, "same", output_padding=(1, 0)),
+        IMAGE,
+    ),
+    "Cropping1D": (lambda: layers.Cropping1D((2, 0)), ROW),
+    "Cropping2D": (lambda: layers.Cropping2D(((1, 2), (0, 3))), IMAGE),
+    "Dense": (lambda: layers.Dense(3, activation="softmax"), (5,)),
+    "Dense of sequences": (lambda: layers.Dense(3, use_bias=False), ROW),
+    "Dense of images": (lambda: layers.Dense(3, "relu"), IMAGE),
+    "DepthwiseConv1D": (lambda: layers.DepthwiseConv1D(3, 2, "same", 2), ROW),
+    "DepthwiseConv2D": (lambda: layers.DepthwiseConv2D((3, 2), depth_multiplier=2), IMAGE),
+    "DepthwiseConv2D same": (lambda: layers.DepthwiseConv2D(3, 2, "same", use_bias=False), IMAGE),
+    "Discretization": (lambda: layers.Discretization([-1.0, 0.2, 1.0]), (5,)),
+    "Discretization one_hot": (
+        lambda: layers.Discretization([-1.0, 1.0], output_mode="one_hot"),
+        (5,),
+    ),
+    "Dropout": (lambda: layers.Dropout(0.4), (5,)),
+    "ELU": (lambda: layers.ELU(0.7), IMAGE),
+    "Embedding": (lambda: layers.Embedding(5, 3), (6,)),
+    "Flatten": (lambda: layers.Flatten(), IMAGE),
+    "GaussianDropout": (lambda: layers.GaussianDropout(0.4), (5,)),
+    "GaussianNoise": (lambda: layers.GaussianNoise(0.4), (5,)),
+    "GlobalAveragePooling1D": (lambda: layers.GlobalAveragePooling1D(keepdims=True), ROW),
+    "GlobalAveragePooling2D": (lambda: layers.GlobalAveragePooling2D(), IMAGE),
+    "GlobalMaxPooling1D": (lambda: layers.GlobalMaxPooling1D(), ROW),
+    "GlobalMaxPooling2D": (lambda: layers.GlobalMaxPooling2D(keepdims=True), IMAGE),
+    "GroupNormalization": (lambda: layers.GroupNormalization(2), IMAGE),
+    "GroupNormalization of rows": (lambda: layers.GroupNormalization(-1, axis=1), IMAGE),
+    "Identity": (lambda: layers.Identity(), (5,)),
+    "InputLayer": (lambda: layers.InputLayer((5,)), (5,)),
+    "Lambda": (lambda: layers.Lambda(lambda x: ops.sin(x) * 2 - 1), IMAGE),
+    "LayerNormalization": (lambda: layers.LayerNormalization(), ROW),
+    "LayerNormalization of images": (lambda: layers.LayerNormalization([2, 3]), IMAGE),
+    "LayerNormalization of rows": (lambda: layers.LayerNormalization(1, center=False), IMAGE),
+    "LeakyReLU": (lambda: layers.LeakyReLU(0.1), IMAGE),
+    "MaxPooling1D": (lambda: layers.MaxPooling1D(4, 2, "same"), ROW),
+    "MaxPooling2D": (lambda: layers.MaxPooling2D((3, 2), 2), IMAGE),
+    "MaxPooling2D same": (lambda: layers.MaxPooling2D(3, 2, "same"), IMAGE),
+    "Normalization": (lambda: layers.Normalization(), IMAGE),
+    "Normalization inverted": (lambda: layers.Normalization(None, 3.0, 4.0, invert=True), (5,)),
+    "PReLU": (lambda: layers.PReLU("random_normal"), (5,)),
+    "PReLU of channels": (lambda: layers.PReLU("random_normal", shared_axes=[1, 2]), IMAGE),
+    "Permute": (lambda: layers.Permute((3, 1, 2)), IMAGE),
+    "RMSNormalization": (lambda: layers.RMSNormalization([2, 1]), IMAGE),
+    "RandomBrightness": (lambda: layers.RandomBrightness(0.4), IMAGE),
+    "RandomContrast": (lambda: layers.RandomContrast(0.4), IMAGE),
+    "RandomCrop": (lambda: layers.RandomCrop(5, 3), IMAGE),
+    "RandomFlip": (lambda: layers.RandomFlip(), IMAGE),
+    "RandomRotation": (lambda: layers.RandomRotation(0.4), IMAGE),
+    "RandomTranslation": (lambda: layers.RandomTranslation(0.4, 0.4), IMAGE),
+    "RandomZoom": (lambda: layers.RandomZoom(0.4), IMAGE),
+    "ReLU": (lambda: layers.ReLU(), IMAGE),
+    "ReLU of all kinds": (lambda: layers.ReLU(1.2, 0.3, 0.5), IMAGE),
+    "ReLU with a limit": (lambda: layers.ReLU(1.2), IMAGE),
+    "ReLU with a slope": (lambda: layers.ReLU(negative_slope=0.3), IMAGE),
+    "RepeatVector": (lambda: layers.RepeatVector(3), (5,)),
+    "Rescaling": (lambda: layers.Rescaling([2.0, 3.0, 1.0, 0.5], -1), IMAGE),
+    "Reshape": (lambda: layers.Reshape((4, -1, 2)), IMAGE),
+    "Resizing": (lambda: layers.Resizing(14, 10), IMAGE),
+    "Resizing antialias": (
+        lambda: layers.Resizing(3, 5, "lanczos3", pad_to_aspect_ratio=True, antialias=True),
+        IMAGE,
+    ),
+    "Resizing cut": (lambda: layers.Resizing(9, 3, crop_to_aspect_ratio=True), IMAGE),
+    "Resizing nearest": (lambda: layers.Resizing(3, 10, "nearest"), IMAGE),
+    "SeparableConv1D": (lambda: layers.SeparableConv1D(5, 3, depth_multiplier=2), ROW),
+    "SeparableConv2D": (
+        lambda: layers.SeparableConv2D(5, 2, padding="same", dilation_rate=2, activation="tanh"),
+        IMAGE,
+    ),
+    "Softmax": (lambda: layers.Softmax(axis=1), IMAGE),
+    "SpatialDropout1D": (lambda: layers.SpatialDropout1D(0.4), ROW),
+    "SpatialDropout2D": (lambda: layers.SpatialDropout2D(0.4), IMAGE),
+    "TimeDistributed": (lambda: layers.TimeDistributed(layers.Conv1D(3, 2)), IMAGE),
+    "UnitNormalization": (lambda: layers.UnitNormalization([1, 2]), IMAGE),
+    "UpSampling1D": (lambda: layers.UpSampling1D(3), ROW),
+    "UpSampling2D": (lambda: layers.UpSampling2D((2, 3)), IMAGE),
+    "UpSampling2D bicubic": (lambda: layers.UpSampling2D(2, interpolation="bicubic"), IMAGE),
+    "ZeroPadding1D": (lambda: layers.ZeroPadding1D((2, 0)), ROW),
+    "ZeroPadding2D": (lambda: layers.ZeroPadding2D(((1, 2), (0, 3))), IMAGE),
+}
+MERGING = {
+    "Add": layers.Add,
+    "Average": layers.Average,
+    "Concatenate": layers.Concatenate,
+    "Concatenate rows": functools.partial(layers.Concatenate, axis=1),
+    "Dot": functools.partial(layers.Dot, axes=3),
+    "Dot rows": functools.partial(layers.Dot, axes=(2, 2), normalize=True),
+    "Maximum": layers.Maximum,
+    "Minimum": layers.Minimum,
+    "Multiply": layers.Multiply,
+    "Subtract": layers.Subtract,
+}
+REFUSED = {
+    "IntegerLookup": (lambda: layers.IntegerLookup(vocabulary=[1, 2]), "vocabulary"),
+    "StringLookup": (lambda: layers.StringLookup(vocabulary=["a"], invert=True), "vocabulary"),
+}
+WHOLE = ("CategoryEncoding", "Embedding", "IntegerLookup", "StringLookup")
+
+
+def inputs(shape, seed=0, whole=False):
+    generator = np.random.default_rng(seed)
+    if whole:
+        return generator.integers(0, 5, (3, *shape)).astype("float32")
+    return generator.normal(size=(3, *shape)).astype("float32")
+
+
+def stir(model):
+    """Give a model weights that differ from each other, and variances above 0."""
+    generator = np.random.default_rng(7)
+    for weight in model.weights:
+        weight.assign(generator.uniform(0.2, 1.5, weight.shape) * 0.6)
+    return model
+
+
+def test_every_layer_has_a_case():
+    public = {
+        value.__name__
+        for value in vars(layers).values()
+        if isinstance(value, type) and issubclass(value, layers.Layer)
+    }
+    tried = {name.split()[0] for name in (*CASES, *MERGING, *REFUSED)}
+    assert public - {"Layer"} == tried
+
+
+@pytest.mark.parametrize("between", ["alone", "beside"])
+@pytest.mark.parametrize("case", CASES)
+def test_layer_computes_the_same_in_onnx(case, between, same_in_onnx):
+    """Alone, and where the layer before it has left its channels first."""
+    make, shape = CASES[case]
+    is_whole = case.split()[0] in WHOLE
+    if between == "beside" and (len(shape) < 2 or is_whole):
+        pytest.skip("there are no channels to be first")
+    x = y = Input(shape)
+    if between == "beside":
+        y = layers.MaxPooling1D(1)(y) if len(shape) == 2 else layers.MaxPooling2D(1)(y)
+    model = stir(Model(x, make()(y)))
+    same_in_onnx(model, inputs(shape, whole=is_whole))
+
+
+@pytest.mark.parametrize("case", MERGING)
+def test_merging_layer_computes_the_same_in_onnx(case, same_in_onnx):
+    x, y = Input(IMAGE), Input(IMAGE)
+    merged = MERGING[case]()([layers.Conv2D(4, 3, padding="same")(x), y])
+    same_in_onnx(stir(Model([x, y], merged)), [inputs(IMAGE), inputs(IMAGE, 1)])
+
+
+def test_merging_broadcasts_as_in_minigrad(same_in_onnx):
+    x, y, z = Input(IMAGE), Input((4,)), Input((1, 1, 4))
+    model = Model([x, y, z], layers.Multiply()([layers.MaxPooling2D(1)(x), y, z]))
+    same_in_onnx(model, [inputs(IMAGE), inputs((4,)), inputs((1, 1, 4))])
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_layer_is_named_with_a_cure(case):
+    make, words = REFUSED[case]
+    layer = make()
+    model = Sequential([Input((1,)), layers.Identity()])
+    model._layers.append(layer)
+    with pytest.raises(ValueError, match=f"{layer.name}.*{words}.*; "):
+        interop.to_onnx(model)
+
+
+@pytest.mark.parametrize("name", activations.ACTIVATIONS.names)
+def test_activation_computes_the_same_in_onnx(name, same_in_onnx):
+    x = Input(IMAGE)
+    model = Model(x, layers.Activation(name)(layers.MaxPooling2D(1)(x)))
+    same_in_onnx(model, 2 * inputs(IMAGE))
+
+
+# --- whole models --------------------------------------------------------------------------------
+
+
+def make_cnn():
+    return Sequential(
+        [
+            Input((12, 10, 3)),
+            layers.Conv2D(8, 3, activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(),
+            layers.Dropout(0.3),
+            layers.Conv2D(6, 3, padding="same", use_bias=False),
+            layers.Activation("relu"),
+            layers.Flatten(),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+
+
+def train(model, steps=4):
+    generator = np.random.default_rng(3)
+    x = generator.normal(size=(32, *model.input_shape[1:])).astype("float32")
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, generator.integers(0, 5, 32), epochs=steps, verbose=0)
+    return model, x
+
+
+def count(made, op):
+    return [node.op_type for node in made.graph.node].count(op)
+
+
+def test_trained_cnn_computes_the_same_in_onnx(same_in_onnx, run_onnx, tmp_path):
+    model, x = train(make_cnn())
+    made = same_in_onnx(model, x)
+    assert count(made, "Transpose") == 2  # before the first convolution, and before Flatten
+    model.export(tmp_path / "cnn.onnx", format="onnx")
+    (result,) = run_onnx(tmp_path / "cnn.onnx", x[:1])
+    np.testing.assert_allclose(result, model.predict(x[:1], verbose=0), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("version", range(21, 29))
+def test_every_version_of_the_operators(version, same_in_onnx):
+    x = Input(IMAGE)
+    y = layers.Conv2D(6, 3, activation="gelu")(x)
+    y = layers.GroupNormalization(2)(layers.UpSampling2D(2)(y))
+    y = layers.LayerNormalization()(layers.ZeroPadding2D()(y))
+    made = same_in_onnx(stir(Model(x, ops.mean(y, (1, 2)))), inputs(IMAGE), opset_version=version)
+    assert [entry.version for entry in made.opset_import] == [version]
+
+
+def test_weights_keep_their_paths():
+    made = interop.to_onnx(make_cnn())
+    names = {entry.name for entry in made.graph.initializer}
+    model_names = {weight.path for weight in make_cnn().weights}
+    assert {name.rpartition("/")[2] for name in model_names} <= {
+        n.rpartition("/")[2] for n in names
+    }
+    assert {"conv2d/kernel", "batch_normalization/moving_mean", "dense/bias"} <= names
+    assert [entry.name for entry in made.graph.output] == ["dense"]
+
+
+def test_shared_layers_share_their_weights(same_in_onnx):
+    x, y = Input(IMAGE, name="left"), Input(IMAGE, name="right")
+    shared = layers.Conv2D(4, 3)
+    made = same_in_onnx(
+        stir(Model([x, y], layers.Subtract()([shared(x), shared(y)]))),
+        [inputs(IMAGE), inputs(IMAGE, 1)],
+    )
+    assert [entry.name for entry in made.graph.input] == ["left", "right"]
+    assert len(made.graph.initializer) == 2  # kernel and bias
+
+
+def test_several_outputs_and_models_within(same_in_onnx):
+    encoder = Sequential([Input((8, 8, 2)), layers.Conv2D(4, 3, strides=2), layers.Flatten()])
+    x, y = Input((8, 8, 2)), Input((3,))
+    code = layers.Concatenate()([encoder(x), y])
+    a = layers.Dense(4, name="a")(code)
+    b = layers.Conv2DTranspose(1, 3)(layers.Reshape((3, 3, -1))(layers.Dense(18)(code)))
+    made = same_in_onnx(stir(Model([x, y], {"a": a, "b": b})), [inputs((8, 8, 2)), inputs((3,))])
+    assert [entry.name for entry in made.graph.output] == ["a", "b"]
+
+
+OPS = {
+    "arithmetic": lambda x: (1 - x) / (x * x + 2.0) + abs(-x) ** 1.5,
+    "comparison": lambda x: ops.where(x > 0.1, ops.exp(x), ops.cos(x)) + (x < 0) * x,
+    "reductions": lambda x: ops.sum(x, (1, 3)) + ops.max(x, axis=(1, 3)) * ops.var(x, (1, 3)),
+    "mean of channels": lambda x: x - ops.mean(x, -1, keepdims=True),
+    "mean of images": lambda x: ops.mean(x, (1, 2)) + ops.std(x, (1, 2)) + ops.min(x, (1, 2)),
+    "logsumexp": lambda x: ops.logsumexp(x, axis=2),
+    "norm": lambda x: ops.norm(x, axis=3) + ops.norm(x, 1, axis=3),
+    "argmax": lambda x: ops.argmax(x, axis=-1),
+    "getitem": lambda x: x[:, ::2, None, 1, ..., -1:],
+    "getitem backwards": lambda x: x[:, ::-1, 1:-2, 2],
+    "getitem of a list": lambda x: x[:, :, [3, 0, -1]],
+    "reshape": lambda x: ops.reshape(x, (-1, 7, 24)),
+    "transpose": lambda x: ops.transpose(x, (0, 2, 3, 1)) @ np.ones((7, 2), "float32"),
+    "matmul": lambda x: ops.matmul(x, ops.transpose(x, (0, 1, 3, 2))),
+    "concatenate": lambda x: ops.concatenate([x, ops.square(x)], axis=2),
+    "stack": lambda x: ops.stack([x, ops.sigmoid(x)], axis=1),
+    "pad": lambda x: ops.pad(x, ((0, 0), (1, 0), (0, 2), (1, 1)), constant_values=2.0),
+    "squeeze": lambda x: ops.squeeze(ops.expand_dims(x, 2), 2),
+    "clip": lambda x: ops.clip(x, -0.5, 0.5) + ops.maximum(x, 0.2) + ops.minimum(x, 3),
+    "pooling": lambda x: ops.max_pool2d(x, 2) + ops.avg_pool2d(x, 2),
+    "log_softmax": lambda x: ops.log_softmax(x, axis=1) + ops.softmax(x),
+    "others": lambda x: ops.sign(x) + ops.floor(x) + ops.tanh(ops.erf(x)) + ops.arctan(x),
+    "cumsum": lambda x: ops.cumsum(x, axis=2),
+    "recorded inside": lambda x: ops.rad2deg(x),
+    "mixed": lambda x: ops.relu(x) + np.arange(4, dtype="float32") * x[:, :1],
+}
+
+
+@pytest.mark.parametrize("form", ["as they come", "channels first"])
+@pytest.mark.parametrize("case", OPS)
+def test_ops_between_layers_compute_the_same_in_onnx(case, form, same_in_onnx):
+    x = Input(IMAGE)
+    y = x if form == "as they come" else layers.MaxPooling2D(1)(x)
+    same_in_onnx(Model(x, OPS[case](y)), inputs(IMAGE))
+
+
+class Residual(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = [layers.Conv2D(4, 3, padding="same"), layers.BatchNormalization()]
+
+    def build(self, input_shape):
+        self.scale = self.add_weight((4,), "ones", name="scale")
+
+    def call(self, x, training=False):
+        y = x
+        for layer in self.inner:
+            y = ops.relu(layer(y, training=training))
+        self.add_loss(ops.sum(y))
+        return x + self.scale * y
+
+
+class Net(Model):
+    def __init__(self):
+        super().__init__()
+        self.block = Residual()
+        self.drop = layers.Dropout(0.5)
+        self.out = layers.Dense(2)
+
+    def call(self, x):
+        return {"score": self.out(self.drop(ops.mean(self.block(x), axis=(1, 2))))}
+
+
+def test_models_and_layers_of_your_own_are_gone_into(same_in_onnx):
+    model = Net()
+    model(inputs(IMAGE))
+    before = model.block._output
+    made = same_in_onnx(stir(model), inputs(IMAGE))
+    assert model.block._output is before
+    assert "residual/scale" in {entry.name for entry in made.graph.initializer}
+
+
+class UsesValues(layers.Layer):
+    def call(self, x):
+        return ops.relu(x) * float(x.data.max())
+
+
+class Training(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = layers.BatchNormalization()
+
+    def call(self, x):
+        return self.norm(x, training=True)
+
+
+def test_what_cannot_be_exported_is_named_with_a_cure():
+    x = Input((5,))
+    for layer, words in ((UsesValues(), "minigrad.ops"), (Training(), "training=True; leave it")):
+        model = Sequential([Input((5,)), layer])
+        with pytest.raises((TypeError, ValueError), match=words) as caught:
+            interop.to_onnx(model)
+        assert "uses_values" in str(caught.value) or "batch_normalization" in str(caught.value)
+    with pytest.raises((TypeError, ValueError), match=r"layer_normalization.*write it with"):
+        interop.to_onnx(Model(x, ops.layer_normalization(x)))
+    with pytest.raises(ValueError, match=r"expected images of known size.*give Input"):
+        interop.to_onnx(Sequential([Input((None, None, 3)), layers.Resizing(4, 4)]))
+    with pytest.raises(ValueError, match="known input shape"):
+        interop.to_onnx(Sequential([layers.Dense(2)]))
+
+
+def test_images_of_any_size(run_onnx):
+    x = Input((None, None, 3))
+    y = layers.Conv2D(4, 3, 2, "same", activation="relu")(x)
+    y = layers.UpSampling2D(2)(layers.MaxPooling2D(3, 2, "same")(y))
+    model = Model(x, layers.GlobalAveragePooling2D()(y))
+    made = interop.to_onnx(model)
+    for shape in ((9, 12, 3), (16, 7, 3)):
+        (result,) = run_onnx(made, inputs(shape))
+        np.testing.assert_allclose(result, model(inputs(shape)).numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_float64(run_onnx):
+    x = Input((5,), dtype="float64")
+    model = Model(x, layers.Dense(3, "tanh", dtype="float64")(x))
+    (result,) = run_onnx(interop.to_onnx(model), inputs((5,)).astype("float64"))
+    assert result.dtype == np.float64
+    np.testing.assert_allclose(result, model(inputs((5,))).numpy(), rtol=1e-12)
+
+
+def test_arguments_of_export_are_checked(tmp_path, capsys):
+    model = Sequential([Input((2,)), layers.Dense(1)])
+    for options, words in (
+        ({"format": "tf_saved_model"}, "expected format 'onnx', got 'tf_saved_model'"),
+        ({"input_signature": [1]}, "input_signature None"),
+        ({"opset_version": 9}, "opset_version from 21 to"),
+        ({"strict": True}, "no option but opset_version"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.export(tmp_path / "model.onnx", **options)
+    with pytest.raises(ValueError, match=r"ends in \.onnx"):
+        model.export(tmp_path / "model.pb")
+    assert not list(tmp_path.iterdir())
+    model.export(tmp_path / "model.onnx", verbose=True)
+    assert "Saved artifact" in capsys.readouterr().out
