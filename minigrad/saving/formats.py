@@ -1,6 +1,7 @@
-"""Files of arrays: a flat dictionary from key to array, as `.npz` (NumPy's own) or as HDF5.
+"""Files of arrays: a flat dictionary from key to array, as `.npz`, HDF5 or safetensors.
 
-Both are written whole or not at all, without pickle. HDF5 needs h5py. What is read may come from a
+All are written whole or not at all, without pickle. HDF5 needs h5py, safetensors its library;
+`.npz` is NumPy's own. What is read may come from a
 stranger: it is refused unless it claims what it holds, and an array is read only when its shape is
 the one that is wanted.
 """
@@ -11,6 +12,7 @@ import itertools
 import math
 import os
 import re
+from typing import ClassVar
 
 import numpy as np
 
@@ -134,6 +136,7 @@ class Npz:
     """NumPy's `.npz`: a zip archive with one `.npy` file for each array."""
 
     EXPECTED = "an intact .npz file of arrays"
+    by_name = True  # whether keys end in the names of weights, not in their places
 
     @staticmethod
     def write(file, arrays, names=()):
@@ -191,8 +194,49 @@ _READ_HEADER = {
 }
 
 
+class SafeTensors:
+    """The library safetensors' file: a header in JSON, then the numbers."""
+
+    EXPECTED = "an intact .safetensors file"
+    by_name = True
+    TYPES: ClassVar = {"F16": "f2", "F32": "f4", "F64": "f8", "I32": "i4", "I64": "i8"}
+
+    @staticmethod
+    def write(file, arrays, names=()):
+        library = import_safetensors()
+        # It would write the memory of an array that is turned as it lies.
+        content = library.numpy.save({k: np.array(v, order="C") for k, v in arrays.items()})
+        file.write_bytes(content)
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, file, title=None):
+        """Yield the dictionary from key to `Stored` of a path."""
+        library = import_safetensors()
+        with contextlib.ExitStack() as stack:
+            with refusing(cls.EXPECTED, file):
+                opened = stack.enter_context(library.safe_open(file, framework="numpy"))
+                arrays = {key: cls._find(opened, key, file) for key in [*opened.keys()]}
+            yield arrays
+
+    @classmethod
+    def _find(cls, opened, key, path):
+        described = opened.get_slice(key)
+        if described.get_dtype() not in cls.TYPES:
+            raise ValueError(f"{key}: expected {(*cls.TYPES,)}, got {described.get_dtype()}")
+
+        def read():
+            with refusing(cls.EXPECTED, path), _naming(key):
+                return opened.get_tensor(key)
+
+        dtype = np.dtype(cls.TYPES[described.get_dtype()])
+        return Stored(key, tuple(described.get_shape()), dtype, read)
+
+
 class Hdf5:
     """HDF5 in the layout of Keras 3; Keras 2's layout can be read."""
+
+    by_name = False
 
     @staticmethod
     def write(file, arrays, names=()):
@@ -499,7 +543,7 @@ def parse_json(text, title):
 
 # --- which is which ------------------------------------------------------------------------------
 
-FORMATS = {".npz": Npz, ".weights.h5": Hdf5}
+FORMATS = {".npz": Npz, ".weights.h5": Hdf5, ".safetensors": SafeTensors}
 READ_ONLY = {".h5": Hdf5, ".hdf5": Hdf5, ".keras": Container}  # for weights
 
 
@@ -512,6 +556,16 @@ def format_of(path, others=None):
     known, kind = " or ".join(formats), what_is(path) if os.path.exists(path) else ""
     got = f"{str(path)!r}{kind and f', {kind}'}"
     raise ValueError(f"weights: expected a path that ends in {known}, got {got}")
+
+
+def import_safetensors():
+    """Return safetensors, or raise an ImportError that says how to install it."""
+    try:
+        import safetensors
+        import safetensors.numpy
+    except ImportError as error:
+        raise ImportError(".safetensors files need safetensors: pip install safetensors") from error
+    return safetensors
 
 
 def import_h5py():

@@ -132,7 +132,7 @@ class Savable(Configured):
 
     @told
     def save_weights(self, filepath, overwrite=True):
-        """Write the weights to a file that ends in ".npz" or ".weights.h5".
+        """Write the weights to a file that ends in ".npz", ".weights.h5" or ".safetensors".
 
         A compiled model's optimizer state is written too.
         """

@@ -14,7 +14,6 @@ from minigrad.layers.base import Layer
 from minigrad.saving.formats import (
     KERAS_2,
     READ_ONLY,
-    Npz,
     check_is_file,
     check_sizes,
     format_of,
@@ -37,7 +36,7 @@ def save_weights(model, path, overwrite=True):
     model : Layer
         Built, with all layers within.
     path : path
-        Ends in ".npz" or ".weights.h5".
+        Ends in ".npz", ".weights.h5" or ".safetensors".
     overwrite : bool
         Whether a file that is there is replaced; else FileExistsError.
 
@@ -48,10 +47,10 @@ def save_weights(model, path, overwrite=True):
     OSError
         If the file cannot be written; a file that was there before stays unchanged.
     ImportError
-        If the path ends in ".weights.h5" and h5py is missing.
+        If the path ends in ".weights.h5" and h5py is missing, or in ".safetensors" and safetensors.
     """
     check_overwrite(path, overwrite)
-    save_arrays(path, *collect_arrays(model, by_name=format_of(path) is Npz))
+    save_arrays(path, *collect_arrays(model, by_name=format_of(path).by_name))
 
 
 def check_overwrite(path, overwrite):
@@ -107,7 +106,8 @@ def load_weights(model, path, skip_mismatch=False):
     model : Layer
         Built, with all layers within.
     path : path
-        Ends in ".npz", ".weights.h5", ".h5" or ".keras"; written by minigrad, or by Keras.
+        Ends in ".npz", ".safetensors", ".weights.h5", ".h5" or ".keras"; written by minigrad, or
+        by Keras.
     skip_mismatch : bool
         Load what fits and warn about the rest.
 

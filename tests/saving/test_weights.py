@@ -17,8 +17,18 @@ try:
 except ImportError:
     h5py = None
 
+try:
+    import safetensors.numpy
+except ImportError:
+    safetensors = None
+
 needs_h5py = pytest.mark.skipif(h5py is None, reason="h5py is not installed")
-ENDINGS = [".npz", pytest.param(".weights.h5", marks=needs_h5py)]
+needs_safetensors = pytest.mark.skipif(safetensors is None, reason="it is not installed")
+ENDINGS = [
+    ".npz",
+    pytest.param(".weights.h5", marks=needs_h5py),
+    pytest.param(".safetensors", marks=needs_safetensors),
+]
 
 
 def network(seed=1, units=3):
@@ -286,7 +296,8 @@ def damaged(path):
     """Save a network whose file then lacks, adds and changes arrays; return its arrays."""
     weights.save_weights(network(seed=1), path)
     arrays = formats.load_arrays(path)
-    bias, kernel = [key for key in arrays if arrays[key].shape in ((3,), (12, 3))][::-1]
+    keys_by_shape = {array.shape: key for key, array in arrays.items()}
+    bias, kernel = keys_by_shape[3,], keys_by_shape[12, 3]
     del arrays[bias]
     arrays[kernel] = np.zeros((12, 7), np.float32)
     arrays["extra/kernel"] = np.zeros(5)
@@ -604,3 +615,65 @@ def test_assets_are_left_out_with_a_warning(tmp_path):
     model = Sequential([Input((3,)), Words(2, name="words")])
     with pytest.warns(UserWarning, match="save: the assets of 'words' were left out: files hold"):
         model.save_weights(tmp_path / "words.npz")
+
+
+# --- safetensors ---------------------------------------------------------------------------------
+
+
+@needs_safetensors
+def test_safetensors_reads_what_minigrad_writes(tmp_path):
+    stack = network()
+    weights.save_weights(stack, tmp_path / "w.safetensors")
+    arrays = safetensors.numpy.load_file(tmp_path / "w.safetensors")
+    assert "layers/dense/kernel" in arrays
+    assert_same([arrays[key] for key, _ in keys_of(stack)], values_of(stack))
+
+
+@needs_safetensors
+def test_minigrad_reads_what_safetensors_writes(tmp_path):
+    stack = network(seed=2)
+    arrays = {key: weight.data for key, weight in keys_of(network(seed=1))}
+    safetensors.numpy.save_file(arrays, tmp_path / "w.safetensors", metadata={"by": "hand"})
+    weights.load_weights(stack, tmp_path / "w.safetensors")
+    assert_same(values_of(stack), values_of(network(seed=1)))
+
+
+@needs_safetensors
+def test_the_optimizer_goes_into_safetensors_too(tmp_path):
+    def trained(epochs):
+        model = network()
+        model.compile("adam", "mse")
+        model.fit(np.ones((4, 5, 4, 1)), np.ones((4, 4)), epochs=epochs, verbose=0)
+        return model
+
+    trained(2).save_weights(tmp_path / "w.safetensors")
+    again = trained(1)
+    again.load_weights(tmp_path / "w.safetensors")
+    assert int(again.optimizer.iterations) == 2
+
+
+@needs_safetensors
+@pytest.mark.parametrize("change", [lambda b: b[:-5], lambda b: b + b"more", lambda b: b[:40]])
+def test_damaged_safetensors_are_refused_and_change_nothing(change, tmp_path):
+    path, stack = tmp_path / "w.safetensors", network(seed=2)
+    weights.save_weights(network(seed=1), path)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ValueError, match=r"expected an intact \.safetensors file, got .*w\.safe"):
+        weights.load_weights(stack, path)
+    assert_same(values_of(stack), values_of(network(seed=2)))
+
+
+@needs_safetensors
+def test_safetensors_of_other_types_are_refused_by_name(tmp_path):
+    arrays = {key: weight.data for key, weight in keys_of(network())}
+    arrays["layers/dense/bias"] = np.zeros(3, bool)
+    safetensors.numpy.save_file(arrays, tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=r"layers/dense/bias: expected .*F32.*, got BOOL"):
+        weights.load_weights(network(), tmp_path / "w.safetensors")
+
+
+def test_safetensors_without_its_library_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(ImportError, match="pip install safetensors"):
+        formats.save_arrays(tmp_path / "w.safetensors", {})
+    assert os.listdir(tmp_path) == []
