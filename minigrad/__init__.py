@@ -16,7 +16,7 @@ else:
 # The lines above decide which modules the imports below find.
 from minigrad import config, ops, random
 from minigrad import numpy_functions as numpy_functions  # binds NumPy's functions onto Tensor
-from minigrad.core import Function, Parameter, Tensor, is_grad_enabled, no_grad
+from minigrad.core import Function, Parameter, Tensor, from_dlpack, is_grad_enabled, no_grad
 from minigrad.kernels import get_num_threads, set_num_threads
 from minigrad.utils import old_names
 
@@ -43,6 +43,7 @@ _SUBMODULES = (
     "datasets",
     "debug",
     "initializers",
+    "interop",
     "keras",
     "kernels",
     "lab",
@@ -71,6 +72,7 @@ __all__ = [
     "Function",
     "Parameter",
     "Tensor",
+    "from_dlpack",
     "get_num_threads",
     "is_grad_enabled",
     "no_grad",

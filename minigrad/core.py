@@ -21,7 +21,15 @@ import numpy as np
 from numpy import add, asarray, may_share_memory, ndarray  # looked up for every operation
 from numpy.lib.array_utils import normalize_axis_tuple
 
-__all__ = ["Function", "Parameter", "Tensor", "as_tensor", "is_grad_enabled", "no_grad"]
+__all__ = [
+    "Function",
+    "Parameter",
+    "Tensor",
+    "as_tensor",
+    "from_dlpack",
+    "is_grad_enabled",
+    "no_grad",
+]
 
 FLOAT_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 BLOCK = 64  # numbers that `sum_over` has NumPy add one by one
@@ -201,6 +209,30 @@ def _constant(value, dtype):
     return as_array(value, default=dtype)
 
 
+def from_dlpack(x):
+    """Return a Tensor that shares the memory of another library's array, by way of DLPack.
+
+    Parameters
+    ----------
+    x : object with ``__dlpack__``
+        Such as a tensor of PyTorch, JAX or TensorFlow, on the CPU, of float32 or float64.
+
+    Raises
+    ------
+    TypeError
+        If it is of another type, or without ``__dlpack__``.
+    BufferError
+        If it is on another device, or requires a gradient.
+    """
+    if not hasattr(x, "__dlpack__"):
+        raise TypeError(f"from_dlpack: expected an array with __dlpack__, got {type(x).__name__}")
+    array = np.from_dlpack(x)
+    if array.dtype not in FLOAT_TYPES:
+        cure = "write Tensor(np.from_dlpack(x)), which copies"
+        raise TypeError(f"from_dlpack: expected float32 or float64, got {array.dtype}; {cure}")
+    return Tensor(array)
+
+
 # --- tensors -------------------------------------------------------------------------------------
 
 
@@ -365,6 +397,18 @@ class TensorBase:
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **options):
+        """Share the values, which is not counted as a change, with other libraries' from_dlpack."""
+        if self.requires_grad:
+            raise BufferError(
+                f"{_title(self.name, self.shape)}: expected no requires_grad, since no gradient "
+                "comes back from another library; write t.detach(), which shares the memory"
+            )
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.data.__dlpack_device__()
 
     def __bool__(self):
         return bool(self.item())
