@@ -45,7 +45,7 @@ def export_onnx(model, path, opset_version=None):
 
 def to_onnx(model, opset_version=None):
     """Return a model as the library's ``ModelProto``. Arguments: see `export_onnx`."""
-    onnx = import_onnx("export")
+    onnx = onnx_library("export")
     opset = _checked_opset(onnx, opset_version)
     shapes = model.input_shape
     if shapes is None or not model.built:
@@ -71,7 +71,7 @@ def to_onnx(model, opset_version=None):
     return made
 
 
-def import_onnx(title):
+def onnx_library(title):
     """Return the library onnx, or raise an ImportError that says how to install it."""
     try:
         import onnx

@@ -126,7 +126,7 @@ class Value:
         if order not in self.names:
             if self.array is not None:
                 name = self.graph.new_name(self._title or f"{self.graph.scope}/constant")
-                turned = np.ascontiguousarray(self.array.transpose(order))
+                turned = np.array(self.array.transpose(order), order="C")
                 self.graph.initializers[name] = turned
             else:
                 turn = [self.home.index(axis) for axis in order]

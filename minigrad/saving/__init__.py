@@ -12,6 +12,7 @@ files of arrays        `formats`: ".npz", HDF5 and zip, and what a stranger's fi
 ====================== ============================================================================
 """
 
+import importlib
 import os
 
 from minigrad.saving.weights import check_overwrite, load_weights, save_weights
@@ -68,19 +69,20 @@ def save_model(model, filepath, overwrite=True, zipped=None, include_optimizer=T
 
         save_container(model, path, overwrite, include_optimizer)
     else:
+        cure = "a folder in TensorFlow's format needs TensorFlow, ONNX is what model.export writes"
         raise ValueError(
-            f"save_model: expected a path that ends in .keras (or .h5), got {path!r}; a folder in "
-            "TensorFlow's format needs TensorFlow"
+            f"save_model: expected a path that ends in .keras (or .h5), got {path!r}; {cure}"
         )
 
 
 def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
-    """Read a whole model that ``save_model`` wrote, or Keras 3, or Keras 2 as ``.h5``.
+    """Read a whole model that ``save_model`` wrote, or Keras 3, or Keras 2 as ``.h5``; or ONNX.
 
     Parameters
     ----------
     filepath : str, path or file
-        A file that is open for bytes holds the container.
+        A file that is open for bytes holds the container. A path that ends in ".onnx" is read by
+        ``interop.load_onnx``: as a model that is not compiled.
     custom_objects : dict from str to class or function, optional
         Your own classes and functions by name, unless they are registered. No code in a file is
         run, and nothing is imported by a name in it.
@@ -97,6 +99,8 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         If it is damaged, something else, or names what minigrad does not have.
     """
     path = _as_path(filepath)
+    if isinstance(path, str) and path.endswith(".onnx"):
+        return importlib.import_module("minigrad.interop").load_onnx(path)  # it needs models
     if _is_legacy(path):
         from minigrad.saving.legacy_h5 import load_legacy
 
