@@ -707,19 +707,29 @@ def _axes(node, axes):
     return tuple(np.asarray(node.options["axes"] if axes is None else axes).tolist())
 
 
+def _arithmetic(function):
+    def compute(node, x, y):
+        if x.dtype.kind == "i" and min(x.min(initial=0), y.min(initial=0)) < 0:
+            raise node.error("sizes that are known", f"{x.tolist()}, {y.tolist()}")
+        return function(x, y)
+
+    return compute
+
+
 CONSTANTS = {  # operators whose inputs are known when the file is read
-    "Add": lambda node, x, y: x + y,
+    "Add": _arithmetic(np.add),
     "Cast": _cast_constant,
     "Concat": lambda node, *xs: np.concatenate(xs, node.options["axis"]),
     "ConstantOfShape": _filled,
-    "Div": lambda node, x, y: x // y if x.dtype.kind in "iu" else x / y,
+    "Div": _arithmetic(lambda x, y: x // y if x.dtype.kind in "iu" else x / y),
     "Gather": lambda node, x, i: np.take(x, i, node.options.get("axis", 0)),
     "Identity": lambda node, x: x,
-    "Mul": lambda node, x, y: x * y,
+    "Mod": _arithmetic(np.mod),
+    "Mul": _arithmetic(np.multiply),
     "Reshape": lambda node, x, shape: x.reshape(shape),
     "Slice": _sliced,
     "Squeeze": lambda node, x, axes=None: np.squeeze(x, _axes(node, axes)),
-    "Sub": lambda node, x, y: x - y,
+    "Sub": _arithmetic(np.subtract),
     "Transpose": lambda node, x: x.transpose(node.options.get("perm")),
     "Unsqueeze": lambda node, x, axes=None: np.expand_dims(x, _axes(node, axes)),
 }
