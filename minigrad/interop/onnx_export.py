@@ -11,7 +11,7 @@ from minigrad.interop.onnx_layers import write_call
 from minigrad.interop.replaying import RecordingError, replay, title_of
 from minigrad.layers.base import map_shapes
 from minigrad.utils.files import replacing
-from minigrad.utils.structures import flatten
+from minigrad.utils.structures import flatten, map_structure
 
 OLDEST, NEWEST = 21, 28  # versions of ONNX's operators in which these nodes mean the same
 
@@ -47,12 +47,11 @@ def to_onnx(model, opset_version=None):
     """Return a model as the library's ``ModelProto``. Arguments: see `export_onnx`."""
     onnx = onnx_library("export")
     opset = _checked_opset(onnx, opset_version)
-    shapes = model.input_shape
-    if shapes is None or not model.built:
+    if model.input_shape is None or not model.built:
         cure = "call the model on data, or model.build(input_shape), first"
         raise ValueError(f"export: {model._title}: expected a known input shape, got none; {cure}")
     graph = Graph(onnx, model.dtype)
-    inputs = _make_inputs(graph, model, shapes)
+    inputs = _make_inputs(graph, model)
     outputs = replay(model, (inputs,), {}, _writer(graph), Value)
     names = _name_outputs(graph, model, flatten(outputs))
     described = onnx.helper.make_graph(
@@ -92,20 +91,28 @@ def _checked_opset(onnx, version):
     return version
 
 
-def _make_inputs(graph, model, shapes):
-    """The inputs as Values, in their structure, named as the layers that declare them."""
-    count, titles = 0, []
+def _make_inputs(graph, model):
+    """The inputs as Values, in their structure; those with a name keep it."""
     made_from = getattr(model, "_graph", None)
-    if made_from is not None:
-        titles = [symbol.call.title for symbol in flatten(made_from.inputs)]
+    if made_from is None:
+        declared = getattr(model, "_symbols", None)
+        names = iter([_given_name(symbol) for symbol in (declared or [])[:1]])
+        shapes = model.input_shape
+    else:
+        names = iter([_given_name(symbol) for symbol in flatten(made_from.inputs)])
+        shapes = map_structure(lambda symbol: symbol.shape, made_from.inputs)
 
     def make(shape):
-        nonlocal count
-        title = titles[count] if titles else f"input_{count}" if count else "input"
-        count += 1
-        return Value(graph, shape, graph.dtype, {tuple(range(len(shape))): graph.new_name(title)})
+        name = graph.new_name(next(names, None) or "input")
+        return Value(graph, shape, graph.dtype, {tuple(range(len(shape))): name})
 
     return map_shapes(make, shapes)
+
+
+def _given_name(symbol):
+    """The name that a user gave an ``Input``; automatic ones count through the program."""
+    layer = symbol.call.function
+    return None if layer.has_automatic_name else layer.name
 
 
 def _writer(graph):
@@ -133,11 +140,16 @@ def _name_outputs(graph, model, values):
     """Give the results the names of what makes them; return these."""
     wanted = getattr(model, "output_names", None) or ["output"]
     wanted = wanted if len(wanted) == len(values) else [f"output_{i}" for i in range(len(values))]
-    names = []
-    for title, value in zip(wanted, values, strict=True):
+    made, names = [value.last for value in values], []
+    computed = {name for node in graph.nodes for name in node.output}
+    for title, old in zip(wanted, made, strict=True):
         name = graph.new_name(title)
-        made = value.last
-        graph.nodes.append(graph.library.helper.make_node("Identity", [made], [name], name))
+        if old in computed and made.count(old) == 1:
+            for node in graph.nodes:
+                for side in (node.input, node.output):
+                    side[:] = [name if each == old else each for each in side]
+        else:
+            graph.nodes.append(graph.library.helper.make_node("Identity", [old], [name], name))
         names.append(name)
     return names
 

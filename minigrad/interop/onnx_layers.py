@@ -39,14 +39,14 @@ def writes(*classes):
 
 def write_layer(graph, layer, arguments, options):
     """Write the nodes of a layer; NotImplemented of one that has no writer."""
-    kind = next((cls for cls in type(layer).__mro__ if cls in LAYERS), None)
-    if kind is None or type(layer).call is not kind.call or "call" in vars(layer):
-        return NotImplemented
     if options.get("training"):
         raise ValueError(
             f"export: {layer._title}: expected a call as in inference, got training=True; leave it "
             "out, fit passes it"
         )
+    kind = next((cls for cls in type(layer).__mro__ if cls in LAYERS), None)
+    if kind is None or type(layer).call is not kind.call or "call" in vars(layer):
+        return NotImplemented
     x, *others = (graph.as_inputs(argument) for argument in arguments)
     if others or {*options} - {"training"}:
         raise ValueError(

@@ -211,6 +211,13 @@ def _softmax(node):
     return node.x.apply(lambda x: ops.log_softmax(x, axis=axis))
 
 
+@reads("Dropout")
+def _dropout(node):
+    if node.given(2, np.False_):
+        raise node.error("training_mode False", True)
+    return node.x
+
+
 @reads("Not")
 def _not(node):
     return node.x.apply(ops.logical_not)
@@ -218,7 +225,6 @@ def _not(node):
 
 NODES |= {
     "Celu": lambda node: node.x.apply(lambda x: ops.celu(x, node.options.get("alpha", 1.0))),
-    "Dropout": lambda node: node.x,
     "Elu": lambda node: node.x.apply(layers.ELU(node.options.get("alpha", 1.0))),
     "Identity": lambda node: node.inputs[0],
     "LeakyRelu": lambda node: node.x.apply(layers.LeakyReLU(node.options.get("alpha", 0.01))),

@@ -13,8 +13,14 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 
 
+# What a page shows together with minigrad.
+NEEDS = {"interoperability.md": ("onnx", "onnxruntime", "safetensors", "torch")}
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_page_prints_what_it_says(run_page, page):
+    for library in NEEDS.get(page, ()):
+        pytest.importorskip(library)
     run_page(page)
 
 
@@ -73,3 +79,16 @@ def test_every_layer_is_in_the_reference():
     reference = (DOCS / "api" / "layers.rst").read_text(encoding="utf-8")
     listed = set(re.findall(r"autoclass:: (?:minigrad\.layers\.)?(\w+)", reference))
     assert listed == {value.__name__ for value in vars(layers).values() if isinstance(value, type)}
+
+
+def test_each_way_to_other_programs_names_tests_that_there_are():
+    text = (DOCS / "interoperability.md").read_text(encoding="utf-8")
+    table = text.partition("| direction |")[2].partition("\n\n")[0].splitlines()[2:]
+    files = [*(DOCS.parent / "tests" / "interop").glob("*.py")]
+    files.append(DOCS.parent / "tests" / "saving" / "test_weights.py")
+    tests = {file.name for file in files}
+    for file in files:
+        tests |= set(re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE))
+    for row in table:
+        named = set(re.findall(r"`(test_[\w.]+)`", row))
+        assert named and named <= tests, row

@@ -211,9 +211,32 @@ def test_models_and_layers_of_your_own_are_gone_into(same_in_onnx, inputs, stir)
     assert "residual/scale" in {entry.name for entry in made.graph.initializer}
 
 
+def wave(x):
+    return ops.sin(x) * 2
+
+
+def test_names_and_functions_of_your_own(same_in_onnx, inputs):
+    x = {"right": Input((5,), name="b"), "left": Input((3,), name="a")}
+    y = layers.Dense(4, activation=wave)(x["right"])
+    model = Model(x, [layers.Activation(wave)(y), x["left"], y, y])
+    given = {"left": inputs((3,)), "right": inputs((5,))}
+    made = same_in_onnx(model, given)
+    assert [entry.name for entry in made.graph.input] == ["a", "b"]
+    assert len({entry.name for entry in made.graph.output}) == 4
+
+
 class UsesValues(layers.Layer):
     def call(self, x):
         return ops.relu(x) * float(x.data.max())
+
+
+class Around(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.drop = layers.Dropout(0.5)
+
+    def call(self, x):
+        return self.drop(x)
 
 
 class Training(layers.Layer):
@@ -232,6 +255,8 @@ def test_what_cannot_be_exported_is_named_with_a_cure():
         with pytest.raises((TypeError, ValueError), match=words) as caught:
             interop.to_onnx(model)
         assert "uses_values" in str(caught.value) or "batch_normalization" in str(caught.value)
+    with pytest.raises(ValueError, match=r"'around'.*got training=True; leave it"):
+        interop.to_onnx(Model(x, Around(name="around")(x, training=True)))
     with pytest.raises((TypeError, ValueError), match=r"layer_normalization.*write it with"):
         interop.to_onnx(Model(x, ops.layer_normalization(x)))
     with pytest.raises(ValueError, match=r"expected images of known size.*give Input"):

@@ -1,9 +1,11 @@
 """Weights to PyTorch and back: the same network there computes the same."""
 
+import warnings
+
 import numpy as np
 import pytest
 
-from minigrad import Input, Model, Sequential, interop, layers, losses, ops
+from minigrad import Input, Model, Sequential, interop, layers, losses, models, ops
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -77,14 +79,28 @@ def make_cnn():
     return model, module
 
 
-def test_trained_cnn_computes_the_same_in_torch():
+def test_trained_cnn_goes_round(run_onnx, tmp_path):
+    """To ONNX, for onnxruntime and back; and to PyTorch, from there to ONNX and back."""
+    pytest.importorskip("onnx")
     model, module = make_cnn()
     x = images(number=32)
     model.compile("adam", losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(x, np.arange(32) % 5, epochs=3, verbose=0)
-    module.load_state_dict(interop.state_dict(model, like=module))
     expected = model.predict(x, verbose=0)
-    np.testing.assert_allclose(run_torch(module, x), expected, rtol=1e-4, atol=1e-5)
+    model.export(tmp_path / "here.onnx", format="onnx")
+    (result,) = run_onnx(tmp_path / "here.onnx", x)
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-5)
+    again = models.load_model(tmp_path / "here.onnx")
+    np.testing.assert_allclose(again.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-5)
+    module.load_state_dict(interop.state_dict(model, like=module))
+    np.testing.assert_allclose(run_torch(module, x), expected, rtol=1e-5, atol=1e-5)
+    first = np.ascontiguousarray(np.moveaxis(x, -1, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        given = (torch.from_numpy(first[:2]),)
+        torch.onnx.export(module, given, tmp_path / "there.onnx", dynamo=False)
+    other = models.load_model(tmp_path / "there.onnx")
+    np.testing.assert_allclose(other.predict(first, verbose=0), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_module_comes_to_minigrad():
