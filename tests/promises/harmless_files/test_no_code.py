@@ -46,6 +46,8 @@ ALLOWED = {
     ("__init__.py", "import_module"): OWN_MODULES,
     ("kernels/__init__.py", "import_module"): OWN_MODULES,
     ("ops/__init__.py", "import_module"): OWN_MODULES,
+    ("saving/__init__.py", "import_module"): OWN_MODULES,
+    ("saving/savable.py", "import_module"): OWN_MODULES,
     ("utils/__init__.py", "import_module"): OWN_MODULES,
     ("utils/old_names.py", "import_module"): OWN_MODULES,
 }
