@@ -186,6 +186,8 @@ class Reader:
         """An attribute as text, numbers, lists or an array."""
         if isinstance(value, bytes):
             return value.decode()
+        if isinstance(value, float):  # of float32: 0.001 and not 0.0010000000474974513
+            return float(str(np.float32(value)))
         if isinstance(value, self.library.TensorProto):
             return self.library.numpy_helper.to_array(value)
         return [*value] if hasattr(value, "__len__") and not isinstance(value, str) else value
@@ -198,6 +200,7 @@ class Reader:
 
     def layer(self, node, cls, arrays, arguments, options):
         """Return a layer with these weights, named as they are in the file."""
+        options |= {"dtype": "float64"} if arrays[0].dtype == np.float64 else {}
         weights = tuple(name for name in node.names[1:] if name)
         key = cls, weights, repr((arguments, options, [a.shape for a in arrays]))
         if key not in self._made:

@@ -4,6 +4,7 @@ A test runs on minigrad and, where it is installed, on Keras. A row without a te
 does a test whose row is gone. What both have in common is shown at the end.
 """
 
+import inspect
 import re
 import warnings
 from pathlib import Path
@@ -271,6 +272,12 @@ def test_methods_that_are_missing(library):
                 getattr(owner, name)
         else:
             assert hasattr(owner, name)
+
+
+@shows("`export`")
+def test_export(library):
+    default = inspect.signature(library.Model.export).parameters["format"].default
+    assert default == ("onnx" if library is minigrad else "tf_saved_model")
 
 
 @shows("random image layers")

@@ -88,6 +88,16 @@ def test_dense_of_sequences_keeps_its_bias(read_back, stir, inputs):
     assert [layer.use_bias for layer in again.layers[1:]] == [True, False]
 
 
+def test_float64_comes_back(read_back, inputs):
+    x = Input((5,), dtype="float64")
+    y = layers.Dense(4, "tanh", dtype="float64")(x)
+    model = Model(x, layers.LayerNormalization(dtype="float64")(y))
+    for weight in model.weights:
+        weight.assign(np.random.default_rng(0).normal(size=weight.shape))
+    again = read_back(model, inputs((5,)).astype("float64"), 1e-12)
+    assert {weight.dtype for weight in again.weights} == {np.dtype("float64")}
+
+
 # --- what PyTorch writes -------------------------------------------------------------------------
 
 
