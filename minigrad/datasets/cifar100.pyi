@@ -1,0 +1,6 @@
+# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+from typing import Any
+from minigrad._types import Array
+from minigrad.datasets.cifar10 import ORIGIN as ORIGIN
+MEMBERS: Any
+def load_data(label_mode: str = "fine") -> tuple[tuple[Array, Array], tuple[Array, Array]]: ...

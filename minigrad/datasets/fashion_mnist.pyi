@@ -1,0 +1,5 @@
+# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+from typing import Any
+from minigrad._types import Array, Path
+CLASS_NAMES: Any
+def load_data(path: Path | None = None) -> tuple[tuple[Array, Array], tuple[Array, Array]]: ...

@@ -1,0 +1,3 @@
+# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+from minigrad._types import Array, Path
+def load_data(path: Path | None = None) -> tuple[tuple[Array, Array], tuple[Array, Array]]: ...

@@ -1,0 +1,11 @@
+# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+from typing import Any
+from minigrad._types import Array, Int, Float, Path
+LABEL_NAMES: Any
+def load_data(
+    path: Path | None = "reuters.npz", num_words: Int | None = None, skip_top: Int = 0,
+    maxlen: Int | None = None, test_split: Float = 0.2, seed: Int | None = 113, start_char: Int = 1,
+    oov_char: Int = 2, index_from: Int = 3,
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]: ...
+def get_word_index(path: str = "reuters_word_index.json") -> Any: ...
+def get_label_names() -> Any: ...

@@ -1,0 +1,11 @@
+# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+from typing import Any
+from minigrad._types import AnyType, Sizes, InitializerLike
+from minigrad.core import Parameter as Parameter
+class Variable(Parameter):
+    def __init__(
+        self, initializer: InitializerLike, shape: Sizes | None = None,
+        dtype: AnyType | None = None, trainable: bool = True, autocast: bool = True,
+        aggregation: str = "none", synchronization: str = "auto", name: str | None = None,
+        layout: Any = None,
+    ) -> None: ...

@@ -1,0 +1,329 @@
+# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+import numpy as np
+from typing import Any, Literal, Self
+from minigrad._types import Int, Float, TensorLike, AnyType, FloatType, Sizes, Axis, AnyFunction
+from minigrad.core import Parameter
+from minigrad.utils.registry import Registry
+from minigrad.core import Tensor as Tensor
+from minigrad.activations import serialize as serialize
+from minigrad.core import Function as Function
+NUMBER_THEM: str
+EPSILON: float
+REDUCTIONS: Any
+LOSSES: Registry
+def as_array(data: Any, dtype: FloatType | None = None, default: Any = ...) -> Tensor: ...
+def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor: ...
+def hinge(y_true: Any, y_pred: Any) -> Tensor: ...
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor: ...
+def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor: ...
+def poisson(y_true: Any, y_pred: Any) -> Tensor: ...
+def squared_hinge(y_true: Any, y_pred: Any) -> Tensor: ...
+def checked_number(
+    owner: Any, name: str | None, value: Any, interval: Any, kind: Any = ...,
+) -> Tensor: ...
+def takes(function: AnyFunction, *arguments: Any) -> Tensor: ...
+def whole_number(
+    owner: Any, name: str | None, value: Any, least: Int = 0, optional: bool = False,
+) -> Tensor: ...
+def as_labels(owner: Any, labels: Any) -> Tensor: ...
+def match_ranks(x: TensorLike, y: TensorLike) -> Tensor: ...
+def match_weights(owner: Any, sample_weight: Any, shape: Sizes) -> Tensor: ...
+def one_hot(labels: Any, num_classes: Int, dtype: AnyType | None = ...) -> Tensor: ...
+def automatic_name(name: str | None) -> Tensor: ...
+def to_snake_case(name: str | None) -> Tensor: ...
+def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor: ...
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor: ...
+def huber(y_true: Any, y_pred: Any, delta: Float = 1.0) -> Tensor: ...
+def log_cosh(y_true: Any, y_pred: Any) -> Tensor: ...
+def cosine_similarity(y_true: Any, y_pred: Any, axis: Axis | None = -1) -> Tensor: ...
+def categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: Float = 0.0,
+    axis: Axis | None = -1,
+) -> Tensor: ...
+def categorical_focal_crossentropy(
+    y_true: Any, y_pred: Any, alpha: Any = 0.25, gamma: TensorLike | None = 2.0,
+    from_logits: bool = False, label_smoothing: Float = 0.0, axis: Axis | None = -1,
+) -> Tensor: ...
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: Int | None = None,
+    axis: Axis | None = -1,
+) -> Tensor: ...
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: Float = 0.0,
+    axis: Axis | None = -1,
+) -> Tensor: ...
+def binary_focal_crossentropy(
+    y_true: Any, y_pred: Any, apply_class_balancing: bool = False, alpha: Float = 0.25,
+    gamma: TensorLike | None = 2.0, from_logits: bool = False, label_smoothing: Float = 0.0,
+    axis: Axis | None = -1,
+) -> Tensor: ...
+def kl_divergence(y_true: Any, y_pred: Any) -> Tensor: ...
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: Float = 0.5) -> Tensor: ...
+def crossentropy(y_true: Any, y_pred: Any) -> Tensor: ...
+def dice(y_true: Any, y_pred: Any, axis: Axis | None = None) -> Tensor: ...
+def tversky(
+    y_true: Any, y_pred: Any, alpha: Float = 0.5, beta: TensorLike | None = 0.5,
+    axis: Axis | None = None,
+) -> Tensor: ...
+def circle(
+    y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any = None,
+    remove_diagonal: bool = True, gamma: TensorLike | None = 80.0, margin: Float = 0.4,
+) -> Tensor: ...
+def warn_of_outputs(loss: Any, y_pred: Any) -> Tensor: ...
+def as_loss(identifier: Any) -> Tensor: ...
+def get(identifier: Any) -> Tensor: ...
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any: ...
+class Reduction:
+    AUTO: str
+    SUM_OVER_BATCH_SIZE: str
+    NONE: str
+    SUM: str
+class Cast(Function):
+    def __init__(self, dtype: FloatType | None) -> None: ...
+    def forward(self, x: TensorLike) -> Any: ...
+    def backward(self, gy: Any) -> Any: ...
+    dtype: np.dtype[Any]
+class LogCoshOfError(Function):
+    slope: Any
+    def value(self, x: TensorLike) -> Parameter: ...
+    def forward(self, x: TensorLike) -> Any: ...
+    def backward(self, gy: Any) -> Any: ...
+class Loss:
+    set_first: str
+    def __init__(
+        self, name: str | None = None,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        dtype: AnyType | None = None,
+    ) -> None: ...
+    def call(self, y_true: Any, y_pred: Any) -> Tensor: ...
+    def counted(self, y_true: Any) -> Any: ...
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor: ...
+    unsaved: Any
+    def get_config(self) -> dict[str, Any]: ...
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self: ...
+    def _keep(
+        self, interval: str = "(-inf, inf)", kind: Any = ..., optional: bool = False, **values: Any,
+    ) -> Any: ...
+    reduction: Any
+    name: Any
+    dtype: np.dtype[Any]
+class LossFunctionWrapper(Loss):
+    def __init__(
+        self, fn: AnyFunction,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = None, dtype: AnyType | None = None,
+    ) -> None: ...
+    options_first: bool
+    first_arguments: Any
+    @property
+    def fn(self) -> Any: ...
+    function: Any
+    options: Any
+class MeanSquaredError(LossFunctionWrapper):
+    function: AnyFunction
+    def __init__(
+        self,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_error", dtype: AnyType | None = None,
+    ) -> None: ...
+class MeanAbsoluteError(LossFunctionWrapper):
+    function: AnyFunction
+    def __init__(
+        self,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_error", dtype: AnyType | None = None,
+    ) -> None: ...
+class Huber(LossFunctionWrapper):
+    function: AnyFunction
+    @property
+    def delta(self) -> Any: ...
+    def __init__(
+        self, delta: Float = 1.0,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "huber_loss", dtype: AnyType | None = None,
+    ) -> None: ...
+class LogCosh(LossFunctionWrapper):
+    function: AnyFunction
+    def __init__(
+        self,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "log_cosh", dtype: AnyType | None = None,
+    ) -> None: ...
+class CategoricalCrossentropy(LossFunctionWrapper):
+    function: AnyFunction
+    @property
+    def from_logits(self) -> Any: ...
+    @property
+    def label_smoothing(self) -> Any: ...
+    @property
+    def axis(self) -> Any: ...
+    def __init__(
+        self, from_logits: bool = False, label_smoothing: Float = 0.0, axis: Axis | None = -1,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "categorical_crossentropy", dtype: AnyType | None = None,
+    ) -> None: ...
+class SparseCategoricalCrossentropy(LossFunctionWrapper):
+    function: AnyFunction
+    @property
+    def from_logits(self) -> Any: ...
+    @property
+    def ignore_class(self) -> Any: ...
+    @property
+    def axis(self) -> Any: ...
+    def __init__(
+        self, from_logits: bool = False, ignore_class: Int | None = None,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        axis: Axis | None = -1, name: str | None = "sparse_categorical_crossentropy",
+        dtype: AnyType | None = None,
+    ) -> None: ...
+class BinaryCrossentropy(LossFunctionWrapper):
+    function: AnyFunction
+    @property
+    def from_logits(self) -> Any: ...
+    @property
+    def label_smoothing(self) -> Any: ...
+    @property
+    def axis(self) -> Any: ...
+    def __init__(
+        self, from_logits: bool = False, label_smoothing: Float = 0.0, axis: Axis | None = -1,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "binary_crossentropy", dtype: AnyType | None = None,
+    ) -> None: ...
+class KLDivergence(LossFunctionWrapper):
+    function: AnyFunction
+    def __init__(
+        self,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "kl_divergence", dtype: AnyType | None = None,
+    ) -> None: ...
+class MeanAbsolutePercentageError(LossFunctionWrapper):
+    function: AnyFunction
+    def __init__(
+        self,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_percentage_error", dtype: AnyType | None = None,
+    ) -> None: ...
+class MeanSquaredLogarithmicError(LossFunctionWrapper):
+    function: AnyFunction
+    def __init__(
+        self,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_logarithmic_error", dtype: AnyType | None = None,
+    ) -> None: ...
+class Poisson(LossFunctionWrapper):
+    function: AnyFunction
+    def __init__(
+        self,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "poisson", dtype: AnyType | None = None,
+    ) -> None: ...
+class Hinge(LossFunctionWrapper):
+    function: AnyFunction
+    def __init__(
+        self,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "hinge", dtype: AnyType | None = None,
+    ) -> None: ...
+class SquaredHinge(LossFunctionWrapper):
+    function: AnyFunction
+    def __init__(
+        self,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "squared_hinge", dtype: AnyType | None = None,
+    ) -> None: ...
+class CategoricalHinge(LossFunctionWrapper):
+    function: AnyFunction
+    def __init__(
+        self,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "categorical_hinge", dtype: AnyType | None = None,
+    ) -> None: ...
+class CosineSimilarity(LossFunctionWrapper):
+    function: AnyFunction
+    @property
+    def axis(self) -> Any: ...
+    def __init__(
+        self, axis: Axis | None = -1,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "cosine_similarity", dtype: AnyType | None = None,
+    ) -> None: ...
+class BinaryFocalCrossentropy(LossFunctionWrapper):
+    function: AnyFunction
+    @property
+    def apply_class_balancing(self) -> Any: ...
+    @property
+    def alpha(self) -> Any: ...
+    @property
+    def gamma(self) -> Parameter | None: ...
+    @property
+    def from_logits(self) -> Any: ...
+    @property
+    def label_smoothing(self) -> Any: ...
+    @property
+    def axis(self) -> Any: ...
+    def __init__(
+        self, apply_class_balancing: bool = False, alpha: Float = 0.25,
+        gamma: TensorLike | None = 2.0, from_logits: bool = False, label_smoothing: Float = 0.0,
+        axis: Axis | None = -1,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "binary_focal_crossentropy", dtype: AnyType | None = None,
+    ) -> None: ...
+class CategoricalFocalCrossentropy(LossFunctionWrapper):
+    function: AnyFunction
+    @property
+    def alpha(self) -> Any: ...
+    @property
+    def gamma(self) -> Parameter | None: ...
+    @property
+    def from_logits(self) -> Any: ...
+    @property
+    def label_smoothing(self) -> Any: ...
+    @property
+    def axis(self) -> Any: ...
+    def __init__(
+        self, alpha: Any = 0.25, gamma: TensorLike | None = 2.0, from_logits: bool = False,
+        label_smoothing: Float = 0.0, axis: Axis | None = -1,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "categorical_focal_crossentropy", dtype: AnyType | None = None,
+    ) -> None: ...
+class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
+    function: AnyFunction
+    @property
+    def q(self) -> Any: ...
+    def __init__(
+        self, q: Float = 0.5,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "categorical_generalized_cross_entropy", dtype: AnyType | None = None,
+    ) -> None: ...
+class Dice(LossFunctionWrapper):
+    function: AnyFunction
+    @property
+    def axis(self) -> Any: ...
+    def __init__(
+        self,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "dice", axis: Axis | None = None, dtype: AnyType | None = None,
+    ) -> None: ...
+class Tversky(LossFunctionWrapper):
+    function: AnyFunction
+    @property
+    def alpha(self) -> Any: ...
+    @property
+    def beta(self) -> Parameter | None: ...
+    @property
+    def axis(self) -> Any: ...
+    def __init__(
+        self, alpha: Float = 0.5, beta: TensorLike | None = 0.5,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "tversky", axis: Axis | None = None, dtype: AnyType | None = None,
+    ) -> None: ...
+class Circle(LossFunctionWrapper):
+    def __init__(
+        self, gamma: TensorLike | None = 80.0, margin: Float = 0.4, remove_diagonal: bool = True,
+        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        name: str | None = "circle", dtype: AnyType | None = None,
+    ) -> None: ...
+    gamma: Parameter | None
+    margin: float
+    remove_diagonal: Any

@@ -1,0 +1,7 @@
+# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+from typing import Any
+from minigrad._types import Int, AnyFunction
+def check_gradients(
+    function: AnyFunction, *arrays: Any, step: float = 1e-06, rtol: float = 1e-06,
+    atol: float = 1e-08, seed: Int | None = 0,
+) -> None: ...
