@@ -9,14 +9,15 @@ shows the surface, its map, and the value after each step.
 """
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
 from minigrad import plots
-from minigrad.lab import RULES, SURFACES, race
+from minigrad.lab import RULES, SURFACES, Descent, Surface, race
 
 
-def count(text):
+def count(text: str) -> int:
     """Turn a flag's text into an integer of at least 1."""
     number = int(text)
     if number < 1:
@@ -24,7 +25,7 @@ def count(text):
     return number
 
 
-def picture_file(text):
+def picture_file(text: str) -> Path:
     """Raise an error if the folder of the path does not exist."""
     path = Path(text)
     if not path.parent.is_dir():
@@ -32,7 +33,7 @@ def picture_file(text):
     return path
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     flag = parser.add_argument
     flag("--objective", choices=SURFACES, default="bowl", help="default: %(default)s")
@@ -55,7 +56,7 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def print_results(surface, paths):
+def print_results(surface: Surface, paths: list[Descent]) -> None:
     print(f"{surface.title}: f(x, y) = {surface.formula}, from {surface.start}")
     print(f"{'':20}  steps           x           y   f(x, y)")
     for path in paths:
@@ -64,10 +65,11 @@ def print_results(surface, paths):
         print(f"{path.label:20}  {steps:5}  {x:10.3g}  {y:10.3g}  {path.values[-1]:8.2g}")
 
 
-def main():
+def main() -> None:
     arguments = parse_arguments()
     surface = SURFACES[arguments.objective]
-    sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ² shows ?
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ² shows ?
     try:
         paths = race(surface, arguments.optimizers, arguments.steps, arguments.learning_rate)
         print_results(surface, paths)

@@ -51,7 +51,7 @@ NOTEBOOK = {
 }  # fmt: skip
 
 
-def seed(text):
+def seed(text: str) -> int:
     """Turn a flag's text into a seed for the generators."""
     number = int(text)
     if not 0 <= number < 2**32:
@@ -59,7 +59,7 @@ def seed(text):
     return number
 
 
-def file_stem(text):
+def file_stem(text: str) -> Path:
     """Raise an error before the training if its results could not be saved under this name."""
     path = Path(text)
     if not path.parent.is_dir():
@@ -67,7 +67,7 @@ def file_stem(text):
     return path
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     flag = parser.add_argument
     flag("--all", action="store_true", help="every optimizer (default: the notebook's three)")
@@ -87,7 +87,7 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def beside_notebook(comparison, name):
+def beside_notebook(comparison: lab.Comparison, name: str) -> str:
     """Return a table with our means over the seeds and the notebook's figures for each epoch."""
     known = [label for label in comparison.labels if label in NOTEBOOK]
     lines = [
@@ -105,7 +105,7 @@ def beside_notebook(comparison, name):
     return "\n".join(lines)
 
 
-def save(result, report, stem):
+def save(result: lab.Comparison | lab.Sweep, report: str, stem: str) -> None:
     """Write the numbers as JSON and CSV, the tables and, with matplotlib, the picture."""
     result.save(f"{stem}.json")
     result.save(f"{stem}.csv")
@@ -118,7 +118,7 @@ def save(result, report, stem):
         print(error)
 
 
-def main():
+def main() -> None:
     arguments = parse_arguments()
     if arguments.threads:
         minigrad.set_num_threads(arguments.threads)

@@ -24,7 +24,7 @@ PICTURE = "mnist_cnn.png"
 BLUE, ORANGE = "#0072B2", "#D55E00"  # from Okabe and Ito's colorblind-safe palette
 
 
-def count(text):
+def count(text: str) -> int:
     """Turn a flag's text into an integer of at least 1."""
     number = int(text)
     if number < 1:
@@ -32,7 +32,7 @@ def count(text):
     return number
 
 
-def weights_file(text):
+def weights_file(text: str) -> Path:
     """Raise an error before the training if the weights could not be saved to this path."""
     path = Path(text)
     if not path.name.endswith((".npz", ".weights.h5")):
@@ -42,7 +42,7 @@ def weights_file(text):
     return path
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     flag = parser.add_argument
     flag("--optimizer", default="adam", help="adam, sgd, adagrad, ... (default: %(default)s)")
@@ -72,12 +72,12 @@ def parse_arguments():
     return arguments
 
 
-def as_images(pixels):
+def as_images(pixels: np.ndarray) -> np.ndarray:
     """Bytes (N, 28, 28) from 0 to 255 -> float32 (N, 28, 28, 1) from 0 to 1."""
     return pixels[..., np.newaxis].astype("float32") / 255
 
 
-def build_model(optimizer):
+def build_model(optimizer: optimizers.Optimizer | str) -> Sequential:
     model = Sequential(
         [
             Input(shape=(28, 28, 1)),
@@ -94,20 +94,27 @@ def build_model(optimizer):
     return model
 
 
-def worst_mistakes(probabilities, labels):
+def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the indices of the misclassified digits, the most confident mistakes first."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
 
 
-def print_mistakes(probabilities, labels, mistakes):
+def print_mistakes(probabilities: np.ndarray, labels: np.ndarray, mistakes: np.ndarray) -> None:
     for index in mistakes:
         answer = probabilities[index].argmax()
         confidence = f"{100 * probabilities[index, answer]:.1f} %"
         print(f"  test digit {index}: a {labels[index]}, read as {answer} ({confidence} sure)")
 
 
-def draw_picture(model, images, labels, probabilities, mistakes, title):
+def draw_picture(
+    model: Sequential,
+    images: np.ndarray,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    mistakes: np.ndarray,
+    title: str,
+) -> None:
     """Draw the training curves, the learned filters and the worst mistakes."""
     try:
         import matplotlib
@@ -122,7 +129,7 @@ def draw_picture(model, images, labels, probabilities, mistakes, title):
     epochs = range(1, len(history["loss"]) + 1)
     figure = pyplot.figure(figsize=(11, 8), layout="constrained")
     figure.suptitle(title)
-    curves, panels = figure.subfigures(2, 1)
+    curves, panels = figure.subfigures(2, 1, squeeze=False).flat
 
     for axes, name in zip(curves.subplots(1, 2), ("loss", "accuracy"), strict=True):
         axes.plot(epochs, history[name], color=BLUE, marker="o", label="training, with dropout")
@@ -152,7 +159,7 @@ def draw_picture(model, images, labels, probabilities, mistakes, title):
     print(f"Picture: {PICTURE}")
 
 
-def main():
+def main() -> None:
     arguments = parse_arguments()
     if arguments.threads:
         minigrad.set_num_threads(arguments.threads)

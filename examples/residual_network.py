@@ -8,8 +8,9 @@ hardly learns. With them, a block only has to learn what to add to its input.
 """
 
 import argparse
+from typing import Any
 
-from minigrad import Input, Model, layers
+from minigrad import Input, Model, Tensor, layers
 from minigrad.datasets import synthetic_digits
 from minigrad.optimizers import Adam
 from minigrad.utils import set_random_seed
@@ -22,19 +23,19 @@ class Block(layers.Layer):
     https://arxiv.org/abs/1512.03385.
     """
 
-    def __init__(self, filters, shortcut=True, **kwargs):
+    def __init__(self, filters: int, shortcut: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.first = layers.Conv2D(filters, 3, padding="same", activation="relu")
         self.second = layers.Conv2D(filters, 3, padding="same")
         self.relu = layers.ReLU()
         self.shortcut = shortcut
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         x = self.second(self.first(inputs))
         return self.relu(inputs + x if self.shortcut else x)
 
 
-def build_model(blocks, shortcut):
+def build_model(blocks: int, shortcut: bool) -> Model:
     inputs = Input(shape=(28, 28, 1))
     x = layers.Rescaling(1 / 255)(inputs)
     x = layers.AveragePooling2D(2)(x)  # a quarter of the work
@@ -48,7 +49,7 @@ def build_model(blocks, shortcut):
     return model
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     flag = parser.add_argument
     flag("--blocks", type=int, default=10, help="of two convolutions (default: %(default)s)")

@@ -12,6 +12,7 @@ whole model goes into a file and comes back.
 import argparse
 import os
 import tempfile
+from typing import Any
 
 from minigrad import Input, Sequential, layers
 from minigrad.callbacks import BackupAndRestore, Callback
@@ -27,16 +28,16 @@ class PowerError(Exception):
 class PullThePlug(Callback):
     """Raises an error after so many batches, counted over all epochs."""
 
-    def __init__(self, batches):
+    def __init__(self, batches: int) -> None:
         self.left = batches
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self.left -= 1
         if self.left == 0:
             raise PowerError
 
 
-def build_model(seed):
+def build_model(seed: int) -> Sequential:
     clear_session()
     set_random_seed(seed)
     model = Sequential(
@@ -54,7 +55,7 @@ def build_model(seed):
     return model
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     flag = parser.add_argument
     flag("--epochs", type=int, default=3, help="default: %(default)s")
@@ -62,25 +63,25 @@ def main():
     arguments = parser.parse_args()
 
     (x, y), test = synthetic_digits.load_data(num_train=arguments.images, num_test=500)
-    fit = {"epochs": arguments.epochs, "batch_size": 64, "verbose": 0}
+    fit: dict[str, Any] = {"epochs": arguments.epochs, "batch_size": 64, "verbose": 0}
 
     model = build_model(seed=1)
     model.fit(x, y, **fit)
     print(f"at one go:        {model.weights_hash()[:16]}")
 
     with tempfile.TemporaryDirectory() as folder:
-        backup = {"backup_dir": os.path.join(folder, "backup"), "save_freq": 4}
+        backup = os.path.join(folder, "backup")
         batches = int((arguments.epochs - 0.5) * len(x) / 64)  # in the middle of the last epoch
         interrupted = build_model(seed=1)
         try:
             interrupted.fit(
-                x, y, callbacks=[BackupAndRestore(**backup), PullThePlug(batches)], **fit
+                x, y, callbacks=[BackupAndRestore(backup, save_freq=4), PullThePlug(batches)], **fit
             )
         except PowerError:
             print(f"interrupted:      {interrupted.weights_hash()[:16]}, after {batches} batches")
 
         resumed = build_model(seed=2)  # other weights, other random numbers: all are restored
-        resumed.fit(x, y, callbacks=[BackupAndRestore(**backup)], **fit)
+        resumed.fit(x, y, callbacks=[BackupAndRestore(backup, save_freq=4)], **fit)
         print(f"and gone on with: {resumed.weights_hash()[:16]}")
 
         path = os.path.join(folder, "digits.keras")

@@ -6,7 +6,7 @@ Three layers learn which of two interleaved spirals a point lies on. The loop be
 
 import numpy as np
 
-from minigrad import Parameter, initializers, no_grad, ops
+from minigrad import Parameter, Tensor, initializers, no_grad, ops
 from minigrad.optimizers import Adam
 from minigrad.utils import set_random_seed
 
@@ -14,7 +14,7 @@ HIDDEN_UNITS = 64
 STEPS = 300
 
 
-def two_spirals(points, generator):
+def two_spirals(points: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw points on two spirals; the second is the first one turned by half a circle.
 
     Returns
@@ -31,7 +31,7 @@ def two_spirals(points, generator):
     return positions.astype("float32"), np.repeat([0, 1], points)
 
 
-def make_parameters():
+def make_parameters() -> tuple[list[Parameter], list[Parameter]]:
     """Weights of 2 -> HIDDEN_UNITS -> HIDDEN_UNITS -> 2, and biases of zero."""
     he_normal = initializers.get("he_normal")
     sizes = [(2, HIDDEN_UNITS), (HIDDEN_UNITS, HIDDEN_UNITS), (HIDDEN_UNITS, 2)]
@@ -40,7 +40,7 @@ def make_parameters():
     return kernels, biases
 
 
-def network(x, kernels, biases):
+def network(x: Tensor | np.ndarray, kernels: list[Parameter], biases: list[Parameter]) -> Tensor:
     """Logits, one for each spiral: (N, 2) -> (N, 2)."""
     for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):
         x = ops.relu(x @ kernel + bias)
@@ -48,7 +48,7 @@ def network(x, kernels, biases):
 
 
 @no_grad()
-def print_map(kernels, biases):
+def print_map(kernels: list[Parameter], biases: list[Parameter]) -> None:
     """Print the predicted spiral at each point of a grid in the plane."""
     rows, columns = np.linspace(1.1, -1.1, 22), np.linspace(-1.1, 1.1, 44)
     places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)  # (22*44, 2)
@@ -57,7 +57,7 @@ def print_map(kernels, biases):
         print("".join(".#"[spiral] for spiral in row))
 
 
-def main():
+def main() -> None:
     set_random_seed(1)
     x, y = two_spirals(200, np.random.default_rng(1))
     kernels, biases = make_parameters()

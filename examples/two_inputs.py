@@ -16,8 +16,10 @@ from minigrad.datasets import synthetic_digits
 from minigrad.optimizers import Adam
 from minigrad.utils import set_random_seed
 
+Arrays = dict[str, np.ndarray]
 
-def build_model():
+
+def build_model() -> Model:
     reader = Sequential(
         [
             layers.Rescaling(1 / 255),
@@ -41,7 +43,7 @@ def build_model():
     )
 
 
-def make_pairs(images, labels, count):
+def make_pairs(images: np.ndarray, labels: np.ndarray, count: int) -> tuple[Arrays, Arrays]:
     """Draw pairs of images; return the two inputs and the two targets, in dicts."""
     left, right = np.random.randint(len(labels), size=(2, count))
     a, b = labels[left].astype("float32"), labels[right].astype("float32")
@@ -49,7 +51,7 @@ def make_pairs(images, labels, count):
     return inputs, {"sum": a + b, "left_is_larger": (a > b).astype("float32")}
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     flag = parser.add_argument
     flag("--epochs", type=int, default=8, help="default: %(default)s")

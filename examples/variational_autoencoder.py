@@ -8,10 +8,11 @@ numbers is printed at the end. The step that trains both is the model's own.
 """
 
 import argparse
+from typing import Any
 
 import numpy as np
 
-from minigrad import Input, Model, layers, losses, metrics, no_grad, ops, random
+from minigrad import Input, Model, Tensor, layers, losses, metrics, no_grad, ops, random
 from minigrad.datasets import synthetic_digits
 from minigrad.optimizers import Adam
 from minigrad.utils import set_random_seed
@@ -22,7 +23,7 @@ SHADES = " .:-=+*#%@"
 class Sampling(layers.Layer):
     """Draws z with the mean and the logarithm of the variance that it is given."""
 
-    def call(self, inputs):
+    def call(self, inputs: list[Tensor]) -> Tensor:
         z_mean, z_log_var = inputs
         return z_mean + ops.exp(0.5 * z_log_var) * random.normal(z_mean.shape)
 
@@ -30,7 +31,7 @@ class Sampling(layers.Layer):
 class VariationalAutoencoder(Model):
     """Source: Kingma and Welling, 2013, https://arxiv.org/abs/1312.6114."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         image = Input((14, 14))
         x = layers.Dense(128, activation="relu")(layers.Flatten()(image))
@@ -44,7 +45,7 @@ class VariationalAutoencoder(Model):
         self.decoder = Model(code, layers.Reshape((14, 14))(x), name="decoder")
         self.trackers = [metrics.Mean(name) for name in ("reconstruction_loss", "kl_loss")]
 
-    def train_step(self, data):
+    def train_step(self, data: Tensor) -> dict[str, float]:
         self.zero_grad()
         z_mean, z_log_var, z = self.encoder(data, training=True)
         error = losses.binary_crossentropy(data, self.decoder(z))  # (N, 14)
@@ -59,7 +60,7 @@ class VariationalAutoencoder(Model):
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
 
-def print_plane(decoder):
+def print_plane(decoder: Model) -> None:
     """Print what the decoder draws for a grid of codes, from -2 to 2 in both directions."""
     codes = np.array([[x, y] for y in np.linspace(2, -2, 3) for x in np.linspace(-2, 2, 5)])
     drawings = decoder.predict(codes, verbose=0).reshape(3, 5, 14, 14)
@@ -68,7 +69,7 @@ def print_plane(decoder):
             print("".join(SHADES[int(9.99 * value)] for value in line).rstrip())
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--epochs", type=int, default=40, help="default: %(default)s")
     parser.add_argument("--digits", type=int, default=3000, help="default: %(default)s")

@@ -4,9 +4,11 @@ The layer is layer normalization: it scales each sample, whatever its contrast, 
 standard deviation 1. The test digits are far darker than the training digits.
 """
 
+from typing import Any
+
 import numpy as np
 
-from minigrad import Sequential, layers, ops
+from minigrad import Parameter, Sequential, Tensor, layers, ops
 from minigrad.datasets import synthetic_digits
 from minigrad.testing import check_gradients
 from minigrad.utils import set_random_seed
@@ -27,31 +29,31 @@ class LayerNormalization(layers.Layer):
 
     fixed_axes = (-1,)  # its size determines the weights, so it must not change
 
-    def __init__(self, epsilon=1e-3, **kwargs):
+    def __init__(self, epsilon: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if epsilon <= 0:
             raise ValueError(f"LayerNormalization: expected a positive epsilon, got {epsilon}")
         self.epsilon = epsilon
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         self.gamma = self.add_weight(input_shape[-1:], "ones", name="gamma")
         self.beta = self.add_weight(input_shape[-1:], "zeros", name="beta")
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         centered = x - ops.mean(x, axis=-1, keepdims=True)
         variance = ops.mean(centered * centered, axis=-1, keepdims=True)
         return self.gamma * centered / ops.sqrt(variance + self.epsilon) + self.beta
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(input_shape)
 
 
-def check():
+def check() -> None:
     """Compare the gradients of input and weights with finite differences, in float64."""
     layer = LayerNormalization(dtype="float64")
     layer.build((None, 5))
 
-    def output(x, gamma, beta):
+    def output(x: Tensor, gamma: Parameter, beta: Parameter) -> Tensor:
         layer.gamma, layer.beta = gamma, beta
         return layer.call(x)
 
@@ -59,7 +61,7 @@ def check():
     check_gradients(output, generator.normal(size=(3, 5)), np.linspace(1, 2, 5), np.ones(5))
 
 
-def make_model(*first):
+def make_model(*first: layers.Layer) -> Sequential:
     model = Sequential(
         [
             layers.Input(shape=(28, 28)),
@@ -73,7 +75,7 @@ def make_model(*first):
     return model
 
 
-def main():
+def main() -> None:
     check()
     print("the gradients of LayerNormalization are right")
     (x_train, y_train), (x_test, y_test) = synthetic_digits.load_data(num_train=3000, num_test=500)

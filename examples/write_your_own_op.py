@@ -3,9 +3,11 @@
 The op is the sine. With it, Adam fits the amplitude, frequency and phase of a noisy wave.
 """
 
+from typing import Any
+
 import numpy as np
 
-from minigrad import Function, Parameter, ops
+from minigrad import Function, Parameter, Tensor, ops
 from minigrad.optimizers import Adam
 from minigrad.testing import check_gradients
 
@@ -15,16 +17,16 @@ STEPS = 400
 class Sin(Function):
     """The graph node of a sine: its value and its gradient."""
 
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> Any:
         self.save(x)  # only what backward needs
         return np.sin(x)
 
-    def backward(self, gy):
+    def backward(self, gy: np.ndarray) -> Any:
         (x,) = self.saved
         return gy * np.cos(x)  # chain rule: upstream gradient times local derivative
 
 
-def sin(x):
+def sin(x: Tensor) -> Tensor:
     """The sine, elementwise; ``x`` in radians."""
     return Sin()(x)
 
@@ -32,19 +34,19 @@ def sin(x):
 class WrongSin(Sin):
     """The same with a mistake, to show that the check finds it."""
 
-    def backward(self, gy):
+    def backward(self, gy: np.ndarray) -> Any:
         (x,) = self.saved
         return gy * -np.cos(x)
 
 
-def noisy_wave(generator):
+def noisy_wave(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Points of 1.5 sin(2 x + 0.5) plus noise, float32 arrays (200,)."""
     x = np.linspace(-3, 3, 200)
     y = 1.5 * np.sin(2 * x + 0.5) + generator.normal(0, 0.1, x.shape)
     return x.astype("float32"), y.astype("float32")
 
 
-def main():
+def main() -> None:
     check_gradients(sin, np.linspace(-2, 2, 7))
     print("the gradient of sin is right")
     try:
@@ -55,6 +57,7 @@ def main():
     x, y = noisy_wave(np.random.default_rng(1))
     amplitude, frequency, phase = Parameter(1.0), Parameter(1.7), Parameter(0.0)
     optimizer = Adam(learning_rate=0.02, parameters=[amplitude, frequency, phase])
+    loss = Tensor(np.inf)  # before the first step
     for _ in range(STEPS):
         loss = ops.mean((amplitude * sin(frequency * x + phase) - y) ** 2)
         loss.backward()

@@ -4,12 +4,15 @@ The rule is AdaBelief. Adam divides by the size of the recent gradients; AdaBeli
 deviation from their running mean, and so takes longer steps where the slope is steady.
 """
 
+from typing import Any
+
 import numpy as np
 
-from minigrad import Parameter
+from minigrad import Parameter, Tensor
 from minigrad.optimizers import Adam, Optimizer
 from minigrad.testing import check_gradients
 
+Array = np.ndarray
 STEPS = 1000
 START = 1.0, 1.0
 
@@ -39,12 +42,25 @@ class AdaBelief(Optimizer):
 
     state_names = ("m", "s")  # arrays of zeros before the first step, one pair for each weight
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-16, **common):
+    beta_1: float
+    beta_2: float
+    epsilon: float
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-16,
+        **common: Any,
+    ) -> None:
         self._keep("[0, 1)", beta_1=beta_1, beta_2=beta_2)  # checks them, for get_config() too
         self._keep("[0, inf)", epsilon=epsilon)
         super().__init__(learning_rate, **common)
 
-    def update(self, w, g, state, lr, t, threads):
+    def update(
+        self, w: Array, g: Array, state: dict[str, Array], lr: float, t: int, threads: int
+    ) -> None:
         m, s = state["m"], state["s"]
         m += (1 - self.beta_1) * (g - m)  # in place: m and s are the state itself
         s += (1 - self.beta_2) * ((g - m) ** 2 - s) + self.epsilon
@@ -52,7 +68,7 @@ class AdaBelief(Optimizer):
         w -= lr * m_hat / (np.sqrt(s_hat) + self.epsilon)
 
 
-def check():
+def check() -> None:
     """Compare three steps with the formulas, written again for one number.
 
     Raises
@@ -72,12 +88,12 @@ def check():
         np.testing.assert_allclose(weight.data, w, rtol=1e-12)
 
 
-def beale(x, y):
+def beale(x: Tensor, y: Tensor) -> Tensor:
     """Beale's function: flat plains, steep walls, and its minimum 0 at (3, 0.5)."""
     return (1.5 - x + x * y) ** 2 + (2.25 - x + x * y**2) ** 2 + (2.625 - x + x * y**3) ** 2
 
 
-def descend(rule, **arguments):
+def descend(rule: type[Optimizer], **arguments: Any) -> tuple[int | None, float, float]:
     """Descend on Beale's function; return the first step below 0.001 (or None), and the end."""
     x, y = (Parameter(value, dtype="float64") for value in START)
     optimizer = rule(parameters=[x, y], **arguments)
@@ -92,7 +108,7 @@ def descend(rule, **arguments):
     return arrival, x.item(), y.item()
 
 
-def main():
+def main() -> None:
     check_gradients(beale, *START)
     print("the gradient of Beale's function is right")
     check()

@@ -1,10 +1,10 @@
 # Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
 import numpy as np
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, Self, overload
 from minigrad._types import (
-    Array, Objects, F, Int, TensorLike, AnyType, FloatType, Sizes, Axis, AnyFunction,
-    RegularizerLike, ConstraintLike,
+    Array, Objects, F, Int, TensorLike, AnyType, FloatType, Sizes, Axis, RegularizerLike,
+    ConstraintLike,
 )
 from contextlib import ContextDecorator
 def as_tensor(value: Any, like: Any = None) -> Tensor: ...
@@ -155,8 +155,10 @@ class Parameter(Tensor):
     path: str | None
     regularizer: Any
 class no_grad(ContextDecorator):
-    @staticmethod
-    def __new__(function: AnyFunction | None = None) -> Any: ...
+    @overload
+    def __new__(cls, function: None = None) -> Self: ...
+    @overload
+    def __new__(cls, function: F) -> F: ...  # type: ignore[misc]
     def __enter__(self) -> Self: ...
     def __exit__(self, *error: Any) -> None: ...
     def __call__(self, function: F) -> F: ...

@@ -2,11 +2,15 @@
 from typing import Any, Literal, Self
 from minigrad._types import Array, Int, Float, TensorLike, AnyType, Sizes, Axis
 from minigrad.core import Parameter
+from minigrad.utils.registry import Registry
+from minigrad.constraints import serialize as serialize
 TRUNCATED_STDDEV: float
+INITIALIZERS: Registry
 def compute_fans(
     shape: Sizes, input_axes: Axis | None = None, output_axes: Axis | None = None,
 ) -> Any: ...
 def get(identifier: Any) -> Any: ...
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any: ...
 class Initializer:
     def __call__(self, shape: Sizes, dtype: AnyType | None = "float32") -> Array: ...
     unsaved: Any

@@ -5,7 +5,7 @@ from minigrad._types import Int, Float, TensorLike, AnyType, FloatType, Sizes, A
 from minigrad.core import Parameter
 from minigrad.utils.registry import Registry
 from minigrad.core import Tensor as Tensor
-from minigrad.activations import serialize as serialize
+from minigrad.constraints import serialize as serialize
 from minigrad.core import Function as Function
 NUMBER_THEM: str
 EPSILON: float

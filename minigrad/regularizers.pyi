@@ -1,9 +1,13 @@
 # Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
 from typing import Any, Self
 from minigrad._types import Float, TensorLike
+from minigrad.utils.registry import Registry
 from minigrad.core import Tensor
+from minigrad.constraints import serialize as serialize
 EPSILON: float
+REGULARIZERS: Registry
 def get(identifier: Any) -> Any: ...
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any: ...
 class Regularizer:
     def __call__(self, x: TensorLike) -> Tensor: ...
     unsaved: Any

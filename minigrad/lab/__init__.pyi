@@ -1,7 +1,7 @@
 # Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
 from collections.abc import Sequence
 from typing import Any, Self
-from minigrad._types import Int, Float, TensorLike, AnyFunction, Rate, Path
+from minigrad._types import Array, Int, Float, TensorLike, AnyFunction, Rate, Path
 from minigrad.callbacks import Callback as Callback
 RULES: Any
 SURFACES: Any
@@ -51,10 +51,19 @@ class Run:
         self, optimizer: Any, seed: Int | None, learning_rate: Rate, outcome: str = "interrupted",
         detail: str = "", steps: Int | None = ..., epochs: Int = ...,
     ) -> None: ...
+    optimizer: str
+    seed: int
+    learning_rate: float
+    steps: Any
+    epochs: Any
 class Descent:
     @property
     def diverged(self) -> Any: ...
     def __init__(self, label: str | None, positions: Any, values: Any, gradients: Any) -> None: ...
+    label: str
+    positions: Array
+    values: Array
+    gradients: Array
 class Surface:
     minima: Any
     gradient_rate: float
@@ -71,6 +80,12 @@ class Surface:
         start: Any, minima: Any = (), gradient_rate: Float = 0.01, step_size: Float = 0.1,
         steps: Int | None = 100, noise: Float = 0.0,
     ) -> None: ...
+    title: str
+    formula: str
+    function: Any
+    x_range: Any
+    y_range: Any
+    start: Any
 class Watch:
     def __init__(self, model: Any) -> None: ...
     def __enter__(self) -> Self: ...
@@ -95,6 +110,11 @@ class Comparison:
     def __init__(
         self, title: str | None, samples: Any, batch_size: Int | None, threads: Any, runs: Any,
     ) -> None: ...
+    title: str
+    samples: int
+    batch_size: int
+    threads: int
+    runs: Any
 class Sweep:
     @property
     def learning_rates(self) -> Any: ...
@@ -116,6 +136,11 @@ class Sweep:
     def __init__(
         self, title: str | None, samples: Any, batch_size: Int | None, threads: Any, runs: Any,
     ) -> None: ...
+    title: str
+    samples: int
+    batch_size: int
+    threads: int
+    runs: Any
 class Recorder(Callback):
     def __init__(self, every: Int = 20) -> None: ...
     def on_step_begin(self, gradients: Any, states: Any) -> Any: ...

@@ -7,7 +7,7 @@ from minigrad._types import (
     Range,
 )
 from minigrad.core import Parameter, Tensor
-from minigrad.activations import serialize as serialize
+from minigrad.constraints import serialize as serialize
 def Input(
     shape: Shape | None = None, batch_size: Int | None = None, dtype: AnyType | None = None,
     name: str | None = None, batch_shape: Shape | None = None,

@@ -24,7 +24,7 @@ from minigrad.losses import mean_absolute_error as mean_absolute_error
 from minigrad.losses import mean_squared_error as mean_squared_error
 from minigrad.losses import sparse_categorical_crossentropy as sparse_categorical_crossentropy
 from minigrad.losses import takes as takes
-from minigrad.activations import serialize as serialize
+from minigrad.constraints import serialize as serialize
 METRICS: Registry
 def cosine_similarity(y_true: Any, y_pred: Any, axis: Axis | None = -1) -> Any: ...
 def accuracy(y_true: Any, y_pred: Any) -> Any: ...
@@ -241,8 +241,6 @@ class OneHotMeanIoU(MeanIoU):
     ) -> None: ...
 class PrecisionAtRecall(Metric):
     rate_name: str
-    def bounded(self) -> Any: ...
-    def measured(self) -> Any: ...
     def __init__(
         self, recall: Float, num_thresholds: Int = 200, class_id: Int | None = None,
         name: str | None = None, dtype: AnyType | None = None,
@@ -258,8 +256,6 @@ class PrecisionAtRecall(Metric):
     is_one: Any
 class RecallAtPrecision(Metric):
     rate_name: str
-    def bounded(self) -> Any: ...
-    def measured(self) -> Any: ...
     def __init__(
         self, precision: Float, num_thresholds: Int = 200, class_id: Int | None = None,
         name: str | None = None, dtype: AnyType | None = None,
@@ -275,8 +271,6 @@ class RecallAtPrecision(Metric):
     is_one: Any
 class SensitivityAtSpecificity(Metric):
     rate_name: str
-    def bounded(self) -> Any: ...
-    def measured(self) -> Any: ...
     def __init__(
         self, specificity: Float, num_thresholds: Int = 200, class_id: Int | None = None,
         name: str | None = None, dtype: AnyType | None = None,
@@ -292,8 +286,6 @@ class SensitivityAtSpecificity(Metric):
     is_one: Any
 class SpecificityAtSensitivity(Metric):
     rate_name: str
-    def bounded(self) -> Any: ...
-    def measured(self) -> Any: ...
     def __init__(
         self, sensitivity: Float, num_thresholds: Int = 200, class_id: Int | None = None,
         name: str | None = None, dtype: AnyType | None = None,

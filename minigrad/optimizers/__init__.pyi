@@ -4,7 +4,7 @@ from typing import Any, Self
 from minigrad._types import Array, Int, Float, AnyType, Sizes, InitializerLike, Rate
 from minigrad.core import Parameter, Tensor
 from minigrad.utils.registry import Registry
-from minigrad.activations import serialize as serialize
+from minigrad.constraints import serialize as serialize
 OPTIMIZERS: Registry
 def adadelta(
     learning_rate: Rate = 0.001, rho: Float = 0.95, epsilon: Float = 1e-07,

@@ -2,6 +2,10 @@
 from collections.abc import Sequence
 from typing import Any, Self
 from minigrad._types import Float
+from minigrad.utils.registry import Registry
+from minigrad.constraints import serialize as serialize
+SCHEDULES: Registry
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any: ...
 class LearningRateSchedule:
     def __call__(self, step: Any) -> float: ...
     unsaved: Any

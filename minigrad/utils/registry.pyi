@@ -1,5 +1,8 @@
 # Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
 from typing import Any
+def deserialize(
+    value: Any, custom_objects: dict[str, Any] | None = None, find: Any = None,
+) -> Any: ...
 class Registry:
     def __init__(
         self, kind: Any, base: Any = None, spelling: Any = ..., also: Any = None,

@@ -20,6 +20,8 @@ os.environ["MINIGRAD_KERNELS"] = "reference"  # plain Python, whose signatures c
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
+import numpy as np
+
 import minigrad
 from minigrad import layers, more_ops, ops
 from minigrad.utils import old_names
@@ -45,11 +47,18 @@ INSIDE = {
     "Softsign", "Stage", "Symbol", "as_tensor", "check_overwrite", "config_functions", "is_own", "recordable",
     "tell_all",
 }  # fmt: skip
-HIDDEN = {"told_methods", "check_sizes", "mix_channels"}  # of classes: for their own code
+HIDDEN = {"told_methods", "check_sizes", "mix_channels", "bounded", "measured"}  # of classes: for their own code
 DUNDERS = {
-    "__init__", "__call__", "__len__", "__getitem__", "__setitem__", "__iter__", "__contains__",
+    "__init__", "__call__", "__len__", "__getitem__", "__setitem__", "__iter__", "__next__",
+    "__contains__",
     "__enter__", "__exit__", "__array__", "__new__", "_keep",
 }  # fmt: skip
+BARE_DECORATOR = (
+    "@overload",
+    "def __new__(cls, function: None = None) -> Self: ...",
+    "@overload",
+    "def __new__(cls, function: F) -> F: ...  # type: ignore[misc]",
+)
 OF_TENSOR = {
     "__bool__", "__float__", "__int__", *ops.COMPARISONS, *ops.UNARY,
     *(f"__{side}{name}__" for side in ("", "r", "i") for name in ops.BINARY),
@@ -252,16 +261,11 @@ def public_names(name):
             continue
         where = value.__module__ if is_ours(value) else f"minigrad.{name}"
         package = f"minigrad.{name}"
-        own = where == package or where.startswith(f"{package}.") or n in ALSO.get(name, ())
+        own = where == package or where.startswith(f"{package}.") or hasattr(value, "members")
+        own = own or n in ("deserialize", "serialize")
         if own or (is_ours(value) and is_offered(name, n)):
             names.append(n)
     return names
-
-
-ALSO = {
-    "saving": ("register_keras_serializable",),
-    "lab": ("RULES", "SURFACES"),
-}
 
 
 def is_offered(module, name):
@@ -343,6 +347,9 @@ def class_lines(module, cls):
     if "__init__" in lines_of:
         parts = signature_text(constructor(cls), [*owners, "__init__"], "self")
         lines_of["__init__"] = wrap("def __init__", parts, " -> None: ...", "    ")
+    for field in getattr(cls, "__dataclass_fields__", {}).values():
+        kind = FIELDS.get(field.type, "Any")
+        lines_of[field.name] = [f"    {field.name}: {kind}"]
     hidden_names = {*lines_of, *inherited}
     for part in [cls, *hidden]:
         for name in attributes_of(part, hidden_names):
@@ -360,6 +367,7 @@ def class_lines(module, cls):
 
 
 EMITTED = {}
+FIELDS = {str: "str", int: "int", float: "float", np.ndarray: "Array"}  # of dataclasses
 
 
 def emitted(cls):
@@ -385,6 +393,8 @@ def attribute_type(cls, owners, name):
 def member_lines(cls, owners, name, value):
     """The lines of one member of a class."""
     indent = "    "
+    if name == "__new__":
+        return [f"{indent}{line}" for line in BARE_DECORATOR]
     if isinstance(value, property):
         kind = look_up("results", owners, name) or "Any"
         lines = [f"{indent}@property", f"{indent}def {name}(self) -> {kind}: ..."]
@@ -403,8 +413,6 @@ def member_lines(cls, owners, name, value):
         return [f"{indent}@{kind}", *lines]
     if inspect.isroutine(value) or hasattr(value, "__wrapped__"):
         found = list(inspect.signature(value).parameters.values())
-        if name == "__new__":
-            return [f"{indent}def __new__(cls, function: Any = None) -> Any: ..."]
         if found and found[0].name != "self":
             value = without_first(value)
         return function_lines(name, value, owners, indent, "self", cls.__name__)
@@ -488,11 +496,12 @@ def import_lines(name, text, imports):
     text = re.sub(r'"[^"]*"', "", text)
     words = set(re.findall(r"[A-Z]\w*", " ".join(re.findall(r"(?::|->|[|\[,]) ?[^:=]*", text))))
     words |= {"Any"} if "Any" in text else set()
+    plain = set(re.findall(r"@(\w+)", text))
     abc = [n for n in ("Callable", "Iterable", "Iterator", "Sequence") if f"{n}[" in text]
     defined = set(re.findall(r"^(?:class )?(\w+)(?:\(|:| =)", text, re.MULTILINE))
     defined |= {line.rpartition(" ")[2] for line in imports}
     wanted = {"collections.abc": abc}
-    wanted["typing"] = [n for n in ("Any", "Literal", "Self") if n in words]
+    wanted["typing"] = [n for n in ("Any", "Literal", "Self", "overload") if n in words | {"overload"} & {*plain}]
     lines = ["import numpy as np"] if "np." in text else []
     aliases = re.findall(r"^(\w+)(?:: TypeAlias)? =", table("aliases"), re.MULTILINE)
     wanted["minigrad._types"] = [n for n in aliases if n in words - defined]
