@@ -1,12 +1,14 @@
 # Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
 import numpy as np
-from typing import Any, Literal, Self
-from minigrad._types import Int, Float, TensorLike, AnyType, FloatType, Sizes, Axis, AnyFunction
+from typing import Any, Self
+from minigrad._types import (
+    Int, Float, TensorLike, AnyType, FloatType, Sizes, Axis, ReductionName, AnyFunction,
+)
 from minigrad.core import Parameter
 from minigrad.utils.registry import Registry
 from minigrad.core import Tensor as Tensor
 from minigrad.constraints import serialize as serialize
-from minigrad.core import Function as Function
+from minigrad.core import Function
 NUMBER_THEM: str
 EPSILON: float
 REDUCTIONS: Any
@@ -91,8 +93,7 @@ class LogCoshOfError(Function):
 class Loss:
     set_first: str
     def __init__(
-        self, name: str | None = None,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        self, name: str | None = None, reduction: ReductionName | None = "sum_over_batch_size",
         dtype: AnyType | None = None,
     ) -> None: ...
     def call(self, y_true: Any, y_pred: Any) -> Tensor: ...
@@ -110,8 +111,7 @@ class Loss:
     dtype: np.dtype[Any]
 class LossFunctionWrapper(Loss):
     def __init__(
-        self, fn: AnyFunction,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        self, fn: AnyFunction, reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = None, dtype: AnyType | None = None,
     ) -> None: ...
     options_first: bool
@@ -123,15 +123,13 @@ class LossFunctionWrapper(Loss):
 class MeanSquaredError(LossFunctionWrapper):
     function: AnyFunction
     def __init__(
-        self,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        self, reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "mean_squared_error", dtype: AnyType | None = None,
     ) -> None: ...
 class MeanAbsoluteError(LossFunctionWrapper):
     function: AnyFunction
     def __init__(
-        self,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        self, reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "mean_absolute_error", dtype: AnyType | None = None,
     ) -> None: ...
 class Huber(LossFunctionWrapper):
@@ -139,15 +137,13 @@ class Huber(LossFunctionWrapper):
     @property
     def delta(self) -> Any: ...
     def __init__(
-        self, delta: Float = 1.0,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        self, delta: Float = 1.0, reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "huber_loss", dtype: AnyType | None = None,
     ) -> None: ...
 class LogCosh(LossFunctionWrapper):
     function: AnyFunction
     def __init__(
-        self,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        self, reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "log_cosh", dtype: AnyType | None = None,
     ) -> None: ...
 class CategoricalCrossentropy(LossFunctionWrapper):
@@ -160,7 +156,7 @@ class CategoricalCrossentropy(LossFunctionWrapper):
     def axis(self) -> Any: ...
     def __init__(
         self, from_logits: bool = False, label_smoothing: Float = 0.0, axis: Axis | None = -1,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "categorical_crossentropy", dtype: AnyType | None = None,
     ) -> None: ...
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
@@ -173,9 +169,8 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     def axis(self) -> Any: ...
     def __init__(
         self, from_logits: bool = False, ignore_class: Int | None = None,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
-        axis: Axis | None = -1, name: str | None = "sparse_categorical_crossentropy",
-        dtype: AnyType | None = None,
+        reduction: ReductionName | None = "sum_over_batch_size", axis: Axis | None = -1,
+        name: str | None = "sparse_categorical_crossentropy", dtype: AnyType | None = None,
     ) -> None: ...
 class BinaryCrossentropy(LossFunctionWrapper):
     function: AnyFunction
@@ -187,56 +182,49 @@ class BinaryCrossentropy(LossFunctionWrapper):
     def axis(self) -> Any: ...
     def __init__(
         self, from_logits: bool = False, label_smoothing: Float = 0.0, axis: Axis | None = -1,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "binary_crossentropy", dtype: AnyType | None = None,
     ) -> None: ...
 class KLDivergence(LossFunctionWrapper):
     function: AnyFunction
     def __init__(
-        self,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        self, reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "kl_divergence", dtype: AnyType | None = None,
     ) -> None: ...
 class MeanAbsolutePercentageError(LossFunctionWrapper):
     function: AnyFunction
     def __init__(
-        self,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        self, reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "mean_absolute_percentage_error", dtype: AnyType | None = None,
     ) -> None: ...
 class MeanSquaredLogarithmicError(LossFunctionWrapper):
     function: AnyFunction
     def __init__(
-        self,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        self, reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "mean_squared_logarithmic_error", dtype: AnyType | None = None,
     ) -> None: ...
 class Poisson(LossFunctionWrapper):
     function: AnyFunction
     def __init__(
-        self,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
-        name: str | None = "poisson", dtype: AnyType | None = None,
+        self, reduction: ReductionName | None = "sum_over_batch_size", name: str | None = "poisson",
+        dtype: AnyType | None = None,
     ) -> None: ...
 class Hinge(LossFunctionWrapper):
     function: AnyFunction
     def __init__(
-        self,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
-        name: str | None = "hinge", dtype: AnyType | None = None,
+        self, reduction: ReductionName | None = "sum_over_batch_size", name: str | None = "hinge",
+        dtype: AnyType | None = None,
     ) -> None: ...
 class SquaredHinge(LossFunctionWrapper):
     function: AnyFunction
     def __init__(
-        self,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        self, reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "squared_hinge", dtype: AnyType | None = None,
     ) -> None: ...
 class CategoricalHinge(LossFunctionWrapper):
     function: AnyFunction
     def __init__(
-        self,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        self, reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "categorical_hinge", dtype: AnyType | None = None,
     ) -> None: ...
 class CosineSimilarity(LossFunctionWrapper):
@@ -244,8 +232,7 @@ class CosineSimilarity(LossFunctionWrapper):
     @property
     def axis(self) -> Any: ...
     def __init__(
-        self, axis: Axis | None = -1,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        self, axis: Axis | None = -1, reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "cosine_similarity", dtype: AnyType | None = None,
     ) -> None: ...
 class BinaryFocalCrossentropy(LossFunctionWrapper):
@@ -265,8 +252,7 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
     def __init__(
         self, apply_class_balancing: bool = False, alpha: Float = 0.25,
         gamma: TensorLike | None = 2.0, from_logits: bool = False, label_smoothing: Float = 0.0,
-        axis: Axis | None = -1,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        axis: Axis | None = -1, reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "binary_focal_crossentropy", dtype: AnyType | None = None,
     ) -> None: ...
 class CategoricalFocalCrossentropy(LossFunctionWrapper):
@@ -284,7 +270,7 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
     def __init__(
         self, alpha: Any = 0.25, gamma: TensorLike | None = 2.0, from_logits: bool = False,
         label_smoothing: Float = 0.0, axis: Axis | None = -1,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "categorical_focal_crossentropy", dtype: AnyType | None = None,
     ) -> None: ...
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
@@ -292,8 +278,7 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
     @property
     def q(self) -> Any: ...
     def __init__(
-        self, q: Float = 0.5,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
+        self, q: Float = 0.5, reduction: ReductionName | None = "sum_over_batch_size",
         name: str | None = "categorical_generalized_cross_entropy", dtype: AnyType | None = None,
     ) -> None: ...
 class Dice(LossFunctionWrapper):
@@ -301,9 +286,8 @@ class Dice(LossFunctionWrapper):
     @property
     def axis(self) -> Any: ...
     def __init__(
-        self,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
-        name: str | None = "dice", axis: Axis | None = None, dtype: AnyType | None = None,
+        self, reduction: ReductionName | None = "sum_over_batch_size", name: str | None = "dice",
+        axis: Axis | None = None, dtype: AnyType | None = None,
     ) -> None: ...
 class Tversky(LossFunctionWrapper):
     function: AnyFunction
@@ -315,14 +299,14 @@ class Tversky(LossFunctionWrapper):
     def axis(self) -> Any: ...
     def __init__(
         self, alpha: Float = 0.5, beta: TensorLike | None = 0.5,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
-        name: str | None = "tversky", axis: Axis | None = None, dtype: AnyType | None = None,
+        reduction: ReductionName | None = "sum_over_batch_size", name: str | None = "tversky",
+        axis: Axis | None = None, dtype: AnyType | None = None,
     ) -> None: ...
 class Circle(LossFunctionWrapper):
     def __init__(
         self, gamma: TensorLike | None = 80.0, margin: Float = 0.4, remove_diagonal: bool = True,
-        reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size",
-        name: str | None = "circle", dtype: AnyType | None = None,
+        reduction: ReductionName | None = "sum_over_batch_size", name: str | None = "circle",
+        dtype: AnyType | None = None,
     ) -> None: ...
     gamma: Parameter | None
     margin: float

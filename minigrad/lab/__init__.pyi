@@ -2,7 +2,7 @@
 from collections.abc import Sequence
 from typing import Any, Self
 from minigrad._types import Array, Int, Float, TensorLike, AnyFunction, Rate, Path
-from minigrad.callbacks import Callback as Callback
+from minigrad.callbacks import Callback
 RULES: Any
 SURFACES: Any
 def compare(

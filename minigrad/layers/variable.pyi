@@ -1,7 +1,7 @@
 # Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
 from typing import Any
 from minigrad._types import AnyType, Sizes, InitializerLike
-from minigrad.core import Parameter as Parameter
+from minigrad.core import Parameter
 class Variable(Parameter):
     def __init__(
         self, initializer: InitializerLike, shape: Sizes | None = None,

@@ -8,7 +8,7 @@ from minigrad._types import (
 from minigrad.callbacks import Callback, History
 from minigrad.optimizers import Optimizer
 from minigrad.core import Tensor
-from minigrad.layers import Layer as Layer
+from minigrad.layers import Layer
 def load_model(
     filepath: Path, custom_objects: dict[str, Any] | None = None, compile: bool = True,
     safe_mode: bool = True,

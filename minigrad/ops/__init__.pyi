@@ -2,8 +2,8 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 from minigrad._types import (
-    Array, Int, Float, TensorLike, AnyType, FloatType, Sizes, Axis, Pair, Padding, DataFormat,
-    AnyFunction, ActivationLike,
+    Array, Int, Float, TensorLike, AnyType, FloatType, Sizes, Axis, Pair, ReductionName,
+    Padding, DataFormat, AnyFunction, ActivationLike,
 )
 from minigrad.core import Tensor
 def abs(x: TensorLike) -> Tensor: ...
@@ -366,8 +366,7 @@ def scan(
 ) -> Any: ...
 def scatter(indices: Any, values: Any, shape: Sizes) -> Tensor: ...
 def scatter_update(
-    inputs: TensorLike, indices: Any, updates: Any,
-    reduction: Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"] | None = None,
+    inputs: TensorLike, indices: Any, updates: Any, reduction: ReductionName | None = None,
 ) -> Tensor: ...
 def searchsorted(*arguments: Any, **options: Any) -> Array: ...
 def segment_max(

@@ -8,7 +8,7 @@ from minigrad.utils import array_to_img as array_to_img
 from minigrad.utils import img_to_array as img_to_array
 from minigrad.utils import load_img as load_img
 from minigrad.utils import save_img as save_img
-from minigrad.utils import PyDataset as PyDataset
+from minigrad.utils import PyDataset
 def smart_resize(
     x: TensorLike, size: Sizes, interpolation: str = "bilinear",
     data_format: DataFormat | None = "channels_last",

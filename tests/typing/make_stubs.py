@@ -20,6 +20,7 @@ os.environ["MINIGRAD_KERNELS"] = "reference"  # plain Python, whose signatures c
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
+# ruff: noqa: E402 - the lines above decide what these find
 import numpy as np
 
 import minigrad
@@ -28,12 +29,14 @@ from minigrad.utils import old_names
 
 TABLE = Path(__file__).parent / "types.txt"
 WIDTH = 100
-HEAD = "# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.\n"
+HEAD = (
+    "# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.\n"
+)
 
 # Each public name is defined in the stub of the first of these modules that has it.
 MODULES = (
-    "core", "utils.registry", "random", "config", "constraints", "initializers", "regularizers", "ops",
-    "activations", "losses", "metrics", "layers", "layers.variable", "optimizers.schedules",
+    "core", "utils.registry", "random", "config", "constraints", "initializers", "regularizers",
+    "ops", "activations", "losses", "metrics", "layers", "layers.variable", "optimizers.schedules",
     "optimizers", "callbacks", "models", "saving", "saving.checkpoint", "utils", "datasets",
     "datasets.boston_housing", "datasets.california_housing", "datasets.cifar10",
     "datasets.cifar100", "datasets.fashion_mnist", "datasets.imdb", "datasets.mnist",
@@ -41,17 +44,17 @@ MODULES = (
     "preprocessing.sequence", "preprocessing.text", "testing", "debug", "lab", "plots", "kernels",
     "backend",
 )  # fmt: skip
-# What modules import or need for themselves, and what is of the loop's inside.
+# What modules import or define for themselves.
 INSIDE = {
     "Configured", "Described", "FromFunction", "Function", "HDF5_ENDINGS", "Registry", "Smooth",
-    "Softsign", "Stage", "Symbol", "as_tensor", "check_overwrite", "config_functions", "is_own", "recordable",
-    "tell_all",
+    "Softsign", "Stage", "Symbol", "as_tensor", "check_overwrite", "config_functions", "is_own",
+    "recordable", "tell_all",
 }  # fmt: skip
-HIDDEN = {"told_methods", "check_sizes", "mix_channels", "bounded", "measured"}  # of classes: for their own code
+# What classes have for their own code.
+HIDDEN = {"told_methods", "check_sizes", "mix_channels", "bounded", "measured"}
 DUNDERS = {
     "__init__", "__call__", "__len__", "__getitem__", "__setitem__", "__iter__", "__next__",
-    "__contains__",
-    "__enter__", "__exit__", "__array__", "__new__", "_keep",
+    "__contains__", "__enter__", "__exit__", "__array__", "__new__", "_keep",
 }  # fmt: skip
 BARE_DECORATOR = (
     "@overload",
@@ -59,6 +62,7 @@ BARE_DECORATOR = (
     "@overload",
     "def __new__(cls, function: F) -> F: ...  # type: ignore[misc]",
 )
+# Operators, and the like, that only Tensor has.
 OF_TENSOR = {
     "__bool__", "__float__", "__int__", *ops.COMPARISONS, *ops.UNARY,
     *(f"__{side}{name}__" for side in ("", "r", "i") for name in ops.BINARY),
@@ -285,9 +289,9 @@ def owner_of(value, name):
 def public_class(cls):
     """Where a class is public: its module and name; None for those that are not."""
     for module in MODULES:
-        if cls.__name__ in public_names(module):
-            if getattr(module_of(module), cls.__name__, None) is cls:
-                return module
+        is_there = cls.__name__ in public_names(module)
+        if is_there and getattr(module_of(module), cls.__name__, None) is cls:
+            return module
     return None
 
 
@@ -472,7 +476,10 @@ def stub(name):
         elif isinstance(value, types.SimpleNamespace):
             lines = [f"class _{n}:"]
             for m, function in vars(value).items():
-                lines += ["    @staticmethod", *function_lines(m, function, [name], "    ", place=name)]
+                lines += [
+                    "    @staticmethod",
+                    *function_lines(m, function, [name], "    ", place=name),
+                ]
             body.append((1, n, [*lines, f"{n}: _{n}"]))
         elif callable(value) and not hasattr(value, "members"):
             body.append((1, n, function_lines(n, value, [name], place=name)))
@@ -485,8 +492,8 @@ def stub(name):
     for cls in NEEDED.get(name, ()):
         owner = public_class(cls)
         if owner is not None and owner != name:
-            imports.append(f"from minigrad.{owner} import {cls.__name__} as {cls.__name__}")
-        elif owner is None and not cls.__module__ == "builtins":
+            imports.append(f"from minigrad.{owner} import {cls.__name__}")
+        elif owner is None and cls.__module__ != "builtins":
             imports.append(f"from {cls.__module__} import {cls.__name__}")
     return HEAD + "\n".join([*import_lines(name, text, imports), text, ""])
 
@@ -496,12 +503,12 @@ def import_lines(name, text, imports):
     text = re.sub(r'"[^"]*"', "", text)
     words = set(re.findall(r"[A-Z]\w*", " ".join(re.findall(r"(?::|->|[|\[,]) ?[^:=]*", text))))
     words |= {"Any"} if "Any" in text else set()
-    plain = set(re.findall(r"@(\w+)", text))
     abc = [n for n in ("Callable", "Iterable", "Iterator", "Sequence") if f"{n}[" in text]
     defined = set(re.findall(r"^(?:class )?(\w+)(?:\(|:| =)", text, re.MULTILINE))
     defined |= {line.rpartition(" ")[2] for line in imports}
     wanted = {"collections.abc": abc}
-    wanted["typing"] = [n for n in ("Any", "Literal", "Self", "overload") if n in words | {"overload"} & {*plain}]
+    wanted["typing"] = [n for n in ("Any", "Literal", "Self") if n in words]
+    wanted["typing"] += ["overload"] * ("@overload" in text)
     lines = ["import numpy as np"] if "np." in text else []
     aliases = re.findall(r"^(\w+)(?:: TypeAlias)? =", table("aliases"), re.MULTILINE)
     wanted["minigrad._types"] = [n for n in aliases if n in words - defined]
