@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+# Written by tests/typing/make_stubs.py.
 from minigrad import activations as activations
 from minigrad import backend as backend
 from minigrad import callbacks as callbacks

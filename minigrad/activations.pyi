@@ -1,18 +1,13 @@
-# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+# Written by tests/typing/make_stubs.py.
 from typing import Any
 from minigrad._types import Int, Float, TensorLike
 from minigrad.utils.registry import Registry
 from minigrad.core import Tensor
-from minigrad.ops import elu as elu
-from minigrad.ops import leaky_relu as leaky_relu
-from minigrad.ops import log_softmax as log_softmax
-from minigrad.ops import selu as selu
-from minigrad.ops import sigmoid as sigmoid
-from minigrad.ops import silu as silu
-from minigrad.ops import swish as swish
-from minigrad.ops import softmax as softmax
-from minigrad.ops import softplus as softplus
-from minigrad.ops import tanh as tanh
+from minigrad.ops import (
+    elu as elu, leaky_relu as leaky_relu, log_softmax as log_softmax, selu as selu,
+    sigmoid as sigmoid, silu as silu, swish as swish, softmax as softmax, softplus as softplus,
+    tanh as tanh,
+)
 from minigrad.constraints import serialize as serialize
 ACTIVATIONS: Registry
 def linear(x: TensorLike) -> Tensor: ...

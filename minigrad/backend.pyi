@@ -1,42 +1,23 @@
-# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+# Written by tests/typing/make_stubs.py.
 from typing import Any
 from minigrad._types import (
     Array, Int, Float, TensorLike, AnyType, FloatType, Shape, Sizes, Axis, ConstraintLike,
 )
-from minigrad.config import backend as backend
-from minigrad.config import epsilon as epsilon
-from minigrad.config import floatx as floatx
-from minigrad.config import image_data_format as image_data_format
-from minigrad.config import set_epsilon as set_epsilon
-from minigrad.config import set_floatx as set_floatx
-from minigrad.config import set_image_data_format as set_image_data_format
-from minigrad.core import Parameter as Parameter
-from minigrad.core import Tensor as Tensor
+from minigrad.config import (
+    backend as backend, epsilon as epsilon, floatx as floatx,
+    image_data_format as image_data_format, set_epsilon as set_epsilon,
+    set_floatx as set_floatx, set_image_data_format as set_image_data_format,
+)
+from minigrad.core import Parameter as Parameter, Tensor as Tensor
 from minigrad.layers import Dot as Dot
 from minigrad.utils import clear_session as clear_session
-from minigrad.ops import abs as abs
-from minigrad.ops import exp as exp
-from minigrad.ops import log as log
-from minigrad.ops import square as square
-from minigrad.ops import cos as cos
-from minigrad.ops import sin as sin
-from minigrad.ops import tanh as tanh
-from minigrad.ops import sigmoid as sigmoid
-from minigrad.ops import sum as sum
-from minigrad.ops import mean as mean
-from minigrad.ops import std as std
-from minigrad.ops import var as var
-from minigrad.ops import max as max
-from minigrad.ops import min as min
-from minigrad.ops import logsumexp as logsumexp
-from minigrad.ops import softmax as softmax
-from minigrad.ops import softplus as softplus
-from minigrad.ops import reshape as reshape
-from minigrad.ops import maximum as maximum
-from minigrad.ops import minimum as minimum
-from minigrad.ops import pow as pow
-from minigrad.ops import stack as stack
-from minigrad.ops import transpose as transpose
+from minigrad.ops import (
+    abs as abs, exp as exp, log as log, square as square, cos as cos, sin as sin, tanh as tanh,
+    sigmoid as sigmoid, sum as sum, mean as mean, std as std, var as var, max as max,
+    min as min, logsumexp as logsumexp, softmax as softmax, softplus as softplus,
+    reshape as reshape, maximum as maximum, minimum as minimum, pow as pow, stack as stack,
+    transpose as transpose,
+)
 from minigrad.activations import softsign as softsign
 FLOAT_TYPES: Any
 VALUES: Any

@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+# Written by tests/typing/make_stubs.py.
 import numpy as np
 from typing import Any, Self
 from minigrad._types import (
@@ -6,9 +6,8 @@ from minigrad._types import (
 )
 from minigrad.core import Parameter
 from minigrad.utils.registry import Registry
-from minigrad.core import Tensor as Tensor
+from minigrad.core import Tensor as Tensor, Function
 from minigrad.constraints import serialize as serialize
-from minigrad.core import Function
 NUMBER_THEM: str
 EPSILON: float
 REDUCTIONS: Any

@@ -1,15 +1,11 @@
-# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+# Written by tests/typing/make_stubs.py.
 from typing import Any
 from minigrad._types import Array, Path
-from minigrad.datasets import boston_housing as boston_housing
-from minigrad.datasets import california_housing as california_housing
-from minigrad.datasets import cifar10 as cifar10
-from minigrad.datasets import cifar100 as cifar100
-from minigrad.datasets import fashion_mnist as fashion_mnist
-from minigrad.datasets import imdb as imdb
-from minigrad.datasets import mnist as mnist
-from minigrad.datasets import reuters as reuters
-from minigrad.datasets import synthetic_digits as synthetic_digits
+from minigrad.datasets import (
+    boston_housing as boston_housing, california_housing as california_housing,
+    cifar10 as cifar10, cifar100 as cifar100, fashion_mnist as fashion_mnist, imdb as imdb,
+    mnist as mnist, reuters as reuters, synthetic_digits as synthetic_digits,
+)
 def cache_folder() -> Any: ...
 def load_mnist_or_synthetic(
     path: Path | None = None,

@@ -1,3 +1,3 @@
-# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+# Written by tests/typing/make_stubs.py.
 from minigrad._types import Array, Path
 def load_data(path: Path | None = None) -> tuple[tuple[Array, Array], tuple[Array, Array]]: ...

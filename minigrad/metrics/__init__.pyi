@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+# Written by tests/typing/make_stubs.py.
 import numpy as np
 from collections.abc import Sequence
 from typing import Any, Self
@@ -7,23 +7,18 @@ from minigrad._types import (
 )
 from minigrad.core import Parameter
 from minigrad.utils.registry import Registry
-from minigrad.losses import categorical_hinge as categorical_hinge
-from minigrad.losses import hinge as hinge
-from minigrad.losses import mean_absolute_percentage_error as mean_absolute_percentage_error
-from minigrad.losses import mean_squared_logarithmic_error as mean_squared_logarithmic_error
-from minigrad.losses import poisson as poisson
-from minigrad.losses import squared_hinge as squared_hinge
-from minigrad.losses import binary_crossentropy as binary_crossentropy
-from minigrad.losses import binary_focal_crossentropy as binary_focal_crossentropy
-from minigrad.losses import categorical_crossentropy as categorical_crossentropy
-from minigrad.losses import categorical_focal_crossentropy as categorical_focal_crossentropy
-from minigrad.losses import huber as huber
-from minigrad.losses import kl_divergence as kl_divergence
-from minigrad.losses import log_cosh as log_cosh
-from minigrad.losses import mean_absolute_error as mean_absolute_error
-from minigrad.losses import mean_squared_error as mean_squared_error
-from minigrad.losses import sparse_categorical_crossentropy as sparse_categorical_crossentropy
-from minigrad.losses import takes as takes
+from minigrad.losses import (
+    categorical_hinge as categorical_hinge, hinge as hinge,
+    mean_absolute_percentage_error as mean_absolute_percentage_error,
+    mean_squared_logarithmic_error as mean_squared_logarithmic_error, poisson as poisson,
+    squared_hinge as squared_hinge, binary_crossentropy as binary_crossentropy,
+    binary_focal_crossentropy as binary_focal_crossentropy,
+    categorical_crossentropy as categorical_crossentropy,
+    categorical_focal_crossentropy as categorical_focal_crossentropy, huber as huber,
+    kl_divergence as kl_divergence, log_cosh as log_cosh,
+    mean_absolute_error as mean_absolute_error, mean_squared_error as mean_squared_error,
+    sparse_categorical_crossentropy as sparse_categorical_crossentropy, takes as takes,
+)
 from minigrad.constraints import serialize as serialize
 METRICS: Registry
 def cosine_similarity(y_true: Any, y_pred: Any, axis: Axis | None = -1) -> Any: ...

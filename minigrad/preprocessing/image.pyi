@@ -1,14 +1,13 @@
-# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+# Written by tests/typing/make_stubs.py.
 import numpy as np
 from typing import Any
 from minigrad._types import Int, Float, TensorLike, FloatType, Sizes, DataFormat, AnyFunction, Range
 from minigrad.callbacks import History
 from minigrad.core import Tensor
-from minigrad.utils import array_to_img as array_to_img
-from minigrad.utils import img_to_array as img_to_array
-from minigrad.utils import load_img as load_img
-from minigrad.utils import save_img as save_img
-from minigrad.utils import PyDataset
+from minigrad.utils import (
+    array_to_img as array_to_img, img_to_array as img_to_array, load_img as load_img,
+    save_img as save_img, PyDataset,
+)
 def smart_resize(
     x: TensorLike, size: Sizes, interpolation: str = "bilinear",
     data_format: DataFormat | None = "channels_last",

@@ -1,3 +1,3 @@
-# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+# Written by tests/typing/make_stubs.py.
 from minigrad.utils import pad_sequences as pad_sequences
 

@@ -1,7 +1,6 @@
-# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+# Written by tests/typing/make_stubs.py.
 from typing import Any
-from minigrad.models import save_model as save_model
-from minigrad.models import load_model as load_model
+from minigrad.models import save_model as save_model, load_model as load_model
 def load_weights(model: Any, path: Any, skip_mismatch: bool = False) -> None: ...
 def save_weights(model: Any, path: Any, overwrite: bool = True) -> None: ...
 def custom_object_scope(*objects: Any) -> Any: ...

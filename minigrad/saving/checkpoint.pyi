@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+# Written by tests/typing/make_stubs.py.
 from typing import Any
 from minigrad._types import Int, Path
 KINDS: Any

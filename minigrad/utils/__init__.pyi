@@ -1,19 +1,21 @@
-# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+# Written by tests/typing/make_stubs.py.
 from collections.abc import Iterable
 from typing import Any, Literal
 from minigrad._types import Array, Int, Float, TensorLike, AnyType, Sizes, DataFormat
-from minigrad.config import disable_interactive_logging as disable_interactive_logging
-from minigrad.config import enable_interactive_logging as enable_interactive_logging
-from minigrad.config import is_interactive_logging_enabled as is_interactive_logging_enabled
+from minigrad.config import (
+    disable_interactive_logging as disable_interactive_logging,
+    enable_interactive_logging as enable_interactive_logging,
+    is_interactive_logging_enabled as is_interactive_logging_enabled,
+)
 from minigrad.random import set_random_seed as set_random_seed
-from minigrad.saving import CustomObjectScope as CustomObjectScope
-from minigrad.saving import custom_object_scope as custom_object_scope
-from minigrad.saving import deserialize_keras_object as deserialize_keras_object
-from minigrad.saving import get_custom_objects as get_custom_objects
-from minigrad.saving import get_registered_name as get_registered_name
-from minigrad.saving import get_registered_object as get_registered_object
-from minigrad.saving import register_keras_serializable as register_keras_serializable
-from minigrad.saving import serialize_keras_object as serialize_keras_object
+from minigrad.saving import (
+    CustomObjectScope as CustomObjectScope, custom_object_scope as custom_object_scope,
+    deserialize_keras_object as deserialize_keras_object,
+    get_custom_objects as get_custom_objects, get_registered_name as get_registered_name,
+    get_registered_object as get_registered_object,
+    register_keras_serializable as register_keras_serializable,
+    serialize_keras_object as serialize_keras_object,
+)
 def clear_session(free_memory: bool = True) -> None: ...
 def normalize(x: TensorLike, axis: Int = -1, order: Int = 2) -> Array: ...
 def to_categorical(x: TensorLike, num_classes: Int | None = None) -> Array: ...

@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.
+# Written by tests/typing/make_stubs.py.
 from typing import Any
 def deserialize(
     value: Any, custom_objects: dict[str, Any] | None = None, find: Any = None,

@@ -29,9 +29,7 @@ from minigrad.utils import old_names
 
 TABLE = Path(__file__).parent / "types.txt"
 WIDTH = 100
-HEAD = (
-    "# Written by tests/typing/make_stubs.py: change types.txt or the module, and run it again.\n"
-)
+HEAD = "# Written by tests/typing/make_stubs.py.\n"
 
 # Each public name is defined in the stub of the first of these modules that has it.
 MODULES = (
@@ -516,12 +514,23 @@ def import_lines(name, text, imports):
         if CLASSES[n] != name:
             wanted.setdefault(f"minigrad.{CLASSES[n]}", []).append(n)
     for module, names in wanted.items():
-        line = f"from {module} import {', '.join(names)}"
-        if len(line) > WIDTH:
-            listed = textwrap.fill(", ".join(names), WIDTH - 8)
-            line = f"from {module} import (\n{textwrap.indent(listed, '    ')},\n)"
-        lines += [line] if names else []
-    return [*lines, *dict.fromkeys(imports)]
+        lines += import_line(module, names)
+    passed_on = {}  # module -> what is imported from it
+    for line in dict.fromkeys(imports):
+        module, _, what = line.partition(" import ")
+        passed_on.setdefault(module, []).append(what)
+    for module, names in passed_on.items():
+        lines += import_line(module.removeprefix("from "), names)
+    return lines
+
+
+def import_line(module, names):
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) > WIDTH:
+        kept = ", ".join(n.replace(" ", "~") for n in names)  # `a as a` stays on one line
+        listed = textwrap.fill(kept, WIDTH - 8).replace("~", " ")
+        line = f"from {module} import (\n{textwrap.indent(listed, '    ')},\n)"
+    return [line] if names else []
 
 
 CLASSES = {}  # public classes that types name -> the module that defines them

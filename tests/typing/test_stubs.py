@@ -38,6 +38,7 @@ def stubbed(path):
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             found |= {a.name: node for a in node.names if a.name == a.asname}
+            found |= {a.asname: node for a in node.names if a.asname == "keras"}
         elif isinstance(node, ast.AnnAssign):
             found[node.target.id] = node
         elif isinstance(node, ast.Assign):
