@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from minigrad import activations as activations
 from minigrad import backend as backend
 from minigrad import callbacks as callbacks

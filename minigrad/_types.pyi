@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from collections.abc import Callable
 from os import PathLike
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar

@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from typing import Any
 from minigrad._types import Int, FloatType, DataFormat
 CHANNELS_LAST: str

@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from typing import Any, Self
 from minigrad._types import AnyFunction
 from contextlib import ContextDecorator

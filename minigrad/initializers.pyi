@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from typing import Any, Literal, Self
 from minigrad._types import Array, Int, Float, TensorLike, AnyType, Sizes, Axis
 from minigrad.core import Parameter

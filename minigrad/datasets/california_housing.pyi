@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from typing import Any
 from minigrad._types import Array, Int, Float, Path
 FEATURE_NAMES: Any

@@ -1,3 +1,3 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from minigrad._types import Array, Path
 def load_data(path: Path | None = None) -> tuple[tuple[Array, Array], tuple[Array, Array]]: ...

@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 import numpy as np
 from collections.abc import Sequence
 from typing import Any, Self

@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from collections.abc import Sequence
 from typing import Any, Literal
 from minigrad._types import (

@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 from minigrad._types import Array, Int, Float, AnyType, Sizes, InitializerLike, Rate

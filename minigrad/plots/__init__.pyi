@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from typing import Any
 from minigrad._types import Int, Path
 def save(figure: Any, path: Path, dpi: Int = 120) -> None: ...

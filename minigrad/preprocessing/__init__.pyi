@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from minigrad.preprocessing import image as image, sequence as sequence, text as text
 from minigrad.utils import (
     image_dataset_from_directory as image_dataset_from_directory,

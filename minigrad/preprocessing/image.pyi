@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 import numpy as np
 from typing import Any
 from minigrad._types import Int, Float, TensorLike, FloatType, Sizes, DataFormat, AnyFunction, Range

@@ -1,3 +1,3 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from minigrad.utils import pad_sequences as pad_sequences
 

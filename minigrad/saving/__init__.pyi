@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from typing import Any
 from minigrad.models import save_model as save_model, load_model as load_model
 def load_weights(model: Any, path: Any, skip_mismatch: bool = False) -> None: ...

@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from collections.abc import Iterable
 from typing import Any, Literal
 from minigrad._types import Array, Int, Float, TensorLike, AnyType, Sizes, DataFormat

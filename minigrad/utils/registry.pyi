@@ -1,4 +1,4 @@
-# Written by tests/typing/make_stubs.py.
+# By tests/typing/make_stubs.py
 from typing import Any
 def deserialize(
     value: Any, custom_objects: dict[str, Any] | None = None, find: Any = None,

@@ -29,7 +29,7 @@ from minigrad.utils import old_names
 
 TABLE = Path(__file__).parent / "types.txt"
 WIDTH = 100
-HEAD = "# Written by tests/typing/make_stubs.py.\n"
+HEAD = "# By tests/typing/make_stubs.py\n"
 
 # Each public name is defined in the stub of the first of these modules that has it.
 MODULES = (
