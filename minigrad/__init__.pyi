@@ -21,6 +21,7 @@ from minigrad import regularizers as regularizers
 from minigrad import saving as saving
 from minigrad import testing as testing
 from minigrad import utils as utils
+from minigrad import wrappers as wrappers
 from minigrad import ops as ops
 import minigrad as keras
 from minigrad.core import Function as Function
@@ -50,5 +51,5 @@ __all__ = [
     "Metric", "Optimizer", "Initializer", "Regularizer", "Variable", "Checkpoint", "activations",
     "backend", "callbacks", "config", "constraints", "datasets", "debug", "initializers", "keras",
     "kernels", "lab", "layers", "losses", "metrics", "models", "optimizers", "plots",
-    "preprocessing", "random", "regularizers", "saving", "testing", "utils",
+    "preprocessing", "random", "regularizers", "saving", "testing", "utils", "wrappers",
 ]

@@ -2,7 +2,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 from minigrad._types import (
-    Int, Float, TensorLike, FloatType, Shape, AnyFunction, RegularizerLike, LossLike,
+    Array, Int, Float, TensorLike, FloatType, Shape, AnyFunction, RegularizerLike, LossLike,
     MetricLike, Verbose, Path,
 )
 from minigrad.callbacks import Callback, History
@@ -67,6 +67,7 @@ class Model(Layer):
     stop_predicting: bool
     @property
     def compiled(self) -> bool: ...
+    train_function: Any
     def compile(
         self, optimizer: str | Optimizer = "rmsprop",
         loss: LossLike | list[Any] | tuple[Any, ...] | dict[str, Any] | None = None,
@@ -139,7 +140,7 @@ class Model(Layer):
     ) -> Any: ...
     def predict_proba(
         self, x: TensorLike, batch_size: Int | None = None, verbose: Int = 0,
-    ) -> Any: ...
+    ) -> Array: ...
     def predict_classes(
         self, x: TensorLike, batch_size: Int | None = None, verbose: Int = 0,
     ) -> Any: ...

@@ -7,7 +7,7 @@ modules as they run, with ``**kwargs`` spelled out; the types are looked up by n
 
 import ast
 import functools
-import importlib
+import importlib.util
 import inspect
 import os
 import re
@@ -42,6 +42,8 @@ MODULES = (
     "preprocessing.sequence", "preprocessing.text", "testing", "debug", "lab", "plots", "kernels",
     "backend",
 )  # fmt: skip
+if importlib.util.find_spec("sklearn"):  # else the stub stays as it is
+    MODULES += ("wrappers",)
 # What modules import or define for themselves.
 INSIDE = {
     "Configured", "Described", "FromFunction", "Function", "HDF5_ENDINGS", "Registry", "Smooth",
@@ -338,6 +340,7 @@ def class_lines(module, cls):
             wanted = wanted or (name in OF_TENSOR and cls is minigrad.Tensor)
             wanted = wanted and name not in HIDDEN and not (name == "__call__" and is_layer(cls))
             wanted = wanted and not (name == "__new__" and cls is not minigrad.no_grad)
+            wanted = wanted and not type(value).__module__.startswith("sklearn")
             if wanted and name not in members:
                 members[name] = value
     inherited = {}
@@ -361,6 +364,8 @@ def class_lines(module, cls):
             mark = "  # type: ignore[override]" * (f"{cls.__name__}.{name}" in table("overriding"))
             body += [lines[0] + mark, *lines[1:]]
     EMITTED[cls] = inherited | lines_of
+    if any(base.__module__.startswith("sklearn") for base in public):  # which has no types
+        return [f"class {cls.__name__}(Any):  # type: ignore[misc]", *body]
     base_names = [b.__name__ for b in public if b is not object]
     head = f"class {cls.__name__}" + (f"({', '.join(base_names)})" if base_names else "")
     for b in public:
