@@ -570,7 +570,7 @@ def stubs():
         base = Path(module_of(name).__file__)
         base = base.with_name(f"{base.name.partition('.')[0]}.pyi")
         found[base] = stub(name)
-    package = ROOT / "minigrad"
+    package = Path(minigrad.__file__).parent
     found[package / "__init__.pyi"] = top()
     found[package / "_types.pyi"] = HEAD + table("aliases")
     return found
@@ -580,7 +580,7 @@ def main():
     stale = []
     for path, text in stubs().items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            stale.append(path.relative_to(ROOT).as_posix())
+            stale.append(path.relative_to(Path(minigrad.__file__).parents[1]).as_posix())
             if "--check" not in sys.argv:
                 path.write_text(text, encoding="utf-8")
     for section in ("arguments", "results"):
