@@ -7,6 +7,7 @@ from minigrad import constraints as constraints
 from minigrad import datasets as datasets
 from minigrad import debug as debug
 from minigrad import initializers as initializers
+from minigrad import interop as interop
 from minigrad import kernels as kernels
 from minigrad import lab as lab
 from minigrad import layers as layers
@@ -27,6 +28,7 @@ import minigrad as keras
 from minigrad.core import Function as Function
 from minigrad.core import Parameter as Parameter
 from minigrad.core import Tensor as Tensor
+from minigrad.core import from_dlpack as from_dlpack
 from minigrad.kernels import get_num_threads as get_num_threads
 from minigrad.core import is_grad_enabled as is_grad_enabled
 from minigrad.core import no_grad as no_grad
@@ -46,10 +48,11 @@ from minigrad.saving.checkpoint import Checkpoint as Checkpoint
 __version__: str
 def version() -> str: ...
 __all__ = [
-    "Function", "Parameter", "Tensor", "get_num_threads", "is_grad_enabled", "no_grad", "ops",
-    "set_num_threads", "version", "Sequential", "Model", "Input", "InputSpec", "Layer", "Loss",
-    "Metric", "Optimizer", "Initializer", "Regularizer", "Variable", "Checkpoint", "activations",
-    "backend", "callbacks", "config", "constraints", "datasets", "debug", "initializers", "keras",
-    "kernels", "lab", "layers", "losses", "metrics", "models", "optimizers", "plots",
-    "preprocessing", "random", "regularizers", "saving", "testing", "utils", "wrappers",
+    "Function", "Parameter", "Tensor", "from_dlpack", "get_num_threads", "is_grad_enabled",
+    "no_grad", "ops", "set_num_threads", "version", "Sequential", "Model", "Input", "InputSpec",
+    "Layer", "Loss", "Metric", "Optimizer", "Initializer", "Regularizer", "Variable", "Checkpoint",
+    "activations", "backend", "callbacks", "config", "constraints", "datasets", "debug",
+    "initializers", "interop", "keras", "kernels", "lab", "layers", "losses", "metrics", "models",
+    "optimizers", "plots", "preprocessing", "random", "regularizers", "saving", "testing", "utils",
+    "wrappers",
 ]
