@@ -39,7 +39,8 @@ MODULES = (
     "datasets.boston_housing", "datasets.california_housing", "datasets.cifar10",
     "datasets.cifar100", "datasets.fashion_mnist", "datasets.imdb", "datasets.mnist",
     "datasets.reuters", "datasets.synthetic_digits", "preprocessing", "preprocessing.image",
-    "preprocessing.sequence", "preprocessing.text", "testing", "debug", "lab", "plots", "kernels",
+    "preprocessing.sequence", "preprocessing.text", "testing", "debug", "lab", "plots", "interop",
+    "kernels",
     "backend",
 )  # fmt: skip
 if importlib.util.find_spec("sklearn"):  # else the stub stays as it is
@@ -54,7 +55,8 @@ INSIDE = {
 HIDDEN = {"told_methods", "check_sizes", "mix_channels", "bounded", "measured"}
 DUNDERS = {
     "__init__", "__call__", "__len__", "__getitem__", "__setitem__", "__iter__", "__next__",
-    "__contains__", "__enter__", "__exit__", "__array__", "__new__", "_keep",
+    "__contains__", "__dlpack__", "__dlpack_device__", "__enter__",
+    "__exit__", "__array__", "__new__", "_keep",
 }  # fmt: skip
 BARE_DECORATOR = (
     "@overload",
