@@ -73,6 +73,7 @@ for name, function in (UNARY | COMPARISONS).items():
     setattr(Symbol, name, _recorded(function))
 Tensor.T, Symbol.T = property(transpose), property(_recorded(transpose))
 globals().update(RECORDABLE)
+del conv  # noqa: F821 - the module of that name, which would hide Keras's op
 
 _find = _lookup(__name__)
 

@@ -568,3 +568,8 @@ def test_spread_without_nan_has_slope_0_at_0(name):
     slope = 0.5 if name == "nanstd" else 1
     np.testing.assert_allclose(t.grad, [[0, 0, 0], [-slope, 0, slope]])
     assert getattr(ops, name)(Tensor(np.ones((2, 3), "f")), axis=1).dtype == np.float32
+
+
+def test_no_module_hides_an_op():
+    for name in more_ops.__all__:
+        assert getattr(ops, name) is getattr(more_ops, name), name

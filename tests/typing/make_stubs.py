@@ -253,8 +253,7 @@ def public_names(name):
     """The names that a module offers: those of ``__all__``, or what of it is minigrad's own."""
     module = module_of(name)
     if name == "ops":
-        names = {*module.__all__, *more_ops.__all__}  # one of which a file of ops hides
-        return sorted(n for n in names if not isinstance(getattr(ops, n), types.ModuleType))
+        return sorted({*module.__all__, *more_ops.__all__})
     if hasattr(module, "__all__"):
         return list(module.__all__)
     inside = INSIDE | {*vars(old_names)}

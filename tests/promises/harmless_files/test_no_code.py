@@ -44,12 +44,15 @@ ALLOWED = {
     ("saving/checkpoint.py", "loads"): "json",
     ("saving/formats.py", "loads"): "json",
     ("__init__.py", "import_module"): OWN_MODULES,
+    ("command_line/__init__.py", "import_module"): OWN_MODULES,
+    ("command_line/models.py", "import_module"): OWN_MODULES,
     ("kernels/__init__.py", "import_module"): OWN_MODULES,
     ("ops/__init__.py", "import_module"): OWN_MODULES,
     ("saving/__init__.py", "import_module"): OWN_MODULES,
     ("saving/savable.py", "import_module"): OWN_MODULES,
     ("utils/__init__.py", "import_module"): OWN_MODULES,
     ("utils/old_names.py", "import_module"): OWN_MODULES,
+    ("wrappers/__init__.py", "import_module"): OWN_MODULES,
 }
 
 
