@@ -142,7 +142,7 @@ def test_stubtest_finds_no_difference(tmp_path):
 
 
 def test_stubs_are_installed_and_packed():
-    pytest.importorskip("setuptools")
+    pytest.importorskip("setuptools", minversion="77")
     code = (
         "import json, setuptools; from setuptools.dist import Distribution\n"
         "dist = Distribution({'name': 'minigrad'}); dist.parse_config_files()\n"
