@@ -8,6 +8,7 @@ import importlib.util
 import sys
 import warnings
 import zlib
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -22,9 +23,8 @@ class PlainPython:
     def find_spec(name, path=None, target=None):
         file = PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
         ours = name.startswith("minigrad.") and file.exists()
-        if ours and file.with_suffix(".pxd").exists():
-            return importlib.util.spec_from_file_location(name, file)
-        return None
+        compiled = any(file.with_suffix(suffix).exists() for suffix in EXTENSION_SUFFIXES)
+        return importlib.util.spec_from_file_location(name, file) if ours and compiled else None
 
 
 def run_plain_python():
