@@ -113,7 +113,7 @@ def test_pure_wheel_is_for_every_machine_and_holds_python_alone(wheel):
     assert wheel.name.endswith("-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.startswith("minigrad/")]
-    assert {Path(name).suffix for name in names} == {".py", ".txt"}
+    assert {Path(name).suffix for name in names} == {".py", ".pyi", ".txt", ".typed"}
     assert {name for name in names if name.endswith(".txt")} == {"minigrad/kernels/pure.txt"}
     package = {path.relative_to(ROOT).as_posix() for path in (ROOT / "minigrad").rglob("*.py")}
     assert package <= set(names)
