@@ -39,14 +39,20 @@ REDUCTIONS = {
 }  # fmt: skip
 
 
-def writes(*names):
-    """Return a decorator that names the ops which a writer is for."""
+def keeper(table):
+    """Return ``keep``, so that ``@keep(*keys)`` enters a function in the table under each key."""
 
-    def keep(function):
-        FUNCTIONS.update(dict.fromkeys(names, function))
-        return function
+    def keep(*keys):
+        def enter(function):
+            table.update(dict.fromkeys(keys, function))
+            return function
+
+        return enter
 
     return keep
+
+
+writes = keeper(FUNCTIONS)
 
 
 def write_function(graph, function, arguments, options):

@@ -11,6 +11,7 @@ from minigrad.interop.onnx_functions import (
     convolve,
     convolve_channels,
     dense,
+    keeper,
     pool,
     pool_all,
     relu,
@@ -25,16 +26,7 @@ from minigrad.layers.shaping import Cropping, Padding, UpSampling
 from minigrad.utils.images import resize_weights
 
 LAYERS = {}  # class -> its writer, a function of the layer and its input
-
-
-def writes(*classes):
-    """Return a decorator that names the layers which a writer is for."""
-
-    def keep(function):
-        LAYERS.update(dict.fromkeys(classes, function))
-        return function
-
-    return keep
+writes = keeper(LAYERS)
 
 
 def write_layer(graph, layer, arguments, options):

@@ -9,23 +9,14 @@ import math
 import numpy as np
 
 from minigrad import layers, ops
-from minigrad.interop.onnx_functions import BINARY, COMPARISONS, REDUCTIONS, UNARY
+from minigrad.interop.onnx_functions import BINARY, COMPARISONS, REDUCTIONS, UNARY, keeper
 from minigrad.interop.onnx_values import Held, channels_last, each
 from minigrad.ops.extra import transposed_size
 from minigrad.symbolic import Symbol, record
 
 NODES = {}  # name of an ONNX operator -> its reader
+reads = keeper(NODES)
 MOST = 1 << 28  # values that a node may make of one sample's
-
-
-def reads(*names):
-    """Return a decorator that names the ONNX operators which a reader is for."""
-
-    def keep(function):
-        NODES.update(dict.fromkeys(names, function))
-        return function
-
-    return keep
 
 
 class Node:
