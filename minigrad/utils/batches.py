@@ -357,14 +357,14 @@ def is_array_like(x):
 
 def _map_arrays(function, data):
     """Convert one array or, in its structure, each of several; None stays None."""
-    if data is None or (type(data) is np.ndarray and data.dtype.kind in "biuf"):
-        return data
-    if not is_structure(data):
-        return function(data)
-    if isinstance(data, dict):
-        return {key: _map_arrays(function, part) for key, part in data.items()}
-    parts = [_map_arrays(function, part) for part in data]
-    return type(data)(*parts) if hasattr(data, "_fields") else type(data)(parts)
+
+    def convert(part):
+        is_ready = part is None or (type(part) is np.ndarray and part.dtype.kind in "biuf")
+        return part if is_ready else function(part)
+
+    if not is_structure(data):  # mostly
+        return convert(data)
+    return map_structure(convert, data, lambda part: not is_structure(part))
 
 
 def _take(data, rows):

@@ -19,12 +19,17 @@ def is_structure(value):
     )
 
 
-def map_structure(function, value):
-    """Apply `function` to each leaf; return the results in the same structure."""
+def map_structure(function, value, is_leaf=None):
+    """Apply `function` to each leaf; return the results in the same structure.
+
+    What `is_leaf` says so of is a leaf, a list of numbers perhaps.
+    """
+    if is_leaf is not None and is_leaf(value):
+        return function(value)
     if isinstance(value, dict):
-        return {key: map_structure(function, part) for key, part in value.items()}
+        return {key: map_structure(function, part, is_leaf) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        parts = [map_structure(function, part) for part in value]
+        parts = [map_structure(function, part, is_leaf) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     return function(value)
 
