@@ -36,8 +36,7 @@ def warn_if_edited():
     """In a checkout, warn if a source file has changed since the build."""
     if not RECORD.exists() or not (PACKAGE.parent / "setup.py").exists():
         return
-    built = dict(line.split() for line in RECORD.read_text("utf-8").splitlines())
-    edited = [name for name, checksum in built.items() if checksum_of(PACKAGE / name) != checksum]
+    edited = edited_sources()
     if edited:
         warnings.warn(
             f"minigrad: {', '.join(edited)} changed after the build, and the old build still runs; "
@@ -46,6 +45,12 @@ def warn_if_edited():
             RuntimeWarning,
             stacklevel=3,
         )
+
+
+def edited_sources():
+    """The names of the sources that have changed since the build in a checkout."""
+    built = dict(line.split() for line in RECORD.read_text("utf-8").splitlines())
+    return [name for name, checksum in built.items() if checksum_of(PACKAGE / name) != checksum]
 
 
 def checksum_of(path):

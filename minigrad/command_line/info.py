@@ -74,8 +74,7 @@ def build_in_words():
     engine = "compiled" if not core.__file__.endswith(".py") else "plain Python"
     if not _build.RECORD.exists():
         return f"installed, not built in place; engine: {engine}"
-    built = dict(line.split() for line in _build.RECORD.read_text("utf-8").splitlines())
-    edited = [n for n, known in built.items() if _build.checksum_of(_build.PACKAGE / n) != known]
+    edited = _build.edited_sources()
     state = f"older than {', '.join(edited)}" if edited else "up to date"
     return f"in place, {state}; engine: {engine}"
 
