@@ -310,3 +310,53 @@ def test_only_a_terminal_or_a_notebook_can_redraw(monkeypatch, screen):
     screen()
     monkeypatch.setenv("TERM", "dumb")
     assert not can_redraw()
+
+
+@pytest.mark.parametrize("columns", [20, 34, 60, 80, 100, 140])
+@pytest.mark.parametrize("redraw", [True, False])
+def test_finished_line_breaks_between_values_alone(clock, screen, columns, redraw):
+    terminal = screen(columns)
+    logs = {"accuracy": 0.9127, "loss": 0.2915, "val_accuracy": 0.9742, "val_loss": 0.0801}
+    run(clock, 5, 5, redraw, logs={"loss": 0.5, "a_longer_name_than_all_others": 1}).finish(logs)
+    frame = terminal.plain.rpartition("\r")[2]
+    lines = [line.rstrip() for line in frame.splitlines()]
+    if columns >= 34:  # below, a value alone may be wider
+        assert max(map(len, lines)) < columns
+    words = [f"- {name}: {value:.4f}" for name, value in logs.items()]
+    assert all(any(word in line for line in lines) for word in words)
+    assert all(line.startswith("    - ") for line in lines[1:])
+    assert (len(lines) > 1) == (columns <= 80 or (redraw and columns == 100))
+
+
+def test_first_of_several_lines_wipes_out_the_running_bar(clock, screen):
+    terminal = screen(60)
+    bar = run(clock, 4, 5, redraw=True, logs={"a_name_with_22_letters": 1.0, "loss": 0.5})
+    running = terminal.plain.rpartition("\r")[2]
+    bar.finish({"another_name_of_more_letters": 1.0, "loss": 0.5})
+    assert len(terminal.plain.rpartition("\r")[2].partition("\n")[0]) == len(running)
+
+
+def test_progbar_in_a_file_is_one_line(clock, capsys):
+    bar = Progbar(2, interval=0)
+    for step in (1, 2):
+        clock(1)
+        bar.update(step, [("loss", step)])
+    assert capsys.readouterr().out == "2/2 - 2s - 1s/step - loss: 1.5000\n"
+
+
+def test_executed_notebook_keeps_the_last_state_of_a_bar(tmp_path, monkeypatch):
+    nbclient = pytest.importorskip("nbclient", reason="pip install nbclient executes notebooks")
+    nbformat = pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel", reason="pip install ipykernel runs notebooks")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    code = (
+        "import time\nfrom minigrad.utils import Progbar\n"
+        "for epoch in range(2):\n    print(f'Epoch {epoch + 1}/2')\n"
+        "    bar = Progbar(5, interval=0)\n    for _ in range(5):\n"
+        "        bar.add(1, [('loss', 1.5)])\n        time.sleep(0.01)"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+    text = "".join(output.text for output in notebook.cells[0].outputs)
+    frames = re.sub(r"\x1b\[\d+m", "", text).replace("\n", "\r").split("\r")
+    assert [frame.split()[0] for frame in frames if frame] == ["Epoch", "5/5", "Epoch", "5/5"]

@@ -5,6 +5,7 @@ import numbers
 import os
 import shutil
 import sys
+import textwrap
 import time
 
 import numpy as np
@@ -22,7 +23,9 @@ class Progress:
     target : int or None
         The number of steps to come; None if unknown.
     redraw : bool
-        True draws a bar, which needs a terminal or a notebook (see `can_redraw`).
+        True draws a bar, which needs a terminal or a notebook (see `can_redraw`); where a program
+        executes the notebook, only its last state. Longer lines than the terminal's are broken
+        between two values.
     width, interval, unit
         Of the bar in characters, between two drawings in seconds; what a step is called.
     """
@@ -46,7 +49,7 @@ class Progress:
         self.step = step
         if step == 1:
             self.first_step_end = now
-        if self.redraw and now - self.drawn_at >= self.interval:
+        if self.redraw and now - self.drawn_at >= self.interval and _is_watched():
             self._draw(logs, now, finished=False)
 
     def finish(self, logs):
@@ -57,8 +60,8 @@ class Progress:
             self._draw(logs, now, finished=True)
         else:
             count = f"{self.step}/{self.step} - {now - self.start:.0f}s"
-            text = _describe(logs, size=float)
-            print(f"{count} - {self._time_per_step(now)}{text}", flush=True)
+            text = f"{count} - {self._time_per_step(now)}{_describe(logs, size=float)}"
+            print("\n".join(_broken(text, 0)), flush=True)
 
     def interrupt(self):
         """End the line of an unfinished bar: the next output begins on a new line."""
@@ -84,10 +87,11 @@ class Progress:
         head_width += 1 + len(clock)
         if not finished:  # a line that wraps could not be redrawn in place
             tail = tail[: max(0, columns - 1 - head_width)]
-        drawn_width = head_width + len(tail)
-        blanks = " " * (self.drawn_width - drawn_width)  # over the rest of a longer line
-        end = "\n" if finished else ""
-        print(f"\r{head} {_painted(BOLD, clock)}{tail}{blanks}", end=end, flush=True)
+        first, *others = _broken(tail, head_width) if finished else [tail]
+        drawn_width = head_width + len(first)
+        first += " " * (self.drawn_width - drawn_width)  # over the rest of a longer line
+        text = "\n".join([f"\r{head} {_painted(BOLD, clock)}{first}", *others])
+        print(text, end="\n" if finished else "", flush=True)
         self.drawn_at = now
         self.drawn_width = 0 if finished else drawn_width
 
@@ -116,7 +120,7 @@ class Progbar:
     width : int
         Of the bar, in characters.
     verbose : {0, 1, 2}
-        0: nothing; 1: a bar that is redrawn in place; 2: one line at the end.
+        0: nothing; 1: a bar that is redrawn in place, on a screen; 2: one line at the end.
     interval : float
         At least this many seconds lie between two drawings.
     stateful_metrics, stateless_metrics : list of str, optional
@@ -132,7 +136,8 @@ class Progbar:
     ):  # fmt: skip
         if stateful_metrics is not None and stateless_metrics is not None:
             raise ValueError("Progbar: expected stateful_metrics or stateless_metrics, got both")
-        self.progress = Progress(target, verbose == 1, width, interval, unit_name)
+        redraw = verbose == 1 and can_redraw()
+        self.progress = Progress(target, redraw, width, interval, unit_name)
         self.verbose = verbose
         self.stateful, self.stateless = stateful_metrics, stateless_metrics
         self.sums = {}  # name -> sum and number of values, one for each step
@@ -180,6 +185,17 @@ def can_redraw():
     return is_terminal() and os.environ.get("TERM") != "dumb"
 
 
+def _is_watched():
+    """Whether somebody may see a bar move: not where nbconvert or nbclient executes a notebook.
+
+    Such programs say that they answer no input (``allow_stdin`` of Jupyter's messages), and keep
+    all that was ever printed.
+    """
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    request = getattr(getattr(shell, "kernel", None), "get_parent", dict)()
+    return request.get("content", {}).get("allow_stdin", True)
+
+
 def is_terminal():
     """Whether the standard output is a terminal; what replaces it may not have `isatty`."""
     isatty = getattr(sys.stdout, "isatty", None)
@@ -198,6 +214,16 @@ def can_print(text):
 def _columns():
     """Width of the terminal; a notebook scrolls or wraps by itself, so it has any width."""
     return shutil.get_terminal_size().columns if is_terminal() else sys.maxsize
+
+
+def _broken(text, start):
+    """Return the lines of a text that begins in column `start`, broken before ` - name: value`."""
+    text = text.replace(" - ", " -\xa0").replace(": ", ":\xa0")  # spaces that do not break
+    lines = textwrap.wrap(
+        text, max(_columns() - 1, start + 2), initial_indent="." * start, subsequent_indent="    ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return [line.replace("\xa0", " ") for line in [lines[0][start:], *lines[1:]]]
 
 
 def _bar(filled, rest):
