@@ -1,6 +1,11 @@
 """Settings of the documentation: ``sphinx-build -W -n docs build/docs`` makes the pages."""
 
+import sys
+from pathlib import Path
+
 import minigrad
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "minigrad"
 author = "minigrad developers"
@@ -11,11 +16,12 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "pictures",
 ]
 html_theme = "furo"
 html_title = "minigrad"
 html_static_path = ["_static"]
-html_css_files = ["wide.css"]
+html_css_files = ["wide.css", "pictures.css"]
 
 myst_heading_anchors = 3  # so that pages can link to each other's sections
 default_role = "code"  # a word in single backticks, as the docstrings write names
