@@ -23,7 +23,7 @@ def draw_comparison(comparison):
     """
     names = comparison.names
     data = "validation" if comparison.loss_name == "val_loss" else "training"
-    figure = new_figure(12, 3.5 * len(names) + 1)
+    figure = new_figure(1200, 350 * len(names) + 100)
     figure.suptitle(comparison.headline)
     for name, row in zip(names, figure.subplots(len(names), 3, squeeze=False), strict=True):
         by_step, by_epoch, by_time = row
@@ -88,7 +88,7 @@ def draw_sweep(sweep):
     -------
     matplotlib.figure.Figure
     """
-    figure = new_figure(8, 5.5)
+    figure = new_figure(760, 520)
     figure.suptitle(sweep.headline)
     axes = figure.subplots()
     label(axes, "", "learning rate", f"{sweep.loss_name} after the last epoch")

@@ -39,7 +39,7 @@ def draw_recording(recorder, title=None):
     if not recorder.steps:
         raise ValueError("draw_recording: expected a Recorder that fit has used, got an empty one")
     rows = 1 + math.ceil(len(recorder.update_ratios) / COLUMNS)
-    figure = new_figure(4 * COLUMNS, 3.6 * rows)
+    figure = new_figure(400 * COLUMNS, 360 * rows)
     figure.suptitle(title or f"Training with {type(recorder.model.optimizer).__name__}")
     above, *below = figure.subplots(rows, COLUMNS)
 

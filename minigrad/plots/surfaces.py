@@ -24,28 +24,28 @@ def draw_surface(surface, paths=()):
     -------
     matplotlib.figure.Figure
     """
-    figure = new_figure(9, 7)
+    figure = new_figure(760, 600)
     _surface(figure.add_subplot(projection="3d"), surface, paths)
     return _titled(figure, surface)
 
 
 def draw_contours(surface, paths=()):
     """Draw a surface as a map, with paths on it; arguments and result as for `draw_surface`."""
-    figure = new_figure(9, 7)
+    figure = new_figure(760, 600)
     _contours(figure.add_subplot(), surface, paths)
     return _titled(figure, surface)
 
 
 def draw_values(surface, paths):
     """Draw value against step for each path; arguments and result as for `draw_surface`."""
-    figure = new_figure(9, 6)
+    figure = new_figure(760, 500)
     _values(figure.add_subplot(), surface, paths)
     return _titled(figure, surface)
 
 
 def draw_descent(surface, paths):
     """Draw all three: the surface, its map and the values; arguments as for `draw_surface`."""
-    figure = new_figure(17, 6.5)
+    figure = new_figure(1700, 650)
     _surface(figure.add_subplot(1, 3, 1, projection="3d"), surface, paths)
     _contours(figure.add_subplot(1, 3, 2), surface, paths)
     _values(figure.add_subplot(1, 3, 3), surface, paths)
@@ -62,7 +62,7 @@ def animate_descent(surface, paths, frames=36):
         For `save_animation`; in a notebook, `HTML(animation.to_jshtml())` of IPython plays it.
     """
     matplotlib = import_matplotlib()
-    figure = new_figure(12, 6)
+    figure = new_figure(960, 480)
     figure.set_dpi(80)  # files of a few megabytes
     map_axes, values_axes = figure.subplots(1, 2)
     moving = [
