@@ -5,16 +5,14 @@ disk. A broken connection is resumed where it broke. urllib is enough for that, 
 only requirement at run time.
 """
 
-import bz2
 import contextlib
 import errno
-import gzip
 import hashlib
-import lzma
+import importlib
 import os
 import queue
 import shutil
-import ssl
+import sys
 import tarfile
 import tempfile
 import threading
@@ -25,7 +23,7 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from minigrad.utils.archives import most_bytes, open_zip, size_of
 from minigrad.utils.files import replacing
@@ -37,7 +35,7 @@ LARGE_BYTES, LARGE_SECONDS = 10**8, 7200  # the same for files as large as CIFAR
 ATTEMPTS = 5  # connections for one file, while each gets further than the one before
 BLOCK_BYTES = 1 << 16
 MOST_BYTES = 1 << 32  # of a file whose size nobody knows: 4 GiB
-UNPACKERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+UNPACKERS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "lzma"}  # which Pythons may lack
 LOOPBACK = ("localhost", "127.0.0.1", "::1")  # what is sent there does not leave the machine
 
 
@@ -181,7 +179,8 @@ def _open_archive(file, formats):
         else:
             unpack = next((u for magic, u in UNPACKERS.items() if begin.startswith(magic)), None)
             with tempfile.TemporaryFile(dir=Path(file).parent) as plain:
-                _copy(unpack(opened) if unpack else opened, plain, most, file)
+                packed = importlib.import_module(unpack).open(opened) if unpack else opened
+                _copy(packed, plain, most, file)
                 plain.seek(0)
                 with tarfile.open(fileobj=plain, mode="r:") as archive:
                     yield archive, most
@@ -318,11 +317,13 @@ def _open(request):
     addresses: behind a firewall that drops packets this would add up to minutes. Therefore a daemon
     thread waits, and is abandoned if it takes too long; a response that comes later is closed.
     """
+    if sys.platform == "emscripten":
+        raise OSError("a page in a browser has no sockets; fetch the file, and write it to a path")
     answers = queue.SimpleQueue()
 
     def ask():
         try:
-            opener = build_opener(HTTPSHandler(context=_tls_context()), _CheckedRedirects)
+            opener = build_opener(_https_handler(), _CheckedRedirects)
             answers.put(opener.open(request, timeout=SILENCE_SECONDS))
         except HTTPError as error:  # holds the connection
             error.close()
@@ -342,15 +343,19 @@ def _open(request):
     return answer
 
 
-def _tls_context():
-    """Return a context that trusts the system's certificates, and certifi's when installed."""
-    context = ssl.create_default_context()
+def _https_handler():
+    """Return what trusts the system's certificates, and certifi's when installed."""
     try:
+        import ssl
+        from urllib.request import HTTPSHandler
+    except ImportError as error:
+        raise OSError("this Python was built without ssl, and cannot ask for https") from error
+    context = ssl.create_default_context()
+    with contextlib.suppress(ImportError):
         import certifi
-    except ImportError:
-        return context
-    context.load_verify_locations(certifi.where())
-    return context
+
+        context.load_verify_locations(certifi.where())
+    return HTTPSHandler(context=context)
 
 
 def _show_progress(url, received, total):

@@ -5,6 +5,7 @@ import dataclasses
 import gzip
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -257,3 +258,28 @@ def test_interrupted_load_leaves_no_file(tiny, mirrors, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         mnist.load_data()
     assert cached_files() == []
+
+
+def test_download_says_that_a_browser_has_no_sockets(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    with pytest.raises(OSError, match=r"/file: a page in a browser has no sockets; fetch the file"):
+        download("https://nowhere.invalid/file", LIMIT)
+
+
+def test_data_sets_need_no_library_that_pythons_are_built_without():
+    """Python in a browser has none of these, and small builds of Python lack some."""
+    code = """
+import sys
+sys.modules.update(dict.fromkeys(["bz2", "lzma", "ssl", "_ssl"]))  # imports of None fail
+for name in [name for name in sys.modules if name.startswith(("urllib.request", "http."))]:
+    del sys.modules[name]
+from minigrad.datasets import mnist, synthetic_digits
+from minigrad.utils.download import download
+try:
+    download("https://nowhere.invalid/file", 1)
+except OSError as error:
+    print(error)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.endswith("this Python was built without ssl, and cannot ask for https\n")
