@@ -19,10 +19,11 @@ MAY_IMPORT = {
     "kernels": set(),
     "config": set(),
     "random": {"config"},
+    "samples": set(),
     "_build": set(),
     "utils": {"config", "core", "random"},
     "symbolic": {"core", "utils"},
-    "ops": {"core", "kernels", "random", "symbolic", "utils"},
+    "ops": {"core", "kernels", "random", "samples", "symbolic", "utils"},
     "testing": {"core"},
     "initializers": {"random", "utils"},
     "constraints": {"utils"},
@@ -51,6 +52,7 @@ MAY_IMPORT["plots"] = {"core", "utils"}
 MAY_IMPORT["debug"] = {"core", "lab", "layers", "losses", "ops", "optimizers", "training", "utils"}
 MAY_IMPORT["backend"] = {"activations", "layers", "losses"} | MAY_IMPORT["layers"]
 MAY_IMPORT["more_ops"] = {"activations", "core", "losses", "ops", "symbolic", "utils"}
+MAY_IMPORT["distribution"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["wrappers"] = {"models", "saving", "utils"}
 MAY_IMPORT["command_line"] = set(MAY_IMPORT) - {"testing"} | {"__init__"}
 MAY_IMPORT["__main__"] = {"command_line"}

@@ -1,0 +1,1 @@
+"""Training on several ranks with the same bits as on one."""
