@@ -45,11 +45,12 @@ class Microscope:
 class Run:
     outcome: str
     detail: str
+    rule: str
     @property
     def names(self) -> Any: ...
     def __init__(
         self, optimizer: Any, seed: Int | None, learning_rate: Rate, outcome: str = "interrupted",
-        detail: str = "", steps: Int | None = ..., epochs: Int = ...,
+        detail: str = "", steps: Int | None = ..., epochs: Int = ..., rule: str = "",
     ) -> None: ...
     optimizer: str
     seed: int
@@ -58,18 +59,25 @@ class Run:
     epochs: Any
 class Descent:
     @property
+    def label(self) -> Any: ...
+    @property
     def diverged(self) -> Any: ...
-    def __init__(self, label: str | None, positions: Any, values: Any, gradients: Any) -> None: ...
-    label: str
+    def __init__(
+        self, rule: Any, rate: Float, positions: Any, values: Any, gradients: Any, name: str | None,
+    ) -> None: ...
+    rule: str
+    rate: float
     positions: Array
     values: Array
     gradients: Array
+    name: str
 class Surface:
     minima: Any
     gradient_rate: float
     step_size: float
     steps: int
     noise: float
+    floor: float
     def __call__(self, x: TensorLike, y: TensorLike) -> Any: ...
     def values(self, x: TensorLike, y: TensorLike) -> Any: ...
     @property
@@ -78,7 +86,7 @@ class Surface:
     def __init__(
         self, title: str | None, formula: Any, function: AnyFunction, x_range: Any, y_range: Any,
         start: Any, minima: Any = (), gradient_rate: Float = 0.01, step_size: Float = 0.1,
-        steps: Int | None = 100, noise: Float = 0.0,
+        steps: Int | None = 100, noise: Float = 0.0, floor: Float = 0.001,
     ) -> None: ...
     title: str
     formula: str

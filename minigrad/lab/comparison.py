@@ -14,6 +14,7 @@ import numpy as np
 from minigrad import kernels, random
 from minigrad.callbacks import Callback
 from minigrad.lab.results import Comparison, Run, Sweep
+from minigrad.lab.surfaces import rule_of
 from minigrad.optimizers import get as get_optimizer
 from minigrad.utils.batches import as_samples
 from minigrad.utils.naming import clear_session
@@ -134,7 +135,7 @@ def _train_all(build_model, jobs, seeds, verbose, x, y, fit):
                 if len(hashes) > 1:
                     fault = f"the same initial weights each time, got others for {label}"
                     raise ValueError(f"build_model: expected {fault}")
-                run = Run(label, seed, float(optimizer.learning_rate))
+                run = Run(label, seed, float(optimizer.learning_rate), rule=rule_of(optimizer))
                 runs.append(run)
                 errors += _train(run, model, x, y, fit)
                 if verbose:

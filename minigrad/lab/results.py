@@ -35,6 +35,8 @@ class Run:
     epochs : dict from str to list
         The whole epochs: "epoch" (from 1), "seconds" so far, and what ``History`` records.
         Seconds count the training alone, without validation.
+    rule : str
+        By which pictures choose the color: "SGD", "momentum", "Adam", ... Default: its label.
     """
 
     optimizer: str
@@ -44,6 +46,10 @@ class Run:
     detail: str = ""
     steps: dict = field(default_factory=dict)
     epochs: dict = field(default_factory=dict)
+    rule: str = ""
+
+    def __post_init__(self):
+        self.rule = self.rule or self.optimizer
 
     @property
     def names(self):

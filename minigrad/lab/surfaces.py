@@ -6,6 +6,9 @@
     paths = race(surface)  # SGD, momentum, Nesterov, Adagrad, RMSprop and Adam
     paths[-1].values  # of Adam, before the first step and after each
 
+The formulas and minima of the classic ones are those of S. Surjanovic and D. Bingham, Virtual
+Library of Simulation Experiments, https://www.sfu.ca/~ssurjano/optimization.html.
+
 `minigrad.plots` draws both.
 """
 
@@ -14,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigrad import optimizers, random
+from minigrad import ops, optimizers, random
 from minigrad.core import Parameter, Tensor, no_grad
 from minigrad.utils.registry import Registry
 
@@ -49,6 +52,9 @@ class Surface:
         The number of steps that good paths need to arrive.
     noise : float
         Standard deviation of what `descend` adds to each gradient; the picture is without it.
+    floor : float
+        Pictures show the logarithm of the height above the lowest point. Heights below this share
+        of the highest one are a flat floor: a tenth for surfaces with dents high up.
     """
 
     title: str
@@ -62,6 +68,7 @@ class Surface:
     step_size: float = 0.1
     steps: int = 100
     noise: float = 0.0
+    floor: float = 1e-3
 
     def __call__(self, x, y):
         return self.function(x, y)
@@ -88,6 +95,17 @@ def _beale(x, y):
     return (1.5 - x + x * y) ** 2 + (2.25 - x + x * y**2) ** 2 + (2.625 - x + x * y**3) ** 2
 
 
+def _rastrigin(x, y):
+    return 20 + x**2 - 10 * ops.cos(2 * np.pi * x) + y**2 - 10 * ops.cos(2 * np.pi * y)
+
+
+def _ackley(x, y):
+    # At 0 there is a tip without a gradient: 1e-30 rounds it off, 20 * 0.2 * 1e-15 above the point.
+    distance = ops.sqrt((x**2 + y**2) / 2 + 1e-30)
+    waves = (ops.cos(2 * np.pi * x) + ops.cos(2 * np.pi * y)) / 2
+    return 20 - 20 * ops.exp(-0.2 * distance) + np.e - ops.exp(waves)
+
+
 SURFACES = {
     "bowl": Surface(
         "Bowl",
@@ -107,7 +125,7 @@ SURFACES = {
         "Ravine at 45° to the axes",
         "(x + y)²/4 + 25 (x − y)²/2",
         lambda x, y: (x + y) ** 2 / 4 + 25 * (x - y) ** 2 / 2,
-        x_range=(-2, 1), y_range=(-2, 1), start=(-1.8, -0.7), minima=((0, 0),),
+        x_range=(-2, 1), y_range=(-2, 1), start=(-1.3 * 2**0.5, -0.5 * 2**0.5), minima=((0, 0),),
         gradient_rate=0.02, step_size=0.1, steps=100,
     ),
     "rosenbrock": Surface(
@@ -146,6 +164,31 @@ SURFACES = {
         x_range=(-1, 1), y_range=(-1, 1), start=(-0.9, 0.5), minima=((0, 0),),
         gradient_rate=0.02, step_size=0.1, steps=200, noise=0.5,
     ),
+    # All rules stop in the dent next to the start.
+    "rastrigin": Surface(
+        "Rastrigin's dents",
+        "20 + x² − 10 cos 2πx + y² − 10 cos 2πy",
+        _rastrigin,
+        x_range=(-2.4, 2.4), y_range=(-2.4, 2.4), start=(-1.4, 1.2), minima=((0, 0),),
+        gradient_rate=0.002, step_size=0.1, steps=100, floor=0.1,
+    ),
+    # Dents on a slope: what keeps its speed, or takes long steps, gets over them.
+    "ackley": Surface(
+        "Ackley's funnel",
+        "20 − 20 exp(−√((x² + y²)/50)) + e − exp((cos 2πx + cos 2πy)/2)",
+        _ackley,
+        x_range=(-3, 1.5), y_range=(-1.5, 2), start=(-2.5, 1.4), minima=((0, 0),),
+        gradient_rate=0.02, step_size=0.2, steps=150, floor=0.1,
+    ),
+    # Four valleys, one of them the deepest, two beside the start: momentum leaps over the hill.
+    "styblinski_tang": Surface(
+        "Styblinski and Tang's valleys",
+        "(x⁴ − 16x² + 5x + y⁴ − 16y² + 5y)/2",
+        lambda x, y: (x**4 - 16 * x**2 + 5 * x + y**4 - 16 * y**2 + 5 * y) / 2,
+        x_range=(-5, 5), y_range=(-5, 5), start=(4, -0.5),
+        minima=((-2.903534027771178, -2.903534027771178),),
+        gradient_rate=0.02, step_size=0.2, steps=100,
+    ),
 }  # fmt: skip
 
 # Learning rates, in the order of legends. Only SGD's step is rate times gradient: the step sizes of
@@ -161,7 +204,11 @@ RATES = {
     "Adadelta": lambda surface: 100 * surface.step_size,
     "Lion": lambda surface: 0.2 * surface.step_size,
 }
-OPTIONS = {"momentum": {"momentum": 0.9}, "Nesterov": {"momentum": 0.9, "nesterov": True}}  # of SGD
+OPTIONS = {  # what a rule with options of its class is called
+    "momentum": (optimizers.SGD, {"momentum": 0.9}),
+    "Nesterov": (optimizers.SGD, {"momentum": 0.9, "nesterov": True}),
+    "AMSGrad": (optimizers.Adam, {"amsgrad": True}),
+}
 
 
 def make_rules(classes):
@@ -173,9 +220,18 @@ def make_rules(classes):
     for cls in sorted(classes, key=lambda cls: order.index(cls.__name__)):
         rate = RATES.get(cls.__name__, RATES["Adam"])
         rules[cls.__name__] = _rule(cls, rate, {})
-        if cls is optimizers.SGD:
-            rules |= {name: _rule(cls, rate, options) for name, options in OPTIONS.items()}
+        for name, (owner, options) in OPTIONS.items():
+            if cls is owner:
+                rules[name] = _rule(cls, rate, options)
     return rules
+
+
+def rule_of(optimizer):
+    """Return what pictures call an optimizer's rule: a row of `OPTIONS`, or its class."""
+    name = type(optimizer).__name__
+    if name == "SGD" and optimizer.momentum:
+        return "Nesterov" if optimizer.nesterov else "momentum"
+    return "AMSGrad" if name == "Adam" and optimizer.amsgrad else name
 
 
 def _rule(cls, rate, options):
@@ -191,18 +247,30 @@ class Descent:
 
     Attributes
     ----------
-    label : str
+    rule : str
+        By which pictures choose the color: "SGD", "momentum", "Adam", ...
+    rate : float
+        The learning rate.
     positions : array (steps + 1, 2)
     values : array (steps + 1)
         Of the function, without noise.
     gradients : array (steps + 1, 2)
         With the noise, as the optimizer saw them.
+    name : str
+        What pictures write: the rule, unless `descend` got another.
     """
 
-    label: str
+    rule: str
+    rate: float
     positions: np.ndarray
     values: np.ndarray
     gradients: np.ndarray
+    name: str
+
+    @property
+    def label(self):
+        """The name and the learning rate."""
+        return f"{self.name}, lr {self.rate:g}"
 
     @property
     def diverged(self):
@@ -227,7 +295,7 @@ def descend(function, optimizer, start, steps=100, noise=0.0, seed=0, label=None
     seed : int
         Of the noise: the same seed, the same noise.
     label : str, optional
-        The optimizer's name. Default: its class. The learning rate is added.
+        The name in pictures. Default: that of the rule, such as "momentum".
 
     Returns
     -------
@@ -246,7 +314,7 @@ def descend(function, optimizer, start, steps=100, noise=0.0, seed=0, label=None
     if steps < 0:
         raise ValueError(f"descend: expected a number of steps, got {steps}")
     optimizer = optimizers.get(optimizer)
-    label = f"{label or type(optimizer).__name__}, lr {optimizer.learning_rate:g}"
+    rule, rate = rule_of(optimizer), float(optimizer.learning_rate)
     x, y = (Parameter(value, "float64", name) for value, name in zip(start, "xy", strict=True))
     noises = random.generator(seed).normal(0, noise, (steps + 1, 2))
     rows = []
@@ -261,7 +329,7 @@ def descend(function, optimizer, start, steps=100, noise=0.0, seed=0, label=None
                 break
             optimizer.apply(gradient, [x, y])
     rows = np.array(rows)
-    return Descent(label, rows[:, :2], rows[:, 2], rows[:, 3:])
+    return Descent(rule, rate, rows[:, :2], rows[:, 2], rows[:, 3:], label or rule)
 
 
 def race(surface, rules=tuple(RULES)[:6], steps=None, learning_rate=None, seed=0):

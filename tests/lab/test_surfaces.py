@@ -5,7 +5,7 @@ import pytest
 
 from minigrad import Tensor, lab, ops, optimizers
 from minigrad.lab import RULES, SURFACES, Surface
-from minigrad.lab.surfaces import OPTIONS, RATES, make_rules
+from minigrad.lab.surfaces import OPTIONS, RATES, make_rules, rule_of
 from minigrad.testing import check_gradients
 
 SURFACE_NAMES = list(SURFACES)
@@ -42,6 +42,9 @@ def test_surface_is_lowest_and_flat_at_its_minima(name):
         ("beale", {(0, 0): 14.203125, (1, 1): 14.203125}),
         ("himmelblau", {(0, 0): 170, (-0.270845, -0.923039): 181.616522}),
         ("saddle", {(0, 0): 0, (2, 2): 4}),
+        ("rastrigin", {(1, -1): 2, (0.5, 0.5): 40.5, (4.52299366, 4.52299366): 80.70658039}),
+        ("ackley", {(1, 1): 3.6253849384403627, (1, 0): 2.637531092108}),
+        ("styblinski_tang", {(0, 0): 0, (-2.903534, -2.903534): -78.33233141}),
     ],
 )
 def test_surface_has_its_known_values(name, value):
@@ -70,14 +73,54 @@ def test_first_step_of_adam_is_its_learning_rate_in_each_coordinate():
 @pytest.mark.parametrize("name", SURFACE_NAMES)
 def test_every_optimizer_makes_its_way_at_its_own_learning_rate(name):
     surface = SURFACES[name]
+    share = 0.7 if name == "ackley" else 0.2  # there some stop in a dent, see below
     for descent in lab.race(surface, [*RATES, *OPTIONS]):
         heights = descent.values - surface.lowest
         assert len(heights) == surface.steps + 1
-        assert heights[-1] < heights[0] / 5, descent.label
+        assert heights[-1] < heights[0] * share, descent.label
+
+
+def heights(name, rules):
+    """Return how high above the lowest point each rule's path ends."""
+    surface = SURFACES[name]
+    return {path.rule: path.values[-1] - surface.lowest for path in lab.race(surface, rules)}
+
+
+def test_all_rules_stop_in_the_dent_beside_the_start():
+    for path in lab.race(SURFACES["rastrigin"], RULES):
+        np.testing.assert_allclose(
+            path.positions[-1], (-0.995, 0.995), atol=0.05, err_msg=path.rule
+        )
+
+
+def test_dents_on_a_slope_stop_rules_without_speed():
+    ends = heights("ackley", ["SGD", "RMSprop", "momentum", "Adam", "Lion"])
+    assert min(ends[rule] for rule in ("SGD", "RMSprop")) > 5
+    assert max(ends[rule] for rule in ("momentum", "Adam", "Lion")) < 0.2
+
+
+def test_momentum_leaps_into_the_deepest_valley():
+    ends = heights("styblinski_tang", ["SGD", "RMSprop", "Adam", "Lion", "momentum", "Nesterov"])
+    assert min(ends[rule] for rule in ("SGD", "RMSprop", "Adam", "Lion")) > 14
+    assert max(ends[rule] for rule in ("momentum", "Nesterov")) < 0.01
+
+
+def test_only_rules_that_treat_coordinates_alone_notice_the_turn_of_the_ravine():
+    names = ["SGD", "momentum", "Nesterov", "Adagrad", "RMSprop", "Adam", "Lion"]
+    straight, turned = (lab.race(SURFACES[name], names) for name in ("ravine", "tilted_ravine"))
+    turn = np.array([[1, 1], [-1, 1]]) / 2**0.5  # by 45°
+    for one, other in zip(straight, turned, strict=True):
+        start = one.positions[0] @ turn
+        np.testing.assert_allclose(other.positions[0], start, rtol=1e-12)
+        if one.rule in names[:3]:
+            np.testing.assert_allclose(other.positions, one.positions @ turn, atol=1e-9)
+        else:
+            assert abs(other.positions - one.positions @ turn).max() > 0.1, one.rule
 
 
 def test_races_hold_every_optimizer_of_minigrad():
     made = {type(rule(SURFACES["bowl"])) for rule in RULES.values()}
+    assert [rule_of(rule(SURFACES["bowl"])) for rule in RULES.values()] == list(RULES)
     assert made == set(optimizers.OPTIMIZERS.members)
     assert list(RULES)[:6] == ["SGD", "momentum", "Nesterov", "Adagrad", "RMSprop", "Adam"]
 
@@ -102,6 +145,9 @@ def test_race_finds_names_and_writes_learning_rates():
     assert [len(descent.values) for descent in descents] == [4, 4]
     descents = lab.race(SURFACES["bowl"], ["NESTEROV"], learning_rate=0.02)
     assert descents[0].label == "Nesterov, lr 0.02"
+    assert (descents[0].rule, descents[0].rate) == ("Nesterov", 0.02)
+    own = lab.descend(SURFACES["bowl"], optimizers.SGD(0.1, momentum=0.5), (1, 1), label="heavy")
+    assert (own.rule, own.name, own.label) == ("momentum", "heavy", "heavy, lr 0.1")
     with pytest.raises(ValueError, match="got 'adan'; did you mean 'Adam'"):
         lab.race(SURFACES["bowl"], ["adan"])
 
