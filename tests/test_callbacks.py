@@ -421,7 +421,10 @@ def test_checkpoint_saves_every_so_many_batches_across_epochs(tmp_path):
     ("arguments", "message"),
     [
         ({"filepath": "a.weights.npz"}, "a filepath that ends in .keras or .h5 with save_weights"),
-        ({"filepath": "a.keras", "save_weights_only": True}, "in .weights.npz or .weights.h5 with"),
+        (
+            {"filepath": "a.keras", "save_weights_only": True},
+            "in .weights.npz or .weights.h5 or .safe",
+        ),
         (
             {"filepath": "a.weights.h5", "save_weights_only": True, "save_freq": 0},
             "save_freq 'epoch' or as a whole number of at least 1, got 0",
@@ -431,6 +434,13 @@ def test_checkpoint_saves_every_so_many_batches_across_epochs(tmp_path):
 def test_checkpoint_refuses_what_it_cannot_save(arguments, message):
     with pytest.raises(ValueError, match=f"ModelCheckpoint: .*{message}"):
         ModelCheckpoint(**arguments)
+
+
+@pytest.mark.parametrize("ending", [".weights.npz", ".weights.h5", ".safetensors"])
+def test_checkpoint_of_weights_takes_each_ending_of_save_weights(tmp_path, ending):
+    path = str(tmp_path / f"weights{ending}")
+    model, _ = fit(ModelCheckpoint(path, save_weights_only=True), 2.0)
+    assert model.saved == [path]
 
 
 def test_checkpoint_names_what_a_path_may_contain(tmp_path):

@@ -167,15 +167,18 @@ class EarlyStopping(_Monitor):
             self.model.set_weights(self.best_weights)
 
 
+WEIGHTS = ".weights.npz", ".weights.h5", ".safetensors"
+
+
 class ModelCheckpoint(_Monitor):
     """Saves the model every epoch, every so many batches, or when it is the best so far.
 
     Parameters
     ----------
     filepath : str or path
-        Ends in ".keras" or ".h5"; for weights alone in ".weights.npz" or ".weights.h5". May contain
-        `{epoch:02d}` (from 1), `{batch}` (from 1, with an int `save_freq`) and the names in the
-        logs, as in `{val_loss:.4f}`.
+        Ends in ".keras" or ".h5"; for weights alone in ".weights.npz", ".weights.h5" or
+        ".safetensors". May contain `{epoch:02d}` (from 1), `{batch}` (from 1, with an int
+        `save_freq`) and the names in the logs, as in `{val_loss:.4f}`.
     monitor : str
         A name in the logs, for `save_best_only`.
     verbose : {0, 1}
@@ -198,7 +201,7 @@ class ModelCheckpoint(_Monitor):
     ):  # fmt: skip
         super().__init__(monitor, mode, verbose=verbose)
         self.filepath = os.fspath(filepath)
-        endings = (".weights.npz", ".weights.h5") if save_weights_only else (".keras", ".h5")
+        endings = WEIGHTS if save_weights_only else (".keras", ".h5")
         if not self.filepath.endswith(endings):
             expected = f"a filepath that ends in {' or '.join(endings)}"
             where = f"with save_weights_only={save_weights_only}"
