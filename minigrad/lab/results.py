@@ -36,7 +36,7 @@ class Run:
         The whole epochs: "epoch" (from 1), "seconds" so far, and what ``History`` records.
         Seconds count the training alone, without validation.
     rule : str
-        By which pictures choose the color: "SGD", "momentum", "Adam", ... Default: its label.
+        By which pictures choose the color: "SGD", "momentum", "Adam", ...; by the label if it is "".
     """
 
     optimizer: str
@@ -47,9 +47,6 @@ class Run:
     steps: dict = field(default_factory=dict)
     epochs: dict = field(default_factory=dict)
     rule: str = ""
-
-    def __post_init__(self):
-        self.rule = self.rule or self.optimizer
 
     @property
     def names(self):
