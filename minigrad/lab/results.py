@@ -36,7 +36,7 @@ class Run:
         The whole epochs: "epoch" (from 1), "seconds" so far, and what ``History`` records.
         Seconds count the training alone, without validation.
     rule : str
-        By which pictures choose the color: "SGD", "momentum", "Adam", ...; by the label if it is "".
+        By which pictures choose the color: "SGD", "momentum", "Adam", ...; "" is the label.
     """
 
     optimizer: str
