@@ -1,0 +1,118 @@
+"""The programs of the pages' pictures: they draw in every size, and what they show is true."""
+
+import itertools
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigrad import Parameter, ops
+from minigrad.core import Tensor
+
+Text = pytest.importorskip("matplotlib.text").Text
+DOCS = Path(__file__).parents[2] / "docs"
+sys.path.append(str(DOCS / "_extensions"))
+import drawing  # noqa: E402
+
+ALL = [
+    (name, options)
+    for name in drawing.programs()
+    for options in getattr(drawing.program(name), "OPTIONS", [{}])
+    if name != "surfaces" or options["rule"] == "adam"  # whose words are the same for all rules
+]
+
+
+def titled(case):
+    return drawing.stem(*case)
+
+
+def texts_of(drawn):
+    """Yield (text, left, bottom, right, top) in pixels, and return the picture's size."""
+    from pixels import measure
+
+    if not isinstance(drawn, str):
+        drawn.set_dpi(200)
+        drawn.draw_without_rendering()
+        found = [text for text in drawn.findobj(Text) if is_seen(text)]
+        boxes = [(t.get_text(), *(t.get_window_extent().extents / 2)) for t in found]
+        return boxes, drawn.get_size_inches() * 100
+    root, boxes = ElementTree.fromstring(drawn), []
+    for element in root.iter("{http://www.w3.org/2000/svg}text"):
+        text, size = "".join(element.itertext()), float(element.get("font-size"))
+        wide, x, y = measure(text, size)[0], float(element.get("x")), float(element.get("y"))
+        x -= {"middle": wide / 2, "end": wide}.get(element.get("text-anchor"), 0)
+        boxes.append((text, x, y - 0.75 * size, x + wide, y))
+    return boxes, (float(root.get("width")), float(root.get("height")))
+
+
+def is_seen(text):
+    """Whether a text has letters, and its axes are shown."""
+    is_label = text.axes is None or text.axes.axison or text in text.axes.texts
+    return bool(text.get_text().strip()) and text.get_visible() and is_label
+
+
+@pytest.mark.parametrize("case", ALL, ids=titled)
+def test_picture_keeps_its_words_inside_and_apart(case):
+    name, options = case
+    module = drawing.program(name)
+    for width in module.WIDTHS:
+        boxes, (wide, tall) = texts_of(module.draw(width, "light", **options))
+        assert boxes
+        assert wide == pytest.approx(width)
+        for text, left, bottom, right, top in boxes:
+            inside = min(left, bottom) >= -1 and right <= wide + 1 and top <= tall + 1
+            assert inside, f"{text!r} leaves {width} pixels: {left, bottom, right, top}"
+        for (one, *a), (other, *b) in itertools.combinations(boxes, 2):
+            across = min(a[2], b[2]) - max(a[0], b[0])
+            along = min(a[3], b[3]) - max(a[1], b[1])
+            assert min(across, along) < 3, f"{one!r} and {other!r} overlap at {width} pixels"
+
+
+@pytest.mark.parametrize("name", drawing.programs())
+def test_picture_has_two_themes(name):
+    """An SVG has both in one, by CSS; a PNG's page is that of the theme."""
+    options = getattr(drawing.program(name), "OPTIONS", [{}])[0]
+    light, dark = (drawing.program(name).draw(400, t, **options) for t in ("light", "dark"))
+    if isinstance(light, str):
+        assert light == dark
+        assert "prefers-color-scheme:dark" in light and "[data-theme=dark]" in light
+    else:
+        assert light.get_facecolor() != dark.get_facecolor()
+
+
+# --- what they show ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", drawing.program("formula").RULES)
+def test_formula_adds_up_to_the_step_that_the_optimizer_takes(rule):
+    from formula_rules import RULES, path
+
+    places, moments, _ = path(rule)
+    steps = np.diff(places, axis=0)
+    for moment, step in zip(moments, steps, strict=True):
+        drawn = RULES[rule].lens(moment).step
+        np.testing.assert_allclose(drawn, step, rtol=1e-5, atol=1e-5 * np.abs(steps).max())
+
+
+def test_convolution_shows_what_conv2d_computes():
+    shown = drawing.program("convolution")
+    image = Tensor(shown.IMAGE.reshape(1, shown.H, shown.W, 1))
+    kernels = Tensor(shown.KERNELS.reshape(shown.K, shown.K, 1, shown.F))
+    result = ops.conv2d(image, kernels).data.reshape(-1, shown.F)
+    np.testing.assert_array_equal(shown.product(), result)
+    texts = [text for text, *_ in texts_of(shown.draw(760, "light"))[0]]
+    for value in result.reshape(-1):
+        assert f"{value:g}".replace("-", "−") in texts
+
+
+def test_graph_shows_what_backward_computes():
+    shown = drawing.program("graph")
+    w, x, b = (Parameter(value, "float64") for value in (2, 3, -5))
+    ((w * x + b) ** 2 + w**2).backward()
+    found = {v.name: v for v in shown.vertices()}
+    for name, leaf in (("w", w), ("x", x), ("b", b)):
+        assert found[name].gradient == leaf.grad
+    texts = [text for text, *_ in texts_of(shown.draw(760, "light"))[0]]
+    assert {f"{float(v.gradient):g}" for v in found.values()} <= set(texts)
