@@ -4,8 +4,7 @@ import functools
 
 from pixels import NARROW, new_figure, place, write
 
-from minigrad.lab import RULES, SURFACES, descend, race
-from minigrad.optimizers import Adam
+from minigrad.lab import RULES, SURFACES, race
 from minigrad.plots._style import LABEL, TICK, ground, look, page, rim
 
 WIDTHS = (760, 400)
@@ -19,7 +18,7 @@ VIEWS = {
     "saddle": ("saddle", (0.0, 0.7), 2.9),
 }
 FIELD = ("SGD", "momentum", "Adagrad", "RMSprop", "Adam", "Lion")
-NAMES = {name.lower(): name for name in (*RULES, "AMSGrad")}
+NAMES = {name.lower(): name for name in RULES}
 OPTIONS = [{"rule": rule} for rule in NAMES]
 
 
@@ -27,16 +26,6 @@ OPTIONS = [{"rule": rule} for rule in NAMES]
 def paths(view):
     """The paths of the six, on one surface."""
     return dict(zip(FIELD, race(SURFACES[view], FIELD), strict=True))
-
-
-def path_of(rule, view):
-    """A rule's path; AMSGrad is Adam with an option, not a rule of `lab.RULES`."""
-    surface = SURFACES[view]
-    if rule in FIELD:
-        return paths(view)[rule]
-    if rule in RULES:
-        return race(surface, [rule])[0]
-    return descend(surface, Adam(surface.step_size, amsgrad=True), surface.start, surface.steps)
 
 
 def draw(width, theme, rule="adam"):
@@ -58,7 +47,8 @@ def draw(width, theme, rule="adam"):
         for name, path in paths(view).items():
             if name != rule:
                 axes.plot(*path.positions.T, color=colors["grey"], lw=0.9, alpha=0.55)
-        path, style = path_of(rule, view).positions, look(rule, theme)
+        path = paths(view)[rule] if rule in FIELD else race(surface, [rule])[0]
+        path, style = path.positions, look(rule, theme)
         line = {"color": style["color"], "linestyle": style["linestyle"]}
         axes.plot(*path.T, **line, lw=2.2, path_effects=rim(theme))
         axes.plot(*path[-1], **{**style, "markersize": 6})
