@@ -16,13 +16,19 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "mathml",
     "pictures",
+    "rules",
 ]
 html_theme = "furo"
 html_title = "minigrad"
+pygments_dark_style = "github-dark"
 html_static_path = ["_static"]
-html_css_files = ["wide.css", "pictures.css"]
+html_css_files = ["site.css", "pictures.css"]
 
+html_math_renderer = "mathml"
+
+myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3  # so that pages can link to each other's sections
 default_role = "code"  # a word in single backticks, as the docstrings write names
 add_module_names = False

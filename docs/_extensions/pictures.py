@@ -3,7 +3,8 @@
 In a page::
 
     ```{picture} surfaces rule=adam
-    :alt: What somebody who cannot see the picture should know: its finding.
+    :alt: What somebody who cannot see the picture should know: its finding. This option is the
+        last one; further lines of it are indented.
 
     **The finding.** How to read it.
 
@@ -45,7 +46,11 @@ class Picture(SphinxDirective):
 
     def run(self):
         name, *pairs = self.arguments
-        alt = " ".join(self.options.get("alt", "").split())
+        content = list(self.content)
+        alt = self.options.get("alt", "").split()
+        while alt and content and content[0].startswith(" "):  # MyST ends an option with its line
+            alt += content.pop(0).split()
+        alt = " ".join(alt)
         if not alt:
             raise self.error(f"picture {name}: expected :alt:, what it shows in words")
         if bad := [pair for pair in pairs if not re.fullmatch(r"\w+=[\w.+-]+", pair)]:
@@ -56,11 +61,11 @@ class Picture(SphinxDirective):
         except Exception as error:
             what = " ".join(self.arguments)
             raise self.error(f"picture {what}: {type(error).__name__}: {error}") from error
-        for path in drawing.made_from(name):
+        for path in [*drawing.made_from(name), __file__]:
             self.env.note_dependency(str(path))
         node = PictureNode(alt=alt, stem=drawing.stem(name, options), drawn=drawn)
         # The source line is a paragraph of its own, whether or not a blank line is before it.
-        lines = re.sub(r"\n+(?=Source: )", "\n\n", "\n".join(self.content)).splitlines()
+        lines = re.sub(r"\n+(?=Source: )", "\n\n", "\n".join(content)).splitlines()
         self.state.nested_parse(StringList(lines, self.env.docname), self.content_offset, node)
         if node.children and node.children[-1].astext().startswith("Source: "):
             node.children[-1]["classes"].append("source")
