@@ -188,10 +188,15 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
         return one_hot(numbers, len(self.classes_), np.float32)
 
 
+def _described(first):
+    """The base's docstring, with a first line of its own; None under ``python -OO``."""
+    text = _Estimator.__doc__
+    return text and text.replace(text.splitlines()[0], first)
+
+
 class SKLearnRegressor(RegressorMixin, _Estimator):
-    __doc__ = _Estimator.__doc__.replace(
-        "Base of the three: a model that is made and trained by ``fit``.",
-        "A regressor around a model, whose last layer has a unit for each number to predict.",
+    __doc__ = _described(
+        "A regressor around a model, whose last layer has a unit for each number to predict."
     )
 
     def __sklearn_tags__(self):
@@ -207,10 +212,7 @@ class SKLearnRegressor(RegressorMixin, _Estimator):
 
 
 class SKLearnTransformer(TransformerMixin, _Estimator):
-    __doc__ = _Estimator.__doc__.replace(
-        "Base of the three: a model that is made and trained by ``fit``.",
-        "A step of a pipeline: the model's outputs are what the next step gets.",
-    )
+    __doc__ = _described("A step of a pipeline: the model's outputs are what the next step gets.")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
