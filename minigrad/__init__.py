@@ -42,6 +42,7 @@ _SUBMODULES = (
     "constraints",
     "datasets",
     "debug",
+    "distribution",
     "initializers",
     "interop",
     "keras",

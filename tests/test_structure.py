@@ -61,7 +61,7 @@ MAY_IMPORT["numpy_functions"] = {"core", "ops", "symbolic"}  # it binds itself o
 CONTRIBUTING = Path(__file__).parent.parent / "CONTRIBUTING.md"
 
 OPTIONAL_LIBRARIES = {
-    "PIL", "certifi", "h5py", "matplotlib", "onnx", "safetensors", "sklearn", "torch",
+    "PIL", "certifi", "h5py", "matplotlib", "mpi4py", "onnx", "safetensors", "sklearn", "torch",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import platform
 import signal
 import sys
 import threading
@@ -79,6 +80,10 @@ class Guard:
         if self.world.Get_rank():  # rank 0 prints for all
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
             warnings.showwarning = lambda *_, **__: None
+        ids = self.world.gather(f"{os.getpid()} on {platform.node()}")
+        if ids and "MPICH" in MPI.Get_library_version():  # which names a killed process by it alone
+            listed = ", ".join(f"rank {i} is process {each}" for i, each in enumerate(ids))
+            tell(listed)
 
     def abort(self, message, code=4):
         """Say why, and end all ranks."""
@@ -86,6 +91,7 @@ class Guard:
             tell(message)
             time.sleep(SECONDS_TO_TELL)
             self.world.Abort(code)
+            time.sleep(60)  # until the signal is here that Abort has sent
 
     def on_error(self, kind, error, trace):
         """End all ranks after an error of this one; after `Stopped`, which all have, in order."""

@@ -103,7 +103,7 @@ class Heartbeat(threading.Thread):
         facts = {self.rank: own} | self._facts
         waiting = [seconds for state, seconds, _, _ in facts.values() if state == WAITING]
         longest = max(waiting, default=0)
-        for rank, (state, seconds, exchanges, heard) in sorted(facts.items()):
+        for rank, (state, seconds, exchanges, heard) in self._facts.items():  # not of itself
             title, place = f"rank {rank} of {self.size}", f"after exchange {exchanges}"
             if now - heard > self.limit:
                 why = "it is stopped, or one call holds Python's lock"

@@ -10,6 +10,7 @@ import os
 import numpy as np
 
 from minigrad.distribution.ends import Guard, signals
+from minigrad.distribution.exchange import Alone
 from minigrad.distribution.heartbeat import WAITING, pulse
 from minigrad.distribution.tree import add_up
 
@@ -17,9 +18,18 @@ SMALL_BYTES = 1 << 14  # up to here one message to each rank is quicker than two
 UNDER_MPIEXEC = ("OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_SIZE", "PMI_RANK")
 
 
-def is_under_mpiexec():
-    """Whether mpiexec, or srun, started this process."""
-    return any(name in os.environ for name in UNDER_MPIEXEC)
+def connect(limit):
+    """Return the exchange of the ranks that mpiexec, or srun, started; else that of this process.
+
+    Parameters
+    ----------
+    limit : float
+        Seconds without progress after which the run ends.
+    """
+    if not any(name in os.environ for name in UNDER_MPIEXEC):
+        return Alone()
+    MPI = _import_mpi()
+    return Ranks(MPI, limit) if MPI.COMM_WORLD.Get_size() > 1 else Alone()
 
 
 class Ranks:
@@ -27,6 +37,7 @@ class Ranks:
 
     Parameters
     ----------
+    MPI : module
     limit : float
         Seconds without progress after which the run ends.
 
@@ -37,8 +48,8 @@ class Ranks:
         By this rank, without what MPI adds.
     """
 
-    def __init__(self, limit):
-        self.MPI = MPI = _import_mpi()
+    def __init__(self, MPI, limit):
+        self.MPI = MPI
         self.comm = MPI.COMM_WORLD.Dup()
         self.rank, self.size = self.comm.Get_rank(), self.comm.Get_size()
         self.bytes_sent = 0

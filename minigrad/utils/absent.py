@@ -38,7 +38,7 @@ _FLOATS = "float32 and float64 are the only types", 'dtype="float64" of a layer,
 _WEIGHTS = "weights that others trained are outside of minigrad", "a model of your own layers"
 _MASKS = "there are no masks", 'pad alike and give sample_weight, or loss="..." with ignore_class'
 _SCOPES = "objects keep their own state", "the object itself"
-_ONE_CPU = "it runs on one computer's CPU", "minigrad.set_num_threads"
+_ONE_CPU = "it runs on one computer's CPU", "minigrad.set_num_threads, minigrad.distribution"
 _BATCHES = "batches are made as they are needed", "utils.PyDataset given to fit"
 _KERAS_1 = "Keras 2 took it away"
 _INSIDE = "it is about Keras's insides", "model.inputs, model.layers, model.summary()"
@@ -49,7 +49,7 @@ ABSENT = {
         ("applications", *_WEIGHTS),
         ("mixed_precision dtype_policies DTypePolicy FloatDTypePolicy quantizers Quantizer",
          *_FLOATS),
-        ("device distribution", *_ONE_CPU),
+        ("device", *_ONE_CPU),
         ("export", "a model exports itself, as ONNX", 'model.export("model.onnx")'),
         ("distillation", "there is no ready-made teacher", "a Model with a train_step of its own"),
         ("visualization", "boxes and masks are outside of minigrad", "minigrad.plots, matplotlib"),
@@ -107,6 +107,10 @@ ABSENT = {
          "custom_objects= of load_model"),
         ("experimental list_physical_devices threading", *_ONE_CPU),
         ("is_nnx_enabled", *_JAX),
+    ],
+    "distribution": [
+        ("DeviceMesh LayoutMap ModelParallel TensorLayout distribute_tensor",
+         "every rank has the whole model, and a share of the samples", "distribution.DataParallel"),
     ],
     "initializers": [("STFT STFTInitializer stft", *_AUDIO)],
     "layers": [
