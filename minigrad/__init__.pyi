@@ -6,6 +6,7 @@ from minigrad import config as config
 from minigrad import constraints as constraints
 from minigrad import datasets as datasets
 from minigrad import debug as debug
+from minigrad import distribution as distribution
 from minigrad import initializers as initializers
 from minigrad import interop as interop
 from minigrad import kernels as kernels
@@ -52,7 +53,7 @@ __all__ = [
     "no_grad", "ops", "set_num_threads", "version", "Sequential", "Model", "Input", "InputSpec",
     "Layer", "Loss", "Metric", "Optimizer", "Initializer", "Regularizer", "Variable", "Checkpoint",
     "activations", "backend", "callbacks", "config", "constraints", "datasets", "debug",
-    "initializers", "interop", "keras", "kernels", "lab", "layers", "losses", "metrics", "models",
-    "optimizers", "plots", "preprocessing", "random", "regularizers", "saving", "testing", "utils",
-    "wrappers",
+    "distribution", "initializers", "interop", "keras", "kernels", "lab", "layers", "losses",
+    "metrics", "models", "optimizers", "plots", "preprocessing", "random", "regularizers", "saving",
+    "testing", "utils", "wrappers",
 ]

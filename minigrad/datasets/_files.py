@@ -113,7 +113,7 @@ def find_file(file):
         try:
             return _read_verified(path, file)
         except (OSError, ValueError) as error:
-            warnings.warn(f"skipped {error}", stacklevel=4)
+            warnings.warn(f"skipped {error}", stacklevel=7)
     return None
 
 

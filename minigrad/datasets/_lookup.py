@@ -79,7 +79,7 @@ def _load(dataset, path):
                 return _pairs(read(place, dataset))
             report.append(f"{place}: not there")
         except (OSError, ValueError) as error:
-            warnings.warn(f"skipped {error}", stacklevel=3)
+            warnings.warn(f"skipped {error}", stacklevel=6)
             report.append(str(error))
 
     if is_offline():
@@ -104,7 +104,7 @@ def keep(name, content):
         with replacing(cache_folder() / name) as temporary:
             temporary.write_bytes(content)
     except OSError as error:
-        warnings.warn(f"{name} could not be kept for next time: {error}", stacklevel=4)
+        warnings.warn(f"{name} could not be kept for next time: {error}", stacklevel=7)
 
 
 def cache_folder():

@@ -70,7 +70,7 @@ class Heartbeat(threading.Thread):
 
     def run(self):
         looked = time.monotonic()
-        self._facts = {rank: (COMPUTING, 0.0, 0, looked) for rank in self.watched}
+        self._facts = dict.fromkeys(self.watched, (COMPUTING, 0.0, 0, looked))
         while not self.ended.wait(self.interval):
             self._beat()
             now = time.monotonic()

@@ -163,7 +163,7 @@ class Checkpoint:
                 if i + 1 == len(paths):
                     raise
                 message = f"Checkpoint: {error}; went back to {paths[i + 1]}"
-                warnings.warn(message, stacklevel=5)
+                warnings.warn(message, stacklevel=6)
             else:
                 match = NAME.fullmatch(os.path.basename(each))
                 number = int(match[1]) if match else None

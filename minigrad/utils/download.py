@@ -150,7 +150,7 @@ def _is_there(file, expected):
     try:
         check_hash(file.read_bytes() if expected else b"", expected, file)
     except ValueError as error:
-        warnings.warn(f"{error}; it is downloaded again", stacklevel=3)
+        warnings.warn(f"{error}; it is downloaded again", stacklevel=5)
         return False
     return True
 

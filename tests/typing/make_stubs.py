@@ -39,9 +39,8 @@ MODULES = (
     "datasets.boston_housing", "datasets.california_housing", "datasets.cifar10",
     "datasets.cifar100", "datasets.fashion_mnist", "datasets.imdb", "datasets.mnist",
     "datasets.reuters", "datasets.synthetic_digits", "preprocessing", "preprocessing.image",
-    "preprocessing.sequence", "preprocessing.text", "testing", "debug", "lab", "plots", "interop",
-    "kernels",
-    "backend",
+    "preprocessing.sequence", "preprocessing.text", "testing", "debug", "distribution",
+    "lab", "plots", "interop", "kernels", "backend",
 )  # fmt: skip
 if importlib.util.find_spec("sklearn"):  # else the stub stays as it is
     MODULES += ("wrappers",)
