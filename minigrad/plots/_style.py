@@ -201,6 +201,16 @@ def new_figure(width=760, height=420, theme="light", layout="constrained"):
     return Figure(figsize=size, dpi=DPI, layout=layout, facecolor=page(theme)["page"])
 
 
+def check_axes(ax, who, *kinds):
+    """Return a list of the axes that were given, one of each kind: "flat" or "3d"."""
+    axes = list(np.ravel(np.array(ax, dtype=object)))
+    known = {"rectilinear": "flat", "3d": "3d"}
+    if [known.get(getattr(one, "name", None)) for one in axes] != list(kinds):
+        wanted = kinds[0] if len(kinds) == 1 else f"{len(kinds)} ({', '.join(kinds)})"
+        raise ValueError(f"{who}: expected ax to be {wanted} Axes of matplotlib, got {ax!r}")
+    return axes
+
+
 def dress(axes, theme="light", title="", unit="", xlabel="", grid=True):
     """Give axes the page's colours, sizes of type and two spines; and their head, at the left.
 
@@ -230,6 +240,25 @@ def dress(axes, theme="light", title="", unit="", xlabel="", grid=True):
         axes.annotate(unit, (0, 1), xycoords="axes fraction", color=colors["grey"], **place)
 
 
+def say_decades(axis):
+    """Label a logarithmic axis with numbers as people say them: 0.01, 1, 1000; else 10⁻⁵.
+
+    Call it when the data are drawn: few decades have 2 and 5 as well.
+    """
+    ticker = import_matplotlib().ticker
+
+    def say(value, _):
+        if 1e-3 < value < 1e5:
+            return f"{value:g}"
+        power = str(round(np.log10(value)))
+        return "10" + power.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+    low, high = axis.get_data_interval()
+    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if high < 1e3 * low else (1,)))
+    axis.set_major_formatter(say)
+    axis.set_minor_locator(ticker.NullLocator())
+
+
 def headline(figure, text, theme="light"):
     """Write the finding, or what is shown, above a figure, at its left."""
     style = {"color": page(theme)["ink"], "fontsize": TITLE * POINT, "weight": "bold"}
@@ -255,22 +284,116 @@ def label_ends(axes, ends, theme="light", gap=15, pad=8, ha="left"):
     side = pad * POINT if ha == "left" else -pad * POINT
     names = [
         axes.annotate(
-            text, (x, y), (side, 0), color=readable(who, theme), annotation_clip=False, **style
+            text,
+            (x, y),
+            (side, 0),
+            color=readable(who, theme),
+            annotation_clip=False,
+            path_effects=rim(theme, 1),
+            **style,
         )
         for text, x, y, who in ends
     ]
     axes.figure.draw_without_rendering()  # the layout makes room, and fixes where the ends are
     pixels = DPI / axes.figure.dpi
     heights = [axes.transData.transform(name.xy)[1] * pixels for name in names]
-    for name, height, place in zip(names, heights, _apart(heights, gap), strict=True):
+    limits = axes.bbox.y0 * pixels, axes.bbox.y1 * pixels
+    for name, height, place in zip(names, heights, _apart(heights, gap, *limits), strict=True):
         name.set_position((side, (place - height) * POINT))
     return names
 
 
-def _apart(wishes, gap):
+def label_paths(axes, names, theme="light", pad=7):
+    """Write names beside paths, where each is most alone.
+
+    A name may stand at any point of its path, on any side of it. It takes the place where it covers
+    least of all paths, and then the one that is farthest from those of others. Call it last.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    names : list of (text, points, optimizer or colour)
+        Points are arrays (n, 2) in the axes' units: of a path, or of a single mark.
+    theme : {"light", "dark"}
+    pad : float
+        Pixels between a path and its name.
+    """
+    axes.figure.draw_without_rendering()
+    frame, unit = axes.bbox, axes.figure.dpi / DPI
+    low, high = np.array([frame.x0, frame.y0]), np.array([frame.x1, frame.y1])
+    paths = [
+        _dense(axes.transData.transform(points), low, high, 4 * unit) for _, points, _ in names
+    ]
+    style = {"fontsize": LABEL * POINT, "ha": "center", "va": "center", "annotation_clip": False}
+    sides = np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y])
+    taken, written = np.empty((0, 2, 2)), []
+    for mine, (text, _, who) in zip(paths, names, strict=True):
+        name = axes.annotate(
+            text, (0, 0), xycoords="axes fraction", color=readable(who, theme),
+            path_effects=rim(theme, 1), in_layout=False, **style,
+        )  # fmt: skip
+        half = np.array(name.get_window_extent().size) / 2
+        anchors = np.repeat(mine[:: max(len(mine) // 80, 1)], len(sides), axis=0)
+        shift = np.tile(sides, (len(anchors) // len(sides), 1)) * (half + pad * unit)
+        places = anchors + shift
+        others = np.concatenate([path for path in paths if path is not mine] or [mine[:0]])
+        cost = 3 * _covered(places, half, others, unit) + _covered(places, half, mine, unit)
+        if len(others):
+            away = np.hypot(*(anchors[:, np.newaxis] - others).transpose(2, 0, 1)).min(axis=1)
+            cost = cost + 400 * unit / (away + 20 * unit)
+        boxes = np.stack([places - half, places + half], axis=1)  # (places, low or high, x or y)
+        outside = ((boxes[:, 0] < low) | (boxes[:, 1] > high)).any(axis=1)
+        free = 5 * unit  # between two names
+        clash = boxes[:, np.newaxis, 0] - free < taken[:, 1]
+        clash &= boxes[:, np.newaxis, 1] + free > taken[:, 0]
+        best = np.argmin(cost + 1e3 * outside + 1e3 * clash.all(axis=2).any(axis=1))
+        taken = np.concatenate([taken, boxes[best : best + 1]])
+        name.xy = (places[best] - low) / (high - low)
+        name.set_position(name.xy)
+        written.append(name)
+    return written
+
+
+def _dense(points, low, high, gap):
+    """Return points of a path no farther apart than a gap: those within a frame, or the nearest."""
+    points = np.clip(points[np.isfinite(points).all(axis=1)], low - 1e4, high + 1e4)
+    length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    at = np.linspace(0, length[-1], min(int(length[-1] / gap) + 1, 5000))
+    points = np.stack([np.interp(at, length, line) for line in points.T], axis=1)
+    inside = ((low <= points) & (points <= high)).all(axis=1)
+    return points[inside] if inside.any() else np.clip(points[:1], low, high)
+
+
+def _covered(places, half, points, unit):
+    """Return how many points lie under boxes in these places, with a margin of 3 pixels."""
+    distance = abs(places[:, np.newaxis] - points)
+    return (distance < half + 3 * unit).all(axis=2).sum(axis=1)
+
+
+def legend_beside(axes, theme="light", order=None, room=0.01):
+    """Write a legend to the right of the axes, for more lines than names can stand at.
+
+    Parameters
+    ----------
+    order : list of float, optional
+        For each line with a label, where it ends: the legend is sorted from high to low.
+    room : float
+        Between axes and legend, in widths of the axes.
+    """
+    lines, labels = axes.get_legend_handles_labels()
+    places = range(len(lines)) if order is None else np.argsort(-np.asarray(order), kind="stable")
+    axes.legend(
+        [lines[i] for i in places], [labels[i] for i in places], loc="upper left",
+        bbox_to_anchor=(1 + room, 1), frameon=False, handlelength=3.5, borderaxespad=0,
+        fontsize=LABEL * POINT, labelcolor=page(theme)["ink"],
+    )  # fmt: skip
+
+
+def _apart(wishes, gap, low=-np.inf, high=np.inf):
     """Return places as near to the wishes as a least distance permits, in the wishes' order.
 
-    Neighbours that would be too close form a pool around the mean of their wishes.
+    Neighbours that would be too close form a pool around the mean of their wishes. If all have room
+    between two limits, all stay there.
     """
     order = np.argsort(wishes, kind="stable")
     pools = []  # [mean, count]
@@ -281,18 +404,21 @@ def _apart(wishes, gap):
         ):
             (a, n), (b, m) = pools[-2:]
             pools[-2:] = [[(a * n + b * m) / (n + m), n + m]]
+    rising = [mean + (i - (n - 1) / 2) * gap for mean, n in pools for i in range(n)]
+    steps = gap * np.arange(len(order))
+    rising = np.minimum(np.maximum(rising, low + steps), high - steps[::-1])
     places = np.empty(len(order))
-    places[order] = [mean + (i - (n - 1) / 2) * gap for mean, n in pools for i in range(n)]
+    places[order] = rising
     return places
 
 
 # --- surfaces ------------------------------------------------------------------------------------
 
 
-def ground(axes, surface, x_range, y_range, theme="light", levels=15, floor=1e-3, points=301):
+def ground(axes, surface, x_range, y_range, theme="light", levels=15, floor=None, points=301):
     """Draw a surface as a map: flat tints of one hue, thin contours, equal axes.
 
-    The tints follow the logarithm of the height above the lowest point. They end at four times the
+    The tints follow the logarithm of the height above the lowest point. They end at twice the
     height of the surface's start, whatever the window is: a surface and its turned sister have the
     same tints and contours.
 
@@ -305,8 +431,8 @@ def ground(axes, surface, x_range, y_range, theme="light", levels=15, floor=1e-3
     theme : {"light", "dark"}
     levels : int
         Of contours.
-    floor : float
-        Heights below this share of the highest tint are one flat floor.
+    floor : float, optional
+        Heights below this share of the highest tint are one flat floor. Default: the surface's.
     points : int
         In each direction.
 
@@ -325,8 +451,9 @@ def ground(axes, surface, x_range, y_range, theme="light", levels=15, floor=1e-3
     return height
 
 
-def scale(surface, z, levels=15, floor=1e-3):
+def scale(surface, z, levels=15, floor=None):
     """Return (function from values to heights on a logarithmic scale, the contours' heights)."""
+    floor = surface.floor if floor is None else floor
     finite = z[np.isfinite(z)]
     if finite.size == 0:
         raise ValueError(
@@ -334,7 +461,7 @@ def scale(surface, z, levels=15, floor=1e-3):
             f"y in {surface.y_range}, got none"
         )
     lowest = finite.min() if surface.lowest is None else surface.lowest
-    span = 4 * (surface.values(*map(np.float64, surface.start)) - lowest)
+    span = 2 * (surface.values(*map(np.float64, surface.start)) - lowest)
     if not (np.isfinite(span) and span > 0):  # it starts at the lowest point, or nowhere
         span = np.ptp(finite) or 1.0
 

@@ -1,12 +1,15 @@
 """Pictures of surfaces: what is drawn, named and written."""
 
 import io
+import itertools
+import re
 
 import numpy as np
 import pytest
 
 from minigrad import lab, ops, optimizers, plots
 from minigrad.lab import SURFACES, Surface
+from minigrad.plots import _style
 
 pytest.importorskip("matplotlib", reason="pip install matplotlib draws pictures")
 
@@ -16,8 +19,13 @@ def bowl():
     return SURFACES["bowl"], lab.race(SURFACES["bowl"], ["SGD", "Adagrad", "Adam"], steps=20)
 
 
-def legend(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
+def legend(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def names(axes):
+    """The words that stand at lines and marks, and the unit."""
+    return [text.get_text() for text in axes.texts]
 
 
 def render(figure):
@@ -29,18 +37,43 @@ def test_every_surface_is_drawn_with_its_name_and_labelled_axes(name):
     surface = SURFACES[name]
     paths = lab.race(surface, ["momentum", "Adam"], steps=9)
     figure = plots.draw_descent(surface, paths)
-    ground, map_axes, bar, values = figure.axes
-    title = figure.get_suptitle()
-    assert surface.title in title
-    assert surface.formula in title
+    ground, map_axes, values = figure.axes
+    assert ground.get_title("left") == surface.title
+    assert surface.formula in names(ground)[0]
     for axes in (ground, map_axes):
         assert (axes.get_xlabel(), axes.get_ylabel()) == ("x", "y")
-        assert (axes.get_xlim(), axes.get_ylim()) == (surface.x_range, surface.y_range)
-    assert ground.get_zlabel() == bar.get_title() == "f(x, y)"
     assert values.get_xlabel() == "step"
-    assert values.get_ylabel().startswith("f(x, y) above its smallest value")
+    assert names(values)[0].startswith("f(x, y) above its smallest value")
     assert values.get_yscale() == "log"
     render(figure)
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_maps_have_equal_axes_and_show_the_whole_window(name):
+    surface = SURFACES[name]
+    figure = plots.draw_contours(surface, lab.race(surface, ["SGD"], steps=3))
+    (axes,) = figure.axes
+    figure.draw_without_rendering()
+    (right, _), (_, up), origin = axes.transData.transform([(1, 0), (0, 1), (0, 0)])
+    np.testing.assert_allclose(right - origin[0], up - origin[1], rtol=1e-6)
+    for limits, window in (
+        (axes.get_xlim(), surface.x_range), (axes.get_ylim(), surface.y_range),
+    ):  # fmt: skip
+        assert limits[0] <= window[0] + 1e-9 and window[1] - 1e-9 <= limits[1]
+    x_side, y_side, _ = plots.draw_surface(surface).axes[0].get_box_aspect()
+    assert x_side / y_side == pytest.approx(np.ptp(surface.x_range) / np.ptp(surface.y_range))
+
+
+def test_the_turned_ravine_is_drawn_at_45_degrees_on_its_sisters_scale():
+    contours = []
+    for name in ("ravine", "tilted_ravine"):
+        axes = plots.draw_contours(SURFACES[name]).axes[0]
+        tints, lines = axes.collections[:2]
+        contours.append((list(tints.levels), list(lines.levels), tints.get_clim()))
+    assert contours[0] == contours[1]
+    lowest = lines.get_paths()[5].vertices  # of the turned one, a long ellipse around 0
+    far = lowest[np.hypot(*lowest.T).argmax()]
+    assert far[1] / far[0] == pytest.approx(1, abs=0.05), "its long axis in the axes' units"
 
 
 def test_map_and_values_show_the_paths(bowl):
@@ -56,29 +89,72 @@ def test_map_and_values_show_the_paths(bowl):
 def test_paths_lie_on_the_surface(bowl):
     surface, paths = bowl
     lines = plots.draw_surface(surface, paths).axes[0].lines
+    span = 2 * (0.9**2 + 0.5**2)
     for path, line in zip(paths, lines, strict=False):
         x, y, z = line.get_data_3d()
         np.testing.assert_array_equal(np.transpose([x, y]), path.positions)
-        np.testing.assert_allclose(z, x**2 + y**2, rtol=1e-14)
+        np.testing.assert_allclose(10**z - 0.1, (x**2 + y**2) / span, atol=1e-14)
 
 
-def test_legend_names_every_path_the_start_and_the_minimum(bowl):
+def test_names_stand_at_the_lines(bowl):
     surface, paths = bowl
     expected = ["SGD, lr 0.1", "Adagrad, lr 0.5", "Adam, lr 0.1"]
-    assert legend(plots.draw_contours(surface, paths)) == [*expected, "start", "minimum"]
-    assert legend(plots.draw_values(surface, paths)) == expected
+    (axes,) = plots.draw_contours(surface, paths).axes
+    assert names(axes)[1:] == ["start", "minimum", *expected]
+    (values,) = plots.draw_values(surface, paths).axes
+    assert names(values)[1:] == expected
+    assert axes.get_legend() is values.get_legend() is None
+    colors = [text.get_color() for text in values.texts[1:]]
+    assert colors == [_style.readable(rule) for rule in ("SGD", "Adagrad", "Adam")]
+    (surface_axes,) = plots.draw_surface(surface, paths).axes
+    assert legend(surface_axes) == [*expected, "start", "minimum"]
 
 
-def test_legend_tells_what_the_map_cannot_show():
+@pytest.mark.parametrize("name", SURFACES)
+def test_names_on_a_map_neither_leave_it_nor_lie_on_each_other(name):
+    surface = SURFACES[name]
+    figure = plots.draw_contours(surface, lab.race(surface))
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    boxes = [text.get_window_extent() for text in axes.texts[1:]]
+    assert len(boxes) == 8
+    for box in boxes:
+        assert axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1
+        assert axes.bbox.y0 <= box.y0 and box.y1 <= axes.bbox.y1
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+def test_more_than_eight_paths_have_a_legend_in_the_order_of_their_ends():
+    surface = SURFACES["bowl"]
+    paths = lab.race(surface, lab.RULES, steps=9)
+    (axes,) = plots.draw_values(surface, paths).axes
+    ends = {path.label: path.values[-1] for path in paths}
+    assert legend(axes) == sorted(ends, key=ends.get, reverse=True)
+    (axes,) = plots.draw_contours(surface, paths).axes
+    assert legend(axes)[:-2] == list(ends)
+
+
+def test_colors_go_by_the_rule_and_not_by_the_place(bowl):
+    surface, paths = bowl
+    for draw in (plots.draw_contours, plots.draw_values, plots.draw_surface):
+        for some in (paths, paths[::-1]):
+            for path, line in zip(some, draw(surface, some).axes[0].lines, strict=False):
+                assert line.get_color() == _style.look(path.rule)["color"]
+    own = lab.descend(surface, optimizers.Adam(0.1), (1, 1), 3, label="mine")
+    assert plots.draw_values(surface, [own]).axes[0].lines[0].get_color() == "#d43500"
+
+
+def test_names_tell_what_the_map_cannot_show():
     surface = SURFACES["rosenbrock"]
     paths = [
         lab.descend(surface, optimizers.SGD(0.1), surface.start, 50, label="far"),
         lab.descend(surface, optimizers.SGD(1e-4), (-2.5, 0), 3, label="outside"),
     ]
     figure = plots.draw_descent(surface, paths)
-    assert legend(figure)[:2] == ["far, lr 0.1: diverges", "outside, lr 0.0001: leaves the map"]
-    assert figure.axes[3].get_ylim()[1] < 1e8, "the path that diverges crushes the other"
-    z = figure.axes[0].lines[0].get_data_3d()[2]
+    above, _, values = figure.axes
+    assert legend(above)[:2] == ["far, lr 0.1: diverges", "outside, lr 0.0001: leaves the map"]
+    assert values.get_ylim()[1] < 1e8, "the path that diverges crushes the other"
+    z = above.lines[0].get_data_3d()[2]
     assert np.isfinite(z[0])
     assert np.isnan(z[-1])
     render(figure)
@@ -86,15 +162,57 @@ def test_legend_tells_what_the_map_cannot_show():
 
 def test_surface_alone_is_drawn():
     for draw in (plots.draw_surface, plots.draw_contours):
-        figure = draw(SURFACES["beale"])
-        assert legend(figure) == ["minimum"]
+        (axes,) = draw(SURFACES["beale"]).axes
+        assert [line.get_label() for line in axes.lines] == ["minimum"]
 
 
-def test_contour_lines_are_logarithmic_where_values_vary_much():
-    bar = plots.draw_contours(SURFACES["rosenbrock"]).axes[1]
-    np.testing.assert_allclose(bar.get_yticks(), [0.1, 1, 10, 100, 1000])
-    bar = plots.draw_contours(SURFACES["bowl"]).axes[1]
-    assert np.ptp(np.diff(bar.get_yticks())) < 1e-12
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pictures_are_drawn_into_given_axes_and_nowhere_else(bowl, theme, monkeypatch):
+    figure = _style.new_figure(760, 1400, theme)
+    solid = [figure.add_subplot(6, 1, i, projection="3d") for i in (1, 2)]
+    flat = [figure.add_subplot(6, 1, i) for i in (3, 4, 5, 6)]
+    monkeypatch.setattr(_style, "new_figure", None)  # a call would fail
+    assert plots.draw_surface(*bowl, ax=solid[0], theme=theme) is figure
+    assert plots.draw_contours(*bowl, ax=flat[0], theme=theme) is figure
+    assert plots.draw_values(*bowl, ax=flat[1], theme=theme) is figure
+    assert plots.draw_descent(*bowl, ax=[solid[1], *flat[2:]], theme=theme) is figure
+    assert figure.axes == [*solid, *flat], "no color bar takes room from others"
+    assert all(axes.lines for axes in figure.axes)
+    page = figure.get_facecolor()
+    assert all(axes.get_facecolor() == page for axes in flat)
+    render(figure)
+
+
+def test_other_axes_are_refused(bowl):
+    flat = _style.new_figure().add_subplot()
+    for draw, ax, message in (
+        (plots.draw_surface, flat, "draw_surface: expected ax to be 3d Axes of matplotlib"),
+        (plots.draw_values, "here", "draw_values: expected ax to be flat Axes .*, got 'here'"),
+        (plots.draw_descent, [flat] * 3, r"expected ax to be 3 \(3d, flat, flat\) Axes"),
+        (plots.animate_descent, flat, r"expected ax to be 2 \(flat, flat\) Axes"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            draw(*bowl, ax=ax)
+    with pytest.raises(ValueError, match="theme: expected 'light' or 'dark', got 'blue'"):
+        plots.draw_values(*bowl, theme="blue")
+
+
+def test_type_is_large_enough_at_the_size_of_a_page(bowl):
+    figure = plots.draw_descent(*bowl)
+    assert figure.get_figwidth() * figure.dpi == pytest.approx(760)
+    figure.draw_without_rendering()
+    for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")):
+        pixels = text.get_fontsize() / 72 * figure.dpi
+        assert pixels >= 11, text
+
+
+def test_contours_are_equal_steps_of_the_logarithm_above_the_lowest_point():
+    surface = SURFACES["styblinski_tang"]
+    lines = plots.draw_contours(surface).axes[0].collections[1]
+    np.testing.assert_allclose(np.diff(lines.levels, 2), 0, atol=1e-12)
+    top = 2 * (surface.values(*surface.start) - surface.lowest)
+    heights = surface.values(*lines.get_paths()[-1].vertices.T) - surface.lowest
+    np.testing.assert_allclose(heights, top, rtol=0.01)
 
 
 def test_surface_with_unknown_minimum_and_gaps_is_drawn():
@@ -103,7 +221,7 @@ def test_surface_with_unknown_minimum_and_gaps_is_drawn():
     )
     paths = lab.race(surface, ["SGD"], steps=3)
     figure = plots.draw_descent(surface, paths)
-    assert figure.axes[3].get_yscale() == "linear"
+    assert figure.axes[2].get_yscale() == "linear"
     render(figure)
 
 
@@ -123,6 +241,10 @@ def test_animation_grows_the_paths_and_is_written_as_gif_and_html(bowl, tmp_path
     plots.save_animation(animation, tmp_path / "paths.html")
     page = (tmp_path / "paths.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64") == 3
+    assert re.findall(r"(?:https?:)?//[\w.-]+\.\w+", re.sub(r'"data:[^"]*"', "", page)) == []
+    assert "<link" not in page and "<i " not in page
+    buttons = re.findall(r"<button title=\"([\w ]+)\".*?<span>(.)</span></button>", page, re.DOTALL)
+    assert len(buttons) == 9 and dict(buttons)["Play"] == "▶"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["paths.gif", "paths.html"]
 
 
