@@ -25,6 +25,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import tomllib
 from pathlib import Path
@@ -72,12 +73,14 @@ IN_C = {  # module -> C file
 CHECKS = ("elementwise_", "gemm_", "conv_")  # modules that check and plan; their loops are in C
 
 CHECKED = os.environ.get("MINIGRAD_BOUNDSCHECK") == "1"
-SERIAL = os.environ.get("MINIGRAD_SERIAL") == "1"
+WASM = "wasm32" in sysconfig.get_platform()  # for Python in a browser: no threads
+SERIAL = WASM or os.environ.get("MINIGRAD_SERIAL") == "1"
 VECTORS = os.name != "nt" and os.environ.get("MINIGRAD_PLAIN") != "1"  # GNU C's: gcc and clang
 SANITIZED = "-fsanitize" in os.environ.get("CFLAGS", "")  # reports name functions: keep symbols
 
-X86 = platform.machine() in ("x86_64", "AMD64", "i686")
-INSTRUCTION_SETS = {"baseline": []}  # what every processor of the architecture has: SSE2, NEON
+X86 = not WASM and platform.machine() in ("x86_64", "AMD64", "i686")
+# What every processor of the architecture has: SSE2, NEON, and in browsers since 2023 SIMD128.
+INSTRUCTION_SETS = {"baseline": ["-msimd128"] if WASM else []}
 if VECTORS and X86:
     INSTRUCTION_SETS["avx2"] = ["-mavx2", "-mfma"]
     avx512 = ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq"]
@@ -199,13 +202,15 @@ class BuildKernels(build_ext):
         level = {".pyx": "-O3", ".py": "-O2", ".c": "-Os"}[kind]  # loops, Python, helpers
         level = "-Os" if built.name.rpartition(".")[2].startswith(CHECKS) else level
         built.extra_compile_args += optimization_flags(msvc, level)
-        if not msvc and not self.is_clang:
-            # Else gcc 16 splits the multiply-add of a single sum: other bits than all others.
-            built.extra_compile_args += ["--param=avoid-fma-max-bits=0"]
+        if not msvc:
+            # clang 19 says that it vectorizes no maximum among which NaN may be: an order of `omp`.
+            # gcc 16 would split the multiply-add of a single sum: other bits than all others.
+            flag = "-Wno-pass-failed" if self.is_clang else "--param=avoid-fma-max-bits=0"
+            built.extra_compile_args += [flag]
         built.extra_compile_args += INSTRUCTION_SETS.get(built.instruction_set, [])
         if built.instruction_set and ".loops." in built.name and not msvc:
             built.extra_compile_args += self.loop_flags(built.name, built.instruction_set)
-        built.extra_link_args += [] if msvc or SANITIZED else ["-s"]
+        built.extra_link_args += [] if msvc or SANITIZED or WASM else ["-s"]
 
     def loop_flags(self, name, instruction_set):
         """What loops over elements need to be as fast as with the pragmas that Cython cannot write.
