@@ -19,6 +19,7 @@ extensions = [
     "mathml",
     "pictures",
     "rules",
+    "browser",
 ]
 html_theme = "furo"
 html_title = "minigrad"
