@@ -3,8 +3,16 @@
 from minigrad.lab.comparison import compare as compare
 from minigrad.lab.comparison import sweep as sweep
 from minigrad.lab.explanation import explain as explain
+from minigrad.lab.features import feature_maps as feature_maps
 from minigrad.lab.graphs import Graph as Graph
+from minigrad.lab.landscape import Landscape as Landscape
+from minigrad.lab.landscape import Trajectory as Trajectory
+from minigrad.lab.landscape import landscape as landscape
 from minigrad.lab.microscope import Microscope as Microscope
+from minigrad.lab.rates import RangeTest as RangeTest
+from minigrad.lab.rates import TunedComparison as TunedComparison
+from minigrad.lab.rates import compare_tuned as compare_tuned
+from minigrad.lab.rates import range_test as range_test
 from minigrad.lab.recorder import Recorder as Recorder
 from minigrad.lab.results import Comparison as Comparison
 from minigrad.lab.results import Run as Run

@@ -1,6 +1,6 @@
 # By tests/typing/make_stubs.py
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 from minigrad._types import Array, Int, Float, TensorLike, AnyFunction, Rate, Path
 from minigrad.callbacks import Callback
 RULES: Any
@@ -18,6 +18,23 @@ def sweep(
 def explain(
     tensor: TensorLike, print_fn: AnyFunction = ..., watch: Any = None, depth: Int | None = None,
 ) -> Any: ...
+def feature_maps(model: Any, sample: Any) -> Any: ...
+def landscape(
+    model: Any, x: Any, y: Any, trajectory: Any = None, directions: Any = None, reach: Float = 1.0,
+    points: Int = 21, batch_size: Int | None = 1000, seed: Int | None = 0,
+    title: str | None = "loss",
+) -> Any: ...
+def compare_tuned(
+    build_model: AnyFunction, optimizers: Any, learning_rates: Sequence[float], x: Any, y: Any,
+    test_data: Any, held_out: Float = 0.1, batch_size: Int | None = 32, epochs: Int = 2,
+    short: Any = None, seeds: Sequence[int] = (0, 1, 2, 3, 4), tuning_seed: Int = 100,
+    verbose: Int = 1, title: str | None = "data",
+) -> Any: ...
+def range_test(
+    build_model: AnyFunction, optimizer: Any, x: Any, y: Any, batch_size: Int | None = 32,
+    low: Float = 1e-06, high: Float = 10.0, steps: Int | None = 200, smoothing: Float = 0.9,
+    seed: Int | None = 0, title: str | None = "data",
+) -> Any: ...
 def descend(
     function: AnyFunction, optimizer: Any, start: Any, steps: Int | None = 100, noise: Float = 0.0,
     seed: Int | None = 0, label: str | None = None,
@@ -31,6 +48,21 @@ class Graph:
     def save(self, path: Path) -> None: ...
     vertices: Any
     leaves: Any
+class Landscape:
+    path: Any
+    explained: Any
+    def plot(self, ax: Any = None, theme: Literal["light", "dark"] = "light") -> Any: ...
+    def __init__(
+        self, title: str | None, a: Any, b: Any, losses: Any, directions: Any, kind: Any,
+        steps: Int | None = ..., path: Any = None, explained: Any = None,
+    ) -> None: ...
+    title: str
+    a: Array
+    b: Array
+    losses: Array
+    directions: Array
+    kind: str
+    steps: Any
 class Microscope:
     def __init__(self, optimizer: Any, parameter: Any, only: Any = None) -> None: ...
     def __enter__(self) -> Self: ...
@@ -42,6 +74,22 @@ class Microscope:
     parameter: Any
     only: Any
     steps: Any
+class RangeTest:
+    @property
+    def lowest(self) -> Any: ...
+    @property
+    def suggestion(self) -> Any: ...
+    def plot(self, ax: Any = None, theme: Literal["light", "dark"] = "light") -> Any: ...
+    def __init__(
+        self, title: str | None, optimizer: Any, rates: Any, losses: Any, smoothed: Any,
+        blew_up: Any,
+    ) -> None: ...
+    title: str
+    optimizer: str
+    rates: Array
+    losses: Array
+    smoothed: Array
+    blew_up: Any
 class Run:
     outcome: str
     detail: str
@@ -149,6 +197,28 @@ class Sweep:
     batch_size: int
     threads: int
     runs: Any
+class Trajectory(Callback):
+    def __init__(self, every: Int = 10) -> None: ...
+    def _keep(self) -> Any: ...
+    every: int
+    steps: Any
+    points: Any
+class TunedComparison(Comparison):
+    measure: str
+    held_out: int
+    short: int
+    long: int
+    tuning_seed: int
+    @property
+    def how(self) -> Any: ...
+    def __init__(
+        self, title: str | None, samples: Any, batch_size: Int | None, threads: Any, runs: Any,
+        measure: str = "loss", held_out: Int = 0, short: Int = 0, long: Int = 0,
+        tuning_seed: Int = 0, coarse: Any = ..., fine: Any = ..., rates: Any = ...,
+    ) -> None: ...
+    coarse: Any
+    fine: Any
+    rates: Any
 class Recorder(Callback):
     def __init__(self, every: Int = 20) -> None: ...
     def on_step_begin(self, gradients: Any, states: Any) -> Any: ...

@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad import kernels, random
 from minigrad.callbacks import Callback
-from minigrad.lab.results import Comparison, Run, Sweep
+from minigrad.lab.results import TIMES, Comparison, Run, Sweep
 from minigrad.lab.surfaces import rule_of
 from minigrad.optimizers import get as get_optimizer
 from minigrad.utils.batches import as_samples
@@ -183,14 +183,14 @@ class _Recorder(Callback):
         self.samples = samples
         self.batch_size = batch_size
         self.step = 0
-        self.seconds = 0.0
+        self.clocks = np.zeros(2)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.begin = time.perf_counter() - self.seconds  # excludes the validation before
+        self.begin = _read_clocks() - self.clocks  # excludes the validation before
         self.seen, self.sums = 0, {}
 
     def on_train_batch_end(self, batch, logs=None):
-        self.seconds = time.perf_counter() - self.begin
+        self.clocks = _read_clocks() - self.begin
         self.step += 1
         steps = self.params["steps"]
         is_regular = (batch + 1) % math.ceil(steps / POINTS_PER_EPOCH) == 0
@@ -201,11 +201,14 @@ class _Recorder(Callback):
         sums = {name: mean * seen for name, mean in logs.items()}
         means = {n: (sums[n] - self.sums.get(n, 0.0)) / (seen - self.seen) for n in sums}
         self.seen, self.sums = seen, sums
-        _append(self.run.steps, step=self.step, seconds=self.seconds, **means)
+        _append(self.run.steps, step=self.step, **self._times(), **means)
 
     def on_epoch_end(self, epoch, logs=None):
         if not self._diverges(logs):
-            _append(self.run.epochs, epoch=epoch + 1, seconds=self.seconds, **logs)
+            _append(self.run.epochs, epoch=epoch + 1, **self._times(), **logs)
+
+    def _times(self):
+        return dict(zip(TIMES, self.clocks, strict=True))
 
     def _diverges(self, logs):
         wrong = [name for name, value in logs.items() if not math.isfinite(value)]
@@ -214,6 +217,11 @@ class _Recorder(Callback):
             self.run.detail = f"{wrong[0]} is {logs[wrong[0]]} after {self.step} steps"
             self.model.stop_training = True
         return bool(wrong)
+
+
+def _read_clocks():
+    """Return what the wall's clock and the processor's show, in seconds, in the order of TIMES."""
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def _append(lists, **values):

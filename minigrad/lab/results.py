@@ -13,6 +13,8 @@ from minigrad import plots
 from minigrad.lab.text import table, wrapped
 from minigrad.utils.files import replacing
 
+TIMES = ("seconds", "processor_seconds")  # of the training so far, in every record
+
 
 @dataclass
 class Run:
@@ -29,12 +31,13 @@ class Run:
     detail : str
         What happened, and where, if it diverged or failed.
     steps : dict from str to list
-        The training: "step" (from 1), "seconds" so far, "loss" and the metrics as means since the
+        The training: "step" (from 1), the times so far, "loss" and the metrics as means since the
         previous point. Points are the first step, and then twenty steps an epoch, or all steps of
         an epoch that has fewer.
     epochs : dict from str to list
-        The whole epochs: "epoch" (from 1), "seconds" so far, and what ``History`` records.
-        Seconds count the training alone, without validation.
+        The whole epochs: "epoch" (from 1), the times so far, and what ``History`` records.
+        Times count the training alone, without validation: "seconds" by the wall's clock, and
+        "processor_seconds" of all threads together, which neighbours on the machine disturb less.
     rule : str
         By which pictures choose the color: "SGD", "momentum", "Adam", ...; "" is the label.
     """
@@ -51,7 +54,7 @@ class Run:
     @property
     def names(self):
         """What is measured at an epoch's end: "val_loss", ..., or without validation "loss"."""
-        names = [name for name in self.epochs if name not in ("epoch", "seconds")]
+        names = [name for name in self.epochs if name not in ("epoch", *TIMES)]
         return [name for name in names if name.startswith("val_")] or names
 
     def __str__(self):
@@ -172,12 +175,14 @@ class Comparison(Results):
         return f"{name} after each epoch, mean over the seeds\n{table(lines)}"
 
     def _last_table(self):
-        rows = [["", *self.names, f"lowest {self.loss_name}", "seconds"]]
+        all_runs = [run.epochs for run in self.runs if run.epochs]
+        time = TIMES[all(TIMES[1] in run for run in all_runs)]  # the processor's, if it was noted
+        rows = [["", *self.names, f"lowest {self.loss_name}", time.replace("_", " ")]]
         for label in self.labels:
             runs = [run.epochs for run in self.runs_of(label) if run.epochs]
             row = [_mean_and_deviation([run[name][-1] for run in runs]) for name in self.names]
             row.append(_mean_and_deviation([min(run[self.loss_name]) for run in runs]))
-            row.append(_mean_and_deviation([run["seconds"][-1] for run in runs], "{:.1f}".format))
+            row.append(_mean_and_deviation([run[time][-1] for run in runs], "{:.1f}".format))
             rows.append([label, *row])
         return f"after the last epoch, mean ± standard deviation\n{table(rows)}"
 

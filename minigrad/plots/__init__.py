@@ -8,6 +8,15 @@ cell; ``save(figure, "picture.png")`` writes it.
 from minigrad.plots._style import save as save
 from minigrad.plots.comparison import draw_comparison as draw_comparison
 from minigrad.plots.comparison import draw_sweep as draw_sweep
+from minigrad.plots.landscape import draw_landscape as draw_landscape
+from minigrad.plots.landscape import draw_range_test as draw_range_test
+from minigrad.plots.network import draw_confusion as draw_confusion
+from minigrad.plots.network import draw_feature_maps as draw_feature_maps
+from minigrad.plots.network import draw_filters as draw_filters
+from minigrad.plots.network import draw_worst as draw_worst
+from minigrad.plots.races import draw_errors as draw_errors
+from minigrad.plots.races import draw_race as draw_race
+from minigrad.plots.races import draw_tuning as draw_tuning
 from minigrad.plots.recording import draw_recording as draw_recording
 from minigrad.plots.surfaces import animate_descent as animate_descent
 from minigrad.plots.surfaces import draw_contours as draw_contours

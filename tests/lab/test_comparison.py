@@ -8,7 +8,7 @@ import pytest
 
 from minigrad import lab, ops, random
 from minigrad.core import is_grad_enabled
-from minigrad.lab import comparison
+from minigrad.lab import comparison, results
 from minigrad.layers import Concatenate, Dense, Dropout, Input
 from minigrad.layers.base import Layer
 from minigrad.models import Model, Sequential
@@ -56,8 +56,9 @@ def compare(optimizers, build_model=build_model, **settings):
 def without_seconds(result):
     """Everything in the runs but the times, which differ from one training to the next."""
     for run in result.runs:
-        run.steps.pop("seconds", None)
-        run.epochs.pop("seconds", None)
+        for name in results.TIMES:
+            run.steps.pop(name, None)
+            run.epochs.pop(name, None)
     return result.runs
 
 
@@ -140,7 +141,7 @@ def test_run_is_what_fit_does_by_itself():
     run = result.runs[1]
     assert (run.optimizer, run.seed, run.outcome) == ("Adam", 4, "finished")
     assert run.epochs.pop("epoch") == [1, 2]
-    assert len(run.epochs.pop("seconds")) == 2
+    assert all(len(run.epochs.pop(name)) == 2 for name in results.TIMES)
     assert run.epochs == history.history  # to the last bit
 
 
@@ -243,8 +244,8 @@ def test_points_are_means_over_the_steps_since_the_point_before():
     means = [np.mean(losses[b:e]) for b, e in zip(begins, points, strict=True)]
     assert run.steps["step"] == points
     np.testing.assert_allclose(run.steps["loss"], means, rtol=1e-6)
-    assert set(run.steps) == {"step", "seconds", "loss", "mae"}
-    assert set(run.epochs) == {"epoch", "seconds", "loss", "mae", "val_loss", "val_mae"}
+    assert set(run.steps) == {"step", *results.TIMES, "loss", "mae"}
+    assert set(run.epochs) == {"epoch", *results.TIMES, "loss", "mae", "val_loss", "val_mae"}
 
 
 def test_points_weigh_a_smaller_last_batch_by_its_size():
@@ -263,10 +264,12 @@ def test_seconds_are_those_of_training_without_validation(monkeypatch):
             return x
 
     monkeypatch.setattr(comparison.time, "perf_counter", lambda: Clock.now)
+    monkeypatch.setattr(comparison.time, "process_time", lambda: 2 * Clock.now)  # two threads
     build = lambda optimizer: build_model(optimizer, Clock())  # noqa: E731
     (run,) = compare(["sgd"], build, validation_data=(X, Y)).runs
     assert run.steps["seconds"] == run.steps["step"] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert run.epochs["seconds"] == [4, 8]
+    assert run.epochs["processor_seconds"] == [8, 16]
 
 
 # --- how it ends ---------------------------------------------------------------------------------
