@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import minigrad
-from minigrad.lab import Comparison, Sweep
+from minigrad.lab import Comparison, Sweep, TunedComparison
 from minigrad.optimizers import OPTIMIZERS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -191,6 +191,7 @@ def test_compare_optimizers_prints_its_figures_beside_the_notebooks(tmp_path):
     assert tables in run.stdout
     assert max(map(len, tables.splitlines())) <= 80
     assert "ours: 120 samples of synthetic digits (NOT MNIST); notebook: 60000 of MNIST" in tables
+    assert tables.count("NOT COMPARABLE with the notebook: 120 samples of synthetic") == 2
     notebook = {"val_accuracy": (0.8356, 0.9725, 0.9142), "val_loss": (0.7740, 0.0852, 0.3072)}
     for name, (adagrad, adam, sgd) in notebook.items():
         table = tables[tables.index(f"{name} after each epoch, beside") :]
@@ -210,6 +211,27 @@ def test_compare_optimizers_draws_a_picture(tmp_path):
     assert (tmp_path / "compare_optimizers.png").read_bytes().startswith(b"\x89PNG")
     comparison = Comparison.load(tmp_path / "compare_optimizers.json")
     assert len(comparison.labels) == len(OPTIMIZERS.members)
+
+
+def test_compare_optimizers_tunes_all_rates_alike(tmp_path):
+    run = run_compare_optimizers(tmp_path, "--tuned", "--limit", "60")
+    assert run.returncode == 0, run.stderr
+    assert "9 rates from 0.0001 to 1" in run.stdout
+    assert "judged by the accuracy on 10 held-out samples" in run.stdout
+    assert len(TunedComparison.load(tmp_path / "compare_optimizers.json").rates) == 3
+
+
+def test_compare_optimizers_warns_in_the_title_of_other_data(monkeypatch):
+    pytest.importorskip("matplotlib", reason="pip install matplotlib draws pictures")
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    import compare_optimizers
+
+    result = Comparison.load(EXAMPLES / "results" / "compare_optimizers.json")
+    title = compare_optimizers.draw(result).get_suptitle()
+    assert title == "Keras's defaults, 60000 digits of MNIST"
+    result.samples = 600
+    title = compare_optimizers.draw(result).get_suptitle()
+    assert title == "Keras's defaults, NOT COMPARABLE with the notebook: 600 samples of MNIST"
 
 
 def test_compare_optimizers_without_matplotlib_keeps_the_numbers_of_a_sweep(tmp_path):
