@@ -15,11 +15,11 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.viewcode",
     "mathml",
     "pictures",
     "rules",
     "browser",
+    "sources",
 ]
 html_theme = "furo"
 html_title = "minigrad"
