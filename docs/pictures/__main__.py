@@ -3,6 +3,7 @@
 python docs/pictures                 draw all, write nothing: does each program run?
 python docs/pictures --out FOLDER    write them, to be looked at
 python docs/pictures surfaces rule=adam --out FOLDER    one of them
+python docs/pictures --card          write the README's picture anew
 """
 
 import argparse
@@ -19,8 +20,14 @@ def main():
     parser.add_argument("name", nargs="?", choices=drawing.programs(), metavar="NAME")
     parser.add_argument("options", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, help="the folder to write into")
+    parser.add_argument("--card", action="store_true", help="write the README's picture")
     parser.add_argument("--check", action="store_true", help="write nothing, as without --out")
     arguments = parser.parse_args()
+    if arguments.card:
+        data, words = drawing.card()
+        (drawing.DOCS / "_static" / "card.png").write_bytes(data)
+        (drawing.DOCS / "_static" / "card.txt").write_text("\n".join(words) + "\n", "utf-8")
+        return
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)
     for name in [arguments.name] if arguments.name else drawing.programs():
