@@ -36,6 +36,7 @@ def docs(session):
     """Build the documentation."""
     session.install("-e", ".[docs]")
     session.run("sphinx-build", "-W", "-n", "--keep-going", "docs", "build/docs")
+    session.run("python", "docs/check_site.py", "build/docs")
 
 
 @nox.session(default=False)
