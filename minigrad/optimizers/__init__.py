@@ -3,11 +3,13 @@
 
 from minigrad.optimizers import schedules
 from minigrad.optimizers.adadelta import Adadelta
+from minigrad.optimizers.adafactor import Adafactor
 from minigrad.optimizers.adagrad import Adagrad
 from minigrad.optimizers.adam import Adam, AdamW
 from minigrad.optimizers.adamax import Adamax
 from minigrad.optimizers.base import Optimizer
 from minigrad.optimizers.lion import Lion
+from minigrad.optimizers.muon import Muon
 from minigrad.optimizers.nadam import Nadam
 from minigrad.optimizers.rmsprop import RMSprop
 from minigrad.optimizers.sgd import SGD

@@ -14,6 +14,15 @@ def adadelta(
     loss_scale_factor: Float | None = None, gradient_accumulation_steps: Int | None = None,
     name: str | None = None, parameters: Sequence[Tensor] | None = None,
 ) -> Any: ...
+def adafactor(
+    learning_rate: Rate = 0.001, beta_2_decay: Float = -0.8, epsilon_1: Float = 1e-30,
+    epsilon_2: Float = 0.001, clip_threshold: Float = 1.0, relative_step: bool = True,
+    weight_decay: Float | None = None, clipnorm: Float | None = None,
+    clipvalue: Float | None = None, global_clipnorm: Float | None = None, use_ema: bool = False,
+    ema_momentum: Float = 0.99, ema_overwrite_frequency: Int | None = None,
+    loss_scale_factor: Float | None = None, gradient_accumulation_steps: Int | None = None,
+    name: str | None = None, parameters: Sequence[Tensor] | None = None,
+) -> Any: ...
 def adagrad(
     learning_rate: Rate = 0.001, initial_accumulator_value: Float = 0.1, epsilon: Float = 1e-07,
     weight_decay: Float | None = None, clipnorm: Float | None = None,
@@ -45,6 +54,19 @@ def lion(
     ema_momentum: Float = 0.99, ema_overwrite_frequency: Int | None = None,
     loss_scale_factor: Float | None = None, gradient_accumulation_steps: Int | None = None,
     name: str | None = None, parameters: Sequence[Tensor] | None = None,
+) -> Any: ...
+def muon(
+    learning_rate: Rate = 0.001, adam_beta_1: Float = 0.9, adam_beta_2: Float = 0.999,
+    adam_weight_decay: Float | None = 0.004, epsilon: Float = 1e-07,
+    weight_decay: Float | None = 0.004, clipnorm: Float | None = None,
+    clipvalue: Float | None = None, global_clipnorm: Float | None = None, use_ema: bool = False,
+    ema_momentum: Float = 0.99, ema_overwrite_frequency: Int | None = None,
+    loss_scale_factor: Float | None = None, gradient_accumulation_steps: Int | None = None,
+    name: str | None = None, parameters: Sequence[Tensor] | None = None, *,
+    exclude_layers: Sequence[str] | None = None, exclude_embeddings: bool = True,
+    muon_a: Float = 3.4445, muon_b: Float = -4.775, muon_c: Float = 2.0315,
+    adam_lr_ratio: Float = 1, momentum: Float = 0.95, ns_steps: Int = 5, nesterov: bool = True,
+    rms_rate: Float | None = 0.2,
 ) -> Any: ...
 def nadam(
     learning_rate: Rate = 0.001, beta_1: Float = 0.9, beta_2: Float = 0.999, epsilon: Float = 1e-07,
@@ -172,6 +194,24 @@ class Adadelta(Optimizer):
     ) -> Any: ...
     rho: float
     epsilon: float
+class Adafactor(Optimizer):
+    def __init__(
+        self, learning_rate: Rate = 0.001, beta_2_decay: Float = -0.8, epsilon_1: Float = 1e-30,
+        epsilon_2: Float = 0.001, clip_threshold: Float = 1.0, relative_step: bool = True,
+        weight_decay: Float | None = None, clipnorm: Float | None = None,
+        clipvalue: Float | None = None, global_clipnorm: Float | None = None, use_ema: bool = False,
+        ema_momentum: Float = 0.99, ema_overwrite_frequency: Int | None = None,
+        loss_scale_factor: Float | None = None, gradient_accumulation_steps: Int | None = None,
+        name: str | None = None, parameters: Sequence[Tensor] | None = None,
+    ) -> None: ...
+    def update(
+        self, w: Array, g: Array, state: dict[str, Array], lr: float, t: int, threads: int,
+    ) -> Any: ...
+    beta_2_decay: float
+    epsilon_1: float
+    clip_threshold: float
+    epsilon_2: float
+    relative_step: Any
 class Adagrad(Optimizer):
     def __init__(
         self, learning_rate: Rate = 0.001, initial_accumulator_value: Float = 0.1,
@@ -232,6 +272,37 @@ class Lion(Optimizer):
     ) -> Any: ...
     beta_1: float
     beta_2: float
+class Muon(Optimizer):
+    def __init__(
+        self, learning_rate: Rate = 0.001, adam_beta_1: Float = 0.9, adam_beta_2: Float = 0.999,
+        adam_weight_decay: Float | None = 0.004, epsilon: Float = 1e-07,
+        weight_decay: Float | None = 0.004, clipnorm: Float | None = None,
+        clipvalue: Float | None = None, global_clipnorm: Float | None = None, use_ema: bool = False,
+        ema_momentum: Float = 0.99, ema_overwrite_frequency: Int | None = None,
+        loss_scale_factor: Float | None = None, gradient_accumulation_steps: Int | None = None,
+        name: str | None = None, parameters: Sequence[Tensor] | None = None, *,
+        exclude_layers: Sequence[str] | None = None, exclude_embeddings: bool = True,
+        muon_a: Float = 3.4445, muon_b: Float = -4.775, muon_c: Float = 2.0315,
+        adam_lr_ratio: Float = 1, momentum: Float = 0.95, ns_steps: Int = 5, nesterov: bool = True,
+        rms_rate: Float | None = 0.2,
+    ) -> None: ...
+    def update(
+        self, w: Array, g: Array, state: dict[str, Array], lr: float, t: int, threads: int,
+    ) -> Any: ...
+    adam_beta_1: float
+    adam_beta_2: float
+    momentum: float
+    epsilon: float
+    adam_lr_ratio: float
+    adam_weight_decay: Any
+    rms_rate: Any
+    muon_a: Any
+    muon_b: Any
+    muon_c: Any
+    ns_steps: Any
+    nesterov: Any
+    exclude_layers: Any
+    exclude_embeddings: Any
 class Nadam(Optimizer):
     def __init__(
         self, learning_rate: Rate = 0.001, beta_1: Float = 0.9, beta_2: Float = 0.999,

@@ -364,13 +364,14 @@ class Optimizer(KerasForm, Configured):
         for observer in self.observers:
             observer.on_step_begin(gradients, self._state)
         self.begin_step(t)
-        # A rule of this package changes nothing but by its kernel: the steps of all are one job.
+        # A rule of this package puts off what its kernel does: the steps of all are one job.
         is_ours = getattr(self.update, "__func__", None) in _RULES
         steps = [] if is_ours else threads
         for variable, g in gradients.items():
             w = variable.data
-            if self.weight_decay is not None and self._is_decayed(variable):
-                w -= w * (self.weight_decay * lr)
+            decay = self._decay_of(variable)
+            if decay is not None and self._is_decayed(variable):
+                w -= w * (decay * lr)
             if self._has_keras_form:
                 with no_grad():
                     self.update_step(Tensor(g), variable, lr)
@@ -395,6 +396,10 @@ class Optimizer(KerasForm, Configured):
         """
         self._excluded = set(var_list or ())
         self._excluded_names = list(var_names or ())
+
+    def _decay_of(self, variable):
+        """The weight decay of a variable that is not left out."""
+        return self.weight_decay
 
     def _is_decayed(self, variable):
         names = (re.search(name, self._paths[variable]) for name in self._excluded_names)
@@ -521,3 +526,11 @@ def _scale_down(arrays, limit):
     if largest < np.inf:  # its square is not: then in units of it
         return float(_scale_down([array / largest for array in arrays], limit / largest))
     return float(limit / max(norm, limit))
+
+
+def norm(x):
+    """Return the Euclidean norm of all elements, a float64, whose squares may be infinite."""
+    largest = np.abs(x).max(initial=0).astype(np.float64)
+    if not 0 < largest < np.inf:
+        return largest
+    return largest * np.sqrt(np.square(np.ascontiguousarray(x) / largest).sum())

@@ -197,7 +197,7 @@ ABSENT = {
         ("view", "a tensor has one type", "ops.cast; NumPy's view of an array"),
     ],
     "optimizers": [
-        ("Adafactor Ftrl Lamb Muon ScheduleFreeAdamW", *_RULE),
+        ("Ftrl Lamb ScheduleFreeAdamW", *_RULE),
         ("LossScaleOptimizer", *_FLOATS),
         ("MultiOptimizer OptimizerMap", "one optimizer trains a model",
          "two optimizers in a train_step of your own"),

@@ -19,11 +19,14 @@ INTERVALS = {
     "beta": (0, math.inf), "epsilon": (0, math.inf), "gamma": (0, math.inf),
     "label_smoothing": (0, 1), "margin": (0, math.inf),
 }  # fmt: skip
+OR_NONE = ("adam_weight_decay", "rms_rate", "weight_decay")
 ANY_NUMBER = ("fill_value", "offset", "scale", "value")  # what is computed with, not a setting
 
 
 def fault_of(name, default, value):
     """Return what was expected in place of the value, or None if it may do."""
+    if name in OR_NONE and value is None:
+        return None
     if name in TEXTS:
         return None if isinstance(value, (str, type(None))) else "a text"
     if name in PATHS:

@@ -19,7 +19,7 @@ def keras(golden):
 def test_optimizers_follow_keras(keras):
     start = keras["opt_inputs"]
     gradients = [[np.array(g, np.float32) for g in pair] for pair in start["grads"]]
-    assert len(keras["optimizers"]) == 26
+    assert len(keras["optimizers"]) == 30
     for case, steps in keras["optimizers"].items():
         optimizer = eval(case, dict(NAMES))  # a case reads "Adam(0.01,amsgrad=True)"
         variables = [Parameter(start["w0"]), Parameter(start["b0"])]

@@ -119,6 +119,35 @@ KERAS_DEFAULTS = {
     "adamax": (0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}),
     "adadelta": (0.001, {"rho": 0.95, "epsilon": 1e-7}),
     "lion": (0.001, {"beta_1": 0.9, "beta_2": 0.99}),
+    "muon": (
+        0.001,
+        {
+            "adam_beta_1": 0.9,
+            "adam_beta_2": 0.999,
+            "adam_weight_decay": 0.004,
+            "epsilon": 1e-7,
+            "exclude_layers": [],
+            "exclude_embeddings": True,
+            "muon_a": 3.4445,
+            "muon_b": -4.775,
+            "muon_c": 2.0315,
+            "adam_lr_ratio": 1,
+            "momentum": 0.95,
+            "ns_steps": 5,
+            "nesterov": True,
+            "rms_rate": 0.2,
+        },
+    ),
+    "adafactor": (
+        0.001,
+        {
+            "beta_2_decay": -0.8,
+            "epsilon_1": 1e-30,
+            "epsilon_2": 1e-3,
+            "clip_threshold": 1.0,
+            "relative_step": True,
+        },
+    ),
 }
 
 
@@ -128,7 +157,7 @@ def test_keras_defaults(name):
     assert optimizers.get(name).get_config() == {
         "learning_rate": rate,
         **own,
-        "weight_decay": 0.004 if name == "adamw" else None,
+        "weight_decay": 0.004 if name in ("adamw", "muon") else None,
         "clipnorm": None,
         "clipvalue": None,
         "global_clipnorm": None,

@@ -167,6 +167,7 @@ OPTIMIZERS = {
     "clipnorm": {"clipnorm": 0.1},  # not use_ema: Keras cannot go on from its own file on JAX
     "gradient_accumulation_steps": {"gradient_accumulation_steps": 2},
     "Adagrad": {}, "Adadelta": {}, "Adamax": {}, "Nadam": {}, "Lion": {}, "RMSprop": {},
+    "Muon": {"exclude_layers": ["last"]}, "Adafactor": {},
     "centered": {"centered": True, "momentum": 0.5},
 }  # fmt: skip
 CLASSES = {
@@ -206,6 +207,8 @@ def go_on_in_both(first, path, load):
         ("Adam", {"amsgrad": True}, "m0 v0 m1 v1 v_max0 v_max1"),
         ("Adam", {"use_ema": True}, "average0 average1 m0 v0 m1 v1"),
         ("RMSprop", {"centered": True, "momentum": 0.9}, "v0 v1 b0 b1 m0 m1"),
+        ("Muon", {}, "m0 v0 m1 v1"),
+        ("Adafactor", {}, "r0 c0 v0 r1 c1 v1"),
     ],
 )
 def test_arrays_of_an_optimizer_are_written_once_in_the_order_of_keras(name, options, order):

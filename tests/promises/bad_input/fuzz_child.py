@@ -237,7 +237,8 @@ def fused(v):
 
 
 def step(v):
-    name = v.one_of("SGD", "Adam", "RMSprop", "Adagrad", "Nadam", "Lion", "Adadelta", "Adamax")
+    name = v.one_of("SGD", "Adam", "RMSprop", "Adagrad", "Nadam", "Lion", "Adadelta", "Adamax",
+                    "Muon", "Adafactor")  # fmt: skip
     shape = v.shape(2)
     gradient, start = v.array(*shape), np.ones(shape, "f4")
 

@@ -181,7 +181,8 @@ def test_what_own_layers_count_and_draw_goes_on(tmp_path):
     assert again.window.maxlen == 2
 
 
-RULES = ["SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion"]
+RULES = ["SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion",
+         "Muon", "Adafactor"]  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -172,7 +172,8 @@ for _name, _make in CALLBACKS.items():
         make_graph,
         lambda make, folder, new=_make: fitted(make, new(folder)),
     )
-for _name in ("adadelta", "adagrad", "adamax", "adamw", "lion", "nadam", "rmsprop", "sgd"):
+for _name in ("adadelta", "adafactor", "adagrad", "adamax", "adamw", "lion", "muon", "nadam",
+              "rmsprop", "sgd"):  # fmt: skip
     CASES[f"Sequential, {_name}"] = (
         make_sequential,
         lambda make, _, name=_name: fitted(make, optimizer=name),

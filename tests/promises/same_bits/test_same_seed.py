@@ -262,7 +262,8 @@ BETWEEN = [
     lambda draw: layers.Activation(str(draw.choice(["relu", "tanh", "gelu", "softplus", "elu"]))),
     lambda draw: layers.ZeroPadding2D(1),
 ]
-RULES = ["sgd", "adam", "adamw", "rmsprop", "adagrad", "nadam", "lion", "adamax", "adadelta"]
+RULES = ["sgd", "adam", "adamw", "rmsprop", "adagrad", "nadam", "lion", "adamax", "adadelta",
+         "muon", "adafactor"]  # fmt: skip
 
 
 # --- fused or not -------------------------------------------------------------------------------
