@@ -196,12 +196,28 @@ ROWS = [
         same=("Adadelta(1.0, 0.9, 1e-6)", {}),
         different=("Adadelta(1.0, 0.9, 1e-6, weight_decay=0.5)", {"weight_decay": 0.5}),
     ),
+    Row(
+        "adafactor",
+        "where ε₁ is",
+        same=("Adafactor(0.1)", {"lr": 0.1, "eps": (1e-30, 0.001)}),
+        different=("Adafactor(0.1, epsilon_1=0.1)", {"lr": 0.1, "eps": (0.1, 0.001)}),
+    ),
+    Row(
+        "adafactor",
+        DECAY,
+        same=("Adafactor(0.1)", {"lr": 0.1, "eps": (1e-30, 0.001)}),
+        different=("Adafactor(0.1, weight_decay=0.5)", {"lr": 0.1, "weight_decay": 0.5}),
+    ),
 ]
 
 # Rows that have a test of their own below.
 OTHER_ROWS = {
     ("sgd", "where Nesterov takes the gradient"): "test_nesterov_weights_are_the_papers_next_look",
     ("rmsprop", "v - m² < 0, by rounding"): "test_centered_rmsprop_meets_nan_elsewhere",
+    ("muon", "the factor of lr"): "test_muons_factors_are_those_of_the_page",
+    ("muon", "the iteration's type"): "test_pytorchs_muon_rounds_to_bfloat16",
+    ("muon", "other weights"): "test_pytorchs_muon_refuses_other_weights",
+    ("adafactor", "v of whole matrices"): "test_pytorchs_adafactor_keeps_rows_and_columns_alone",
 }
 
 # --- steps of each library ---------------------------------------------------------------------
@@ -395,6 +411,67 @@ def test_libraries_take_nesterovs_gradient_at_the_weights(run_page, recorded):
     assert distance(ours, recorded["keras"][case]) < 1e-5
     theirs = run_page("optimizers/sgd.md")["pytorch_sgd"]
     assert distance(theirs(np.array(START), GRADIENTS, **arguments, nesterov=True), ours) < 1e-12
+
+
+def matrices(shape=(7, 5)):
+    generator = np.random.default_rng(3)
+    return generator.normal(size=shape), generator.normal(size=(6, *shape))
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (5, 7), (6, 6)])
+def test_muons_factors_are_those_of_the_page(run_page, shape):
+    w, gradients = matrices(shape)
+    theirs = run_page("optimizers/muon.md")["pytorch_muon"]
+    case = "Muon(0.1, weight_decay=0.1, rms_rate=0.2)"
+    ours = minigrad_walk(case, w, gradients)
+    for request, factor in [
+        ("match_rms_adamw", 0.2 * max(shape) ** 0.5),
+        ("original", max(1, shape[0] / shape[1]) ** 0.5),
+    ]:
+        walk = theirs(w, gradients, lr=0.1, adjust_lr_fn=request)
+        rate = factor / max(shape) ** 0.5
+        same = minigrad_walk(f"Muon(0.1, weight_decay=0.1, rms_rate={rate})", w, gradients)
+        assert np.abs(walk - same).max() < 1e-5  # where 1e-7 is added to the norm
+        assert (np.abs(walk - ours).max() < 1e-5) == (request == "match_rms_adamw")
+
+
+@pytest.mark.parametrize("factor", ["original", "match_rms_adamw"])
+def test_pytorchs_muon_rounds_to_bfloat16(run_page, factor):
+    torch = pytest.importorskip("torch")
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("this PyTorch has no Muon")
+    w, gradients = matrices()
+    arguments = {"lr": 0.1, "adjust_lr_fn": factor}
+    ours = run_page("optimizers/muon.md")["pytorch_muon"](w, gradients, **arguments)
+    theirs = pytorch_walk(torch, "muon", arguments, w, gradients)
+    apart = np.abs(theirs - ours).max() / np.abs(ours - w).max()
+    assert 1e-4 < apart < 0.05
+
+
+def test_pytorchs_muon_refuses_other_weights():
+    torch = pytest.importorskip("torch")
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("this PyTorch has no Muon")
+    with pytest.raises(ValueError, match="2D"):
+        torch.optim.Muon([torch.zeros(3, requires_grad=True)])
+    adams = minigrad_walk("AdamW(0.1, weight_decay=0.004)")
+    np.testing.assert_array_equal(minigrad_walk("Muon(0.1)"), adams)
+
+
+def test_pytorchs_adafactor_keeps_rows_and_columns_alone():
+    torch = pytest.importorskip("torch")
+    if not hasattr(torch.optim, "Adafactor"):
+        pytest.skip("this PyTorch has no Adafactor")
+    w, gradients = matrices()
+    ours = minigrad_walk("Adafactor(0.1)", w, gradients)
+    arguments = {"lr": 0.1, "eps": (1e-30, 1e-3)}
+    theirs = pytorch_walk(torch, "adafactor", arguments, w, gradients)
+    assert np.abs(ours - theirs).max() < 1e-9
+    weight = torch.zeros((7, 5), requires_grad=True)
+    optimizer = torch.optim.Adafactor([weight])
+    weight.grad = torch.ones((7, 5))
+    optimizer.step()
+    assert {"row_var", "col_var", "step"} == set(optimizer.state[weight])
 
 
 def constant_gradients():

@@ -396,6 +396,19 @@ def test_whole_learning_rates(library):
         raises(make, ValueError)
 
 
+@shows("`Adafactor` turns")
+def test_adafactor_at_gradients_of_zero(library):
+    g = np.array([[0, 0], [0, 1], [0, 2]], "float32")
+    optimizer = library.optimizers.Adafactor(0.1)
+    if library is minigrad:
+        w, g = minigrad.Parameter(np.ones((3, 2))), minigrad.Tensor(g)
+    else:
+        w, g = library.Variable(np.ones((3, 2), "float32")), library.ops.convert_to_tensor(g)
+    optimizer.apply([g], [w])
+    assert np.isnan(np.array(w)).all() == (library is not minigrad)
+    assert np.isfinite(np.array(w)).all() == (library is minigrad)
+
+
 @shows("a loss becomes NaN")
 def test_loss_that_is_nan(library):
     model = row_model(library)

@@ -481,6 +481,11 @@ optimizers.Adadelta(rho=-1) | ValueError | Adadelta | rho | -1
 optimizers.Adamax(beta_1="a") | TypeError | Adamax | beta_1 | 'a'
 optimizers.Nadam(epsilon="a") | TypeError | Nadam | epsilon | 'a'
 optimizers.Lion(beta_2=2) | ValueError | Lion | beta_2 | 2
+optimizers.Muon(exclude_layers="output") | TypeError | Muon | exclude_layers | 'output'
+optimizers.Muon(ns_steps=0) | ValueError | Muon | ns_steps | 0
+optimizers.Muon(rms_rate="a") | TypeError | Muon | rms_rate | 'a'
+optimizers.Adafactor(beta_2_decay=0.8) | ValueError | Adafactor | beta_2_decay | 0.8
+optimizers.Adafactor(clip_threshold=0) | ValueError | Adafactor | clip_threshold | 0
 optimizers.get("adm") | ValueError | optimizer | 'adm' | 'adam'
 optimizers.SGD(0.1, parameters=[3]) | TypeError | 3
 optimizers.SGD(0.1).apply([gradient], []) | ValueError | sgd | expected 0 gradients | got 1
