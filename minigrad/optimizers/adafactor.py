@@ -18,7 +18,7 @@ class Adafactor(Optimizer):
         u = g / √v
         w ← w - ρ max(ε₂, RMS(w)) u / max(1, RMS(u) / clip_threshold)
 
-    Rows and columns are the last two axes. Weights of fewer axes have v ← β v + (1-β) s instead.
+    Rows and columns are the last two axes. Weights of fewer axes have v ← β v + (1-β) (g² + ε₁).
 
     A step moves a weight by a share of the weights' own size, at most about lr of it, and at
     weights near 0 by ε₂ lr. So layers whose weights start at 0, as biases do, start slowly.
