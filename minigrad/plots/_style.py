@@ -82,6 +82,7 @@ POINT = 0.72  # points in a pixel, at 100 dots per inch
 DPI = 100
 TITLE, LABEL, TICK = 15, 13, 11.5  # sizes of type; nothing is smaller than 11
 PATH, CURVE, THIN, RIM, MARKER = 2.2, 1.8, 0.8, 2.0, 6.5  # widths of lines in points; a marker
+MOST_NAMES = 8  # that stand at their lines; more become a legend
 
 PIP_COMMAND = "pip install matplotlib"
 
@@ -147,7 +148,12 @@ def readable(name, theme="light", ratio=4.5):
         mixed = (1 - share) * color + share * ink
         if contrast(mixed, paper) >= ratio:
             break
-    return "#" + "".join(f"{round(255 * part):02x}" for part in mixed)
+    return hex_of(mixed)
+
+
+def hex_of(rgb):
+    """Return red, green and blue from 0 to 1 as "#rrggbb"."""
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb[:3])
 
 
 def contrast(one, other):
@@ -230,6 +236,7 @@ def dress(axes, theme="light", title="", unit="", xlabel="", grid=True):
     axes.spines[:].set(color=colors["grey"], linewidth=THIN)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
+    axes.yaxis.set_offset_position("right")  # its left is the head's
     if grid:
         axes.grid(color=colors["grid"], linewidth=THIN)
     axes.set_xlabel(xlabel, color=colors["ink"], fontsize=LABEL * POINT)
@@ -248,12 +255,12 @@ def say_decades(axis):
     ticker = import_matplotlib().ticker
 
     def say(value, _):
-        if 1e-3 < value < 1e5:
+        if 0.9e-4 < value < 1e5:
             return f"{value:g}"
         power = str(round(np.log10(value)))
         return "10" + power.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
-    low, high = axis.get_data_interval()
+    low, high = sorted(axis.get_view_interval())
     axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if high < 1e3 * low else (1,)))
     axis.set_major_formatter(say)
     axis.set_minor_locator(ticker.NullLocator())
@@ -297,7 +304,7 @@ def label_ends(axes, ends, theme="light", gap=15, pad=8, ha="left"):
     axes.figure.draw_without_rendering()  # the layout makes room, and fixes where the ends are
     pixels = DPI / axes.figure.dpi
     heights = [axes.transData.transform(name.xy)[1] * pixels for name in names]
-    limits = axes.bbox.y0 * pixels, axes.bbox.y1 * pixels
+    limits = axes.bbox.y0 * pixels + gap / 2, axes.bbox.y1 * pixels
     for name, height, place in zip(names, heights, _apart(heights, gap, *limits), strict=True):
         name.set_position((side, (place - height) * POINT))
     return names
@@ -321,13 +328,16 @@ def label_paths(axes, names, theme="light", pad=7):
     axes.figure.draw_without_rendering()
     frame, unit = axes.bbox, axes.figure.dpi / DPI
     low, high = np.array([frame.x0, frame.y0]), np.array([frame.x1, frame.y1])
-    paths = [
-        _dense(axes.transData.transform(points), low, high, 4 * unit) for _, points, _ in names
-    ]
+    found = []  # text, points in dots, color; of what has a place
+    for text, points, who in names:
+        points = axes.transData.transform(points)
+        points = points[np.isfinite(points).all(axis=1)]
+        if len(points):
+            found.append((text, _dense(points, low, high, 4 * unit), who))
     style = {"fontsize": LABEL * POINT, "ha": "center", "va": "center", "annotation_clip": False}
     sides = np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y])
     taken, written = np.empty((0, 2, 2)), []
-    for mine, (text, _, who) in zip(paths, names, strict=True):
+    for text, mine, who in found:
         name = axes.annotate(
             text, (0, 0), xycoords="axes fraction", color=readable(who, theme),
             path_effects=rim(theme, 1), in_layout=False, **style,
@@ -336,7 +346,7 @@ def label_paths(axes, names, theme="light", pad=7):
         anchors = np.repeat(mine[:: max(len(mine) // 80, 1)], len(sides), axis=0)
         shift = np.tile(sides, (len(anchors) // len(sides), 1)) * (half + pad * unit)
         places = anchors + shift
-        others = np.concatenate([path for path in paths if path is not mine] or [mine[:0]])
+        others = np.concatenate([mine[:0], *(path for _, path, _ in found if path is not mine)])
         cost = 3 * _covered(places, half, others, unit) + _covered(places, half, mine, unit)
         if len(others):
             away = np.hypot(*(anchors[:, np.newaxis] - others).transpose(2, 0, 1)).min(axis=1)
@@ -356,7 +366,7 @@ def label_paths(axes, names, theme="light", pad=7):
 
 def _dense(points, low, high, gap):
     """Return points of a path no farther apart than a gap: those within a frame, or the nearest."""
-    points = np.clip(points[np.isfinite(points).all(axis=1)], low - 1e4, high + 1e4)
+    points = np.clip(points, low - 1e4, high + 1e4)
     length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     at = np.linspace(0, length[-1], min(int(length[-1] / gap) + 1, 5000))
     points = np.stack([np.interp(at, length, line) for line in points.T], axis=1)
@@ -499,25 +509,6 @@ def save(figure, path, dpi=2 * DPI):
         figure.savefig(temporary, format=ending, dpi=dpi)
 
 
-# --- until all pictures find their colours by name ---------------------------------------------
+# --- for SVG pictures until they have their own ------------------------------------------------
 
-BLUE, BLACK = OPTIMIZERS["SGD"][1], "#000000"
-
-
-def line_style(index):
-    """Return the keywords for `axes.plot` of the index-th line: its color and its linestyle."""
-    found = looks(list(OPTIMIZERS))[index % len(OPTIMIZERS)]
-    return {"color": found["color"], "linestyle": found["linestyle"]}
-
-
-def marker(index):
-    """Return the index-th line's marker, for lines with few points."""
-    return "os^DvP"[index % 6]
-
-
-def label(axes, title, xlabel, ylabel):
-    """Write an axes' title and labels, and draw a faint grid below everything else."""
-    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    axes.set_axisbelow(True)
-    axes.grid(color="0.9")
-    axes.spines[["top", "right"]].set_visible(False)
+BLUE = OPTIMIZERS["SGD"][1]

@@ -12,7 +12,6 @@ from minigrad.plots._style import DPI, LABEL, PATH, POINT, import_matplotlib, pa
 from minigrad.utils.files import replacing
 
 SMALLEST = 1e-12  # above the smallest value; values below are drawn there
-MOST_NAMES = 8  # that stand at their lines; more become a legend
 FLOOR_3D = 0.1  # of the highest tint: a bowl keeps its shape
 SYMBOLS = {  # of the player's buttons, by the icon that matplotlib's page takes from another host
     "minus": "−", "fast-backward": "⏮", "step-backward": "⏪", "play fa-flip-horizontal": "◀",
@@ -222,7 +221,7 @@ def _contours(axes, surface, paths, theme, short=False):
     marks = list(_marks(surface, paths))
     for name, points in marks:
         axes.plot(*points.T, **_mark(name, theme))
-    many = len(paths) > MOST_NAMES
+    many = len(paths) > _style.MOST_NAMES
     if many:
         _style.legend_beside(axes, theme)
     _style.ground(axes, surface, *_window(axes, surface), theme)
@@ -263,7 +262,7 @@ def _values(axes, surface, paths, theme, short=False):
         _style.say_decades(axes.yaxis)
     ends = [max(np.flatnonzero(np.isfinite(curve)), default=0) for curve in curves]
     heights = [curve[end] for curve, end in zip(curves, ends, strict=True)]
-    if len(paths) > MOST_NAMES:
+    if len(paths) > _style.MOST_NAMES:
         _style.legend_beside(axes, theme, heights)
         return lines
     places = zip(paths, ends, heights, looks, strict=True)
