@@ -93,6 +93,21 @@ def test_path_says_when_the_rule_is_thrown_out(player):
     assert abs(found["values"][-1]) <= 1e6 * found["values"][0]
 
 
+def test_what_the_page_says_to_try_is_so(player):
+    def out(surface, start, factor=1):
+        run = {"surface": surface, "start": start, "steps": 200, "factor": factor}
+        names = ("SGD", "momentum", "RMSprop", "Adam")
+        return [name for name in names if ask(player, "path", rule=name, **run)["thrown_out"]]
+
+    assert out("beale", [4, 1.4]) == out("beale", [4, -1.4]) == ["SGD", "momentum"]
+    start = SURFACES["ravine"].start
+    assert [("SGD" in out("ravine", start, factor)) for factor in (1, 2, 4)] == [False, False, True]
+    for rule in RULES:
+        run = {"rule": rule, "start": [-1, 0], "steps": 100}
+        path = ask(player, "path", surface="saddle", **run)
+        assert {y for _, y in path["points"]} == {0}
+
+
 def drawing(side, scale=1.0, x=0.0, y=0.0):
     """A 7: a bar and a slanted stroke, in an image of that side."""
     rows, columns = np.mgrid[:side, :side] / side

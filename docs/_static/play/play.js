@@ -48,7 +48,7 @@ function say(state, words) {
 
 function runs({ minigrad, numpy, kernels }) {
   ready = true;
-  say("ready", `minigrad ${minigrad} runs in this page, with NumPy ${numpy} and its kernels' ${kernels} form.`);
+  say("ready", `minigrad ${minigrad} runs in this page, on NumPy ${numpy} (kernels: ${kernels}).`);
   for (const control of document.querySelectorAll("[data-needs-minigrad]")) control.disabled = false;
   replay();
   readPad();
@@ -307,9 +307,7 @@ function prepareMap() {
   }));
   $("play-surface").addEventListener("change", chooseSurface);
   $("play-factor").addEventListener("input", () => {
-    $("play-factor-words").textContent = factor() < 1 ? `a ${1 / factor()}th` : `${factor()} times`;
-    if (factor() === 0.5) $("play-factor-words").textContent = "half";
-    if (factor() === 1) $("play-factor-words").textContent = "once";
+    $("play-factor-words").textContent = `× ${factor() < 1 ? `1/${1 / factor()}` : factor()}`;
     replay();
   });
   $("play-steps").addEventListener("input", () => (redraw(), summarize()));
