@@ -6,14 +6,15 @@ is built here. Without the variable the page says what is missing, and shows wha
 """
 
 import hashlib
-import importlib.util
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 from sphinx.errors import ExtensionError
 
@@ -68,7 +69,7 @@ def build_wheel(folder):
         )
     if built.returncode:
         raise ExtensionError(
-            "the pure wheel was not built; it needs `pip install pip cython setuptools`:\n"
+            "the pure wheel was not built; it needs `pip install cython setuptools`:\n"
             + built.stderr
         )
     (wheel,) = Path(folder).glob("minigrad*.whl")
@@ -89,11 +90,8 @@ def add_runtime(folder, target):
 
 
 def player():
-    """Return the module docs/_static/play/player.py."""
-    spec = importlib.util.spec_from_file_location("player", DOCS / "_static" / "play" / "player.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """Return the names of docs/_static/play/player.py; nothing is written beside it."""
+    return SimpleNamespace(**runpy.run_path(str(DOCS / "_static" / "play" / "player.py")))
 
 
 def precompute():

@@ -11,10 +11,12 @@ import importlib.util
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import threading
+import types
 import zipfile
 from pathlib import Path
 
@@ -36,11 +38,8 @@ needs_pyodide = pytest.mark.skipif(not PYODIDE, reason="MINIGRAD_PYODIDE names n
 
 
 def module(path):
-    """The module in a file of the documentation."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    """The names in a file of the documentation; nothing is written beside it."""
+    return types.SimpleNamespace(**runpy.run_path(str(path)))
 
 
 @pytest.fixture(scope="module")
@@ -301,6 +300,9 @@ def build(tmp_path_factory):
 
     @functools.cache
     def build(folder):
+        if folder:
+            pytest.importorskip("Cython")
+            pytest.importorskip("setuptools", minversion="77")
         source = tmp_path_factory.mktemp("source")
         for page in ("play.md", "browser.md"):
             shutil.copy(DOCS / page, source)

@@ -206,7 +206,7 @@ function redraw() {
     rows.push([rule, look, value, String(+path.rate.toPrecision(3)), out ? path.thrown_out : null]);
   }
   nameEnds(ends, unit, colors);
-  for (const minimum of ground.minima) mark(across(minimum), "☆", unit, colors);
+  for (const minimum of ground.minima) mark(across(minimum), "★", unit, colors);
   mark(across(start), "✚", unit, colors);
   $("play-n").textContent = n;
   $("play-table").tBodies[0].replaceChildren(...rows.map(tableRow));
