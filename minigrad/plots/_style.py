@@ -236,7 +236,8 @@ def dress(axes, theme="light", title="", unit="", xlabel="", grid=True):
     axes.spines[:].set(color=colors["grey"], linewidth=THIN)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
-    axes.yaxis.set_offset_position("right")  # its left is the head's
+    if axes.name != "3d":
+        axes.yaxis.set_offset_position("right")  # its left is the head's
     if grid:
         axes.grid(color=colors["grid"], linewidth=THIN)
     axes.set_xlabel(xlabel, color=colors["ink"], fontsize=LABEL * POINT)
