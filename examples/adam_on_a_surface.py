@@ -1,11 +1,12 @@
 """Watch optimizers descend a surface: x**2 + y**2, or one of the classic hard ones.
 
     python examples/adam_on_a_surface.py
+    python examples/adam_on_a_surface.py --objective ravine tilted_ravine --theme dark
     python examples/adam_on_a_surface.py --objective rosenbrock --animate rosenbrock.gif
     python examples/adam_on_a_surface.py --objective saddle --optimizers sgd adam lion --steps 50
 
-All optimizers start at the same point; the gradients come from minigrad's autograd. The picture
-shows the surface, its map, and the value after each step.
+All optimizers start at the same point; the gradients come from minigrad's autograd. A picture shows
+the surface, its map, and the value after each step. Each objective has a file of its own.
 """
 
 import argparse
@@ -36,7 +37,14 @@ def picture_file(text: str) -> Path:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     flag = parser.add_argument
-    flag("--objective", choices=SURFACES, default="bowl", help="default: %(default)s")
+    flag(
+        "--objective",
+        nargs="+",
+        choices=SURFACES,
+        default=["bowl"],
+        metavar="NAME",
+        help=f"one or more of {', '.join(SURFACES)} (default: bowl)",
+    )
     flag(
         "--optimizers",
         nargs="+",
@@ -49,15 +57,20 @@ def parse_arguments() -> argparse.Namespace:
     flag(
         "--output",
         type=picture_file,
-        default="adam_on_a_surface.png",
-        help=".png, .svg, .pdf (default: %(default)s)",
+        metavar="FILE",
+        help="of one objective: .png, .svg, .pdf (default: paths_on_<objective>.png)",
     )
     flag("--animate", type=picture_file, metavar="FILE", help="write a .gif or .html as well")
-    return parser.parse_args()
+    flag("--theme", choices=("light", "dark"), default="light", help="default: %(default)s")
+    arguments = parser.parse_args()
+    if len(arguments.objective) > 1 and (arguments.output or arguments.animate):
+        parser.error("--output and --animate: expected one objective, got several")
+    return arguments
 
 
 def print_results(surface: Surface, paths: list[Descent]) -> None:
-    print(f"{surface.title}: f(x, y) = {surface.formula}, from {surface.start}")
+    x, y = surface.start
+    print(f"{surface.title}, from ({x:.3g}, {y:.3g})\n  f(x, y) = {surface.formula}")
     print(f"{'':20}  steps           x           y   f(x, y)")
     for path in paths:
         x, y = path.positions[-1]
@@ -67,17 +80,21 @@ def print_results(surface: Surface, paths: list[Descent]) -> None:
 
 def main() -> None:
     arguments = parse_arguments()
-    surface = SURFACES[arguments.objective]
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ² shows ?
+    theme = arguments.theme
     try:
-        paths = race(surface, arguments.optimizers, arguments.steps, arguments.learning_rate)
-        print_results(surface, paths)
-        plots.save(plots.draw_descent(surface, paths), arguments.output)
-        print(f"Picture: {arguments.output}")
-        if arguments.animate:
-            plots.save_animation(plots.animate_descent(surface, paths), arguments.animate)
-            print(f"Animation: {arguments.animate}")
+        for name in arguments.objective:
+            surface = SURFACES[name]
+            paths = race(surface, arguments.optimizers, arguments.steps, arguments.learning_rate)
+            print_results(surface, paths)
+            output = arguments.output or Path(f"paths_on_{name}.png")
+            plots.save(plots.draw_descent(surface, paths, theme=theme), output)
+            print(f"Picture: {output}")
+            if arguments.animate:
+                animation = plots.animate_descent(surface, paths, theme=theme)
+                plots.save_animation(animation, arguments.animate)
+                print(f"Animation: {arguments.animate}")
     except (ImportError, ValueError) as error:
         sys.exit(f"{Path(__file__).name}: {error}")
 

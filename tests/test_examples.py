@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import minigrad
-from minigrad.lab import Comparison, Sweep, TunedComparison
+from minigrad.lab import SURFACES, Comparison, Sweep, TunedComparison
 from minigrad.optimizers import OPTIMIZERS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -361,7 +361,7 @@ def test_adam_on_a_surface_prints_a_table_and_draws(tmp_path):
     pytest.importorskip("matplotlib", reason="pip install matplotlib draws pictures")
     run = run_surface(tmp_path)
     assert run.returncode == 0, run.stderr
-    assert "Bowl: f(x, y) = x² + y², from (-0.9, 0.5)" in run.stdout
+    assert "Bowl, from (-0.9, 0.5)\n  f(x, y) = x² + y²\n" in run.stdout
     rows = re.findall(r"^(\w+), lr [\d.]+ +60 .* (\S+)$", run.stdout, re.MULTILINE)
     assert [name for name, _ in rows] == [
         "SGD",
@@ -372,8 +372,17 @@ def test_adam_on_a_surface_prints_a_table_and_draws(tmp_path):
         "Adam",
     ]
     assert all(float(value) < 0.01 for _, value in rows)
-    assert "Picture: adam_on_a_surface.png" in run.stdout
-    assert (tmp_path / "adam_on_a_surface.png").read_bytes().startswith(b"\x89PNG")
+    assert "Picture: paths_on_bowl.png" in run.stdout
+    assert (tmp_path / "paths_on_bowl.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_adam_on_a_surface_writes_a_file_for_each_surface_and_fits_80_columns(tmp_path):
+    pytest.importorskip("matplotlib", reason="pip install matplotlib draws pictures")
+    run = run_surface(tmp_path, "--objective", *SURFACES, "--optimizers", "adam", "--steps", "2")
+    assert run.returncode == 0, run.stderr
+    assert max(map(len, run.stdout.splitlines())) <= 80
+    files = {path.name for path in tmp_path.glob("*.png")}
+    assert files == {f"paths_on_{name}.png" for name in SURFACES}
 
 
 def test_adam_on_a_surface_follows_its_flags(tmp_path):
@@ -396,6 +405,7 @@ def test_adam_on_a_surface_follows_its_flags(tmp_path):
         (("--learning-rate", "-1"), "learning_rate"),
         (("--steps", "0"), "expected at least 1, got 0"),
         (("--output", "nowhere/picture.png"), "expected a folder that exists"),
+        (("--objective", "bowl", "ravine", "--output", "a.png"), "expected one objective"),
     ],
 )
 def test_adam_on_a_surface_explains_a_wrong_flag(tmp_path, flags, message):
