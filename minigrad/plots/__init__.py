@@ -5,6 +5,7 @@ global state. After `%matplotlib inline`, a notebook shows a figure that is the 
 cell; ``save(figure, "picture.png")`` writes it.
 """
 
+from minigrad.plots._style import look as look
 from minigrad.plots._style import save as save
 from minigrad.plots.comparison import draw_comparison as draw_comparison
 from minigrad.plots.comparison import draw_sweep as draw_sweep

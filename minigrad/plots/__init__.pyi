@@ -1,6 +1,7 @@
 # By tests/typing/make_stubs.py
 from typing import Any, Literal
 from minigrad._types import Int, Sizes, Path
+def look(name: str | None, theme: Literal["light", "dark"] = "light", nth: Int = 0) -> Any: ...
 def save(figure: Any, path: Path, dpi: Int = 200) -> None: ...
 def draw_comparison(
     comparison: Any, ax: Any = None, theme: Literal["light", "dark"] = "light",

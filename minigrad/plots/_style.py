@@ -217,6 +217,13 @@ def check_axes(ax, who, *kinds):
     return axes
 
 
+def axes_for(who, ax, width, height, theme):
+    """Return the axes that were given, checked, or those of a new figure."""
+    if ax is None:
+        return new_figure(width, height, theme).add_subplot()
+    return check_axes(ax, who, "flat")[0]
+
+
 def dress(axes, theme="light", title="", unit="", xlabel="", grid=True):
     """Give axes the page's colours, sizes of type and two spines; and their head, at the left.
 

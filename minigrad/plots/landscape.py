@@ -9,10 +9,10 @@ from minigrad.plots._style import (
     POINT,
     THIN,
     TICK,
+    axes_for,
     dress,
     import_matplotlib,
     look,
-    new_figure,
     page,
     ramp,
     rim,
@@ -50,7 +50,7 @@ def draw_landscape(landscape, rule=None, ax=None, theme="light"):
     if losses.count() == 0:
         raise ValueError("draw_landscape: expected a loss that is finite and above 0, got none")
     import_matplotlib()
-    axes = new_figure(560, 540, theme).add_subplot() if ax is None else ax
+    axes = axes_for("draw_landscape", ax, 560, 540, theme)
     random = "random directions, as long as the filters"
     unit = random if landscape.kind == "random" else ""
     labels = ["first direction", "second direction"]
@@ -114,7 +114,7 @@ def draw_range_test(test, ax=None, theme="light"):
     -------
     matplotlib.figure.Figure
     """
-    axes = new_figure(760, 340, theme).add_subplot() if ax is None else ax
+    axes = axes_for("draw_range_test", ax, 760, 340, theme)
     colors, style = page(theme), look(test.optimizer, theme)
     unit = f"loss of each batch (grey) and its moving average; {len(test.rates)} steps"
     dress(axes, theme, f"{test.optimizer}: the rate grows with each step", unit, "learning rate")

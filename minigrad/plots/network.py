@@ -8,6 +8,7 @@ from minigrad.plots._style import (
     LABEL,
     POINT,
     TICK,
+    axes_for,
     dress,
     headline,
     import_matplotlib,
@@ -51,7 +52,7 @@ def draw_confusion(y_true, y_pred, names=None, ax=None, theme="light"):
     counts = np.zeros((size, size), int)
     np.add.at(counts, (truth, answers), 1)
     mistakes = counts * (1 - np.eye(size, dtype=int))
-    axes = new_figure(560, 560, theme).add_subplot() if ax is None else ax
+    axes = axes_for("draw_confusion", ax, 560, 560, theme)
     unit = f"row: the class; column: the answer; {mistakes.sum()} mistakes of {counts.sum()}"
     dress(axes, theme, "What is taken for what", unit, grid=False)
     colors, map_ = page(theme), _from_page(theme)

@@ -7,6 +7,7 @@ from minigrad.plots._style import (
     LABEL,
     POINT,
     THIN,
+    axes_for,
     dress,
     headline,
     import_matplotlib,
@@ -85,7 +86,7 @@ def draw_errors(comparison, against="epoch", ax=None, theme="light"):
     if against not in AGAINST:
         fault = f"against to be one of {', '.join(map(repr, AGAINST))}, got {against!r}"
         raise ValueError(f"draw_errors: expected {fault}")
-    axes = new_figure(760, 400, theme).add_subplot() if ax is None else ax
+    axes = axes_for("draw_errors", ax, 760, 400, theme)
     label_ends(axes, _errors(axes, comparison, against, theme), theme)
     return axes.figure
 
@@ -143,7 +144,7 @@ def draw_tuning(comparison, ax=None, theme="light"):
     if not getattr(comparison, "coarse", None):
         cure = "lab.compare_tuned makes one"
         raise ValueError(f"draw_tuning: expected a tuned comparison, got one without; {cure}")
-    axes = new_figure(760, 320, theme).add_subplot() if ax is None else ax
+    axes = axes_for("draw_tuning", ax, 760, 320, theme)
     label_ends(axes, _tuning(axes, comparison, theme), theme, ha="right")
     return axes.figure
 

@@ -64,6 +64,19 @@ def test_landscape_without_a_finite_loss_is_refused(landscape):
         plots.draw_landscape(landscape)
 
 
+@pytest.mark.bad_input
+def test_axes_that_are_none_are_refused(landscape, race):
+    test = lab.RangeTest("data", "SGD", *3 * [np.ones(3)], False)
+    for draw, what in (
+        (plots.draw_landscape, landscape), (plots.draw_range_test, test),
+        (plots.draw_errors, race), (plots.draw_tuning, race),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=f"{draw.__name__}: expected ax to be flat Axes"):
+            draw(what, ax="here")
+        with pytest.raises(ValueError, match="'light' or 'dark', got 'blue'"):
+            draw(what, theme="blue")
+
+
 # --- races ---------------------------------------------------------------------------------------
 
 

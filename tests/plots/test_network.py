@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minigrad import plots
+from minigrad.plots._style import new_figure
 
 pytest.importorskip("matplotlib")
 
@@ -30,7 +31,7 @@ def test_confusion_counts_rows_of_classes_and_columns_of_answers(given, theme):
 
 
 def test_confusion_is_drawn_into_the_given_axes():
-    figure = plots.draw_landscape.__globals__["new_figure"](400, 400)
+    figure = new_figure(400, 400)
     axes = figure.add_subplot()
     assert plots.draw_confusion(TRUTH, ANSWERS, ["a", "b", "c"], ax=axes) is figure
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["a", "b", "c"]
