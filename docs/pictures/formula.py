@@ -143,8 +143,19 @@ def show(figure, area, station, lens, lenses, hues, theme):
     if lens.box is not None:
         corner = -lens.box[0], lens.box[1]
         beside(drawn[0], *corner, lens.names[0], hue, theme, -4, -7, 12, ha="right")
+        between(figure, rooms, hues["g"])
     corner = -lens.right_box[0], lens.right_box[1]
     beside(drawn[1], *corner, lens.names[1], other, theme, 0, 8, 12)
+
+
+def between(figure, rooms, color):
+    """A small arrow from the left drawing to the right one: the division."""
+    (x, y, wide, tall), (right, *_) = rooms
+    axes = place(figure, (x + wide + right) / 2 - 9, y, 18, tall)
+    axes.set(xlim=(0, 1), ylim=(-1, 1))
+    axes.set_axis_off()
+    style = {"arrowstyle": "->", "color": color, "lw": 1.3, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", (1, 0), (0, 0), arrowprops=style, annotation_clip=False)
 
 
 def bounds(vectors):

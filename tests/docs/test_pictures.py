@@ -35,22 +35,30 @@ def texts_of(drawn):
     if not isinstance(drawn, str):
         drawn.set_dpi(200)
         drawn.draw_without_rendering()
-        found = [text for text in drawn.findobj(Text) if is_seen(text)]
+        hidden = {label for axes in drawn.axes for label in hidden_labels(axes)}
+        found = [t for t in drawn.findobj(Text) if t.get_text().strip() and t not in hidden]
         boxes = [(t.get_text(), *(t.get_window_extent().extents / 2)) for t in found]
         return boxes, drawn.get_size_inches() * 100
     root, boxes = ElementTree.fromstring(drawn), []
+    wide, tall = float(root.get("width")), float(root.get("height"))
+    for box in root.iter("{http://www.w3.org/2000/svg}rect"):
+        x, y, w, h = (float(box.get(name)) for name in ("x", "y", "width", "height"))
+        assert min(x, y) >= 0 and x + w <= wide and y + h <= tall, f"a box leaves {wide} pixels"
     for element in root.iter("{http://www.w3.org/2000/svg}text"):
         text, size = "".join(element.itertext()), float(element.get("font-size"))
-        wide, x, y = measure(text, size)[0], float(element.get("x")), float(element.get("y"))
-        x -= {"middle": wide / 2, "end": wide}.get(element.get("text-anchor"), 0)
-        boxes.append((text, x, y - 0.75 * size, x + wide, y))
-    return boxes, (float(root.get("width")), float(root.get("height")))
+        long, x, y = measure(text, size)[0], float(element.get("x")), float(element.get("y"))
+        x -= {"middle": long / 2, "end": long}.get(element.get("text-anchor"), 0)
+        boxes.append((text, x, y - 0.75 * size, x + long, y))
+    return boxes, (wide, tall)
 
 
-def is_seen(text):
-    """Whether a text has letters, and its axes are shown."""
-    is_label = text.axes is None or text.axes.axison or text in text.axes.texts
-    return bool(text.get_text().strip()) and text.get_visible() and is_label
+def hidden_labels(axes):
+    """The labels of ticks that the axes do not show."""
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+            if not (axes.axison and low <= tick.get_loc() <= high):
+                yield from (tick.label1, tick.label2)
 
 
 @pytest.mark.parametrize("case", ALL, ids=titled)
@@ -105,6 +113,16 @@ def test_convolution_shows_what_conv2d_computes():
     texts = [text for text, *_ in texts_of(shown.draw(760, "light"))[0]]
     for value in result.reshape(-1):
         assert f"{value:g}".replace("-", "−") in texts
+
+
+def test_gradients_of_the_convolution_add_up():
+    shown = drawing.program("convolution_gradient")
+    image = Tensor(shown.X.reshape(1, 3, 3, 1), requires_grad=True)
+    kernel = Tensor(shown.KERNEL.reshape(2, 2, 1, 1), requires_grad=True)
+    ops.conv2d(image, kernel).backward(shown.GY.reshape(1, 2, 2, 1))
+    gx, gw = (sum(share[kind] for share in shown.shares().values()) for kind in (0, 1))
+    np.testing.assert_array_equal(gx, image.grad.reshape(3, 3))
+    np.testing.assert_array_equal(gw, kernel.grad.reshape(2, 2))
 
 
 def test_graph_shows_what_backward_computes():
