@@ -3,6 +3,7 @@
 import itertools
 import re
 
+import formula_matrices
 import numpy as np
 from formula_rules import RULES, O, path
 from pixels import (
@@ -23,12 +24,15 @@ from minigrad.plots._style import PATH, ground, look, page, readable, rim
 
 WIDTHS = (760, 400)
 WIDE = {"step": 2.6, "m": 2.2, "adam": 3}  # arrows, in points
-OPTIONS = [{"rule": rule} for rule in RULES]
+MATRICES = ("muon", "adafactor")  # rules that look at a whole matrix
+OPTIONS = [{"rule": rule} for rule in (*RULES, *MATRICES)]
 
 
 def draw(width, theme, rule="adam"):
+    if rule in MATRICES:
+        return formula_matrices.draw(width, theme, rule)
     if rule not in RULES:
-        raise ValueError(f"rule: expected one of {', '.join(RULES)}, got {rule!r}")
+        raise ValueError(f"rule: expected one of {', '.join((*RULES, *MATRICES))}, got {rule!r}")
     places, moments, grey = path(rule)
     rule, narrow = RULES[rule], width < NARROW
     hues = {

@@ -104,6 +104,25 @@ def test_formula_adds_up_to_the_step_that_the_optimizer_takes(rule):
         np.testing.assert_allclose(drawn, step, rtol=1e-5, atol=1e-5 * np.abs(steps).max())
 
 
+def test_formula_of_muon_ends_at_the_step_that_it_takes():
+    drawing.program("formula")
+    from formula_matrices import ROUNDS, muon
+
+    rounds, step = muon()
+    assert ROUNDS[-1] == len(rounds) - 1
+    np.testing.assert_allclose(rounds[-1], step, atol=1e-12)
+
+
+def test_formula_of_adafactor_has_the_means_of_rows_and_columns():
+    drawing.program("formula")
+    from formula_matrices import adafactor
+
+    mean, r, c, v = adafactor()
+    np.testing.assert_allclose(r, mean.mean(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(c, mean.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(v, np.outer(r, c) / r.mean(), rtol=1e-12)
+
+
 def test_convolution_shows_what_conv2d_computes():
     shown = drawing.program("convolution")
     image = Tensor(shown.IMAGE.reshape(1, shown.H, shown.W, 1))
