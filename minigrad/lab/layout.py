@@ -34,7 +34,7 @@ class Slot:
         return self.box / 2
 
 
-def arrange(vertices, measure, gap=GAP):
+def arrange(vertices, measure, inputs_of=lambda vertex: vertex.inputs, gap=GAP):
     """Put vertices into rows, and return the rows: lists of slots, from the left to the right.
 
     Parameters
@@ -43,10 +43,12 @@ def arrange(vertices, measure, gap=GAP):
         Inputs before results; each has `inputs`, a list of vertices.
     measure : callable
         From a vertex to the keywords of its Slot: `box`, `right` and `weight`.
+    inputs_of : callable
+        From a vertex to those of its inputs that are vertices here.
     gap : float
         The least space between two slots.
     """
-    rows = _make_rows(vertices, measure)
+    rows = _make_rows(vertices, measure, inputs_of)
     for row in rows:
         _spread(row, [0] * len(row), gap)
     for sweep in range(SWEEPS):
@@ -57,12 +59,12 @@ def arrange(vertices, measure, gap=GAP):
     return rows
 
 
-def _make_rows(vertices, measure):
+def _make_rows(vertices, measure, inputs_of):
     """Put the vertices, and the lines that cross rows, into rows; the last one holds the result."""
     height = dict.fromkeys(vertices, 0)  # in rows above the last
     end = {}  # vertex -> height of the row just above its lowest user
     for vertex in reversed(vertices):
-        for origin in vertex.inputs:
+        for origin in inputs_of(vertex):
             height[origin] = max(height[origin], height[vertex] + 1)
             end[origin] = min(end.get(origin, height[vertex] + 1), height[vertex] + 1)
     rows = [[] for _ in range(1 + max(height.values()))]
@@ -77,8 +79,9 @@ def _make_rows(vertices, measure):
             if slot.is_line:
                 _connect(slots[vertex, level + 1], slot, port=0)
         lower = slots[vertex, height[vertex]]
-        for i, origin in enumerate(vertex.inputs):
-            port = lower.box * ((i + 1) / (len(vertex.inputs) + 1) - 0.5)
+        inputs = inputs_of(vertex)
+        for i, origin in enumerate(inputs):
+            port = lower.box * ((i + 1) / (len(inputs) + 1) - 0.5)
             _connect(slots[origin, height[vertex] + 1], lower, port)
     return rows[::-1]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from minigrad.core import trial
 from minigrad.lab.drawing import (
     BEND,
+    BLUE,
     CHARACTER,
     GREY,
     LINE,
@@ -24,7 +25,6 @@ from minigrad.lab.layout import GAP, OPERATION_WEIGHT, arrange
 from minigrad.layers import InputLayer
 from minigrad.layers.base import Layer, around, map_shapes
 from minigrad.models import Sequential
-from minigrad.plots._style import BLUE
 from minigrad.symbolic import order_calls
 from minigrad.utils.arguments import explain_arguments
 from minigrad.utils.files import replacing
@@ -298,7 +298,7 @@ def _lay_out(group, is_sideways):
         extent = box.height if is_sideways else box.width
         return {"box": extent, "right": extent / 2, "weight": OPERATION_WEIGHT}
 
-    group.rows = arrange(group.boxes, measure, GAP)
+    group.rows = arrange(group.boxes, measure, gap=GAP)
     slots = [slot for row in group.rows for slot in row]
     shift = min(slot.x - slot.left for slot in slots)
     for slot in slots:

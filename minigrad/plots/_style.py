@@ -515,8 +515,3 @@ def save(figure, path, dpi=2 * DPI):
         raise ValueError(f"save: expected a path that ends in one of {endings}, got {str(path)!r}")
     with replacing(path) as temporary:
         figure.savefig(temporary, format=ending, dpi=dpi)
-
-
-# --- for SVG pictures until they have their own ------------------------------------------------
-
-BLUE = OPTIMIZERS["SGD"][1]

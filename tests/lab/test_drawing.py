@@ -7,8 +7,9 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from minigrad import Parameter
+from minigrad import Function, Parameter
 from minigrad.lab import Graph, Watch
+from minigrad.plots._style import THEMES
 
 # Of DejaVu Sans Mono at 12 pixels; Menlo and Consolas are narrower.
 CHARACTER, ASCENT, DESCENT = 7.25, 10, 3
@@ -19,7 +20,7 @@ def parse(svg):
     root = ElementTree.fromstring(svg)
     tag = "{http://www.w3.org/2000/svg}"
     assert {element.tag for element in root} <= {
-        f"{tag}{name}" for name in ("rect", "text", "path")
+        f"{tag}{name}" for name in ("style", "rect", "text", "path")
     }
     ground, *rects = root.findall(f"{tag}rect")
     assert ground.get("width") == ground.get("height") == "100%"
@@ -68,9 +69,11 @@ def test_lines_go_round_boxes_and_texts(loss):
     _, boxes, texts, lines = parse(Graph(loss)._repr_svg_())
     assert lines
     for line in lines:
-        x, top, bottom, *curve = map(float, re.findall(r"-?[\d.]+", line))
+        x, top, bottom, *curve, end = map(float, re.findall(r"-?[\d.]+", line))
         for area in [*boxes, *texts]:
             assert not overlap((x - 1, top + 1, x + 1, bottom), area), (line, texts.get(area))
+            last = (curve[-2] - 1, curve[-1], curve[-2] + 1, end)
+            assert not overlap(last, area), (line, texts.get(area))
         left, right = min(x, *curve[::2]), max(x, *curve[::2])
         for area in [*boxes, *texts]:
             assert not overlap((left, bottom, right, max(curve[1::2])), area), (
@@ -79,33 +82,109 @@ def test_lines_go_round_boxes_and_texts(loss):
             )
 
 
-def test_every_vertex_is_drawn_with_its_name_shape_and_gradient(loss):
+def shown(graph):
+    """The vertices that are no number within a formula."""
+    return [
+        v for v in graph.vertices
+        if v.operation or v.wants_gradient or v.shape or v.value is None
+    ]  # fmt: skip
+
+
+def number(array):
+    return f"{array.item():.4g}".replace("-", "−")
+
+
+def test_every_vertex_is_drawn_with_its_value_and_gradient(loss):
     graph = Graph(loss)
     _, boxes, texts, _ = parse(graph._repr_svg_())
-    caption, *labels = texts.values()
-    assert caption == f"values go down, gradients ∂ of {graph.vertices[-1].name} come back up"
-    assert len(boxes) == len(graph.vertices)
-    expected = []
-    for vertex in graph.vertices:
-        if vertex.operation:
-            expected.append(f"{vertex.name} = {vertex.operation}")
+    words = list(texts.values())
+    assert words[:2] == ["values go down,", f"gradients of {graph.vertices[-1].name} come back up"]
+    assert len(boxes) == len(shown(graph))
+    for vertex in shown(graph):
+        (box,) = [
+            box for box in boxes
+            if any(
+                contains(box, area) and re.match(rf"{re.escape(vertex.name)}( |$)", text)
+                for area, text in texts.items()
+            )
+        ]  # fmt: skip
+        title, left, *right = (text for area, text in texts.items() if contains(box, area))
+        assert title.startswith(f"{vertex.name} = ") == bool(vertex.operation)
+        assert title.endswith(" (constant)") == (not vertex.wants_gradient)
+        if vertex.value is not None and vertex.value.size == 1:
+            assert left == number(vertex.value)
         else:
-            expected.append(vertex.name + " (constant)" * (not vertex.wants_gradient))
-        number = "" if vertex.shape or vertex.value is None else f" = {vertex.value.item():.4g}"
-        expected.append(f"{vertex.shape}{number}")
-        if vertex.gradient is not None:
-            number = "" if vertex.shape else f" = {vertex.gradient.item():.4g}"
-            expected.append(f"∂ {vertex.shape}{number}")
-    assert sorted(labels) == sorted(expected)
+            assert left == (str(vertex.shape) if vertex.shape else "not kept")
+        if vertex.gradient is None:
+            assert right == []
+        elif vertex.gradient.size == 1:
+            assert right == [number(vertex.gradient)]
+        else:
+            assert right == [f"‖∂‖ {number(np.linalg.norm(vertex.gradient.astype(float)))}"]
+
+
+def test_formulas_hold_constants_and_lines_hold_factors():
+    w, x, b = (Parameter(v, "float64", name) for v, name in ((2, "w"), (3, "x"), (-5, "b")))
+    svg = Graph((w * x + b * 7.0) ** 2 + w**2)._repr_svg_()
+    _, boxes, texts, _ = parse(svg)
+    words = list(texts.values())
+    label = ElementTree.fromstring(svg).get("aria-label")
+    assert label.startswith("A graph of 9 boxes. w: 2, gradient −170; x: 3, gradient −116; ")
+    assert label.endswith("; z6 = z4 + z5: 845, gradient 1")
+    for formula in ("z1 = w · x", "z2 = b · 7", "z3 = z1 + z2", "z4 = z3²", "z5 = w²"):
+        assert formula in words
+    assert len(boxes) == 9 and "7 (constant)" not in words, "2 and 7 stand in formulas"
+    titles = {box: next(t for a, t in texts.items() if contains(box, a)) for box in boxes}
+    factors = {}
+    for (left, _, _, bottom), text in texts.items():
+        if text.startswith("×"):  # just above its box
+            below = [box for box in boxes if box[0] < left < box[2] and 0 < box[1] - bottom < 9]
+            factors.setdefault(titles[below[0]], []).append(text)
+    assert factors == {
+        "z1 = w · x": ["× 3", "× 2"],  # the gradient of w is x, that of x is w
+        "z2 = b · 7": ["× 7"],
+        "z3 = z1 + z2": ["× 1", "× 1"],
+        "z4 = z3²": ["× −58"],  # 2 (6 − 35)
+        "z5 = w²": ["× 4"],
+        "z6 = z4 + z5": ["× 1", "× 1"],
+    }
+
+
+def test_long_formulas_and_ops_of_ones_own_are_named_alone():
+    class Mul(Function):
+        def forward(self, x, y):
+            return x * y
+
+        def backward(self, g):
+            return g, g
+
+    w = Parameter(2.0, name="a weight with a rather long name")
+    texts = parse(Graph(Mul()(w * w, w))._repr_svg_())[2].values()
+    assert "z1 = Mul" in texts
+    own = Parameter(2.0, name="w")
+    assert "z1 = Mul(w, w)" in parse(Graph(Mul()(own, own))._repr_svg_())[2].values()
+
+
+def test_colors_follow_the_page_and_stay_readable_without_styles():
+    svg = Graph(Parameter(2.0, name="w") * 3.0)._repr_svg_()
+    style = ElementTree.fromstring(svg).find("{http://www.w3.org/2000/svg}style").text
+    dark = THEMES["dark"]
+    assert f"@media (prefers-color-scheme:dark){{.mg-fill-page{{fill:{dark['page']}}}" in style
+    assert f"[data-theme=dark] .mg-fill-ink{{fill:{dark['ink']}}}" in style
+    assert f"[data-theme=light] .mg-fill-ink{{fill:{THEMES['light']['ink']}}}" in style
+    for element in ElementTree.fromstring(svg)[1:]:
+        for key in ("fill", "stroke"):
+            assert re.fullmatch(r"#[0-9a-f]{6}|none|", element.get(key, ""))
 
 
 def test_every_line_ends_at_its_box(loss):
     """As many lines reach boxes as operations have inputs, each from a vertex above."""
     graph = Graph(loss)
     _, boxes, _, lines = parse(graph._repr_svg_())
-    inputs = sum(len(vertex.inputs) for vertex in graph.vertices)
-    ends = [tuple(map(float, line.split()[-2:])) for line in lines]
+    inputs = sum(origin in shown(graph) for v in graph.vertices for origin in v.inputs)
+    ends = [re.findall(r"([\d.]+) [\d.]+ V ([\d.]+)$", line)[0] for line in lines]
     tops = [(left, right, top) for left, top, right, _ in boxes]
+    ends = [tuple(map(float, end)) for end in ends]
     reached = [(x, y) for x, y in ends if any(a < x < b and y == top for a, b, top in tops)]
     assert len(reached) == len(set(reached)) == inputs
 
@@ -124,7 +203,7 @@ def test_layers_are_drawn_with_thick_boxes_and_operations_with_their_layer(make_
     assert svg.count('stroke-width="2.5"') == sum(vertex.is_layer for vertex in graph.vertices)
     for vertex in graph.vertices:
         if vertex.operation and vertex.layer:
-            assert f"{vertex.shape} in {vertex.layer}" in texts.values()
+            assert f"in {vertex.layer}" in texts.values()
 
 
 def test_saved_file_is_the_picture(tmp_path):
