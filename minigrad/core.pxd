@@ -6,7 +6,7 @@ cimport cython
 
 
 cdef class TensorBase:
-    cdef public object _data, _deferred, _signature, _version, grad, made_by, name, node
+    cdef public object _data, _deferred, _rows, _signature, _version, grad, made_by, name, node
     cdef public bint _is_view, requires_grad
     cdef object __weakref__
 

@@ -243,8 +243,8 @@ class TensorBase:
     """
 
     __slots__ = (
-        "_data", "_deferred", "_is_view", "_signature", "_version", "grad", "made_by", "name",
-        "node", "requires_grad", "__weakref__",
+        "_data", "_deferred", "_is_view", "_rows", "_signature", "_version", "grad", "made_by",
+        "name", "node", "requires_grad", "__weakref__",
     )  # fmt: skip
 
     @property
@@ -325,6 +325,7 @@ class TensorBase:
         if tensor.shape != self.shape:
             raise RuntimeError(f"defer: expected values of shape {self.shape}, got {tensor.shape}")
         self._data, self._is_view, self._version = tensor._data, tensor._is_view, tensor._version
+        self._rows = tensor._rows
         self.node = tensor.node if self.requires_grad else None
         self._deferred = None
 
@@ -476,8 +477,10 @@ class Tensor(TensorBase):
 
     def __init__(self, data, dtype=None, requires_grad=False, name=None):
         _fill(self, as_array(data, dtype))
-        if isinstance(data, TensorBase) and data._data is self._data:
-            self._version = _version_of(data)
+        if isinstance(data, TensorBase):
+            self._rows = data._rows
+            if data._data is self._data:
+                self._version = _version_of(data)
         self.requires_grad = bool(requires_grad)
         self.name = name
 
@@ -488,6 +491,7 @@ def _fill(tensor, array):
     tensor._is_view = array.base is not None
     tensor._signature = tensor._version = tensor.grad = tensor.made_by = None
     tensor._deferred = tensor.name = tensor.node = None
+    tensor._rows = None  # how many there are of each sample, if ranks share a batch; see `samples`
     tensor.requires_grad = False
 
 

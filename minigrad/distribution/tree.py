@@ -29,12 +29,15 @@ def add_up(parts, add=np.add):
     add : callable
         ``add(x, y)``: what joins two of them.
     """
-    while len(parts) > 1:
-        parts = [_join(add, *parts[i : i + 2]) for i in range(0, len(parts), 2)]
-    return parts[0]
+    return add_made(parts.__getitem__, 0, len(parts), add)
 
 
-def _join(add, x, y):
+def add_made(part, first, last, add=np.add):
+    """Add ``part(first)`` to ``part(last - 1)`` as a tree; few are in memory at a time."""
+    if last - first == 1:
+        return part(first)
+    middle = (first + last) // 2
+    x, y = add_made(part, first, middle, add), add_made(part, middle, last, add)
     if x is None or y is None:
         return y if x is None else x
     return add(x, y)

@@ -258,7 +258,7 @@ NO_ARGMAX = 255  # relu or dropout set the output to 0, so its gradient goes now
 
 
 @_checked("x NHWC, w KLDF, bias? F, y! NIJF, argmax! NIJF")
-def conv2d_pool_forward(x, w, bias, relu, y, argmax, pool, geometry, rate, seed, threads):
+def conv2d_pool_forward(x, w, bias, relu, y, argmax, pool, geometry, rate, seed, threads, first=0):
     """Compute conv2d_forward, then max_pool2d_forward over windows side by side, then dropout.
 
     argmax (uint8) is the place of the (first) maximum in its window, or NO_ARGMAX.
@@ -268,7 +268,7 @@ def conv2d_pool_forward(x, w, bias, relu, y, argmax, pool, geometry, rate, seed,
     conv2d_forward(x, w, bias, relu, convolved, geometry, threads)
     max_pool2d_forward(convolved, y, argmax, (*pool, *pool, 0, 0), threads)
     if rate > 0:
-        dropout(y.reshape(-1), y.reshape(-1), rate, seed, threads)
+        dropout(y.reshape(-1), y.reshape(-1), rate, seed, threads, first)
     if relu or rate > 0:
         argmax[y == 0] = NO_ARGMAX
 
@@ -305,20 +305,24 @@ def _mix32(bits, key):
     return bits ^ (bits >> 16)
 
 
-def _random_bits(seed, size):
-    """Return 32 random bits for each of the elements 0 .. size - 1, as uint32."""
-    block, position = np.divmod(np.arange(size, dtype=np.uint64), DROPOUT_BLOCK)
+def _random_bits(seed, size, first=0):
+    """Return 32 random bits for each of the elements first .. first + size - 1, as uint32."""
+    numbers = np.arange(first, first + size, dtype=np.uint64)
+    block, position = np.divmod(numbers, DROPOUT_BLOCK)
     key = _mix64(_mix64(np.array([seed], dtype=np.uint64)) + block)
     low, high = key.astype(np.uint32), (key >> 32).astype(np.uint32)
     return _mix32(position.astype(np.uint32) ^ low, high)
 
 
 @_checked("x S, y!~ S")
-def dropout(x, y, rate, seed, threads):
-    """Compute y = x / (1 - rate) where random bits < round((1 - rate) * 2**32), else 0."""
+def dropout(x, y, rate, seed, threads, first=0):
+    """Compute y = x / (1 - rate) where random bits < round((1 - rate) * 2**32), else 0.
+
+    Element i has the number first + i.
+    """
     if not 0 <= rate <= 1:
         raise ValueError(f"dropout: expected a rate from 0 to 1, got {rate}")
-    kept = _random_bits(seed, x.size) < int((1 - rate) * 2**32 + 0.5)
+    kept = _random_bits(seed, x.size, first) < int((1 - rate) * 2**32 + 0.5)
     y[...] = np.where(kept, x, 0) * (1 / (1 - rate) if rate < 1 else 0.0)
 
 

@@ -1,8 +1,10 @@
 """Random changes of training images (N, H, W, C): more pictures from the same ones."""
 
+import functools
+
 import numpy as np
 
-from minigrad import ops
+from minigrad import ops, samples
 from minigrad.layers.noise import RandomLayer
 from minigrad.layers.shaping import ImageLayer
 from minigrad.utils.images import cut_to_aspect, resize
@@ -34,7 +36,8 @@ class RandomImageLayer(ImageLayer, RandomLayer):
 
     def draw_uniform(self, limits, x):
         """A number between the limits for each image: (N, 1, 1)."""
-        return self.generator.uniform(*limits, (len(x), 1, 1))
+        draw = functools.partial(self.generator.uniform, *limits)
+        return samples.draw(draw, x, (None, 1, 1))
 
 
 class RandomFlip(RandomImageLayer):
@@ -60,7 +63,7 @@ class RandomFlip(RandomImageLayer):
             ("horizontal", np.s_[:, :, ::-1]),
         ):
             if direction in self.mode:
-                chosen = self.generator.random((len(x), 1, 1, 1)) < 0.5
+                chosen = samples.draw(self.generator.random, x, (None, 1, 1, 1)) < 0.5
                 x = ops.where(chosen, x[mirrored], x)
         return x
 

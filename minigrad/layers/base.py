@@ -9,8 +9,9 @@ import weakref
 
 import numpy as np
 
-from minigrad import activations, config, constraints, initializers, kernels, regularizers, symbolic
+from minigrad import activations, config, constraints, initializers, regularizers, samples, symbolic
 from minigrad.core import FLOAT_TYPES, Parameter, Tensor, as_array, as_tensor, is_trial, trial
+from minigrad.kernels import aligned
 from minigrad.layers.keras_form import KerasForm
 from minigrad.layers.options import keep_options, make_weight
 from minigrad.layers.tracking import Tracked
@@ -289,7 +290,7 @@ class Layer(KerasForm, Tracked):
         if values.shape != shape:
             raise self._error(f"an initializer of {name!r} to return {shape}", values.shape)
         weight = Parameter(
-            kernels.aligned(values), name=name, path=f"{self.name}/{name}", trainable=trainable,
+            aligned(values), name=name, path=f"{self.name}/{name}", trainable=trainable,
             regularizer=regularizers.get(regularizer), constraint=constraints.get(constraint),
             copy=False,
         )  # fmt: skip
@@ -333,6 +334,8 @@ class Layer(KerasForm, Tracked):
             Every error raised inside gets a note with the layer's name and the input's shape.
         """
         outside, given = around.training, training
+        if samples.door is not None and outside is None and samples.share() is None:
+            return samples.door(self, x, others, training, options)
         try:
             first, names, takes_training, default = self._signature
             if x is None:
@@ -373,9 +376,12 @@ class Layer(KerasForm, Tracked):
                 y = self._check_output(y)
             if self.activity_regularizer is not None:
                 for part in flatten(y):
-                    self.add_loss(self.activity_regularizer(part) / max(len(part), 1))
+                    number = samples.number(part)
+                    self.add_loss(self.activity_regularizer(part) / max(number, 1))
             if outside is None and around.deferred:
                 compute_deferred()
+            if samples.door is not None:
+                samples.door.check(self, (x, others, options), y)
             return y
         except Exception as error:
             shape = getattr(x, "shape", type(x).__name__)

@@ -7,7 +7,7 @@ import weakref
 
 import numpy as np
 
-from minigrad import activations, config, ops, random
+from minigrad import activations, config, random, samples
 from minigrad.core import FLOAT_TYPES
 from minigrad.layers import fusion
 from minigrad.layers.base import ElementwiseLayer, KernelLayer, Layer
@@ -219,8 +219,10 @@ class Dropout(ElementwiseLayer):
         seed = self.next_mask_seed()
         if self.noise_shape is None:
             return dropout(x, self.rate, seed)
-        shape = [n or size for n, size in zip(self.noise_shape, x.shape, strict=True)]
-        return x * ops.dropout(np.ones(shape, x.dtype), self.rate, seed)
+        return x * samples.draw(
+            lambda shape: dropout(np.ones(shape, x.dtype), self.rate, seed).data,
+            x, self.noise_shape,
+        )  # fmt: skip
 
     def next_mask_seed(self):
         """Return ``mask_seed`` and advance it; every call in training does so once."""

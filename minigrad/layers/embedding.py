@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minigrad import samples
 from minigrad.layers.base import Layer
 from minigrad.layers.options import keep_options, make_weight
 
@@ -66,7 +67,7 @@ class Embedding(Layer):
         wrong = x.data[(index != x.data) | (index < 0) | (index >= self.input_dim)]
         if wrong.size:
             raise self._error(f"integers from 0 to {self.input_dim - 1}", wrong[0].item())
-        return self.embeddings[index]
+        return self.embeddings[samples.like(x, index)]
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, self.output_dim)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minigrad import random
+from minigrad import random, samples
 from minigrad.layers.base import ElementwiseLayer
 from minigrad.layers.core import Dropout
 
@@ -35,7 +35,7 @@ class RandomLayer(ElementwiseLayer):
 
     def draw_normal(self, x):
         """Standard normal numbers in the shape of ``x``, the same for float32 and float64."""
-        return self.generator.standard_normal(x.shape).astype(x.dtype)
+        return samples.draw(self.generator.standard_normal, x).astype(x.dtype)
 
 
 class GaussianNoise(RandomLayer):
@@ -109,9 +109,8 @@ class AlphaDropout(RandomLayer):
         least = -SELU_ALPHA * SELU_SCALE
         a = ((1 - self.rate) * (1 + self.rate * least**2)) ** -0.5
         b = -a * least * self.rate
-        sizes = self.noise_shape or x.shape
-        shape = [size or n for size, n in zip(sizes, x.shape, strict=True)]
-        kept = (self.generator.random(shape) >= self.rate).astype(x.dtype)
+        drawn = samples.draw(self.generator.random, x, self.noise_shape)
+        kept = (drawn >= self.rate).astype(x.dtype)
         return (x * kept + least * (1 - kept)) * a + b
 
 

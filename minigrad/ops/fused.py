@@ -24,6 +24,8 @@ MOST_CELLS = 254  # of a pooling window: the kernel stores the argmax in one byt
 class Conv2DMaxPool(Conv2D):
     """``dropout(max_pool2d(relu(im2col(x) @ w + b)))``; relu, bias and dropout are optional."""
 
+    first = 0  # see Dropout
+
     def __init__(self, convolved, sizes, geometry, activation, pool_size, rate, seed):
         super().__init__(sizes, geometry, activation)  # sizes: those after pooling
         self.convolved = convolved  # height and width before pooling
@@ -35,10 +37,11 @@ class Conv2DMaxPool(Conv2D):
         x, w, *bias = promote(*inputs)
         y = kernels.empty((x.shape[0], *self.sizes, w.shape[3]), x.dtype)
         self.argmax = np.empty(y.shape, np.uint8)  # the cell of its window that each output is
-        options = self.pool_size, self.geometry, self.rate, self.seed, kernels.get_num_threads()
+        options = self.rate, self.seed, kernels.get_num_threads(), self.first
         kernels.conv2d_pool_forward(
-            x, w, bias[0] if bias else None, self.relu, y, self.argmax, *options
-        )
+            x, w, bias[0] if bias else None, self.relu, y, self.argmax, self.pool_size,
+            self.geometry, *options,
+        )  # fmt: skip
         self.weights = w, *bias  # backward needs their shapes, and unfused() their values
         self.save(x)
         return y

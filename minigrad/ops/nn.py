@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minigrad import kernels
+from minigrad import kernels, samples
 from minigrad.core import FLOAT_TYPES, Function, as_array, as_tensor, sum_over
 from minigrad.ops.arithmetic import chain, contiguous, elementwise
 from minigrad.ops.shapes import transpose
@@ -255,6 +255,8 @@ def check_bias(name, bias, kernel):
 
 
 class Dropout(Function):
+    first = 0  # the number of the first element, if ranks share a batch
+
     def __init__(self, rate, seed):
         self.rate = rate
         self.seed = seed
@@ -262,7 +264,7 @@ class Dropout(Function):
     def forward(self, x):
         y = kernels.empty(x.shape, x.dtype)
         flat, threads = contiguous(x).reshape(-1), kernels.get_num_threads()
-        kernels.dropout(flat, y.reshape(-1), self.rate, self.seed, threads)
+        kernels.dropout(flat, y.reshape(-1), self.rate, self.seed, threads, self.first)
         return y
 
     def backward(self, gy):
@@ -351,6 +353,7 @@ class BatchNorm(Function):
         self.epsilon = float(epsilon)
         self.relu = activation == "relu"
         self.statistics = statistics
+        self.sums, self.count = channel_sums, None  # others, if ranks share a batch
 
     def forward(self, *inputs):
         x, gamma, beta = promote(*inputs)
@@ -365,8 +368,8 @@ class BatchNorm(Function):
     def backward(self, gy):
         x, gamma, mean, inverse = self.saved
         gy, scale, rest = contiguous(gy), gamma * inverse, self.statistics[2]
-        count = max(x.size // max(gamma.size, 1), 1)
-        gbeta, products = channel_sums(x, gy, mean, np.zeros_like(mean), *self.line)
+        count = self.count or max(x.size // max(gamma.size, 1), 1)
+        gbeta, products = self.sums(x, gy, mean, np.zeros_like(mean), *self.line)
         # gx = scale * (gy - mean(gy) - normed * mean(gy * normed))
         ggamma = (products - rest * gbeta) * inverse
         slope, shift = scale * inverse * ggamma / count, scale * gbeta / count
@@ -430,7 +433,8 @@ def begin_batch_norm(x, gamma, beta, epsilon, axis, statistics=None):
         return lambda activation=None: BatchNormalization(epsilon, activation)(
             x, *options
         ), *statistics
-    measured = channel_statistics(promote(x.data, gamma.data, beta.data)[0])
+    array = promote(x.data, gamma.data, beta.data)[0]
+    measured = samples.statistics(channel_statistics, x, array)
 
     def finish(activation=None):
         return BatchNorm(epsilon, activation, measured)(x, gamma, beta)

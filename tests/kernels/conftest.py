@@ -283,6 +283,7 @@ def pooled_convolution(generator, dtype, *row):
         "rate": 0.0,
         "width": output[1] * window[1] + 1,  # of the results: a column is left over
         "seed": 5,
+        "first": 4099,
         "argmax": generator.choice([*range(window[0] * window[1]), 255], shape).astype(np.uint8),
         "gb": np.empty_like(values["bias"]),
     }
@@ -404,7 +405,7 @@ def dropout(generator, dtype, size, rate=0.3, seed=11):
     x = 2 * normal(generator, dtype, size)
     x[::7] = np.inf  # must not turn into NaN where it is dropped
     y = np.empty_like(x)
-    return {"x": x, "y": y, "rate": rate, "seed": seed}
+    return {"x": x, "y": y, "rate": rate, "seed": seed, "first": 5000}
 
 
 def function(generator, dtype, name, size):

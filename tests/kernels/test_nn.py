@@ -287,3 +287,12 @@ def test_arithmetic_gives_the_bits_of_numpy(compiled, name):
     number = ~np.isnan(expected)
     np.testing.assert_array_equal(np.isnan(z), ~number)
     assert z[number].tobytes() == expected[number].tobytes()
+
+
+def test_dropout_of_a_part_is_the_part_of_dropout(kernels):
+    whole = np.ones(9000, np.float32)
+    kernels.dropout(whole, whole, 0.3, 5, 1)
+    for first in (0, 1, 4095, 4096, 5000):
+        part = np.ones(3000, np.float32)
+        kernels.dropout(part, part, 0.3, 5, 1, first)
+        np.testing.assert_array_equal(part, whole[first : first + 3000])

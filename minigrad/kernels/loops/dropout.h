@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 typedef struct {
-    uint64_t key;
+    uint64_t key, first; /* first: the number of element 0 */
     uint32_t last_kept; /* the largest hash that is kept */
     double scale;       /* of what is kept; 0: no dropout */
 } Dropout;
@@ -28,8 +28,8 @@ static inline uint32_t mix32(uint32_t bits, uint32_t key) {
 }
 
 /* For a rate below 1. */
-static inline Dropout dropout_of(double rate, uint64_t seed) {
+static inline Dropout dropout_of(double rate, uint64_t seed, uint64_t first) {
     const double kept = (1 - rate) * 4294967296.0 + 0.5;
     const uint32_t last = kept < 1 ? 0 : (uint32_t)((uint64_t)kept - 1);
-    return (Dropout){mix64(seed), last, 1 / (1 - rate)};
+    return (Dropout){mix64(seed), first, last, 1 / (1 - rate)};
 }

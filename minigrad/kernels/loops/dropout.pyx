@@ -26,12 +26,13 @@ cdef struct Input:
 
 
 def dropout(
-    ndarray x not None, ndarray y not None, double rate, unsigned long long seed, int threads
+    ndarray x not None, ndarray y not None, double rate, unsigned long long seed, int threads,
+    Py_ssize_t first=0,
 ):
     """Drop each element with probability ``rate``: y = x / (1 - rate) where kept, 0 elsewhere.
 
-    IN x (size,); OUT y (size,), may be x. Element i is kept where its 32 random bits are below
-    round((1 - rate) * 2**32).
+    IN x (size,); OUT y (size,), may be x. Element i, whose number is first + i, is kept where its
+    32 random bits are below round((1 - rate) * 2**32).
     """
     cdef int kind = float_kind("dropout", x)
     cdef Py_ssize_t size = PyArray_SIZE(x)
@@ -44,7 +45,7 @@ def dropout(
     if rate == 1:
         y[...] = 0
         return
-    arguments.dropout = dropout_of(rate, seed)
+    arguments.dropout = dropout_of(rate, seed, first)
     run_loop(drop[float], drop[double], kind == NPY_FLOAT, &arguments, data, size, 0, size, threads)
 
 
@@ -55,12 +56,12 @@ cdef void drop(void* arguments, floating* y, Py_ssize_t begin, Py_ssize_t end) n
     cdef floating scale = <floating>d.scale, value
     cdef uint32_t last_kept = d.last_kept, low, high
     cdef uint64_t key
-    cdef Py_ssize_t block, stop
+    cdef Py_ssize_t block, stop, first = <Py_ssize_t>d.first
     cdef int i
     while begin < end:
-        block = begin // BLOCK * BLOCK
+        block = (first + begin) // BLOCK * BLOCK - first  # in x it begins here, or before x
         stop = min(block + BLOCK, end)
-        key = mix64(d.key + <uint64_t>(block // BLOCK))
+        key = mix64(d.key + <uint64_t>((first + block) // BLOCK))
         low, high = <uint32_t>key, <uint32_t>(key >> 32)
         for i in range(<int>(begin - block), <int>(stop - block)):
             value = x[block + i]

@@ -402,7 +402,7 @@ def conv2d_forward(
 def conv2d_pool_forward(
     ndarray x not None, ndarray w not None, ndarray bias, bint relu, ndarray y not None,
     ndarray argmax not None, tuple pool, tuple geometry, double rate, unsigned long long seed,
-    int threads,
+    int threads, Py_ssize_t first=0,
 ):
     """Compute conv2d_forward, then the maximum of each pooling window, then dropout.
 
@@ -410,12 +410,13 @@ def conv2d_pool_forward(
     like y, of uint8. The rate of dropout is 0, or below 1 with relu.
 
     The maps in between are not stored. argmax is the cell of the window that was the (first)
-    largest, counted by rows, or 255 where relu set the whole window to 0 or it was dropped.
+    largest, counted by rows, or 255 where relu set the whole window to 0 or it was dropped. The
+    elements of y are counted from first.
     """
     cdef Conv c = describe("conv2d_pool_forward", x, w, y, bias, argmax, "y", geometry, pool, rate)
     c.relu = relu
     if rate > 0:
-        c.dropout = dropout_of(rate, seed)
+        c.dropout = dropout_of(rate, seed, first)
     if PyArray_SIZE(y):
         forward(products_of(y), c, threads)
 
@@ -539,7 +540,7 @@ def conv2d_pool_backward_kernel(
         gw[...] = 0
         gb[...] = 0
     else:
-        c.dropout = dropout_of(rate, 0)  # of which only the scale is needed
+        c.dropout = dropout_of(rate, 0, 0)  # of which only the scale is needed
         backward_kernel(products_of(gw), c, width, threads)
 
 

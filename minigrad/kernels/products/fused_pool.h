@@ -71,14 +71,15 @@ static inline void drop_outputs(const Conv *c, isize first, isize last) {
     const uint32_t last_kept = d->last_kept;
     unsigned char *restrict argmax = c->argmax;
     for (isize begin = first, end; begin < last; begin = end) {
-        const isize block = begin / BLOCK * BLOCK;
+        const isize number = (isize)d->first + begin, block = number / BLOCK * BLOCK;
         const uint64_t key = mix64(d->key + (uint64_t)(block / BLOCK));
         const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
-        real *y = (real *)c->y + block;
-        end = least(block + BLOCK, last);
-        for (int i = (int)(begin - block); i < (int)(end - block); i++) {
+        real *y = (real *)c->y + begin;
+        const int start = (int)(number - block), size = (int)least(BLOCK - start, last - begin);
+        end = begin + size;
+        for (int i = 0; i < size; i++) {
             const real value = y[i]; /* read in any case, or clang does not vectorize */
-            y[i] = (mix32((uint32_t)i ^ low, high) <= last_kept ? value : 0) * scale;
+            y[i] = (mix32((uint32_t)(start + i) ^ low, high) <= last_kept ? value : 0) * scale;
         }
     }
     const real *y = c->y;

@@ -1,0 +1,245 @@
+"""The door of a model: values are split where its call begins, and gathered where it ends.
+
+Every rank runs the same program. Outside of layers all values are whole and the same on all ranks,
+so losses, metrics, penalties and optimizers need no change. Inside of the outermost call each rank
+has its share of the samples. Tensors are marked by how many rows they have of each sample
+(``Tensor._rows``); 0 is a result that is the same on all ranks.
+
+What an op does to split values is in ``rules``.
+"""
+
+import math
+import warnings
+
+import numpy as np
+
+from minigrad import core, samples
+from minigrad.core import Function, Tensor
+from minigrad.distribution import tree
+from minigrad.distribution.rules import Split, rule_of
+from minigrad.symbolic import is_symbolic
+from minigrad.utils.structures import flatten, map_structure
+
+NOTHING_SPLIT = samples.Share(0, 0, 0, ())  # while a model is recorded, or tried on zeros
+
+
+class Door:
+    """What all calls have in common: the ranks, and how many shards a batch has.
+
+    Parameters
+    ----------
+    exchange : Alone, or another of its methods
+    shards : int
+        A power of two, of which the number of ranks is a part.
+    """
+
+    def __init__(self, exchange, shards):
+        self.exchange = exchange
+        self.shards = shards
+        self._warned = set()
+
+    # --- what is here ---
+
+    def share(self, total):
+        """The Share of this rank, of a batch of ``total`` samples."""
+        cuts, each = tree.bounds(total, self.shards), self.shards // self.exchange.size
+        own = cuts[self.exchange.rank * each :][: each + 1]
+        return samples.Share(own[0], own[-1], total, tuple(cut - own[0] for cut in own))
+
+    def counts(self, total):
+        """How many samples each rank has."""
+        return tuple(np.diff(tree.bounds(total, self.exchange.size)).tolist())
+
+    def complete(self, part, share, rows, given, add=np.add):
+        """Add up what each shard gives, over all ranks.
+
+        Parameters
+        ----------
+        part : callable
+            ``part(slice)``: a list of arrays for these rows.
+        share : Share
+        rows : int
+            How many there are of each sample.
+        given : list of (shape, dtype)
+            Of the arrays.
+        """
+
+        def made(i):
+            begin, end = share.cuts[i : i + 2]
+            return part(slice(rows * begin, rows * end)) if end > begin else None
+
+        def add_all(xs, ys):
+            return [add(x, y) for x, y in zip(xs, ys, strict=True)]
+
+        totals = tree.add_made(made, 0, len(share.cuts) - 1, add_all)
+        if self.exchange.size == 1:
+            return totals
+        if totals is None:  # no samples here
+            totals = [np.zeros(*kind) for kind in given]
+        present = tuple(count > 0 for count in self.counts(share.total))
+        return [self.exchange.complete(np.ascontiguousarray(total), present) for total in totals]
+
+    def statistics(self, measure, rows, array):
+        """The mean, variance and rest of each channel over the whole batch, merged as a tree."""
+        share, size = samples.share(), array.shape[-1]
+
+        def measured(i):
+            begin, end = (rows * cut for cut in share.cuts[i : i + 2])
+            if begin == end:
+                return None
+            mean, variance, rest = (part.astype(np.float64) for part in measure(array[begin:end]))
+            count = np.full(size, (end - begin) * math.prod(array.shape[1:-1]), np.float64)
+            return np.stack([count, mean + rest, variance * count])
+
+        total = tree.add_made(measured, 0, len(share.cuts) - 1, tree.merge)
+        if self.exchange.size > 1:
+            counts = tuple(int(count > 0) for count in self.counts(share.total))
+            part = np.zeros((0, 3, size)) if total is None else total[None]
+            parts = iter(self.exchange.gather(part, counts))
+            total = tree.add_up([next(parts) if count else None for count in counts], tree.merge)
+        count, exact, squares = total
+        mean = exact.astype(array.dtype)
+        return mean, (squares / count).astype(array.dtype), (exact - mean).astype(array.dtype)
+
+    # --- a call ---
+
+    def __call__(self, layer, x, others, training, options):
+        """Call the layer on this rank's samples; return its outputs for all samples."""
+        share = NOTHING_SPLIT
+        if not (core.is_trial() or is_symbolic((x, others, options))):
+            x = layer._as_tensors(x)
+            sizes = [len(leaf) for leaf in flatten(x) if isinstance(leaf, Tensor) and leaf.ndim]
+            share = self.share(sizes[0]) if sizes else share
+            x, others, options = map_structure(
+                lambda leaf: self.take(leaf, share, layer.dtype), (x, others, options)
+            )
+        samples.here.share = share
+        if share is not NOTHING_SPLIT:
+            core._watches.append(self.apply)
+            core._pauses.append(self)
+        try:
+            y = layer(x, *others, training=training, **options)
+        finally:
+            samples.here.share = None
+            if share is not NOTHING_SPLIT:
+                core._pauses.remove(self)
+                core._watches.remove(self.apply)
+        return map_structure(lambda leaf: self.gather(leaf, share), y)
+
+    def take(self, leaf, share, dtype):
+        """Return this rank's rows of an array of samples, as a Tensor; anything else as it is."""
+        if not isinstance(leaf, (Tensor, np.ndarray)) or leaf.shape[:1] != (share.total,):
+            return leaf
+        if isinstance(leaf, Tensor) and leaf.requires_grad:
+            part = Take(self, share, 1)(leaf)
+        else:
+            array = leaf.data if isinstance(leaf, Tensor) else leaf
+            kind = leaf.dtype if isinstance(leaf, Tensor) else None
+            part = Tensor(array[share.first : share.last], kind)
+        part._rows = 1
+        return part
+
+    def gather(self, y, share):
+        """Return a split Tensor with the rows of all ranks; anything else as it is."""
+        if not isinstance(y, Tensor) or not y._rows:
+            return y
+        if self.exchange.size == 1:
+            y._rows = None
+            return y
+        whole = Gather(self, share, y._rows)(y)
+        if y.made_by is not None and y.made_by[2:] == (y.made_by[1].version, y.version):
+            logits = Gather(self, share, y._rows)(y.made_by[1])  # a cross-entropy starts there
+            whole.made_by = y.made_by[0], logits, logits.version, whole.version
+        return whole
+
+    def check(self, layer, given, y):
+        """Mark what a layer made of samples by NumPy, so that no op took care of it."""
+        share, given = samples.share(), [x for x in flatten(given) if isinstance(x, Tensor)]
+        if share in (None, NOTHING_SPLIT) or not any(x._rows for x in given):
+            return
+        for leaf in flatten(y):
+            if type(leaf) is Tensor and leaf._rows is None and leaf._deferred is None:
+                if leaf.ndim == 0 or len(leaf) != share.last - share.first:
+                    expected = "call to compute what is no row for each sample by ops alone"
+                    cure = "; NumPy sees the samples of this rank only"
+                    raise layer._error(expected, f"an array of shape {leaf.shape}", cure=cure)
+                leaf._rows = 1
+
+    # --- an op within a call ---
+
+    def apply(self, op, inputs):
+        """Apply an op: the engine calls this in place of the op itself."""
+        share = samples.share()
+        arrays = [x.data if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
+        rows = [x._rows if isinstance(x, Tensor) else None for x in inputs]
+        if share is None or share is NOTHING_SPLIT or core.is_trial():
+            return self._run(op, inputs)
+        rule = rule_of(op, arrays, rows)
+        if rule is None:  # no input is split
+            y = self._run(op, inputs)
+            y._rows = 0
+            return y
+        if rule.result:
+            y = self._run(Split(op, rule, rows, self, share), inputs)
+            y._rows = rule.result
+            return y
+        return self._apply_whole(op, inputs, share)
+
+    def _apply_whole(self, op, inputs, share):
+        """Apply an op that mixes samples, or that nobody knows, to the whole batch on each rank."""
+        rows = max(x._rows or 0 for x in inputs if isinstance(x, Tensor))
+        if self.exchange.size > 1:
+            name = type(op).__name__
+            if name not in self._warned:
+                self._warned.add(name)
+                message = f"distribution: {name} runs on the whole batch on every rank"
+                warnings.warn(
+                    f"{message}; a rule in distribution/rules.py could share it", stacklevel=2
+                )
+            inputs = [
+                self._run(Gather(self, share, x._rows), (x,))
+                if isinstance(x, Tensor) and x._rows
+                else x
+                for x in inputs
+            ]
+        y = self._run(op, tuple(inputs))
+        if y.ndim == 0 or len(y) != rows * share.total:
+            rows = 0
+        elif self.exchange.size > 1:
+            y = self._run(Take(self, share, rows), (y,))
+        y._rows = rows
+        return y
+
+    def _run(self, op, inputs):
+        """Apply an op, seen by a watch outside of ours (`debug.find_nan`)."""
+        watches = core._watches
+        outer = watches[: watches.index(self.apply)] if self.apply in watches else []
+        if outer:
+            return outer[-1](op, inputs)
+        op.saved = ()  # by which the engine knows that it shall apply it
+        return op(*inputs)
+
+
+class Gather(Function):
+    """The rows of all ranks, of a tensor with ``rows`` for each sample."""
+
+    def __init__(self, door, share, rows):
+        self.door, self.share, self.rows = door, share, rows
+
+    def forward(self, x):
+        return self.door.exchange.gather(np.ascontiguousarray(x), self._counts())
+
+    def backward(self, gy):
+        return gy[self.rows * self.share.first : self.rows * self.share.last]
+
+    def _counts(self):
+        return tuple(self.rows * count for count in self.door.counts(self.share.total))
+
+
+class Take(Gather):
+    """The rows of this rank, of a tensor that is the same on all ranks."""
+
+    forward = Gather.backward
+
+    def backward(self, gy):
+        return self.door.exchange.gather(np.ascontiguousarray(gy), self._counts())
