@@ -40,7 +40,7 @@ def test_kernel_has_a_twin_of_the_same_signature(kernel, twins):
     typed = getattr(kernel.function, "__signatures__", {"": kernel.function})
     names = list(inspect.signature(next(iter(typed.values()))).parameters)
     assert names == list(inspect.signature(twins[kernel.name]).parameters)
-    assert names[-1] == "threads"
+    assert names[-1] == "threads" or names[-2:] == ["threads", "first"]  # which has a default
 
 
 def test_kernel_has_a_case(kernel, cases):
