@@ -13,9 +13,9 @@ from minigrad.utils.files import replacing
 
 SMALLEST = 1e-12  # above the smallest value; values below are drawn there
 FLOOR_3D = 0.1  # of the highest tint: a bowl keeps its shape
-SYMBOLS = {  # of the player's buttons, by the icon that matplotlib's page takes from another host
-    "minus": "−", "fast-backward": "⏮", "step-backward": "⏪", "play fa-flip-horizontal": "◀",
-    "pause": "⏸", "play": "▶", "step-forward": "⏩", "fast-forward": "⏭", "plus": "+",
+SYMBOLS = {  # on the player's buttons, for the icons that matplotlib's page takes from another host
+    "minus": "−", "fast-backward": "|◀", "step-backward": "‹", "play fa-flip-horizontal": "◀",
+    "pause": "||", "play": "▶", "step-forward": "›", "fast-forward": "▶|", "plus": "+",
 }  # fmt: skip
 
 
@@ -104,7 +104,9 @@ def animate_descent(surface, paths, frames=36, ax=None, theme="light"):
     moving = _values(values_axes, surface, paths, theme)
     moving += _contours(map_axes, surface, paths, theme)
     whole = [line.get_data() for line in moving]
-    clock = {"loc": "right", "color": page(theme)["grey"], "fontsize": LABEL * POINT}
+    place = {"xytext": (0, 7 * POINT), "textcoords": "offset points", "ha": "right"}
+    style = {"color": page(theme)["grey"], "fontsize": LABEL * POINT}
+    clock = values_axes.annotate("", (1, 1), xycoords="axes fraction", **place, **style)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once: the axes must not jump between frames
     last = max(len(path.values) for path in paths) - 1
@@ -112,7 +114,7 @@ def animate_descent(surface, paths, frames=36, ax=None, theme="light"):
     def draw(step):
         for line, (x, y) in zip(moving, whole, strict=True):
             line.set_data(x[: step + 1], y[: step + 1])
-        values_axes.set_title(f"step {step}", **clock)
+        clock.set_text(f"step {step}")
         return moving
 
     steps = np.linspace(0, last, frames).round().astype(int)

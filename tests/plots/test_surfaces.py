@@ -228,6 +228,9 @@ def test_surface_with_unknown_minimum_and_gaps_is_drawn():
 def test_animation_grows_the_paths_and_is_written_as_gif_and_html(bowl, tmp_path):
     surface, paths = bowl
     animation = plots.animate_descent(surface, paths, frames=3)
+    below = animation._fig.axes[1]  # the clock moves no title
+    assert below.get_title("left") == "Height after each step"
+    assert below.titleOffsetTrans.transform((0, 0))[1] > 15
     plots.save_animation(animation, tmp_path / "paths.gif")
     image = pytest.importorskip("PIL.Image")
     with image.open(tmp_path / "paths.gif") as gif:
@@ -243,7 +246,9 @@ def test_animation_grows_the_paths_and_is_written_as_gif_and_html(bowl, tmp_path
     assert page.count("data:image/png;base64") == 3
     assert re.findall(r"(?:https?:)?//[\w.-]+\.\w+", re.sub(r'"data:[^"]*"', "", page)) == []
     assert "<link" not in page and "<i " not in page
-    buttons = re.findall(r"<button title=\"([\w ]+)\".*?<span>(.)</span></button>", page, re.DOTALL)
+    buttons = re.findall(
+        r"<button title=\"([\w ]+)\".*?<span>(.+?)</span></button>", page, re.DOTALL
+    )
     assert len(buttons) == 9 and dict(buttons)["Play"] == "▶"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["paths.gif", "paths.html"]
 
