@@ -16,7 +16,7 @@ import numpy as np
 from minigrad import core, samples
 from minigrad.core import Function, Tensor
 from minigrad.distribution import tree
-from minigrad.distribution.rules import Split, rule_of
+from minigrad.distribution.rules import TOTAL, Split, Total, rule_of
 from minigrad.symbolic import is_symbolic
 from minigrad.utils.structures import flatten, map_structure
 
@@ -77,7 +77,7 @@ class Door:
         if totals is None:  # no samples here
             totals = [np.zeros(*kind) for kind in given]
         present = tuple(count > 0 for count in self.counts(share.total))
-        return [self.exchange.complete(np.ascontiguousarray(total), present) for total in totals]
+        return [self.exchange.complete(np.asarray(total, order="C"), present) for total in totals]
 
     def statistics(self, measure, rows, array):
         """The mean, variance and rest of each channel over the whole batch, merged as a tree."""
@@ -177,6 +177,10 @@ class Door:
         rule = rule_of(op, arrays, rows)
         if rule is None:  # no input is split
             y = self._run(op, inputs)
+            y._rows = 0
+            return y
+        if rule is TOTAL:
+            y = self._run(Total(op, rows[0], self, share), inputs)
             y._rows = 0
             return y
         if rule.result:

@@ -21,6 +21,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from minigrad.core import Function, sum_over
 from minigrad.ops.arithmetic import Smooth, contiguous
 from minigrad.ops.nn import channel_sums, relu_backward
+from minigrad.ops.reduce import Mean, Sum
 from minigrad.samples import Rows
 
 # --- what the result is: functions of (op, arrays, rows), as in Rule.result ----------------------
@@ -206,7 +207,7 @@ RULES = {
     "Scatter": Rule(lambda *_: 0),  # the first axis of what it fills is not that of the samples
     "Transpose": Rule(transposed),
 }  # fmt: skip
-ELEMENTWISE, UNKNOWN = RULES["Abs"], Rule(None)
+ELEMENTWISE, UNKNOWN, TOTAL = RULES["Abs"], Rule(None), Rule(-1)
 
 
 def rule_of(op, arrays, rows):
@@ -214,6 +215,8 @@ def rule_of(op, arrays, rows):
     kind = type(op)
     if not any(rows) and type(getattr(op, "index", None)) is not Rows:
         return None
+    if kind in (Sum, Mean) and not along(op, arrays, rows):
+        return TOTAL
     rule = RULES.get(kind.__name__) if kind.__module__.startswith("minigrad.") else None
     if rule is None and issubclass(kind, Smooth) and kind.__module__.startswith("minigrad."):
         rule = ELEMENTWISE
@@ -314,6 +317,29 @@ class Split(Function):
                 "weight + 0 * x[:, :1], where x is a part of the batch"
             )
         return total.astype(dtype, copy=False)
+
+
+class Total(Function):
+    """A sum or a mean over samples, too: one sum a shard, added as a tree, on all ranks."""
+
+    def __init__(self, op, rows, door, share):
+        self.op, self.rows, self.door, self.share = op, rows, door, share
+
+    def forward(self, x):
+        op = self.op
+        none = np.asarray(sum_over(np.zeros((1, *x.shape[1:]), x.dtype), op.axis, op.keepdims))
+
+        def part(rows):
+            return [np.asarray(sum_over(x[rows], op.axis, op.keepdims))]
+
+        given = [(none.shape, none.dtype)]
+        y = self.door.complete(part, self.share, self.rows, given)[0]
+        op.shape, op.count = x.shape, self.rows * self.share.total * math.prod(x.shape[1:])
+        op.count //= max(y.size, 1)
+        return np.asarray(y / op.count) if type(op) is Mean else y
+
+    def backward(self, gy):
+        return self.op.backward(gy)
 
 
 def add_into(x, y):

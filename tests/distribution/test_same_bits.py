@@ -1,0 +1,223 @@
+"""1, 2, 4 and 8 ranks train to the same bits; against no ranks at all, to rounding.
+
+Ranks are processes here, and pipes carry what MPI would: `test_mpi` has the real ones.
+"""
+
+import hashlib
+import multiprocessing
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad import config, kernels, layers, losses, ops, optimizers, samples
+from minigrad.distribution import tree
+from minigrad.distribution.door import Door
+from minigrad.distribution.exchange import Alone
+
+pytestmark = pytest.mark.skipif(
+    kernels.kind == "reference" or sys.platform == "win32",
+    reason="NumPy's products promise nothing across batches; ranks here are forked processes",
+)
+
+
+class Pipes(Alone):
+    """An exchange over pipes, one for each pair of ranks."""
+
+    def __init__(self, rank, pipes):
+        self.rank, self.size, self.pipes = rank, len(pipes), pipes
+
+    def _all(self, value):
+        for pipe in filter(None, self.pipes):
+            pipe.send(value)
+        return [value if pipe is None else pipe.recv() for pipe in self.pipes]
+
+    def complete(self, part, present):
+        pairs = zip(self._all(part), present, strict=True)
+        return tree.add_up([part if counts else None for part, counts in pairs])
+
+    def gather(self, rows, counts):
+        parts = self._all(rows)
+        assert [len(part) for part in parts] == list(counts)
+        return np.concatenate(parts)
+
+
+def mlp():
+    return minigrad.Sequential(
+        [
+            layers.Dense(24, activation="relu", kernel_regularizer="l2", input_shape=(20,)),
+            layers.Dropout(0.3),
+            layers.Dense(16, activation="tanh", activity_regularizer="l2"),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+
+
+def cnn():
+    return minigrad.Sequential(
+        [
+            layers.Reshape((12, 12, 1), input_shape=(144,)),
+            layers.RandomFlip("horizontal"),
+            layers.Conv2D(6, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Dropout(0.25),
+            layers.Conv2D(8, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.Activation("relu"),
+            layers.SpatialDropout2D(0.2),
+            layers.GaussianNoise(0.1),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+
+
+def renormalized():
+    return minigrad.Sequential(
+        [
+            layers.Dense(12, input_shape=(20,)),
+            layers.BatchNormalization(renorm=True),
+            layers.LayerNormalization(),
+            layers.AlphaDropout(0.1),
+            layers.Dense(5),
+        ]
+    )
+
+
+def words():
+    return minigrad.Sequential(
+        [
+            layers.Embedding(10, 6, input_shape=(20,)),
+            layers.Conv1D(7, 3, padding="same", activation="gelu"),
+            layers.GroupNormalization(1),
+            layers.GlobalMaxPooling1D(),
+            layers.Dense(5),
+        ]
+    )
+
+
+LOGITS = losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def data(features, is_words=False):
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(45, features)).astype("float32")
+    x = generator.integers(0, 10, x.shape) if is_words else x
+    return x, generator.integers(0, 5, 45)
+
+
+def fitted(make, x, y, optimizer, loss="sparse_categorical_crossentropy", **options):
+    model = make()
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    history = model.fit(x, y, batch_size=13, epochs=2, verbose=0, **options)
+    measured = model.evaluate(x, y, batch_size=7, verbose=0)
+    return [v.data for v in model.weights], [
+        *history.history.values(), measured, model.predict(x, batch_size=3, verbose=0)
+    ]  # fmt: skip
+
+
+def train_mlp():
+    optimizer = optimizers.Adam(1e-2, global_clipnorm=0.5, use_ema=True)
+    weights = np.linspace(0, 2, 45)
+    return fitted(mlp, *data(20), optimizer, sample_weight=weights, validation_split=0.2)
+
+
+def train_cnn():
+    optimizer = optimizers.SGD(0.1, momentum=0.9, gradient_accumulation_steps=2)
+    return fitted(cnn, *data(144), optimizer, class_weight={0: 2.0, 3: 0.5})
+
+
+def train_renormalized():
+    return fitted(renormalized, *data(20), optimizers.SGD(0.1), LOGITS)
+
+
+def train_words():
+    return fitted(words, *data(20, is_words=True), optimizers.Adam(1e-2), LOGITS)
+
+
+class Contrast(minigrad.Model):
+    """Layers used twice, an op that mixes samples, a loss of the call, and a weight in an op."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = layers.Dense(8, activation="tanh")
+        self.scale = self.add_weight((8,), "ones", name="scale")
+
+    def call(self, x):
+        h = self.first(x)
+        h = self.first(ops.concatenate([h, h, h[:, :4]], axis=1)) * self.scale
+        self.add_loss(ops.mean(h * h))
+        return h - ops.mean(h, axis=0) + ops.max(h, axis=0)  # max runs on the whole batch
+
+
+def train_by_hand():
+    """A loop of one's own; the loss compares all samples with each other."""
+    x, y = data(20)
+    minigrad.random.set_random_seed(1)
+    model, optimizer, shown = Contrast(), optimizers.SGD(0.1), []
+    for begin in (0, 5, 18, 42):  # batches of 5, 13, 24 and 3 samples
+        some = slice(begin, {0: 5, 5: 18, 18: 42, 42: 45}[begin])
+        h = model(x[some], training=True)
+        same = (y[some][:, None] == y[some][None]).astype("float32")
+        loss = ops.mean((ops.matmul(h, ops.transpose(h)) - same) ** 2) + sum(model.losses)
+        loss.backward()
+        optimizer.apply([w.grad for w in model.weights], model.weights)
+        model.zero_grad()
+        shown.append(loss.item())
+    return [v.data for v in model.weights], [shown]
+
+
+RUNS = (train_mlp, train_cnn, train_renormalized, train_words, train_by_hand)
+
+
+def _rank(name, rank, pipes, shards, floats, queue):
+    warnings.simplefilter("ignore")
+    config.set_floatx(floats)
+    kernels.set_num_threads(1)
+    samples.door = Door(Pipes(rank, pipes), shards) if shards else None
+    minigrad.utils.set_random_seed(3)
+    try:
+        weights, shown = globals()[name]()
+    except Exception as error:
+        queue.put((repr(error), None))
+        raise
+    digest = hashlib.sha256(b"".join(w.tobytes() for w in weights) + repr(shown).encode())
+    queue.put((digest.hexdigest(), weights))
+
+
+def on_ranks(function, ranks, shards, floats="float32"):
+    """Return the hashes of all ranks, and the weights of one."""
+    context = multiprocessing.get_context("fork")
+    pipes = [[None] * ranks for _ in range(ranks)]
+    for i in range(ranks):
+        for j in range(i):
+            pipes[i][j], pipes[j][i] = context.Pipe()
+    queue = context.Queue()
+    given = [(function.__name__, i, pipes[i], shards, floats, queue) for i in range(ranks)]
+    processes = [context.Process(target=_rank, args=args) for args in given]
+    for process in processes:
+        process.start()
+    found = [queue.get(timeout=120) for _ in processes]
+    for process in processes:
+        process.join(10)
+    return {digest for digest, _ in found}, found[0][1]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("function", RUNS, ids=lambda f: f.__name__)
+def test_ranks_do_not_change_a_bit(function):
+    (alone,), _ = on_ranks(function, 1, 8)
+    for ranks in (2, 4, 8):
+        assert on_ranks(function, ranks, 8)[0] == {alone}, f"{ranks} ranks"
+    assert on_ranks(function, 2, 4)[0] != {alone}  # other shards are other sums
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("function", RUNS, ids=lambda f: f.__name__)
+def test_ranks_give_what_one_process_gives_to_rounding(function):
+    _, shared = on_ranks(function, 2, 8, "float64")
+    _, plain = on_ranks(function, 1, 0, "float64")
+    for one, other in zip(shared, plain, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
