@@ -35,7 +35,7 @@ def tests(session):
 def docs(session):
     """Build the documentation."""
     session.install("-e", ".[docs]")
-    session.run("sphinx-build", "-W", "-n", "--keep-going", "docs", "build/docs")
+    session.run("sphinx-build", "-j", "auto", "-W", "-n", "--keep-going", "docs", "build/docs")
     session.run("python", "docs/check_site.py", "build/docs")
 
 

@@ -12,23 +12,26 @@ author = "minigrad developers"
 version = release = minigrad.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "mathml",
     "pictures",
     "rules",
     "browser",
+    "gallery",
     "sources",
 ]
 html_theme = "furo"
 html_title = "minigrad"
+html_show_copyright = False
 pygments_dark_style = "github-dark"
 html_static_path = ["_static"]
 html_css_files = ["site.css", "pictures.css"]
 
 html_math_renderer = "mathml"
 
+nb_execution_mode = "off"  # the notebook has its outputs, which the tests compare
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3  # so that pages can link to each other's sections
 default_role = "code"  # a word in single backticks, as the docstrings write names

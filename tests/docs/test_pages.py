@@ -13,6 +13,7 @@ from minigrad import layers
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+PAGES = [page for page in PAGES if not page.startswith("gallery/")]  # made from examples/
 
 
 # What a page shows together with minigrad.

@@ -283,3 +283,50 @@ def test_sources_are_found(name, line):
     sources = tool("sources")
     module, number = sources.place(*name.split(":"))
     assert line in sources.source_of(module).read_text("utf-8").splitlines()[number - 1]
+
+
+# --- gallery ------------------------------------------------------------------------------------
+
+PNG = {"output_type": "display_data", "data": {"image/png": "x", "text/plain": "Figure"}}
+
+
+def notebook(metadata, source="See [two](#2.-The-rule,-in-words)."):
+    return {
+        "cells": [
+            {"cell_type": "markdown", "source": [source], "metadata": {}},
+            {"cell_type": "code", "metadata": {}, "outputs": [{**PNG, "metadata": metadata}]},
+        ]
+    }
+
+
+def test_pictures_of_the_notebook_have_their_texts_in_the_site():
+    pytest.importorskip("sphinx")
+    made = tool("gallery").with_texts(notebook({"image/png": {"alt": "A line that rises."}}))
+    assert made["cells"][1]["metadata"]["mystnb"]["image"]["alt"] == "A line that rises."
+    assert made["cells"][0]["source"] == "See [two](#2-the-rule-in-words)."
+
+
+def test_a_picture_of_the_notebook_without_a_text_stops_the_build():
+    pytest.importorskip("sphinx")
+    with pytest.raises(Exception, match=r"alternative text.*cell 2"):
+        tool("gallery").with_texts(notebook({}))
+
+
+def test_every_example_has_a_page_with_what_the_readme_says():
+    pytest.importorskip("sphinx")
+    gallery = tool("gallery")
+    readme = gallery.sections((gallery.EXAMPLES / "README.md").read_text("utf-8"))
+    names, page = gallery.index(readme)
+    programs = [path.name for path in gallery.EXAMPLES.glob("[!_]*.py")]
+    assert sorted(names) == sorted([*programs, "adam_optimizer.ipynb"])
+    assert "[**mnist_cnn.py**" in page and "\nmnist_cnn\n" in page
+
+
+def test_links_of_the_examples_readme_hold_in_the_gallery():
+    pytest.importorskip("sphinx")
+    moved = tool("gallery").moved
+    assert moved("[a](../docs/engine.md#x)") == "[a](../engine.md#x)"
+    assert moved("[a](two_inputs.py)") == "[a](two_inputs.md)"
+    assert moved("[a](adam_optimizer.ipynb)") == "[a](adam_optimizer.ipynb)"
+    assert moved("[a](https://example.org/)") == "[a](https://example.org/)"
+    assert moved("[a](results/x.txt)") == "a"
