@@ -1,7 +1,7 @@
 """What the optimizers' pages share: chips of a rule's family, and the colors of pictures as CSS.
 
 ``{family}`` with an optimizer's name lists the members of its family, each a link to its page, in
-the color and with the mark that it has in all pictures.
+the color and with the mark that it has in all pictures. The directive's content stands in front.
 """
 
 import inspect
@@ -21,16 +21,21 @@ class Family(SphinxDirective):
     """The family of an optimizer: one paragraph of links."""
 
     required_arguments = 1
+    has_content = True
 
     def run(self):
         name = self.arguments[0]
         if name not in OPTIMIZERS:
             raise self.error(f"family: expected one of {', '.join(OPTIMIZERS)}, got {name!r}")
-        line = nodes.paragraph("", "Family: ", classes=["family"])
+        line = nodes.paragraph(classes=["family"])
+        line += nodes.Text(f"{' '.join(self.content) or 'Family:'} ")
+        here = self.env.docname.rpartition("/")[2]
         for other, (family, *_) in OPTIMIZERS.items():
             page = ON_PAGE_OF.get(other, other.lower())
             if family == OPTIMIZERS[name][0] and f"optimizers/{page}" in self.env.found_docs:
-                look = ["chip", f"rule-{other.lower()}"] + ["this"] * (other == name)
+                look = ["chip", f"rule-{other.lower()}"] + ["this"] * (
+                    other == name and page == here
+                )
                 mark = nodes.inline("", MARKS[MARKERS[family]], classes=["mark"])
                 link = nodes.reference("", "", internal=True, refuri=f"{page}.html", classes=look)
                 line += [link, nodes.Text(" ")]
