@@ -77,7 +77,11 @@ class Door:
         if totals is None:  # no samples here
             totals = [np.zeros(*kind) for kind in given]
         present = tuple(count > 0 for count in self.counts(share.total))
-        return [self.exchange.complete(np.asarray(total, order="C"), present) for total in totals]
+        finished = []
+        for total, (shape, _) in zip(totals, given, strict=True):  # an exchange has axes to cut
+            part = np.ascontiguousarray(total)
+            finished.append(self.exchange.complete(part, present).reshape(shape))
+        return finished
 
     def statistics(self, measure, rows, array):
         """The mean, variance and rest of each channel over the whole batch, merged as a tree."""
