@@ -3,9 +3,10 @@
     python examples/mnist_cnn.py
     python examples/mnist_cnn.py --optimizer sgd --learning-rate 0.1 --epochs 3
     python examples/mnist_cnn.py --limit 5000 --epochs 2 --save weights.npz
+    mpiexec -n 4 python examples/mnist_cnn.py --distributed
 
 Without MNIST the network learns synthetic digits, and every result says so. The same seed gives the
-same weights, to the last bit, for any number of threads.
+same weights, to the last bit, for any number of threads; with --distributed, of ranks too.
 """
 
 import argparse
@@ -54,6 +55,7 @@ def parse_arguments() -> argparse.Namespace:
     flag("--seed", type=int, default=0, help="fixes all randomness (default: %(default)s)")
     flag("--data", help="file or folder with MNIST (default: looked for, or downloaded)")
     flag("--save", type=weights_file, help="file for the trained weights (default: none)")
+    flag("--distributed", action="store_true", help="train on all ranks that mpiexec starts")
     flag(
         "--verbose",
         type=int,
@@ -62,6 +64,8 @@ def parse_arguments() -> argparse.Namespace:
         help="while training print nothing, a bar, or a line an epoch (default: %(default)s)",
     )
     arguments = parser.parse_args()
+    if arguments.distributed:
+        minigrad.distribution.initialize()
     try:
         arguments.optimizer = optimizers.get(arguments.optimizer)
         if arguments.learning_rate is not None:
@@ -194,6 +198,8 @@ def main() -> None:
     if arguments.save:
         model.save_weights(arguments.save)
         print(f"Weights: {arguments.save}")
+    if arguments.distributed and minigrad.distribution.rank():
+        return  # rank 0 draws
     if model.history.epoch:  # not interrupted within the first epoch
         title = f"{title}: {type(model.optimizer).__name__}, test accuracy {accuracy}"
         draw_picture(model, x_test, y_test, probabilities, mistakes, title)

@@ -104,7 +104,8 @@ def initialize(
 
         _group = Group(connect(limit))
         together.group = _group
-        together.compare(**handshake.of_process(shards))
+        if _group.size > 1:
+            together.compare(**handshake.of_process(shards))
         random.set_random_seed(together.once(lambda: random.next_seed() % random.SEED_LIMIT))
         if _group.size > 1 and not {"MINIGRAD_NUM_THREADS", "OMP_NUM_THREADS"} & {*os.environ}:
             set_num_threads(_group.exchange.cores_here())

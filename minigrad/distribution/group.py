@@ -5,7 +5,7 @@ import pickle
 import tempfile
 from pathlib import Path
 
-from minigrad.distribution.handshake import describe, digest
+from minigrad.distribution.handshake import describe, digest, of_data, of_model
 from minigrad.distribution.heartbeat import BUSY, pulse
 
 
@@ -83,6 +83,11 @@ class Group:
                     error = self.exchange.broadcast(None)
             if error is not None:
                 raise error
+
+    def meet(self, layer, data):
+        """See `together.meet`."""
+        if self.size > 1 and not self._actions:
+            self.compare({**of_model(layer), "data": of_data(*data)})
 
     def compare(self, facts):
         """See `together.compare`."""

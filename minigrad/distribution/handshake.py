@@ -32,7 +32,7 @@ def of_process(shards):
             **{name: os.environ.get(name) for name in variables},
         },
         "arguments_of_the_script": sys.argv[1:],
-        "code_of_the_script": _hash_files([Path(script)] if script else []),
+        "code_of_the_script": _hash_files(filter(Path.is_file, [Path(script or "")])),
         "shards": shards,
     }
 

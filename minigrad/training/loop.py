@@ -18,6 +18,7 @@ from minigrad.optimizers import get as get_optimizer
 from minigrad.training.diagnosis import TAME, explain_loss
 from minigrad.training.objectives import Objectives, as_list
 from minigrad.training.old_methods import OldMethods
+from minigrad.utils import together
 from minigrad.utils.arguments import ArgumentTypeError, explain_arguments, whole_number
 from minigrad.utils.arrays import as_number
 from minigrad.utils.batches import (
@@ -294,6 +295,7 @@ class Trainer(OldMethods):
             raise ArgumentTypeError(f"fit: expected shuffle as a bool, got {shuffle!r}")
         generator = random.generator() if shuffle else None
         data = Batches(x, y, sample_weight, batch_size, steps, class_weight, generator)
+        together.meet(self, x, y, sample_weight)
         if data.num_samples == 0:
             raise self._error("at least one sample", 0)
         validation = None

@@ -38,6 +38,12 @@ def compare(**facts):
         group.compare(facts)
 
 
+def meet(layer, *data):
+    """Compare a model, or layer, and what it is given: `compare` before its first step."""
+    if group is not None:
+        group.meet(layer, data)
+
+
 def shards():
     """Return how many shards a batch is cut into; None without a distribution."""
     return None if group is None else group.shards

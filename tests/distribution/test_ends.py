@@ -1,0 +1,71 @@
+"""One rank ends, and so do all: soon, with a message that names it, and whole checkpoints."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+OF_RANK = r"minigrad\.distribution: rank {who} of 4 "
+ERRORS = {
+    "raises": "ended with ValueError",
+    "leaves": "ended after exchange",
+    "is_out_of_memory": "ended with MemoryError",
+    "sleeps": "hangs: it computes for",
+    "is_stopped": "was not heard of for 3 s",
+    "holds_pythons_lock": "was not heard of for 3 s",
+}
+
+
+def check_files(folder):
+    """All checkpoints are whole, and the last one is there."""
+    files = sorted(Path(folder).glob("checkpoint-*.npz"))
+    assert files
+    for path in files:
+        with np.load(path) as arrays:
+            assert all(array is not None for array in arrays.values())
+
+
+@pytest.mark.parametrize("how", ERRORS)
+@pytest.mark.parametrize("who", [0, 1])
+def test_a_rank_that_ends_ends_all(ranks, tmp_path, how, who):
+    done = ranks(4, "ends.py", how, who, 7, tmp_path)
+    assert done.code != 0
+    assert re.search(OF_RANK.format(who=who) + ERRORS[how], done.errors), done.errors
+    assert "hash" not in done.output
+    check_files(tmp_path)
+
+
+@pytest.mark.parametrize("how", ["is_killed", "leaves_at_once"])
+def test_a_rank_that_is_killed_ends_all_and_is_named(ranks, tmp_path, how):
+    done = ranks(4, "ends.py", how, 1, 7, tmp_path)
+    assert done.code != 0
+    if ranks.is_open_mpi():
+        assert re.search(r"process rank 1 with PID \d+", done.errors + done.output)
+    else:
+        (number,) = re.findall(r"rank 1 is process (\d+)", done.errors)
+        assert f"PID {number} RUNNING" in done.errors + done.output
+    check_files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("how", "name", "number"),
+    [("is_interrupted", "INT", 2), ("is_terminated", "TERM", 15), ("is_signalled", "USR1", 10)],
+)
+def test_a_signal_to_one_rank_stops_all_after_the_same_step(ranks, tmp_path, how, name, number):
+    done = ranks(4, "ends.py", how, 1, 7, tmp_path)
+    assert done.code == 128 + number
+    told = f"rank 1 got SIG{name}: all ranks stopped after the same step"
+    assert done.errors.count(told) == 1
+    steps = re.findall(r"rank (\d) finished step (\d+)", done.errors)
+    last = {rank: max(int(step) for r, step in steps if r == rank) for rank, _ in steps}
+    assert last in ({str(rank): step for rank in range(4)} for step in (7, 8, 9))
+    check_files(tmp_path)
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_same_bits(ranks, tmp_path):
+    whole = ranks(1, "ends.py", "goes_on", 0, 0, tmp_path / "whole", 6)
+    ranks(4, "ends.py", "raises", 2, 11, tmp_path / "cut", 6)
+    again = ranks(2, "ends.py", "goes_on", 0, 0, tmp_path / "cut", 6)
+    assert (again.code, again.output) == (0, whole.output)
+    assert "hash: " in whole.output

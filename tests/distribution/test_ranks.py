@@ -1,0 +1,81 @@
+"""The same bits on 1, 2, 4 and 8 ranks, one writer, and runs that go on with another number."""
+
+import shutil
+
+import pytest
+
+
+@pytest.mark.parametrize("what", ["fit", "accumulate", "by_hand"])
+def test_results_do_not_depend_on_the_number_of_ranks(ranks, what):
+    alone = ranks(0, "train.py", what).value
+    for number in (1, 2, 4):
+        assert ranks(number, "train.py", what).value == alone, f"{number} ranks"
+
+
+def test_as_many_ranks_as_shards_have_these_bits_too(ranks):
+    assert ranks(8, "train.py", "fit").value == ranks(0, "train.py", "fit").value
+
+
+def test_other_shards_are_other_bits_and_allow_more_ranks(ranks):
+    alone = ranks(0, "train.py", "fit", "2").value
+    assert ranks(2, "train.py", "fit", "2").value == alone
+    assert ranks(0, "train.py", "fit", "16").value[0] != alone[0]
+
+
+def test_a_run_goes_on_with_another_number_of_ranks(ranks, tmp_path):
+    whole = ranks(2, "train.py", "elastic", make(tmp_path / "whole"), "4").value
+    ranks(4, "train.py", "elastic", make(tmp_path / "saved"), "2")
+    for number in (0, 1, 2, 8):
+        folder = tmp_path / str(number)
+        shutil.copytree(tmp_path / "saved", folder)
+        assert ranks(number, "train.py", "elastic", folder, "4").value == whole, f"{number} ranks"
+
+
+def test_a_run_of_other_shards_is_refused(ranks, tmp_path):
+    ranks(2, "train.py", "elastic", make(tmp_path / "run"), "1")
+    done = ranks(2, "train.py", "elastic", tmp_path / "run", "2", "4")
+    assert done.code != 0
+    assert "expected batches of 8 shards" in done.errors
+    assert "got batches of 4 shards" in done.errors
+
+
+def make(folder):
+    folder.mkdir()
+    return folder
+
+
+def test_ranks_have_one_seed_and_one_voice(ranks):
+    done = ranks(4, "train.py", "facts")
+    assert done.value == [4, ["cpu:0", "cpu:1", "cpu:2", "cpu:3"], "DataParallel(shards=8)"]
+    assert done.output.count("I am rank") == 1
+    assert done.errors.count("UserWarning: said once") == 1
+    drawn = [line for line in done.errors.splitlines() if line.endswith(" 1")]
+    assert len(drawn) == 4
+    assert len({*drawn}) == 1
+
+
+def test_a_number_of_ranks_that_does_not_divide_the_shards_is_refused(ranks):
+    done = ranks(3, "train.py", "facts")
+    assert done.code != 0
+    assert "expected 1, 2, 4, 8 ranks for 8 shards, got 3" in done.errors
+
+
+@pytest.mark.parametrize(
+    ("what", "named"),
+    [
+        ("arguments", "arguments of the script"),
+        ("kernels", "kernels"),
+        ("seeds", "seeds and random numbers"),
+        ("optimizer", "optimizer"),
+        ("data", "data"),
+        ("weights", "weights"),
+    ],
+)
+def test_ranks_that_are_not_alike_are_refused_by_name(ranks, what, named):
+    done = ranks(2, "train.py", "differ", what)
+    assert done.code != 0
+    assert "not noticed" not in done.output
+    told = done.errors.partition("got different ")[2].splitlines()[0]
+    assert f"{named} (" in told
+    assert "on rank 0; " in told
+    assert "on rank 1" in told
