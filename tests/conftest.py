@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 import minigrad
 from minigrad import random as minigrad_random
+from minigrad import samples
 from minigrad.layers.base import around
 from minigrad.utils import clear_session
 
@@ -35,7 +36,7 @@ def golden():
 
 @pytest.fixture(autouse=True)
 def global_state_is_left_alone():
-    """Fail a test that leaks gradient mode, a layer's call, or the thread count.
+    """Fail a test that leaks gradient mode, a layer's call, a distribution, or the thread count.
 
     Before it, the default generator is seeded, and automatic names begin anew.
     """
@@ -47,6 +48,7 @@ def global_state_is_left_alone():
     state = around.training, around.building, around.deferred
     around.training, around.building, around.deferred = None, False, []
     assert state == (None, False, []), "the test left a layer's call, or results put off"
+    assert samples.door is None, "the test left a distribution: set_distribution(None)"
     if minigrad.get_num_threads() != threads:
         minigrad.set_num_threads(threads)
         pytest.fail("the test left another number of threads behind")

@@ -138,9 +138,9 @@ def set_distribution(value):
         raise ArgumentTypeError(f"set_distribution: expected a DataParallel or None, got {value!r}")
     if value is None:
         samples.door = _distribution = None
-        together.group = _group  # files stay rank 0's
         if _group is not None:
             _group.shards = None
+        together.group = _group if size() > 1 else None  # files stay rank 0's
         return
     if _group is None:
         initialize(shards=value.shards)
@@ -152,7 +152,7 @@ def set_distribution(value):
             f"DataParallel: expected {fitting} ranks for {value.shards} shards, got "
             f"{_group.size}{cure}"
         )
-    _group.shards = value.shards
+    _group.shards, together.group = value.shards, _group
     samples.door = door.Door(_group.exchange, value.shards)
     _distribution = value
 

@@ -1,10 +1,12 @@
 """All ranks end together: after errors, exits and signals, with one message that says why."""
 
 import atexit
+import contextlib
 import os
-import platform
 import signal
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -80,14 +82,14 @@ class Guard:
         if self.world.Get_rank():  # rank 0 prints for all
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
             warnings.showwarning = lambda *_, **__: None
-        ids = self.world.gather(f"{os.getpid()} on {platform.node()}")
-        if ids and "MPICH" in MPI.Get_library_version():  # which names a killed process by it alone
-            listed = ", ".join(f"rank {i} is process {each}" for i, each in enumerate(ids))
-            tell(listed)
+        # Open MPI names a rank that was killed; MPICH any of those that it killed in turn.
+        self._witness = Witness(self.world) if "MPICH" in MPI.Get_library_version() else None
 
     def abort(self, message, code=4):
         """Say why, and end all ranks."""
         with self._lock:
+            if self._witness:
+                self._witness.be_quiet()
             tell(message)
             time.sleep(SECONDS_TO_TELL)
             self.world.Abort(code)
@@ -121,6 +123,43 @@ class Guard:
             while not request.Test():
                 time.sleep(0.002)
             self.heartbeat.stop()
+        if self._witness:
+            self._witness.dismiss()
+
+
+# Waits for a word, or for the death of whoever could write it. Only the first witness of a machine
+# speaks, which could make the folder $1: the ranks of the others were killed in its wake.
+WITNESS = """trap "" INT TERM HUP
+read -r word && exit
+mkdir "$1" 2>&- && echo "$2" >&2
+exec >&- 2>&-
+sleep 3; rmdir "$1"
+"""
+
+
+class Witness:
+    """A process that outlives this rank, and says so if it was killed."""
+
+    def __init__(self, comm):
+        rank, size = comm.Get_rank(), comm.Get_size()
+        self.mark = os.path.join(
+            tempfile.gettempdir(), comm.bcast(f"minigrad-{os.urandom(6).hex()}")
+        )
+        why = "it was killed (out of memory?), or left by os._exit"
+        message = f"minigrad.distribution: rank {rank} of {size} ended without a word: {why}"
+        self.process = subprocess.Popen(
+            ["sh", "-c", WITNESS, "witness", self.mark, message],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+    def be_quiet(self):
+        """Let no witness speak: the end is told already."""
+        with contextlib.suppress(OSError):
+            os.mkdir(self.mark)
+
+    def dismiss(self):
+        """End the process: this rank ends in order."""
+        self.process.communicate(b"bye\n")
 
 
 def tell(message):

@@ -22,6 +22,7 @@ class Pulse:
 
     def __init__(self):
         self.state, self.since, self.exchanges = COMPUTING, time.monotonic(), 0
+        self.waited = 0.0  # s in exchanges, in all
         self._before = []
 
     def __call__(self, state):
@@ -34,7 +35,9 @@ class Pulse:
         self.exchanges += self._next == WAITING
 
     def __exit__(self, *_):
-        self.state, self.since = self._before.pop(), time.monotonic()
+        now = time.monotonic()
+        self.waited += (now - self.since) * (self.state == WAITING)
+        self.state, self.since = self._before.pop(), now
 
 
 pulse = Pulse()

@@ -43,8 +43,8 @@ def test_a_rank_that_is_killed_ends_all_and_is_named(ranks, tmp_path, how):
     if ranks.is_open_mpi():
         assert re.search(r"process rank 1 with PID \d+", done.errors + done.output)
     else:
-        (number,) = re.findall(r"rank 1 is process (\d+)", done.errors)
-        assert f"PID {number} RUNNING" in done.errors + done.output
+        # MPICH kills the others at once: on a busy machine one of them may be named.
+        assert len(re.findall(r"rank \d of 4 ended without a word", done.errors)) == 1
     check_files(tmp_path)
 
 

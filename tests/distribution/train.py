@@ -11,7 +11,14 @@ import numpy as np
 
 import minigrad
 from minigrad import (
-    Input, Sequential, callbacks, distribution, layers, losses, metrics, optimizers,
+    Input,
+    Sequential,
+    callbacks,
+    distribution,
+    layers,
+    losses,
+    metrics,
+    optimizers,
 )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""How training scales with the number of ranks, measured and on paper."""
