@@ -144,6 +144,16 @@ def test_gradients_of_the_convolution_add_up():
     np.testing.assert_array_equal(gw, kernel.grad.reshape(2, 2))
 
 
+def test_race_ran_with_the_rates_that_it_chose():
+    shown = drawing.program("race")
+    for name in shown.RULES:
+        rates, errors = shown.rates(name, "second")
+        best = int(errors.argmin())
+        assert rates[best] == shown.DATA["best"][name]
+        assert 0 < best < len(rates) - 1, f"{name}: a rate outside might be better"
+        assert shown.curves(name).shape == (5, 6)
+
+
 def test_graph_shows_what_backward_computes():
     shown = drawing.program("graph")
     w, x, b = (Parameter(value, "float64") for value in (2, 3, -5))
