@@ -133,6 +133,54 @@ def test_ops(function, inputs, batched):
             same_bits(one[part], other, f"samples {part.start} to {part.stop - 1}")
 
 
+def with_slopes(function):
+    """The function, which also returns the gradients of its batched inputs, given its result's."""
+
+    def both(batched, slope, *inputs):
+        given = [
+            minigrad.Tensor(x, requires_grad=many) if x.dtype.kind == "f" else x
+            for x, many in zip(inputs, batched, strict=True)
+        ]
+        result = function(*given)
+        result = result[0] if isinstance(result, list | tuple) else result
+        result.backward(slope(result.data))
+        return [x.grad for x, many in zip(given, batched, strict=True) if many]
+
+    return both
+
+
+def has_slopes(function, inputs, batched):
+    try:
+        grads = with_slopes(function)(batched, np.zeros_like, *inputs)
+    except (AttributeError, TypeError, RuntimeError):  # integers, values, or what cannot learn
+        return False
+    return all(grad is not None for grad in grads)
+
+
+LEARNING = [row for row in ROWS if has_slopes(*row.values)]
+
+
+def test_most_ops_have_gradients():
+    assert len(LEARNING) > 400
+
+
+@pytest.mark.parametrize("function, inputs, batched", LEARNING)
+def test_gradients_of_ops(function, inputs, batched):
+    generator, slopes = np.random.default_rng(9), []
+
+    def slope(y):
+        slopes[:] = slopes or [generator.normal(size=(BATCH, *y.shape[1:])).astype(y.dtype)]
+        return slopes[0][current].reshape(y.shape)  # squeeze drops a batch of one
+
+    current = slice(None)
+    whole = with_slopes(function)(batched, slope, *inputs)
+    for current in PARTS:
+        some = [x[current] if many else x for x, many in zip(inputs, batched, strict=True)]
+        parts = with_slopes(function)(batched, slope, *some)
+        for one, other in zip(whole, parts, strict=True):
+            same_bits(one[current], other, f"samples {current.start} to {current.stop - 1}")
+
+
 W = np.random.default_rng(1).normal(size=(700, 130))
 WIDE = {  # samples so large that sums over them are cut
     "matmul": lambda x: ops.matmul(x, W.astype(x.dtype)),
@@ -217,6 +265,29 @@ def test_large_layers(name, zeros, num_threads):
     x[generator.random(x.shape) < zeros] = 0
     layer = make()
     check(layer, x, num_threads)
+
+
+def slope_of(layer, x, gy, place):
+    """The gradient of a batch, as training would have it, but for batch normalization's."""
+    given = minigrad.Tensor(x, requires_grad=True)
+    layer(given, training=False).backward(gy[place])
+    return given.grad
+
+
+@pytest.mark.parametrize("zeros", [0, 0.7])
+@pytest.mark.parametrize("name", LARGE)
+def test_gradients_of_large_layers(name, zeros, num_threads):
+    make, shape = LARGE[name]
+    generator = np.random.default_rng(6)
+    x = generator.normal(size=(BATCH, *shape)).astype("float32")
+    layer = make()
+    gy = generator.normal(size=layer(x).shape).astype("float32")
+    gy[generator.random(gy.shape) < zeros] = 0
+    whole = slope_of(layer, x, gy, slice(None))
+    for i, part in enumerate(PARTS):
+        num_threads(THREADS[i % len(THREADS)])
+        where = f"samples {part.start} to {part.stop - 1}"
+        same_bits(whole[part], slope_of(layer, x[part], gy, part), where)
 
 
 # Of circle, dice and tversky, samples have no loss of their own.
