@@ -3,8 +3,10 @@
 import os
 import pickle
 import platform
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,3 +135,14 @@ def test_allocator_keeps_freed_memory_once_kernels_run(keep, action, returned):
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) in returned  # megabytes of 160
+
+
+def test_kernels_name_integers_by_their_bits():
+    """NumPy's int32 is C's long in Windows and browsers, and its int64 C's long in Linux."""
+    folder = Path(__file__).parents[2] / "minigrad" / "kernels"
+    sources = [*folder.rglob("*.pyx"), *folder.rglob("*.pxd")]
+    if not sources:
+        pytest.skip("the source is not here")
+    names = {name for path in sources for name in re.findall(r"NPY_U?INT\w*", path.read_text())}
+    names |= {name for path in sources for name in re.findall(r"NPY_U?LONG\w*", path.read_text())}
+    assert names == {"NPY_INT32", "NPY_INT64", "NPY_UINT8"}

@@ -17,7 +17,7 @@ from minigrad.kernels.runtime.arrays cimport (
     LARGEST, check_apart, check_array, check_geometry, float_kind
 )
 from minigrad.kernels.runtime.numpy cimport (
-    NPY_FLOAT, NPY_INT, PyArray_DIM, PyArray_NDIM, import_array, ndarray
+    NPY_FLOAT, NPY_INT32, PyArray_DIM, PyArray_NDIM, import_array, ndarray
 )
 from minigrad.kernels.runtime.threads cimport CHUNK, DoubleLoop, FloatLoop, run_loop
 
@@ -89,7 +89,7 @@ cdef Pool describe(
     check_apart(kernel, x if backward else y, y if backward else x, argmax)
     p.work = p.N * p.OH * p.OW * p.C * min(p.pool_height, p.H) * min(p.pool_width, p.W)
     p.argmax = <int*>check_array(
-        kernel, "argmax", argmax, NPY_INT, (p.N, p.OH, p.OW, p.C), not backward
+        kernel, "argmax", argmax, NPY_INT32, (p.N, p.OH, p.OW, p.C), not backward
     )
     if not backward:
         check_apart(kernel, argmax, x)

@@ -5,14 +5,14 @@ over a few hundred elements (a small convolution's call takes 1.1 us instead of 
 """
 
 from minigrad.kernels.runtime.numpy cimport (
-    NPY_DOUBLE, NPY_FLOAT, NPY_INT, NPY_INT64, NPY_UINT8, PyArray_DATA, PyArray_DIM,
+    NPY_DOUBLE, NPY_FLOAT, NPY_INT32, NPY_INT64, NPY_UINT8, PyArray_DATA, PyArray_DIM,
     PyArray_ISCARRAY, PyArray_ISCARRAY_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_SIZE,
     PyArray_STRIDE, PyArray_TYPE, import_array, ndarray
 )
 
 import_array()
 
-NAMES = {NPY_FLOAT: "float32", NPY_DOUBLE: "float64", NPY_INT: "int32", NPY_INT64: "int64",
+NAMES = {NPY_FLOAT: "float32", NPY_DOUBLE: "float64", NPY_INT32: "int32", NPY_INT64: "int64",
          NPY_UINT8: "uint8"}
 
 

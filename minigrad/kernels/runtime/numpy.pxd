@@ -8,7 +8,7 @@ cdef extern from "numpy/arrayobject.h":
         pass
 
     enum:
-        NPY_FLOAT, NPY_DOUBLE, NPY_INT, NPY_INT64, NPY_UINT8
+        NPY_FLOAT, NPY_DOUBLE, NPY_INT32, NPY_INT64, NPY_UINT8
 
     int import_array "_import_array"() except -1
     void* PyArray_DATA(ndarray x) nogil
