@@ -22,14 +22,14 @@ OURS = "minigrad"
 
 def parse_arguments():
     def words(text):
-        return text.split(",")
+        return [word.strip() for word in text.split(",")]
 
     peers = [name for name in rows.CONTENDERS if not name.startswith(OURS)]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     flag = parser.add_argument
-    flag("--rows", type=words, default=list(ROWS), help=f"some of {','.join(ROWS)}")
+    flag("--rows", type=words, default=list(ROWS), help=f"some of {', '.join(ROWS)}")
     flag("--cases", default="", help="only those with this text in their title")
-    flag("--peers", type=words, default=peers, help=f"some of {','.join(peers)}")
+    flag("--peers", type=words, default=peers, help=f"some of {', '.join(peers)}")
     flag("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all cores")
     flag("--load", type=int, default=0, help="busy processes during every case")
     flag("--windows", type=int, default=11, help="for each contender (default: %(default)s)")

@@ -10,20 +10,12 @@ the surface, its map, and the value after each step. Each objective has a file o
 """
 
 import argparse
-import io
 import sys
 from pathlib import Path
 
 from minigrad import plots
+from minigrad.command_line import count, give_up, new_parser, program
 from minigrad.lab import RULES, SURFACES, Descent, Surface, race
-
-
-def count(text: str) -> int:
-    """Turn a flag's text into an integer of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected at least 1, got {number}")
-    return number
 
 
 def picture_file(text: str) -> Path:
@@ -35,7 +27,7 @@ def picture_file(text: str) -> Path:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = new_parser(__doc__)
     flag = parser.add_argument
     flag(
         "--objective",
@@ -80,8 +72,6 @@ def print_results(surface: Surface, paths: list[Descent]) -> None:
 
 def main() -> None:
     arguments = parse_arguments()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ² shows ?
     theme = arguments.theme
     try:
         for name in arguments.objective:
@@ -96,8 +86,8 @@ def main() -> None:
                 plots.save_animation(animation, arguments.animate)
                 print(f"Animation: {arguments.animate}")
     except (ImportError, ValueError) as error:
-        sys.exit(f"{Path(__file__).name}: {error}")
+        give_up(error)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(program(main))

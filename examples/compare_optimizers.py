@@ -15,10 +15,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mnist_cnn import as_images, build_model, count
+from mnist_cnn import as_images, build_model
 
 import minigrad
 from minigrad import lab, optimizers, plots
+from minigrad.command_line import count, give_up, new_parser, print_estimate, program, threads
 from minigrad.datasets import load_mnist_or_synthetic
 
 LEARNING_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
@@ -71,7 +72,7 @@ def file_stem(text: str) -> Path:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = new_parser(__doc__)
     flag = parser.add_argument
     flag("--all", action="store_true", help="every optimizer (default: the notebook's three)")
     flag("--tuned", action="store_true", help="tune each learning rate first, alike for all")
@@ -80,17 +81,20 @@ def parse_arguments() -> argparse.Namespace:
     flag("--batch-size", type=count, default=60, help="default: %(default)s")
     flag("--seeds", type=seed, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
     flag("--limit", type=count, help="use only the first so many digits (default: all)")
-    flag("--threads", type=count, help="default: as many as there are cores")
+    flag("--threads", type=threads, help="default: as many as there are cores")
     flag("--data", help="file or folder with MNIST (default: looked for, or downloaded)")
     flag(
         "--output",
         type=file_stem,
-        default="compare_optimizers",
-        help="name of the files to write, without an ending (default: %(default)s)",
+        help="name of the files to write, without an ending (default: compare_optimizers, "
+        "tuned_optimizers or learning_rates, as the flags ask)",
     )
     arguments = parser.parse_args()
     if arguments.tuned and arguments.sweep:
         parser.error("expected --tuned or --sweep, got both")
+    if arguments.output is None:
+        names = {"tuned_optimizers": arguments.tuned, "learning_rates": arguments.sweep}
+        arguments.output = next((n for n, asked in names.items() if asked), "compare_optimizers")
     return arguments
 
 
@@ -149,7 +153,7 @@ def main() -> None:
     try:
         (train, test), title = load_mnist_or_synthetic(arguments.data)
     except (OSError, ValueError) as error:
-        sys.exit(f"compare_optimizers.py: {error}")
+        give_up(error)
     x_train, x_test = (as_images(pixels[: arguments.limit]) for pixels, _ in (train, test))
     y_train, y_test = (labels[: arguments.limit] for _, labels in (train, test))
     settings = {
@@ -161,6 +165,10 @@ def main() -> None:
     }
 
     rules = optimizers.OPTIMIZERS.members if arguments.all else list(NOTEBOOK)
+    trainings = len(rules) * len(arguments.seeds) * (len(LEARNING_RATES) if arguments.sweep else 1)
+    plan = arguments.batch_size, arguments.epochs, trainings
+    if not arguments.tuned:  # whose trainings differ in length
+        print_estimate(lambda: build_model("adam"), x_train, y_train, *plan)
     result: lab.Comparison | lab.Sweep
     if arguments.tuned:
         del settings["validation_data"]
@@ -179,4 +187,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(program(main))

@@ -17,20 +17,12 @@ import numpy as np
 
 import minigrad
 from minigrad import optimizers
+from minigrad.command_line import count, give_up, new_parser, print_estimate, program, tell, threads
 from minigrad.datasets import load_mnist_or_synthetic
 from minigrad.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
 from minigrad.models import Sequential
 
-PICTURE = "mnist_cnn.png"
 BLUE, ORANGE = "#0072B2", "#D55E00"  # from Okabe and Ito's colorblind-safe palette
-
-
-def count(text: str) -> int:
-    """Turn a flag's text into an integer of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected at least 1, got {number}")
-    return number
 
 
 def weights_file(text: str) -> Path:
@@ -44,14 +36,14 @@ def weights_file(text: str) -> Path:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = new_parser(__doc__)
     flag = parser.add_argument
     flag("--optimizer", default="adam", help="adam, sgd, adagrad, ... (default: %(default)s)")
     flag("--learning-rate", type=float, help="default: the optimizer's own")
     flag("--epochs", type=count, default=10, help="default: %(default)s")
     flag("--batch-size", type=count, default=60, help="default: %(default)s")
     flag("--limit", type=count, help="use only the first so many digits (default: all)")
-    flag("--threads", type=count, help="default: as many as there are cores")
+    flag("--threads", type=threads, help="default: as many as there are cores")
     flag("--seed", type=int, default=0, help="fixes all randomness (default: %(default)s)")
     flag("--data", help="file or folder with MNIST (default: looked for, or downloaded)")
     flag("--save", type=weights_file, help="file for the trained weights (default: none)")
@@ -70,7 +62,7 @@ def parse_arguments() -> argparse.Namespace:
         arguments.optimizer = optimizers.get(arguments.optimizer)
         if arguments.learning_rate is not None:
             arguments.optimizer.learning_rate = arguments.learning_rate
-        minigrad.utils.set_random_seed(arguments.seed)
+        minigrad.utils.set_random_seed(arguments.seed)  # refuses what is no seed
     except ValueError as error:
         parser.error(str(error))
     return arguments
@@ -118,6 +110,7 @@ def draw_picture(
     probabilities: np.ndarray,
     mistakes: np.ndarray,
     title: str,
+    file: str,
 ) -> None:
     """Draw the training curves, the learned filters and the worst mistakes."""
     try:
@@ -159,8 +152,8 @@ def draw_picture(
         axes.imshow(images[index, :, :, 0], cmap="gray_r")
         axes.set_title(f"{labels[index]} → {probabilities[index].argmax()}", fontsize=10)
 
-    figure.savefig(PICTURE, dpi=120)
-    print(f"Picture: {PICTURE}")
+    figure.savefig(file, dpi=120)
+    print(f"Picture: {file}")
 
 
 def main() -> None:
@@ -170,13 +163,20 @@ def main() -> None:
     try:
         (train, test), title = load_mnist_or_synthetic(arguments.data)
     except (OSError, ValueError) as error:
-        sys.exit(f"mnist_cnn.py: {error}")
+        give_up(error)
     x_train, x_test = (as_images(pixels[: arguments.limit]) for pixels, _ in (train, test))
     y_train, y_test = (labels[: arguments.limit] for _, labels in (train, test))
 
+    rule = type(arguments.optimizer)
+    config = arguments.optimizer.get_config()
+    tell(f"Training on {len(x_train)} digits, testing on {len(x_test)}: {title}")
+    print_estimate(
+        lambda: build_model(rule.from_config(config)), x_train, y_train, arguments.batch_size,
+        arguments.epochs,
+    )  # fmt: skip
+    minigrad.utils.set_random_seed(arguments.seed)
     model = build_model(arguments.optimizer)
     model.summary()
-    print(f"Training on {len(x_train)} digits, testing on {len(x_test)}: {title}")
     try:
         model.fit(
             x_train,
@@ -192,7 +192,7 @@ def main() -> None:
     probabilities = model.predict(x_test, batch_size=1000, verbose=0)
     mistakes = worst_mistakes(probabilities, y_test)
     accuracy = f"{100 - 100 * len(mistakes) / len(y_test):.2f} %"
-    print(f"Test accuracy: {accuracy}, on {title}")
+    tell(f"Test accuracy: {accuracy}, on {title}")
     print_mistakes(probabilities, y_test, mistakes[:5])
     print(f"Weights' hash: {model.weights_hash()[:16]}")
     if arguments.save:
@@ -201,9 +201,11 @@ def main() -> None:
     if arguments.distributed and minigrad.distribution.rank():
         return  # rank 0 draws
     if model.history.epoch:  # not interrupted within the first epoch
-        title = f"{title}: {type(model.optimizer).__name__}, test accuracy {accuracy}"
-        draw_picture(model, x_test, y_test, probabilities, mistakes, title)
+        data = "synthetic" if "NOT MNIST" in title else "mnist"
+        file = f"{data}_cnn_{rule.__name__.lower()}.png"
+        title = f"{title}: {rule.__name__}, test accuracy {accuracy}"
+        draw_picture(model, x_test, y_test, probabilities, mistakes, title, file)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(program(main))

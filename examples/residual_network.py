@@ -7,10 +7,11 @@ Without shortcuts the gradient reaches the first layers through all the others, 
 hardly learns. With them, a block only has to learn what to add to its input.
 """
 
-import argparse
+import sys
 from typing import Any
 
 from minigrad import Input, Model, Tensor, layers
+from minigrad.command_line import count, new_parser, print_estimate, program
 from minigrad.datasets import synthetic_digits
 from minigrad.optimizers import Adam
 from minigrad.utils import set_random_seed
@@ -50,15 +51,18 @@ def build_model(blocks: int, shortcut: bool) -> Model:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = new_parser(__doc__)
     flag = parser.add_argument
-    flag("--blocks", type=int, default=10, help="of two convolutions (default: %(default)s)")
-    flag("--epochs", type=int, default=3, help="default: %(default)s")
-    flag("--digits", type=int, default=2000, help="to train on (default: %(default)s)")
+    flag("--blocks", type=count, default=10, help="of two convolutions (default: %(default)s)")
+    flag("--epochs", type=count, default=3, help="default: %(default)s")
+    flag("--digits", type=count, default=2000, help="to train on (default: %(default)s)")
     arguments = parser.parse_args()
 
     train, test = synthetic_digits.load_data(num_train=arguments.digits, num_test=500)
     (x_train, y_train), (x_test, y_test) = ((x[..., None], y) for x, y in (train, test))
+    print_estimate(
+        lambda: build_model(arguments.blocks, True), x_train, y_train, 32, arguments.epochs, times=2
+    )
     for shortcut in (True, False):
         set_random_seed(1)
         model = build_model(arguments.blocks, shortcut)
@@ -72,4 +76,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(program(main))

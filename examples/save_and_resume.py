@@ -9,13 +9,14 @@ elements that dropout zeroes all have to be restored for the last bits to be the
 whole model goes into a file and comes back.
 """
 
-import argparse
 import os
+import sys
 import tempfile
 from typing import Any
 
 from minigrad import Input, Sequential, layers
 from minigrad.callbacks import BackupAndRestore, Callback
+from minigrad.command_line import count, new_parser, program
 from minigrad.datasets import synthetic_digits
 from minigrad.models import load_model
 from minigrad.utils import clear_session, set_random_seed
@@ -56,11 +57,13 @@ def build_model(seed: int) -> Sequential:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = new_parser(__doc__)
     flag = parser.add_argument
-    flag("--epochs", type=int, default=3, help="default: %(default)s")
-    flag("--images", type=int, default=3000, help="to train on (default: %(default)s)")
+    flag("--epochs", type=count, default=3, help="default: %(default)s")
+    flag("--images", type=count, default=3000, help="to train on (default: %(default)s)")
     arguments = parser.parse_args()
+    if arguments.images < 128:
+        parser.error(f"--images: expected at least 128, two batches, got {arguments.images}")
 
     (x, y), test = synthetic_digits.load_data(num_train=arguments.images, num_test=500)
     fit: dict[str, Any] = {"epochs": arguments.epochs, "batch_size": 64, "verbose": 0}
@@ -93,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(program(main))

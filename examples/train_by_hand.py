@@ -4,9 +4,12 @@ Three layers learn which of two interleaved spirals a point lies on. The loop be
 `Sequential.fit` does with every batch.
 """
 
+import sys
+
 import numpy as np
 
 from minigrad import Parameter, Tensor, initializers, no_grad, ops
+from minigrad.command_line import new_parser, program
 from minigrad.optimizers import Adam
 from minigrad.utils import set_random_seed
 
@@ -58,6 +61,7 @@ def print_map(kernels: list[Parameter], biases: list[Parameter]) -> None:
 
 
 def main() -> None:
+    new_parser(__doc__).parse_args()  # for --help
     set_random_seed(1)
     x, y = two_spirals(200, np.random.default_rng(1))
     kernels, biases = make_parameters()
@@ -77,4 +81,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(program(main))

@@ -7,11 +7,12 @@ It has two inputs and two outputs, each with a loss and metrics of its own. Both
 the same layers: nobody tells these which digits they see.
 """
 
-import argparse
+import sys
 
 import numpy as np
 
 from minigrad import Input, Model, Sequential, layers
+from minigrad.command_line import count, new_parser, print_estimate, program
 from minigrad.datasets import synthetic_digits
 from minigrad.optimizers import Adam
 from minigrad.utils import set_random_seed
@@ -37,39 +38,42 @@ def build_model() -> Model:
     x = layers.Dense(32, activation="relu")(seen)
     total = layers.Dense(1, name="sum")(x)
     larger = layers.Dense(1, activation="sigmoid", name="left_is_larger")(x)
-    return Model(
+    model = Model(
         inputs={"left": left, "right": right},
         outputs={"sum": total, "left_is_larger": larger},
     )
-
-
-def make_pairs(images: np.ndarray, labels: np.ndarray, count: int) -> tuple[Arrays, Arrays]:
-    """Draw pairs of images; return the two inputs and the two targets, in dicts."""
-    left, right = np.random.randint(len(labels), size=(2, count))
-    a, b = labels[left].astype("float32"), labels[right].astype("float32")
-    inputs = {"left": images[left, ..., None], "right": images[right, ..., None]}
-    return inputs, {"sum": a + b, "left_is_larger": (a > b).astype("float32")}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    flag = parser.add_argument
-    flag("--epochs", type=int, default=8, help="default: %(default)s")
-    flag("--pairs", type=int, default=12000, help="to train on (default: %(default)s)")
-    arguments = parser.parse_args()
-
-    set_random_seed(1)
-    train, test = synthetic_digits.load_data(num_train=3000, num_test=500)
-    x_test, y_test = make_pairs(*test, count=1000)
-    model = build_model()
-    model.summary()
     model.compile(
         Adam(0.003),
         loss={"sum": "mse", "left_is_larger": "binary_crossentropy"},
         loss_weights={"sum": 0.1, "left_is_larger": 1.0},
         metrics={"sum": ["mae"], "left_is_larger": ["accuracy"]},
     )
-    model.fit(*make_pairs(*train, count=arguments.pairs), epochs=arguments.epochs, verbose=2)
+    return model
+
+
+def make_pairs(images: np.ndarray, labels: np.ndarray, number: int) -> tuple[Arrays, Arrays]:
+    """Draw pairs of images; return the two inputs and the two targets, in dicts."""
+    left, right = np.random.randint(len(labels), size=(2, number))
+    a, b = labels[left].astype("float32"), labels[right].astype("float32")
+    inputs = {"left": images[left, ..., None], "right": images[right, ..., None]}
+    return inputs, {"sum": a + b, "left_is_larger": (a > b).astype("float32")}
+
+
+def main() -> None:
+    parser = new_parser(__doc__)
+    flag = parser.add_argument
+    flag("--epochs", type=count, default=8, help="default: %(default)s")
+    flag("--pairs", type=count, default=12000, help="to train on (default: %(default)s)")
+    arguments = parser.parse_args()
+
+    train, test = synthetic_digits.load_data(num_train=3000, num_test=500)
+    some = make_pairs(*train, number=arguments.pairs)
+    print_estimate(build_model, *some, 32, arguments.epochs)
+    set_random_seed(1)
+    x_test, y_test = make_pairs(*test, number=1000)
+    model = build_model()
+    model.summary()
+    model.fit(*make_pairs(*train, number=arguments.pairs), epochs=arguments.epochs, verbose=2)
 
     result = model.evaluate(x_test, y_test, verbose=0, return_dict=True)
     print(f"on {synthetic_digits.TITLE}, unseen ones:")
@@ -83,4 +87,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(program(main))

@@ -7,12 +7,13 @@ The encoder describes a digit by two numbers, the decoder draws it from them. Th
 numbers is printed at the end. The step that trains both is the model's own.
 """
 
-import argparse
+import sys
 from typing import Any
 
 import numpy as np
 
 from minigrad import Input, Model, Tensor, layers, losses, metrics, no_grad, ops, random
+from minigrad.command_line import count, new_parser, print_estimate, program
 from minigrad.datasets import synthetic_digits
 from minigrad.optimizers import Adam
 from minigrad.utils import set_random_seed
@@ -60,6 +61,12 @@ class VariationalAutoencoder(Model):
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
 
+def make_model() -> VariationalAutoencoder:
+    model = VariationalAutoencoder()
+    model.compile(Adam(0.003))
+    return model
+
+
 def print_plane(decoder: Model) -> None:
     """Print what the decoder draws for a grid of codes, from -2 to 2 in both directions."""
     codes = np.array([[x, y] for y in np.linspace(2, -2, 3) for x in np.linspace(-2, 2, 5)])
@@ -70,15 +77,15 @@ def print_plane(decoder: Model) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--epochs", type=int, default=40, help="default: %(default)s")
-    parser.add_argument("--digits", type=int, default=3000, help="default: %(default)s")
+    parser = new_parser(__doc__)
+    parser.add_argument("--epochs", type=count, default=40, help="default: %(default)s")
+    parser.add_argument("--digits", type=count, default=3000, help="default: %(default)s")
     arguments = parser.parse_args()
-    set_random_seed(1)
     (images, _), _ = synthetic_digits.load_data(num_train=arguments.digits, num_test=10)
     images = images.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)) / 255  # half the size
-    model = VariationalAutoencoder()
-    model.compile(Adam(0.003))
+    print_estimate(make_model, images, None, 32, arguments.epochs)
+    set_random_seed(1)
+    model = make_model()
     history = model.fit(images, epochs=arguments.epochs, verbose=0).history
     for epoch in range(0, arguments.epochs, max(1, arguments.epochs // 5)):
         parts = "  ".join(f"{name} {values[epoch]:.1f}" for name, values in history.items())
@@ -87,4 +94,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(program(main))

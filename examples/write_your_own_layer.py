@@ -4,11 +4,13 @@ The layer is layer normalization: it scales each sample, whatever its contrast, 
 standard deviation 1. The test digits are far darker than the training digits.
 """
 
+import sys
 from typing import Any
 
 import numpy as np
 
 from minigrad import Parameter, Sequential, Tensor, layers, ops
+from minigrad.command_line import new_parser, program
 from minigrad.datasets import synthetic_digits
 from minigrad.testing import check_gradients
 from minigrad.utils import set_random_seed
@@ -76,6 +78,7 @@ def make_model(*first: layers.Layer) -> Sequential:
 
 
 def main() -> None:
+    new_parser(__doc__).parse_args()  # for --help
     check()
     print("the gradients of LayerNormalization are right")
     (x_train, y_train), (x_test, y_test) = synthetic_digits.load_data(num_train=3000, num_test=500)
@@ -89,4 +92,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(program(main))

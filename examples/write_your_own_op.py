@@ -3,11 +3,13 @@
 The op is the sine. With it, Adam fits the amplitude, frequency and phase of a noisy wave.
 """
 
+import sys
 from typing import Any
 
 import numpy as np
 
 from minigrad import Function, Parameter, Tensor, ops
+from minigrad.command_line import new_parser, program, tell
 from minigrad.optimizers import Adam
 from minigrad.testing import check_gradients
 
@@ -47,12 +49,13 @@ def noisy_wave(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def main() -> None:
+    new_parser(__doc__).parse_args()  # for --help
     check_gradients(sin, np.linspace(-2, 2, 7))
     print("the gradient of sin is right")
     try:
         check_gradients(lambda x: WrongSin()(x), np.linspace(-2, 2, 7))
     except AssertionError as error:
-        print(f"a wrong one is found: {error}")
+        tell(f"a wrong one is found: {error}")
 
     x, y = noisy_wave(np.random.default_rng(1))
     amplitude, frequency, phase = Parameter(1.0), Parameter(1.7), Parameter(0.0)
@@ -67,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(program(main))

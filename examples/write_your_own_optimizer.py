@@ -4,11 +4,13 @@ The rule is AdaBelief. Adam divides by the size of the recent gradients; AdaBeli
 deviation from their running mean, and so takes longer steps where the slope is steady.
 """
 
+import sys
 from typing import Any
 
 import numpy as np
 
 from minigrad import Parameter, Tensor
+from minigrad.command_line import new_parser, program
 from minigrad.optimizers import Adam, Optimizer
 from minigrad.testing import check_gradients
 
@@ -109,6 +111,7 @@ def descend(rule: type[Optimizer], **arguments: Any) -> tuple[int | None, float,
 
 
 def main() -> None:
+    new_parser(__doc__).parse_args()  # for --help
     check_gradients(beale, *START)
     print("the gradient of Beale's function is right")
     check()
@@ -121,4 +124,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(program(main))

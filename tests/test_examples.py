@@ -109,7 +109,7 @@ def test_mnist_cnn_saves_the_weights_that_it_trained(training):
 def test_mnist_cnn_without_matplotlib_says_how_to_get_the_picture(training):
     folder, output = training
     assert "pip install matplotlib" in output
-    assert not (folder / "mnist_cnn.png").exists()
+    assert not list(folder.glob("*.png"))
 
 
 def test_mnist_cnn_writes_plain_lines_into_a_file(training):
@@ -126,8 +126,9 @@ def test_mnist_cnn_learns_the_same_whatever_the_number_of_threads(training, trai
 def test_mnist_cnn_draws_a_picture(training_on_threads):
     pytest.importorskip("matplotlib", reason="pip install matplotlib draws pictures")
     folder, output = training_on_threads
-    assert (folder / "mnist_cnn.png").read_bytes().startswith(b"\x89PNG")
-    assert "mnist_cnn.png" in output
+    name = "synthetic_cnn_adam.png"  # what it shows, and by which rule
+    assert (folder / name).read_bytes().startswith(b"\x89PNG")
+    assert f"Picture: {name}" in output
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
@@ -151,7 +152,7 @@ def test_mnist_cnn_keeps_what_it_learned_until_ctrl_c(tmp_path):
     [
         (("--optimizer", "adan"), "adam"),
         (("--learning-rate", "-1"), "learning_rate"),
-        (("--epochs", "0"), "expected at least 1, got 0"),
+        (("--epochs", "0"), "expected a whole number of at least 1, got 0"),
         (("--save", "weights.pickle"), "expected a name in .npz or .weights.h5"),
         (("--save", "nowhere/weights.npz"), "expected a folder that exists"),
         (("--data", "nowhere.npz"), "nowhere.npz"),
@@ -160,19 +161,102 @@ def test_mnist_cnn_keeps_what_it_learned_until_ctrl_c(tmp_path):
 def test_mnist_cnn_explains_a_wrong_flag(tmp_path, flags, message):
     run = run_mnist_cnn(tmp_path, *flags)
     assert run.returncode != 0
-    assert message in run.stderr
+    assert message in " ".join(run.stderr.split())
     assert "Traceback" not in run.stderr
 
 
-WITH_FLAGS = ["mnist_cnn", "adam_on_a_surface", "compare_optimizers", "residual_network",
-              "two_inputs", "variational_autoencoder", "save_and_resume"]  # fmt: skip
+NAMES = [path.stem for path in sorted(EXAMPLES.glob("*.py"))]
 
 
-@pytest.mark.parametrize("name", WITH_FLAGS)
+@pytest.mark.parametrize("name", NAMES)
 def test_examples_explain_themselves_where_docstrings_are_stripped(tmp_path, name):
-    run = run_python("-OO", EXAMPLES / f"{name}.py", "--help", folder=tmp_path)
+    """And do nothing else: no training, no file."""
+    run = run_python("-OO", EXAMPLES / f"{name}.py", "--help", folder=tmp_path, COLUMNS="80")
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("usage: ")
+    assert max(map(len, run.stdout.splitlines())) <= 80
+    assert "epoch 1" not in run.stdout and "step  50" not in run.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_examples_refuse_flags_that_they_do_not_know(tmp_path, name):
+    run = run_python(EXAMPLES / f"{name}.py", "--epoch-count", "3", folder=tmp_path)
+    assert run.returncode == 2
+    assert "unrecognized arguments: --epoch-count 3" in run.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no `head`")
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [("mnist_cnn", ("--epochs", "1", "--limit", "300")), ("train_by_hand", ()),
+     ("write_your_own_op", ())],
+)  # fmt: skip
+def test_a_reader_that_has_enough_ends_examples_quietly(tmp_path, name, flags):
+    process = start_python("-u", EXAMPLES / f"{name}.py", *flags, folder=tmp_path)
+    with process:
+        assert process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert "Traceback" not in errors and "BrokenPipe" not in errors
+    assert process.returncode in (0, 141)
+
+
+@pytest.mark.parametrize("name", ["mnist_cnn", "compare_optimizers"])
+def test_more_threads_than_there_can_be_are_an_error(tmp_path, name):
+    run = run_python(EXAMPLES / f"{name}.py", "--threads", "1000", folder=tmp_path)
+    assert run.returncode == 2
+    assert "--threads: expected a whole number from 1 to 256, got 1000" in run.stderr
+
+
+def on_a_terminal(folder, *arguments, columns=80):
+    """Run Python on a terminal of that width; return what it shows, without frames drawn over."""
+    pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
+    import fcntl
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {**os.environ, "TERM": "xterm", "MINIGRAD_OFFLINE": "1", "HOME": str(folder),
+                   "PYTHONPATH": str(Path(minigrad.__file__).parent.parent)}  # fmt: skip
+    for name in ("COLUMNS", "LINES", "MINIGRAD_DATA", "NO_COLOR"):
+        environment.pop(name, None)
+    command = [sys.executable, *map(str, arguments)]
+    shown = b""
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    with subprocess.Popen(command, cwd=folder, env=environment, **streams):
+        os.close(theirs)
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # Linux's way to say that all is read
+                part = b""
+            if not part:
+                break
+            shown += part
+    os.close(ours)
+    text = re.sub(r"\x1b\[\d+m", "", shown.decode()).replace("\r\n", "\n")
+    return [line.rpartition("\r")[2] for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_lines_of_mnist_cnn_fit_the_terminal(tmp_path, columns):
+    flags = ("--epochs", "2", "--limit", "300", "--threads", "1")
+    lines = on_a_terminal(tmp_path, EXAMPLES / "mnist_cnn.py", *flags, columns=columns)
+    begin = next(i for i, line in enumerate(lines) if line.startswith("Training on"))
+    own = [line for line in lines[begin:] if not set(line) & set("┃│┏├└┡")]  # not the summary
+    assert max(map(len, own)) <= columns
+    assert any(re.match(r"5/5 ━+ .* - loss: \d\.\d{4}$", line.rstrip()) for line in own)
+    assert any(re.match(r"    - val_accuracy: 0\.\d{4} - val_loss: ", line) for line in own)
+
+
+@pytest.mark.parametrize("flags", [(), ("--optimizer", "adan")])
+def test_errors_and_long_lines_end_between_words(tmp_path, flags):
+    name = "mnist_cnn" if flags else "write_your_own_op"
+    lines = on_a_terminal(tmp_path, EXAMPLES / f"{name}.py", *flags, columns=80)
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("  ") for line in lines[1:])
 
 
 # --- compare_optimizers.py -----------------------------------------------------------------------
@@ -270,7 +354,7 @@ def test_compare_optimizers_keeps_what_it_did_until_ctrl_c(tmp_path):
 def test_compare_optimizers_explains_a_wrong_flag(tmp_path, flags, message):
     run = run_compare_optimizers(tmp_path, *flags)
     assert run.returncode != 0
-    assert message in run.stderr
+    assert message in " ".join(run.stderr.split())
     assert "Traceback" not in run.stderr
 
 
@@ -411,7 +495,7 @@ def test_adam_on_a_surface_follows_its_flags(tmp_path):
 def test_adam_on_a_surface_explains_a_wrong_flag(tmp_path, flags, message):
     run = run_surface(tmp_path, *flags)
     assert run.returncode != 0
-    assert message in run.stderr
+    assert message in " ".join(run.stderr.split())
     assert "Traceback" not in run.stderr
 
 

@@ -1,14 +1,22 @@
 """The command ``minigrad``: its arguments, and what becomes of errors.
 
 A command is a function of a module in this folder, which is imported when the command runs:
-``--help`` needs none of them.
+``--help`` needs none of them. The programs in examples/ use `new_parser`, `count`, `threads`,
+`print_estimate`, `give_up` and `program`, too.
 """
 
 import argparse
 import importlib
+import io
 import os
+import shutil
+import statistics
 import sys
+import textwrap
+import time
 import warnings
+from collections.abc import Callable
+from typing import Any, NoReturn, TextIO
 
 import minigrad
 
@@ -24,11 +32,48 @@ NETWORK_HELP = (
 DATA = ("mnist", "fashion_mnist", "cifar10", "cifar100", "synthetic_digits")
 
 
-def count(text):
+LONG = 5  # seconds that a training takes before its length is told
+MEASURED = 0.5  # seconds of batches that an estimate rests on
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors whose lines end where the terminal does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        tell(f"{self.prog}: error: {message}", sys.stderr)
+        self.exit(2)
+
+
+def new_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser that is described by the first line of a docstring, if it is not stripped."""
+    return Parser(description=(description or "").partition("\n")[0])
+
+
+def tell(text: str, stream: TextIO | None = None) -> None:
+    """Print a text; on a terminal, or where COLUMNS is set, no line breaks inside a word."""
+    stream = stream or sys.stdout
+    has_width = stream.isatty() or os.environ.get("COLUMNS")
+    width = shutil.get_terminal_size().columns - 1 if has_width else sys.maxsize
+    options: Any = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": "  "}
+    lines = [textwrap.fill(line, width, **options) for line in text.split("\n")]
+    print("\n".join(lines), file=stream, flush=True)
+
+
+def count(text: str) -> int:
     """Turn a flag's text into an integer of at least 1."""
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text}")
+    return number
+
+
+def threads(text: str) -> int:
+    """Turn a flag's text into a number of threads that kernels can use."""
+    most = minigrad.kernels.MOST_THREADS
+    number = count(text)
+    if number > most:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {most}, got {text}")
     return number
 
 
@@ -44,7 +89,7 @@ def positive(text):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="minigrad",
         description="Train small networks on images, and use what they learned.",
         epilog="`minigrad COMMAND --help` tells more of one. MINIGRAD_DATA names the folder of "
@@ -124,7 +169,7 @@ def _add_scale(flag):
 
 
 def _add_threads(flag):
-    flag("--threads", metavar="N", type=count, help="default: as many as there are cores")
+    flag("--threads", metavar="N", type=threads, help="default: as many as there are cores")
 
 
 def main(arguments=None):
@@ -135,14 +180,82 @@ def main(arguments=None):
     arguments : list of str, optional
         Default: those of the program.
     """
+    return program(run, arguments)
+
+
+def program(function: Callable[..., int | None], *arguments: Any) -> int:
+    """Run a function that is a whole program; return its exit status.
+
+    No traceback follows Ctrl-C, or the end of what reads the output, as in ``| head``. Characters
+    that the output's encoding lacks are printed as ``?``.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         try:
-            return run(arguments)
+            return function(*arguments) or 0
         finally:
             sys.stdout.flush()  # or Python would do it at the end, and print a traceback
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NO_READER
+
+
+def give_up(error: Exception) -> NoReturn:
+    """End a program by a line about an error that its user can mend."""
+    if isinstance(error, BrokenPipeError):  # an OSError, too
+        raise error
+    tell(f"{os.path.basename(sys.argv[0])}: {error}", sys.stderr)
+    sys.exit(FAILED)
+
+
+def print_estimate(
+    make_model: Callable[[], Any], x: Any, y: Any, batch_size: int, epochs: int, times: int = 1
+) -> None:
+    """Print how long a training will take, unless it is short, by the first batches.
+
+    They train a model that is dropped. Random numbers are drawn: set the seed afterwards.
+
+    Parameters
+    ----------
+    make_model : callable
+        Returns a compiled model.
+    x, y : array (N, ...), or dict of arrays
+        What it trains on; y may be None.
+    batch_size, epochs : int
+    times : int
+        How many such trainings there are.
+    """
+
+    def part(values: Any, first: int) -> Any:
+        if isinstance(values, dict):
+            return {name: part(value, first) for name, value in values.items()}
+        return None if values is None else values[first : first + batch_size]
+
+    model, taken = make_model(), []
+    size = len(next(iter(x.values())) if isinstance(x, dict) else x)
+    end = time.perf_counter() + MEASURED
+    for first in range(0, size, batch_size):
+        start = time.perf_counter()
+        model.train_on_batch(part(x, first), part(y, first))
+        taken.append(time.perf_counter() - start)
+        if time.perf_counter() > end:
+            break
+    minigrad.utils.clear_session()  # the next model's layers have their usual names
+    epoch = statistics.median(taken[1:] or taken) * -(-size // batch_size)
+    if epoch * epochs * times >= LONG:
+        total = _duration(epoch * epochs * times)
+        tell(f"Training takes about {_duration(epoch)} an epoch, {total} in all.")
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.2g} {unit}"
+    return f"{seconds:.1g} s"
 
 
 def run(arguments):
@@ -170,4 +283,4 @@ def _show_warning(message, category, filename, lineno, file=None, line=None):
 
 def _complain(text):
     sys.stdout.flush()  # in the order of events
-    print(f"minigrad: {text}", file=sys.stderr)
+    tell(f"minigrad: {text}", sys.stderr)

@@ -20,8 +20,8 @@ def bench(given):
     images = pixels[..., None].astype(np.float32) / 255
     batches = [slice(i * size, (i + 1) * size) for i in range(BATCHES)]
     threads = minigrad.get_num_threads()
-    print(f"{processor()}\nkernels: {kernels_in_words()}; threads: {threads}")
-    print(f"Adam, batches of {size} synthetic digits; median (quartiles)")
+    print(f"{processor()}\nkernels: {kernels_in_words()}")
+    print(f"{threads} threads, Adam, batches of {size} synthetic digits; median (quartiles)")
     print(f"{'network':<10}{'training step':>28}{'images/s':>12}{'predict':>16}{'images/s':>12}")
     for name in given.networks:
         minigrad.utils.set_random_seed(0)

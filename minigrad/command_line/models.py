@@ -8,6 +8,7 @@ import sys
 import numpy as np
 
 import minigrad
+from minigrad.command_line import print_estimate, tell
 from minigrad.command_line.networks import make_network
 from minigrad.models import load_model
 from minigrad.utils.images import img_to_array, load_img
@@ -19,12 +20,15 @@ def train(given):
     """Train a network, save it, and measure it on the test images."""
     check_target(given.model, ".keras", given.overwrite)
     (x, y), (x_test, y_test) = load_data(given.data, given.limit)
-    minigrad.utils.set_random_seed(given.seed)
     network = given.network, x.shape[1:], int(y.max()) + 1, given.optimizer, given.learning_rate
-    model = make_network(*network)
     if not given.quiet:
-        print(f"{given.network}, {model.count_params():,} weights, trains on {len(x):,} images of "
-              f"{given.data}")  # fmt: skip
+        weights = make_network(*network).count_params()
+        told = f"{given.network}, {weights:,} weights, trains on {len(x):,} images of {given.data}"
+        tell(told)
+        print_estimate(lambda: make_network(*network), x, y, given.batch_size, given.epochs)
+    minigrad.utils.clear_session()
+    minigrad.utils.set_random_seed(given.seed)
+    model = make_network(*network)
     options = {"batch_size": given.batch_size, "epochs": given.epochs}
     try:
         model.fit(x, y, **options, verbose=0 if given.quiet else "auto")
@@ -59,13 +63,13 @@ def predict(given):
         pixels = 255 - pixels if given.invert else pixels
         if C == 1 and not given.invert and border_of(pixels).mean() > 127:
             message = "its border is light; for dark on light, where light on dark was learned"
-            print(f"minigrad: {path}: {message}, add --invert", file=sys.stderr)
+            tell(f"minigrad: {path}: {message}, add --invert", sys.stderr)
         images.append(pixels / given.scale)
     outputs = model.predict(as_inputs(model, np.stack(images), "pictures"), verbose=0)
     if not isinstance(outputs, np.ndarray) or outputs.ndim != 2:
         raise ValueError("expected a model with one row of outputs for each picture")
     for path, row in zip(given.pictures, outputs, strict=True):
-        print(f"{path}: {in_words(row)}")
+        tell(f"{path}: {in_words(row)}")
 
 
 def export(given):
@@ -135,7 +139,7 @@ def print_results(model, x, y, name):
         answers = model.predict(x, batch_size=1000, verbose=0).argmax(axis=-1)
         results = {"accuracy": float((answers == y).mean())}
     told = ", ".join(f"{metric} {value:.4f}" for metric, value in results.items())
-    print(f"Test on {len(x):,} images of {name}: {told}")
+    tell(f"Test on {len(x):,} images of {name}: {told}")
 
 
 def in_words(row):
