@@ -179,8 +179,8 @@ def main() -> None:
         result = lab.sweep(build_model, rules, LEARNING_RATES, x_train, y_train, **settings)
         report = str(result)
     else:
-        result = lab.compare(build_model, rules, x_train, y_train, **settings)
-        tables = [beside_notebook(result, name) for name in ("val_accuracy", "val_loss")]
+        result = comparison = lab.compare(build_model, rules, x_train, y_train, **settings)
+        tables = [beside_notebook(comparison, name) for name in ("val_accuracy", "val_loss")]
         report = "\n\n".join([str(result), *tables])
     print(f"\n{report}")
     save(result, report, arguments.output)
