@@ -10,6 +10,7 @@ What an op does to split values is in ``rules``.
 
 import math
 import warnings
+import weakref
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from minigrad.core import Function, Tensor
 from minigrad.distribution import tree
 from minigrad.distribution.rules import TOTAL, Split, Total, rule_of
 from minigrad.symbolic import is_symbolic
+from minigrad.utils import together
 from minigrad.utils.structures import flatten, map_structure
 
 NOTHING_SPLIT = samples.Share(0, 0, 0, ())  # while a model is recorded, or tried on zeros
@@ -37,6 +39,7 @@ class Door:
         self.exchange = exchange
         self.shards = shards
         self._warned = set()
+        self._met = weakref.WeakSet()  # layers that were compared between the ranks
 
     # --- what is here ---
 
@@ -110,6 +113,9 @@ class Door:
     def __call__(self, layer, x, others, training, options):
         """Call the layer on this rank's samples; return its outputs for all samples."""
         share = NOTHING_SPLIT
+        if layer.built and layer not in self._met:
+            self._met.add(layer)
+            together.meet(layer, x)
         if not (core.is_trial() or is_symbolic((x, others, options))):
             x = layer._as_tensors(x)
             sizes = [len(leaf) for leaf in flatten(x) if isinstance(leaf, Tensor) and leaf.ndim]

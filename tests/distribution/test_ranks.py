@@ -72,7 +72,15 @@ def test_a_number_of_ranks_that_does_not_divide_the_shards_is_refused(ranks):
     ],
 )
 def test_ranks_that_are_not_alike_are_refused_by_name(ranks, what, named):
-    done = ranks(2, "train.py", "differ", what)
+    check_refused(ranks(2, "train.py", "differ", what), named)
+
+
+@pytest.mark.parametrize("what", ["data", "weights"])
+def test_they_are_refused_in_a_loop_of_ones_own_too(ranks, what):
+    check_refused(ranks(2, "train.py", "differ", what, "by hand"), what)
+
+
+def check_refused(done, named):
     assert done.code != 0
     assert "not noticed" not in done.output
     told = done.errors.partition("got different ")[2].splitlines()[0]

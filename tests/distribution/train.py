@@ -142,7 +142,7 @@ def facts():
     return [distribution.size(), distribution.list_devices(), repr(distribution.distribution())]
 
 
-def differ(what):
+def differ(what, by_hand=False):
     """One rank is unlike the others."""
     is_odd = os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK")) == "1"
     if is_odd and what == "arguments":
@@ -158,7 +158,10 @@ def differ(what):
     model = cnn(optimizer)
     if is_odd and what == "weights":
         model.weights[0].assign(model.weights[0].data + 1)
-    model.fit(x, y, verbose=0)
+    if by_hand:
+        model(x, training=True)
+    else:
+        model.fit(x, y, verbose=0)
     return "was not noticed"
 
 
