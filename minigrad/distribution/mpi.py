@@ -123,8 +123,8 @@ def _add_up(parts, present):
 
 def _import_mpi():
     if int(os.environ.get("MPI_LOCALNRANKS", 1)) > len(_cores()):
-        # MPICH spins while it waits, which takes the cores from those who compute: 4 ranks on 2 busy
-        # cores took 4 times as long. Open MPI yields by itself.
+        # MPICH spins while it waits, and takes cores from those who compute: on 2 busy cores 4
+        # ranks took 4 times as long. Open MPI yields by itself.
         os.environ.setdefault("MPIR_CVAR_ENABLE_HEAVY_YIELD", "1")
     try:
         from mpi4py import MPI
