@@ -56,7 +56,8 @@ function runs({ minigrad, numpy, kernels }) {
 
 function cannotRun(why) {
   if (ready) return say("failed", `minigrad stopped: ${why}`);
-  say("missing", `minigrad does not run here: ${why} What you see was computed when the site was built.`);
+  say("missing", `minigrad does not run here: ${why} “How that works” says what it needs. `
+    + "What you see was computed when the site was built.");
 }
 
 // --- themes --------------------------------------------------------------------------------------
