@@ -80,15 +80,16 @@ def product(op, arrays, rows):
 def reshaped(op, arrays, rows):
     """Into another shape, if a sample's numbers still fill whole rows."""
     (x,), (own,) = arrays, rows
-    one = np.broadcast_to(x.dtype.type(0), (own, *x.shape[1:]))  # a sample
+    size = own * math.prod(x.shape[1:])  # of a sample
     shape = tuple(op.shape) if isinstance(op.shape, (tuple, list)) else (op.shape,)
     if not len(x) and shape and shape[0] < 1:  # no samples here: NumPy cannot tell what a -1 is
+        one = np.broadcast_to(np.float32(0), (own, *x.shape[1:]))
         shape = one.reshape((own if -1 in shape[1:] else -1, *shape[1:])).shape
         op.shape = 0, *shape[1:]
     elif -1 in shape:
         shape = x.reshape(shape).shape
     each = math.prod(shape[1:])
-    return one.size // each if shape and each and one.size % each == 0 else 0
+    return size // each if shape and each and size % each == 0 else 0
 
 
 def transposed(op, arrays, rows):
@@ -284,6 +285,9 @@ class Split(Function):
     def _cut(self, op, gy, whole, results):
         """Fill in the gradients of what is split; return what computes the others of some rows."""
         needs, saved, own = self.needs, op.saved, self.rows
+        if len(self.share.cuts) == 2:  # one shard: nothing to cut
+            results[:] = _tuple(op.backward(gy))
+            return lambda rows: [results[i].astype(self.given[i][1], copy=False) for i in whole]
         if any(need and rows for need, rows in zip(needs, own, strict=True)):
             op.needs = tuple([bool(need and rows) for need, rows in zip(needs, own, strict=True)])
             for i, gx in enumerate(_tuple(op.backward(gy))):
@@ -299,7 +303,7 @@ class Split(Function):
             for name, array in held.items():
                 setattr(op, name, array[rows])
             given = _tuple(op.backward(gy[rows]))
-            return [given[i] for i in whole]
+            return [given[i].astype(self.given[i][1], copy=False) for i in whole]
 
         return part
 

@@ -141,6 +141,8 @@ X = np.random.default_rng(2).normal(size=(37, 8, 8, 4)).astype("float32")
 FLAT = X.reshape(37, -1)
 C = np.random.default_rng(6).normal(size=(4, 4)).astype("float32")
 K = np.random.default_rng(4).normal(size=(256, 7)).astype("float32")
+WIDE = np.random.default_rng(7).normal(size=(37, 1300)).astype("float32")
+TALL = np.random.default_rng(8).normal(size=(1300, 130)).astype("float32")
 TOKENS = np.random.default_rng(3).integers(0, 9, (37, 5))
 
 
@@ -158,6 +160,7 @@ def cross_entropy(x):
 
 CASES = {
     "dense": (lambda x, w, b: ops.dense(x, w, b, activation="relu"), FLAT, K, K[0]),
+    "dense of many": (lambda x, w, b: ops.dense(x, w, b, activation="relu"), WIDE, TALL, TALL[0]),
     "dense of sequences": (lambda x, w, b: ops.dense(x, w, b), X[:, 0], W[0, 0], W[0, 0, 0]),
     "conv": (lambda x, w, b: ops.conv2d(x, w, b, activation="relu"), X, W, W[0, 0, 0]),
     "conv groups": (lambda x, w: ops.conv2d(x, w, groups=2, strides=2), X, W[:, :, :2]),
