@@ -51,13 +51,12 @@ def draw_landscape(landscape, rule=None, ax=None, theme="light"):
         raise ValueError("draw_landscape: expected a loss that is finite and above 0, got none")
     import_matplotlib()
     axes = axes_for("draw_landscape", ax, 560, 540, theme)
-    random = "random directions, as long as the filters"
-    unit = random if landscape.kind == "random" else ""
+    unit = "random directions" if landscape.kind == "random" else ""
     labels = ["first direction", "second direction"]
     if landscape.explained is not None:
         first, second = 100 * landscape.explained
-        held = f"this plane holds {first + second:.0f} % of the path's variance"
-        unit = f"{random}: {held}" if unit else held
+        plane = "a random plane" if unit else "this plane"
+        unit = f"{plane} holds {first + second:.0f} % of the path's variance"
         if landscape.kind == "path":
             labels = [
                 f"{place} component: {share:.0f} %"
