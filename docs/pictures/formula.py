@@ -30,7 +30,7 @@ OPTIONS = [{"rule": rule} for rule in (*RULES, *MATRICES)]
 
 def draw(width, theme, rule="adam"):
     if rule in MATRICES:
-        return formula_matrices.draw(width, theme, rule)
+        return formula_matrices.draw_rule(width, theme, rule)
     if rule not in RULES:
         raise ValueError(f"rule: expected one of {', '.join((*RULES, *MATRICES))}, got {rule!r}")
     places, moments, grey = path(rule)

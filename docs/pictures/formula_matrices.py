@@ -64,7 +64,7 @@ def adafactor():
 # --- pictures ----------------------------------------------------------------------------------
 
 
-def draw(width, theme, rule):
+def draw_rule(width, theme, rule):
     return {"muon": draw_muon, "adafactor": draw_adafactor}[rule](width, theme)
 
 
