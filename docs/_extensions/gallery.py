@@ -46,7 +46,10 @@ def moved(text):
             return f"[{found[1]}](../{target.removeprefix('../docs/')})"
         return found[1]  # to files that are not in the site
 
-    return re.sub(r"\[([^\]]*)\]\(([^)]+)\)", link, text)
+    text = re.sub(r"\[([^\]]*)\]\(([^)]+)\)", link, text)
+    # Commands and what they print are not Python, which Sphinx would take them for.
+    fences = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    return fences.sub(lambda fence: f"```{fence[1] or 'text'}\n{fence[2]}```", text)
 
 
 def cards(table):
