@@ -103,21 +103,11 @@ def with_texts(notebook):
     return notebook
 
 
-def told(path):
-    """Say whether each picture of a notebook has a text."""
-    try:
-        return bool(with_texts(json.loads(path.read_text("utf-8"))))
-    except ExtensionError:
-        return False
-
-
 def write(app):
     """Write the pages that are not there or old; Sphinx then finds them."""
     folder = DOCS / "gallery"
     folder.mkdir(exist_ok=True)
     readme = sections((EXAMPLES / "README.md").read_text("utf-8"))
-    if not told(EXAMPLES / "adam_optimizer.ipynb"):  # until its pictures have texts
-        readme[""] = re.sub(r"\n\| \[`adam_opt.*", "", readme[""])
     names, first = index(readme)
     pages = {"index.md": first}
     for name in names:
