@@ -388,12 +388,14 @@ def _name(by):
     """An op's name as in ``ops``, else its class's; an optimizer's."""
     if isinstance(by, Optimizer):
         return by.name
+    by = getattr(by, "op", by)  # one that ranks share
     name = by.name if isinstance(by, ops.nn.Elementwise) else type(by).__name__
     return next((n for n in (to_snake_case(name), name.lower()) if hasattr(ops, n)), name)
 
 
 def _cure(op, arrays):
     """What usually helps against what an op made."""
+    op = getattr(op, "op", op)
     known = CURES.get(type(op).__name__.lower())
     if known or not type(op).__module__.startswith("minigrad."):
         return known or OWN

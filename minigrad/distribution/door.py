@@ -172,9 +172,9 @@ class Door:
         for leaf in flatten(y):
             if type(leaf) is Tensor and leaf._rows is None and leaf._deferred is None:
                 if leaf.ndim == 0 or len(leaf) != share.last - share.first:
-                    expected = "call to compute what is no row for each sample by ops alone"
+                    expected = "call to compute by ops what is no row for each sample"
                     cure = "; NumPy sees the samples of this rank only"
-                    raise layer._error(expected, f"an array of shape {leaf.shape}", cure=cure)
+                    raise layer._error(expected, leaf.shape, cure=cure)
                 leaf._rows = 1
 
     # --- an op within a call ---

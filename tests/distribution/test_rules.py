@@ -17,6 +17,7 @@ import pytest
 import minigrad
 from minigrad import Tensor, core, kernels, ops, samples
 from minigrad.core import Function
+from minigrad.debug import NotFiniteError, find_nan
 from minigrad.distribution import door, exchange, rules, tree
 from minigrad.ops import arithmetic, extra, fused, nn, reduce
 
@@ -310,3 +311,36 @@ def test_what_is_no_row_for_each_sample_but_learns_is_refused():
         y = x + w
         with pytest.raises(ValueError, match=r"Add: expected what has a row for each sample"):
             y.backward(FLAT)
+
+
+def test_what_watches_ops_names_the_op_that_is_shared():
+    class Root(minigrad.layers.Layer):
+        def call(self, x):
+            return ops.log(x)
+
+    with find_nan(), np.errstate(all="ignore"):
+        samples.door = door.Door(exchange.Alone(), 8)
+        try:
+            with pytest.raises(NotFiniteError, match=r"^log: .*got -inf, made here of finite"):
+                Root()(np.zeros((5, 2), np.float32))
+        finally:
+            samples.door = None
+    assert not core._watches and not core._pauses
+
+
+def test_what_numpy_makes_of_samples_is_a_row_for_each_or_refused():
+    class Rows(minigrad.layers.Layer):
+        def call(self, x):
+            return Tensor(np.sort(x.data, axis=1))
+
+    class Mean(minigrad.layers.Layer):
+        def call(self, x):
+            return Tensor(x.data.mean(axis=0))
+
+    samples.door = door.Door(exchange.Alone(), 8)
+    try:
+        assert Rows()(np.ones((5, 2), np.float32)).shape == (5, 2)
+        with pytest.raises(ValueError, match=r"Mean 'mean.*got \(2,\); NumPy sees"):
+            Mean()(np.ones((5, 2), np.float32))
+    finally:
+        samples.door = None

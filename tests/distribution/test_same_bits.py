@@ -4,15 +4,17 @@ Ranks are processes here, and pipes carry what MPI would: `test_mpi` has the rea
 """
 
 import hashlib
+import importlib.util
 import multiprocessing
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import minigrad
-from minigrad import config, kernels, layers, losses, ops, optimizers, samples
+from minigrad import Tensor, config, kernels, layers, losses, ops, optimizers, samples
 from minigrad.distribution import tree
 from minigrad.distribution.door import Door
 from minigrad.distribution.exchange import Alone
@@ -169,7 +171,28 @@ def train_by_hand():
     return [v.data for v in model.weights], [shown]
 
 
-RUNS = (train_mlp, train_cnn, train_renormalized, train_words, train_by_hand)
+def call_every_layer():
+    """Each layer of the table of layers, in training: results and gradients."""
+    path = Path(__file__).parents[1] / "layers/test_every_layer.py"
+    spec = importlib.util.spec_from_file_location("_every_layer", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    generator, found, shown = np.random.default_rng(5), [], []
+    for name, row in module.TABLE.items():
+        if len(row.shape) < 2:
+            continue
+        layer = row.make()
+        x = generator.normal(size=(13, *row.shape[1:])).astype(config.floatx())
+        given = Tensor(x, requires_grad=not name.startswith("Embedding"))
+        y = layer(given, training=True)
+        (y * y).sum().backward() if y.requires_grad else None
+        arrays = [y.data, given.grad, *[w.grad for w in layer.weights]]
+        found += [array for array in arrays if array is not None]
+        shown.append((name, [a if a is None else a.tobytes() for a in arrays]))
+    return found, shown
+
+
+RUNS = (train_mlp, train_cnn, train_renormalized, train_words, train_by_hand, call_every_layer)
 
 
 def _rank(name, rank, pipes, shards, floats, queue):
