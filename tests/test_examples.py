@@ -302,7 +302,7 @@ def test_compare_optimizers_tunes_all_rates_alike(tmp_path):
     assert run.returncode == 0, run.stderr
     assert "9 rates from 0.0001 to 1" in run.stdout
     assert "judged by the accuracy on 10 held-out samples" in run.stdout
-    assert len(TunedComparison.load(tmp_path / "compare_optimizers.json").rates) == 3
+    assert len(TunedComparison.load(tmp_path / "tuned_optimizers.json").rates) == 3
 
 
 def test_compare_optimizers_warns_in_the_title_of_other_data(monkeypatch):
@@ -324,7 +324,7 @@ def test_compare_optimizers_without_matplotlib_keeps_the_numbers_of_a_sweep(tmp_
     run = run_compare_optimizers(tmp_path, "--sweep", PYTHONPATH=path)
     assert run.returncode == 0, run.stderr
     assert "pip install matplotlib" in run.stdout
-    assert len(Sweep.load(tmp_path / "compare_optimizers.json").learning_rates) == 9
+    assert len(Sweep.load(tmp_path / "learning_rates.json").learning_rates) == 9
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
