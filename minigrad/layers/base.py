@@ -19,6 +19,7 @@ from minigrad.symbolic import Symbol, is_symbolic
 from minigrad.utils.arguments import (
     UNTOLD,
     ArgumentTypeError,
+    Signature,
     argument_names,
     explain_arguments,
     is_ours,
@@ -177,6 +178,7 @@ class Layer(KerasForm, Tracked):
         Whether no name was given; a model may then number it anew, and files do not hold it.
     """
 
+    __signature__ = Signature()
     unsaved = ("input_shape", "input_dim")
     set_first = "_name"
     rank = None  # the number of axes that an input must have, batch axis included; None: any

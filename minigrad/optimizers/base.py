@@ -132,6 +132,7 @@ class Optimizer(KerasForm, Configured):
 
     # --- the rule: what a subclass defines -----------------------------------------------------
 
+    __signature__ = arguments.Signature()
     unsaved = ("parameters",)
     set_first = "name"
     state_names = ()

@@ -279,6 +279,25 @@ def arguments_of(cls):
     return names
 
 
+class Signature:
+    """``cls.__signature__``: the arguments of a class, with those that it passes on, by name.
+
+    An editor at run time, such as IPython, completes what `inspect.signature` tells.
+    """
+
+    def __get__(self, instance, cls):
+        if instance is not None:
+            raise AttributeError("__signature__")  # an instance's is that of its call
+        own = [a for a in own_arguments(cls).values() if a.kind != a.VAR_KEYWORD]
+        # A class gives its base what that cannot do without.
+        others = [
+            argument.replace(kind=argument.KEYWORD_ONLY)
+            for name, (argument, _) in arguments_of(cls).items()
+            if argument not in own and argument.default is not argument.empty
+        ]
+        return inspect.Signature([*own, *others])
+
+
 def own_arguments(cls):
     """Return the arguments of a class's constructor by name, without the instance."""
     return dict([*inspect.signature(cls.__init__).parameters.items()][1:])

@@ -1,5 +1,6 @@
 """Editors complete names and arguments: jedi, and IPython, which asks jedi."""
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,46 @@ def test_ipython_completes_in_a_cell(code, name, monkeypatch):
     with provisionalcompleter():
         found = [found.text for found in completer.completions(code, len(code))]
     assert name in found
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("Conv2D(act", "activation="),
+        ("Dense(10, trai", "trainable="),
+        ("Mine(uni", "units="),
+        ("Adam(global", "global_clipnorm="),
+    ],
+)
+def test_ipython_completes_what_an_earlier_cell_imported(code, name):
+    pytest.importorskip("IPython", reason="pip install ipython")
+    from IPython.core.completer import IPCompleter, provisionalcompleter
+
+    from minigrad import layers, optimizers
+
+    class Mine(layers.Dense):
+        pass
+
+    names = {"Conv2D": layers.Conv2D, "Dense": layers.Dense, "Mine": Mine, "Adam": optimizers.Adam}
+    completer = IPCompleter(namespace=names, use_jedi=False)
+    with provisionalcompleter():
+        assert name in [found.text for found in completer.completions(code, len(code))]
+
+
+def test_a_class_tells_its_arguments_and_an_instance_those_of_its_call():
+    from minigrad import layers, optimizers
+
+    class Plain(layers.Layer):
+        def __init__(self, units):
+            super().__init__()
+
+    assert [*inspect.signature(Plain).parameters] == ["units"]
+    assert "activation" not in inspect.signature(layers.ReLU).parameters  # it gives that itself
+    assert [*inspect.signature(optimizers.SGD).parameters][:3] == [
+        "learning_rate", "momentum", "nesterov",
+    ]  # fmt: skip
+    called = inspect.signature(layers.Dense(1))
+    assert "training" in called.parameters and "units" not in called.parameters
 
 
 def test_jedi_shows_the_arguments_with_their_types():

@@ -116,7 +116,7 @@ ON_PURPOSE = re.compile(
     r'|parameter "self" differs from|should be positional-only'  # ops that are methods
     # methods that subclasses write with arguments of their own
     r"|(Layer|Model|Functional)\.call is|Function\.(forward|backward) is|\.update_state is"
-    r"|Optimizer\.update is|__init_subclass__ is"
+    r"|Optimizer\.update is|__init_subclass__ is|__signature__ is not"
     r"|differs from runtime type (None|types.SimpleNamespace)|Variable is inconsistent, metaclass"
     r"|no_grad\.__new__ is|wrappers\.\w+\.(__sklearn_tags__|set_\w+_request) is not"
 )
