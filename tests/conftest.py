@@ -1,6 +1,7 @@
 """Fixtures for every test: Keras's golden numbers, and a guard over minigrad's global state."""
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from minigrad import samples
 from minigrad.layers.base import around
 from minigrad.utils import clear_session
 
+os.environ.pop("COLUMNS", None)  # texts for terminals are as wide as each test says
 GOLDEN = Path(__file__).parent / "golden"
 # No test measures time: the machine may be slow, or busy.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

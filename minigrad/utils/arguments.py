@@ -289,11 +289,12 @@ class Signature:
         if instance is not None:
             raise AttributeError("__signature__")  # an instance's is that of its call
         own = [a for a in own_arguments(cls).values() if a.kind != a.VAR_KEYWORD]
-        # A class gives its base what that cannot do without.
+        # A class gives its base what that cannot do without, and what it does not save.
+        gives = vars(cls).get("unsaved", ())
         others = [
             argument.replace(kind=argument.KEYWORD_ONLY)
             for name, (argument, _) in arguments_of(cls).items()
-            if argument not in own and argument.default is not argument.empty
+            if argument not in own and argument.default is not argument.empty and name not in gives
         ]
         return inspect.Signature([*own, *others])
 

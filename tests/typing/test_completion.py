@@ -71,7 +71,11 @@ def test_a_class_tells_its_arguments_and_an_instance_those_of_its_call():
             super().__init__()
 
     assert [*inspect.signature(Plain).parameters] == ["units"]
-    assert "activation" not in inspect.signature(layers.ReLU).parameters  # it gives that itself
+    for cls, given in (  # what they hand to their base themselves
+        (layers.ReLU, "activation"),
+        (layers.ActivityRegularization, "activity_regularizer"),
+    ):
+        assert given not in inspect.signature(cls).parameters
     assert [*inspect.signature(optimizers.SGD).parameters][:3] == [
         "learning_rate", "momentum", "nesterov",
     ]  # fmt: skip

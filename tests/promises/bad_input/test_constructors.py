@@ -75,9 +75,17 @@ def arguments_for(cls):
     return given | EXTRA.get(cls.__name__, {}), named
 
 
+NONE_MEANS = {
+    "axis": "all axes, as in NumPy",
+    "weight_decay": "none, as in Keras",
+    "adam_weight_decay": "none, as in Keras",
+    "rms_rate": "no scale, as in Keras",
+}
+
+
 def is_demanded(name, default, kind):
     """Whether this kind of value must be refused."""
-    if name == "axis" and kind == "None":  # all axes, as in NumPy
+    if name in NONE_MEANS and kind == "None":
         return False
     if isinstance(default, bool):
         return kind in NO_BOOLS
