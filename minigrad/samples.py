@@ -3,6 +3,7 @@
 `minigrad.distribution` sets what is here. Layers, ops and data only ask.
 """
 
+import functools
 import threading
 from typing import NamedTuple
 
@@ -62,6 +63,18 @@ def draw(draw, x, sizes=None):
         return draw(shape)
     rows, share = x._rows, here.share
     return draw([rows * share.total, *shape[1:]])[rows * share.first : rows * share.last]
+
+
+def of_batches(function):
+    """Give a function that asks NumPy the whole batch, if ranks share it."""
+
+    @functools.wraps(function)
+    def whole(*arguments, **options):
+        if here.share is None:
+            return function(*arguments, **options)
+        return door.call_whole(function, arguments, options)
+
+    return whole
 
 
 class Rows(np.ndarray):

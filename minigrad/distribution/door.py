@@ -205,13 +205,7 @@ class Door:
         """Apply an op that mixes samples, or that nobody knows, to the whole batch on each rank."""
         rows = max(x._rows or 0 for x in inputs if isinstance(x, Tensor))
         if self.exchange.size > 1:
-            name = type(op).__name__
-            if name not in self._warned:
-                self._warned.add(name)
-                message = f"distribution: {name} runs on the whole batch on every rank"
-                warnings.warn(
-                    f"{message}; a rule in distribution/rules.py could share it", stacklevel=2
-                )
+            self._tell_of(type(op).__name__)
             inputs = [
                 self._run(Gather(self, share, x._rows), (x,))
                 if isinstance(x, Tensor) and x._rows
@@ -225,6 +219,51 @@ class Door:
             y = self._run(Take(self, share, rows), (y,))
         y._rows = rows
         return y
+
+    def call_whole(self, function, arguments, options):
+        """Call a function that asks NumPy with the rows of all ranks; return those that are here.
+
+        A result of another length is the same on all ranks.
+        """
+        share, given = samples.share(), flatten([arguments, options])
+        rows = max((_rows_of(x) for x in given), default=0)
+        if not rows:
+            return function(*arguments, **options)
+        if self.exchange.size > 1:
+            self._tell_of(function.__name__)
+
+        def whole(x):
+            if not _rows_of(x):
+                return x
+            gather = Gather(self, share, _rows_of(x))
+            if not isinstance(x, Tensor):
+                return gather.forward(x.view(np.ndarray))
+            y = self._run(gather, (x,))
+            y._rows = 0
+            return y
+
+        def part(y):
+            is_split = np.ndim(y) > 0 and len(y) == rows * share.total
+            if not isinstance(y, Tensor):
+                own = slice(rows * share.first, rows * share.last)
+                return y[own].view(samples.Rows) if is_split and rows == 1 else y
+            if is_split:
+                y = self._run(Take(self, share, rows), (y,))
+            y._rows = rows if is_split else 0
+            return y
+
+        arguments, options = map_structure(whole, [arguments, options])
+        return map_structure(part, function(*arguments, **options))
+
+    def _tell_of(self, name):
+        """Warn, once, of what is computed alike on every rank."""
+        if name not in self._warned:
+            self._warned.add(name)
+            warnings.warn(
+                f"distribution: {name} runs on the whole batch on every rank; a rule in "
+                "distribution/rules.py could share it",
+                stacklevel=3,
+            )
 
     def _run(self, op, inputs):
         """Apply an op, seen by a watch outside of ours (`debug.find_nan`)."""
@@ -259,3 +298,8 @@ class Take(Gather):
 
     def backward(self, gy):
         return self.door.exchange.gather(np.ascontiguousarray(gy), self._counts())
+
+
+def _rows_of(x):
+    """How many rows of each sample a Tensor or an array has here; 0 if it is not split."""
+    return int(type(x) is samples.Rows) if not isinstance(x, Tensor) else x._rows or 0

@@ -7,11 +7,13 @@ import numpy as np
 from minigrad.core import as_tensor
 from minigrad.more_ops.arrays import is_data, shape_of, values_of
 from minigrad.ops import concatenate, getitem, reshape
+from minigrad.samples import of_batches
 from minigrad.utils.arguments import whole_number
 from minigrad.utils.arrays import as_labels
 from minigrad.utils.structures import map_structure
 
 
+@of_batches
 def rearranged(x, rearrange):
     """Return ``rearrange(x)``, or a list if it gives one.
 
@@ -38,7 +40,7 @@ def _by_numpy(name):
     op.__name__, op.__doc__ = name, f"``np.{name}`` of a tensor; the gradient goes back."
     first, *others = inspect.signature(function).parameters.values()
     op.__signature__ = inspect.Signature([first.replace(name="x"), *others])
-    return op
+    return of_batches(op)
 
 
 def tile(x, repeats):
@@ -64,23 +66,27 @@ def unstack(x, num=None, axis=0):
     return parts
 
 
+@of_batches
 def take(x, indices, axis=None):
     """The elements, or the parts along ``axis``, at these indices; negative ones from the end."""
     indices = as_labels("take", values_of(indices))
     return rearranged(x, lambda places: np.take(places, indices, axis))
 
 
+@of_batches
 def take_along_axis(x, indices, axis=None):
     """For each index the element at it along ``axis``; the other axes are those of ``indices``."""
     indices = as_labels("take_along_axis", values_of(indices))
     return rearranged(x, lambda places: np.take_along_axis(places, indices, axis))
 
 
+@of_batches
 def sort(x, axis=-1):
     """The values in ascending order along ``axis``."""
     return take_along_axis(x, np.argsort(values_of(x), axis, kind="stable"), axis)
 
 
+@of_batches
 def top_k(x, k, sorted=True):
     """The k largest values along the last axis, largest first, and where they stand."""
     k = whole_number("top_k", "k", k, least=1)
@@ -90,8 +96,9 @@ def top_k(x, k, sorted=True):
 
 def slice(inputs, start_indices, shape):
     """The part of this shape that begins at these indices; a size of -1 goes to the end."""
-    window = zip(shape_of(start_indices), shape_of(shape), strict=True)
-    cut = tuple(np.s_[i : None if n == -1 else i + n] for i, n in window)
+    window = zip(shape_of(start_indices), shape_of(shape), np.shape(inputs), strict=True)
+    # A whole axis has no end: of a batch, other ranks may have more of it.
+    cut = tuple(np.s_[i : None if n == -1 or i + n == size else i + n] for i, n, size in window)
     return rearranged(inputs, lambda places: places[cut])
 
 

@@ -10,6 +10,7 @@ from minigrad.more_ops.arrays import cast, values_of
 from minigrad.more_ops.rearranging import diff, neighbours, rearranged, sort, unstack
 from minigrad.ops.arithmetic import chain
 from minigrad.ops.reduce import Reduction, Standardize
+from minigrad.samples import of_batches
 
 
 class Prod(Reduction):
@@ -85,6 +86,7 @@ def moments(x, axes, keepdims=False, synchronized=False):
 SHARES = {"linear": None, "lower": 0, "higher": 1, "nearest": None, "midpoint": 0.5}
 
 
+@of_batches
 def quantile(x, q, axis=None, method="linear", keepdims=False):
     """The value below which a fraction ``q``, or each of several, lies; between two, linear.
 
@@ -200,8 +202,9 @@ def _by_segment(reduce, empty):
         rows = [data[ids == i] for i in range(number)]
         return ops.stack([reduce(x, 0) if len(x) else ops.sum(x, 0) + empty for x in rows])
 
+    op.__name__ = f"segment_{reduce.__name__}"
     op.__doc__ = "Reduces the rows of ``data`` that have the same of the ids 0, 1, ..."
-    return op
+    return of_batches(op)
 
 
 # --- normalizing ---------------------------------------------------------------------------------

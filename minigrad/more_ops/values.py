@@ -7,6 +7,7 @@ import numpy as np
 
 from minigrad.core import Tensor, is_grad_enabled
 from minigrad.more_ops.arrays import made, values_of
+from minigrad.samples import of_batches
 from minigrad.utils.structures import flatten, map_structure
 
 # Their results are whole numbers, booleans or steps: the slope is 0 wherever there is one.
@@ -65,13 +66,14 @@ def _on_values(name, function, has_slope):
     op.__name__, op.__doc__ = name, f"NumPy's ``{name}``, of values: without a gradient."
     if isinstance(function, types.FunctionType) and function.__name__ == "<lambda>":
         op.__signature__ = inspect.signature(function)  # of NumPy's, not all is there
-    return op
+    return of_batches(op)
 
 
 def _value(x):
     return x.data if isinstance(x, Tensor) else x
 
 
+@of_batches
 def unique(
     x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None,
     size=None, fill_value=None,
@@ -83,6 +85,7 @@ def unique(
     return tuple(map(made, found)) if isinstance(found, tuple) else made(found)
 
 
+@of_batches
 def in_top_k(targets, predictions, k):
     """Whether the score of each label is among the k largest: (N,), (N, K) -> booleans (N,)."""
     scores = values_of(predictions)

@@ -192,7 +192,34 @@ def call_every_layer():
     return found, shown
 
 
-RUNS = (train_mlp, train_cnn, train_renormalized, train_words, train_by_hand, call_every_layer)
+class AskingNumPy(minigrad.Model):
+    """Ops that ask NumPy, along the samples' axis and along others."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(6, activation="tanh")
+
+    def call(self, x):
+        h = self.dense(x)
+        h = ops.flip(h, axis=0) + ops.sort(h, axis=0) + ops.roll(h, 1, axis=1) + ops.sort(h)
+        h = h * ops.sign(h) + ops.take(h, [0], axis=0) - ops.median(h, axis=0)
+        best = ops.take_along_axis(h, ops.argsort(h, axis=1), axis=1)
+        best = best + ops.slice(h, (0, 1), (h.shape[0], 1))
+        return h + best + ops.nanmedian(ops.stop_gradient(h), axis=0) + ops.top_k(h, 1)[0]
+
+
+def train_with_numpy():
+    model = AskingNumPy()
+    x, y = data(20)
+    model.compile(optimizers.SGD(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(x, y % 6, batch_size=13, epochs=2, verbose=0).history
+    return [v.data for v in model.weights], [history, model.predict(x, verbose=0).tobytes()]
+
+
+RUNS = (
+    train_mlp, train_cnn, train_renormalized, train_words, train_by_hand, call_every_layer,
+    train_with_numpy,
+)  # fmt: skip
 
 
 def _rank(name, rank, pipes, shards, floats, queue):
