@@ -119,7 +119,7 @@ def draw_picture(
         matplotlib.use("Agg")  # draws into a file, opens no window
         from matplotlib import pyplot
     except ImportError:
-        print("For a picture of the curves, filters and mistakes: pip install matplotlib")
+        tell("For a picture of the curves, filters and mistakes: pip install matplotlib")
         return
 
     history = model.history.history

@@ -15,7 +15,6 @@ from minigrad import samples
 from minigrad.layers.base import around
 from minigrad.utils import clear_session
 
-os.environ.pop("COLUMNS", None)  # texts for terminals are as wide as each test says
 GOLDEN = Path(__file__).parent / "golden"
 # No test measures time: the machine may be slow, or busy.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -42,6 +41,7 @@ def global_state_is_left_alone():
 
     Before it, the default generator is seeded, and automatic names begin anew.
     """
+    os.environ.pop("COLUMNS", None)  # texts for terminals are as wide as each test says
     threads = minigrad.get_num_threads()
     minigrad_random.set_random_seed(0)
     clear_session(free_memory=False)

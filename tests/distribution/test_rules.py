@@ -9,6 +9,7 @@ import functools
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,8 @@ def test_every_class_of_op_has_a_rule():
     names = {
         kind.__name__
         for kind in classes()
+        # Tests make classes that say they are minigrad's.
+        if kind is getattr(sys.modules.get(kind.__module__), kind.__name__, None)
         if kind.__module__.startswith("minigrad.") and not issubclass(kind, arithmetic.Smooth)
     }
     missing = {name for name in names - BASES - set(rules.RULES) if "Eyes" not in name}

@@ -17,7 +17,10 @@ PAGES = [page for page in PAGES if not page.startswith("gallery/")]  # made from
 
 
 # What a page shows together with minigrad.
-NEEDS = {"interoperability.md": ("onnx", "onnxruntime", "safetensors", "torch")}
+NEEDS = {
+    "interoperability.md": ("onnx", "onnxruntime", "safetensors", "torch"),
+    "laboratory.md": ("matplotlib",),
+}
 
 
 @pytest.mark.parametrize("page", PAGES)

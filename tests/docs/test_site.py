@@ -131,6 +131,7 @@ def test_pictures_are_drawn_in_both_themes_and_widths_at_two_pixels(drawing, tmp
 
 
 def test_a_picture_is_drawn_again_when_what_it_is_made_from_changes(drawing, tmp_path):
+    pytest.importorskip("matplotlib")
     first = drawing.files(tmp_path, "boxes")
     assert "Hi" in first[400, None].read_text()
     assert drawing.files(tmp_path, "boxes") == first
@@ -148,6 +149,7 @@ def test_a_picture_is_made_from_minigrads_sources(drawing):
 
 
 def test_a_picture_of_another_width_is_refused(drawing, tmp_path):
+    pytest.importorskip("matplotlib")
     (drawing.PROGRAMS / "curve.py").write_text(CURVE.replace("width / 100", "3"))
     with pytest.raises(ValueError, match="inches"):
         drawing.files(tmp_path, "curve")
