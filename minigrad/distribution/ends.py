@@ -67,7 +67,6 @@ class Guard:
 
     def __init__(self, MPI, limit):
         self.world = MPI.COMM_WORLD
-        self.finalize = MPI.Finalize
         self.title = f"rank {self.world.Get_rank()} of {self.world.Get_size()}"
         self._exits = self.world.Dup()
         self._lock = threading.Lock()
@@ -101,8 +100,9 @@ class Guard:
             if not self.world.Get_rank():
                 tell(f"{error.args[0]}: all ranks stopped after the same step")
             self.leave()
-            self.finalize()
-            os._exit(128 + error.args[1])
+            if not self.world.Get_rank():  # a rank that exits by itself may be the last one killed
+                self.world.Abort(128 + error.args[1])
+            time.sleep(60)
         try:
             if self.world.Get_rank():
                 time.sleep(SECONDS_FOR_OTHERS)
