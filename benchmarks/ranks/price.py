@@ -3,7 +3,7 @@
 Both train the same network, in turns; each time is CPU time of one thread, of which the lower
 quartile counts.
 
-    python benchmarks/ranks.py [--shards 8] [--steps 40]
+    python benchmarks/ranks/price.py [--shards 8] [--steps 40]
 """
 
 import argparse
