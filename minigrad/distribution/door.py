@@ -203,67 +203,57 @@ class Door:
 
     def _apply_whole(self, op, inputs, share):
         """Apply an op that mixes samples, or that nobody knows, to the whole batch on each rank."""
-        rows = max(x._rows or 0 for x in inputs if isinstance(x, Tensor))
-        if self.exchange.size > 1:
-            self._tell_of(type(op).__name__)
-            inputs = [
-                self._run(Gather(self, share, x._rows), (x,))
-                if isinstance(x, Tensor) and x._rows
-                else x
-                for x in inputs
-            ]
-        y = self._run(op, tuple(inputs))
-        if y.ndim == 0 or len(y) != rows * share.total:
-            rows = 0
-        elif self.exchange.size > 1:
-            y = self._run(Take(self, share, rows), (y,))
-        y._rows = rows
-        return y
+        index = getattr(op, "index", None)
+        if _rows_of(index):  # of GetItem: it chooses from the whole batch, too
+            op.index = self._gathered(index, share)
+        rows = max(map(_rows_of, inputs))
+        return self._call_whole(lambda *x: self._run(op, x), type(op).__name__, inputs, {}, rows)
 
     def call_whole(self, function, arguments, options):
         """Call a function that asks NumPy with the rows of all ranks; return those that are here.
 
         A result of another length is the same on all ranks.
         """
-        share, given = samples.share(), flatten([arguments, options])
-        rows = max((_rows_of(x) for x in given), default=0)
+        rows = max(map(_rows_of, flatten([arguments, options])), default=0)
         if not rows:
             return function(*arguments, **options)
-        if self.exchange.size > 1:
-            self._tell_of(function.__name__)
+        return self._call_whole(function, function.__name__, arguments, options, rows)
 
-        def whole(x):
-            if not _rows_of(x):
-                return x
-            gather = Gather(self, share, _rows_of(x))
-            if not isinstance(x, Tensor):
-                return gather.forward(x.view(np.ndarray))
-            y = self._run(gather, (x,))
-            y._rows = 0
-            return y
-
-        def part(y):
-            is_split = np.ndim(y) > 0 and len(y) == rows * share.total
-            if not isinstance(y, Tensor):
-                own = slice(rows * share.first, rows * share.last)
-                return y[own].view(samples.Rows) if is_split and rows == 1 else y
-            if is_split:
-                y = self._run(Take(self, share, rows), (y,))
-            y._rows = rows if is_split else 0
-            return y
-
-        arguments, options = map_structure(whole, [arguments, options])
-        return map_structure(part, function(*arguments, **options))
-
-    def _tell_of(self, name):
-        """Warn, once, of what is computed alike on every rank."""
-        if name not in self._warned:
+    def _call_whole(self, function, name, arguments, options, rows):
+        share = samples.share()
+        if self.exchange.size > 1 and name not in self._warned:
             self._warned.add(name)
+            message = f"distribution: {name} runs on the whole batch on every rank"
             warnings.warn(
-                f"distribution: {name} runs on the whole batch on every rank; a rule in "
-                "distribution/rules.py could share it",
-                stacklevel=3,
+                f"{message}; a rule in distribution/rules.py could share it", stacklevel=4
             )
+        arguments, options = map_structure(
+            lambda x: self._gathered(x, share), [[*arguments], options]
+        )
+        found = function(*arguments, **options)
+        return map_structure(lambda y: self._own(y, share, rows), found)
+
+    def _gathered(self, x, share):
+        """The rows of all ranks, of a Tensor or an array that is split; anything else as it is."""
+        if not _rows_of(x):
+            return x
+        gather = Gather(self, share, _rows_of(x))
+        if not isinstance(x, Tensor):
+            return gather.forward(x.view(np.ndarray))
+        y = self._run(gather, (x,))
+        y._rows = 0
+        return y
+
+    def _own(self, y, share, rows):
+        """The rows here, if ``y`` has ``rows`` for each sample of the batch; else all of it."""
+        is_split = np.ndim(y) > 0 and len(y) == rows * share.total
+        if not isinstance(y, Tensor):
+            own = slice(rows * share.first, rows * share.last)
+            return y[own].view(samples.Rows) if is_split and rows == 1 else y
+        if is_split:
+            y = self._run(Take(self, share, rows), (y,))
+        y._rows = rows if is_split else 0
+        return y
 
     def _run(self, op, inputs):
         """Apply an op, seen by a watch outside of ours (`debug.find_nan`)."""
