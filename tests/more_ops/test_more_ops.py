@@ -5,6 +5,8 @@ A name that is added to ``minigrad.more_ops`` fails the first test until it has 
 
 import math
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -571,5 +573,16 @@ def test_spread_without_nan_has_slope_0_at_0(name):
 
 
 def test_no_module_hides_an_op():
-    for name in more_ops.__all__:
-        assert getattr(ops, name) is getattr(more_ops, name), name
+    for name in more_ops.OPS:
+        assert getattr(ops, name) is more_ops.OPS[name], name
+
+
+def test_linalg_is_the_same_by_name_and_by_path():
+    code = """
+from minigrad import more_ops, ops
+before = {name: getattr(ops.linalg, name) for name in more_ops.LINALG}
+import minigrad.ops.linalg  # which Python then puts in the place of the name
+for name in more_ops.LINALG:
+    assert getattr(ops.linalg, name) is before[name], name
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
