@@ -43,6 +43,9 @@ class Trajectory(Callback):
         self.steps, self.points = [], []
 
     def on_train_begin(self, logs=None):
+        if not self.model.trainable_weights:
+            cure = "begin the model with Input(shape), or call it once before fit"
+            raise ValueError(f"Trajectory: expected a model with trained weights, got none; {cure}")
         self.steps, self.points, self._step = [0], [_flat(self.model.trainable_weights)], 0
 
     def on_train_batch_end(self, batch, logs=None):

@@ -18,15 +18,15 @@ def draw_confusion(
     theme: Literal["light", "dark"] = "light",
 ) -> Any: ...
 def draw_feature_maps(
-    maps: Any, columns: Int = 8, title: str | None = None,
+    maps: Any, columns: Int = 8, title: str | None = None, ax: Any = None,
     theme: Literal["light", "dark"] = "light",
 ) -> Any: ...
 def draw_filters(
     kernel: Any, shape: Sizes | None = None, channel: Int = 0, number: Int = 32,
-    title: str | None = "Filters", theme: Literal["light", "dark"] = "light",
+    title: str | None = "Filters", ax: Any = None, theme: Literal["light", "dark"] = "light",
 ) -> Any: ...
 def draw_worst(
-    images: Any, y_true: Any, y_pred: Any, number: Int = 12, names: Any = None,
+    images: Any, y_true: Any, y_pred: Any, number: Int = 12, names: Any = None, ax: Any = None,
     theme: Literal["light", "dark"] = "light",
 ) -> Any: ...
 def draw_errors(
@@ -34,7 +34,8 @@ def draw_errors(
     theme: Literal["light", "dark"] = "light",
 ) -> Any: ...
 def draw_race(
-    comparison: Any, title: str | None = None, theme: Literal["light", "dark"] = "light",
+    comparison: Any, title: str | None = None, ax: Any = None,
+    theme: Literal["light", "dark"] = "light",
 ) -> Any: ...
 def draw_tuning(
     comparison: Any, ax: Any = None, theme: Literal["light", "dark"] = "light",

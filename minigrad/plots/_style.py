@@ -211,9 +211,12 @@ def check_axes(ax, who, *kinds):
     """Return a list of the axes that were given, one of each kind: "flat" or "3d"."""
     axes = list(np.ravel(np.array(ax, dtype=object)))
     known = {"rectilinear": "flat", "3d": "3d"}
-    if [known.get(getattr(one, "name", None)) for one in axes] != list(kinds):
-        wanted = kinds[0] if len(kinds) == 1 else f"{len(kinds)} ({', '.join(kinds)})"
-        raise ValueError(f"{who}: expected ax to be {wanted} Axes of matplotlib, got {ax!r}")
+    found = [known.get(getattr(one, "name", None)) for one in axes]
+    if found != list(kinds):
+        words = f"({', '.join(kinds)})" if "3d" in kinds else "flat"
+        wanted = kinds[0] if len(kinds) == 1 else f"{len(kinds)} {words}"
+        got = repr(ax) if len(found) == len(kinds) or None in found else f"{len(found)} of them"
+        raise ValueError(f"{who}: expected ax to be {wanted} Axes of matplotlib, got {got}")
     return axes
 
 

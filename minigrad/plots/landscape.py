@@ -16,6 +16,7 @@ from minigrad.plots._style import (
     page,
     ramp,
     rim,
+    say_decades,
 )
 
 LEVELS = 14
@@ -77,6 +78,9 @@ def draw_landscape(landscape, rule=None, ax=None, theme="light"):
     numbers = {height: f"{np.exp(height):.2g}" for height in lines.levels}
     for text in axes.clabel(lines, lines.levels[1::3], fmt=numbers, fontsize=TICK * POINT):
         text.set(color=colors["grey"], path_effects=rim(theme, 1))
+        if landscape.path is not None:
+            away = np.hypot(*(landscape.path - text.get_position()).T).min()
+            text.set_visible(away > 0.05 * np.ptp(landscape.a))  # not on the path
     if landscape.path is not None and landscape.explained.sum() > 0.01:
         style = look(rule or "", theme)
         stroke = {"color": style["color"], "linewidth": PATH, "path_effects": rim(theme)}
@@ -120,8 +124,7 @@ def draw_range_test(test, ax=None, theme="light"):
     axes.plot(test.rates, test.losses, color=colors["contour"], linewidth=THIN)
     axes.plot(test.rates, test.smoothed, color=style["color"], linewidth=CURVE)
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.minorticks_off()
+    say_decades(axes.xaxis)
     top = max(1.3 * test.losses[0], 1.1 * test.smoothed[0])
     axes.set_ylim(min(0, test.smoothed.min()), top)
     words = {"va": "top", "fontsize": LABEL * POINT, "path_effects": rim(theme, 1)}

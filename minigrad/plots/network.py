@@ -9,6 +9,7 @@ from minigrad.plots._style import (
     POINT,
     TICK,
     axes_for,
+    check_axes,
     dress,
     headline,
     import_matplotlib,
@@ -73,7 +74,7 @@ def draw_confusion(y_true, y_pred, names=None, ax=None, theme="light"):
     return axes.figure
 
 
-def draw_worst(images, y_true, y_pred, number=12, names=None, theme="light"):
+def draw_worst(images, y_true, y_pred, number=12, names=None, ax=None, theme="light"):
     """Draw the mistakes that the network was surest of: "6 → 0, 99 %" is a 6 that it calls a 0.
 
     Parameters
@@ -87,6 +88,9 @@ def draw_worst(images, y_true, y_pred, number=12, names=None, theme="light"):
         How many, at most.
     names, theme
         As for `draw_confusion`.
+    ax : sequence of matplotlib.axes.Axes, optional
+        Draw there, instead of in a new figure of 760 pixels: one for each mistake shown. The head
+        above them is then not drawn.
 
     Returns
     -------
@@ -103,10 +107,10 @@ def draw_worst(images, y_true, y_pred, number=12, names=None, theme="light"):
         f"{names[truth[i]]} → {names[answers[i]]}, {math.floor(100 * sure[i])} %" for i in chosen
     ]
     title = f"The surest of {len(wrong)} mistakes among {len(truth)}: class → answer"
-    return _pictures(pictures[chosen], heads, title, theme, columns=6)
+    return _pictures("draw_worst", pictures[chosen], heads, title, ax, theme, columns=6)
 
 
-def draw_filters(kernel, shape=None, channel=0, number=32, title="Filters", theme="light"):
+def draw_filters(kernel, shape=None, channel=0, number=32, title="Filters", ax=None, theme="light"):
     """Draw a layer's weights, one picture a filter: blue below 0, orange above, 0 as the page.
 
     All pictures have one scale, from minus to plus the largest weight.
@@ -122,6 +126,9 @@ def draw_filters(kernel, shape=None, channel=0, number=32, title="Filters", them
     number : int
         How many filters, at most.
     title : str
+    ax : sequence of matplotlib.axes.Axes, optional
+        Draw there, instead of in a new figure of 760 pixels: one for each filter shown, such as
+        ``figure.subplots(4, 8)``. The head above them, with the scale, is then not drawn.
     theme : {"light", "dark"}
 
     Returns
@@ -142,10 +149,11 @@ def draw_filters(kernel, shape=None, channel=0, number=32, title="Filters", them
     pictures = np.moveaxis(weights[:, :, channel], -1, 0)[:number]
     largest = float(np.abs(weights[:, :, channel]).max()) or 1.0
     head = f"{title}: from −{largest:.2g} (blue) over 0 (page) to {largest:.2g} (orange)"
-    return _pictures(pictures, None, head, theme, COLUMNS, ramp("diverging", theme), largest)
+    map_ = ramp("diverging", theme)
+    return _pictures("draw_filters", pictures, None, head, ax, theme, COLUMNS, map_, largest)
 
 
-def draw_feature_maps(maps, columns=COLUMNS, title=None, theme="light"):
+def draw_feature_maps(maps, columns=COLUMNS, title=None, ax=None, theme="light"):
     """Draw one image on its way through the network: what each layer makes of it.
 
     Each layer has a row with its first channels, on a scale of its own; rows of numbers are drawn
@@ -158,6 +166,9 @@ def draw_feature_maps(maps, columns=COLUMNS, title=None, theme="light"):
     columns : int
         Channels shown, at most.
     title : str, optional
+    ax : sequence of matplotlib.axes.Axes, optional
+        Draw there, instead of in a new figure of 760 pixels: one for each channel shown, and one
+        for each row of numbers. The head above them, `title`, is then not drawn.
     theme : {"light", "dark"}
 
     Returns
@@ -171,31 +182,40 @@ def draw_feature_maps(maps, columns=COLUMNS, title=None, theme="light"):
             rows.append((name, values))
         before = values
     import_matplotlib()
-    heights = [96 if values.ndim == 3 else 78 for _, values in rows]
-    figure = new_figure(760, sum(heights) + 44, theme, layout="none")
-    headline(figure, title or "One image, layer by layer", theme)
-    colors, map_ = page(theme), _from_page(theme)
-    top = 40
-    for (name, values), height in zip(rows, heights, strict=True):
-        _write(figure, 8, top + 30, name, colors["ink"], LABEL)
+    places, heads, top = [], [], 40  # of the panels; names before the rows
+    for name, values in rows:
         size = " × ".join(map(str, values.shape))
-        _write(figure, 8, top + 48, size, colors["grey"], TICK)
+        channels = min(columns, values.shape[-1])
+        heads.append((len(places), name, size, top))
+        if values.ndim == 3:
+            places += [(130 + 78 * i, top + 8, 72, 72) for i in range(channels)]
+        else:
+            places.append((130, top + 8, 618, 44))
+        top += 96 if values.ndim == 3 else 78
+    title = title or "One image, layer by layer"
+    figure, axes = _panels("draw_feature_maps", ax, places, top + 4, title, theme)
+    colors, map_ = page(theme), _from_page(theme)
+    for (first, name, size, top), (_, values) in zip(heads, rows, strict=True):
+        if ax is not None:
+            _name(axes[first], f"{name}, {size}", theme)
+        else:
+            _write(figure, 8, top + 30, name, colors["ink"], LABEL)
+            _write(figure, 8, top + 48, size, colors["grey"], TICK)
         if values.ndim == 3:
             high = values[..., :columns].max() or 1.0
             for i in range(min(columns, values.shape[-1])):
-                axes = _place(figure, 130 + 78 * i, top + 8, 72, 72)
-                axes.imshow(values[..., i], cmap=map_, vmin=min(0, values.min()), vmax=high)
+                limits = {"vmin": min(0, values.min()), "vmax": high}
+                axes[first + i].imshow(values[..., i], cmap=map_, **limits)
         else:
-            axes = _place(figure, 130, top + 8, 618, 44)
-            axes.bar(range(len(values)), values, color=map_(0.65), width=0.8)
-            axes.axhline(0, color=colors["grey"], linewidth=0.8)
-            axes.set_xlim(-0.6, len(values) - 0.4)
+            panel = axes[first]
+            panel.bar(range(len(values)), values, color=map_(0.65), width=0.8)
+            panel.axhline(0, color=colors["grey"], linewidth=0.8)
+            panel.set_xlim(-0.6, len(values) - 0.4)
             if len(values) <= 10:
                 for i in range(len(values)):
                     style = {"ha": "center", "va": "top", "fontsize": TICK * POINT}
                     below = {"textcoords": "offset points", "xytext": (0, -4)}
-                    axes.annotate(str(i), (i, 0), color=colors["grey"], **style, **below)
-        top += height
+                    panel.annotate(str(i), (i, 0), color=colors["grey"], **style, **below)
     return figure
 
 
@@ -235,36 +255,54 @@ def _gray(owner, images):
     return pictures
 
 
-def _pictures(pictures, heads, title, theme, columns, map_=None, largest=None):
-    """A figure of small pictures in rows; without a map from page to ink."""
+def _pictures(owner, pictures, heads, title, ax, theme, columns, map_=None, largest=None):
+    """Small pictures in rows; without a map from page to ink."""
     matplotlib = import_matplotlib()
     colors = page(theme)
     if map_ is None:
         ends = [colors["page"], colors["ink"]]
         map_ = matplotlib.colors.LinearSegmentedColormap.from_list("ink", ends)
     side, above = 744 // columns, 24 if heads else 4
-    rows = max(1, math.ceil(len(pictures) / columns))
-    figure = new_figure(760, 40 + rows * (side - 8 + above + 4), theme, layout="none")
-    headline(figure, title, theme)
+    high = side - 4 + above  # of a row
+    places = [
+        (8 + i % columns * side, 36 + i // columns * high + above, side - 8, side - 8)
+        for i in range(len(pictures))
+    ]
+    height = 40 + max(1, math.ceil(len(pictures) / columns)) * high
     limits = {"vmin": 0} if largest is None else {"vmin": -largest, "vmax": largest}
-    for index, picture in enumerate(pictures):
-        row, column = divmod(index, columns)
-        x, y = 8 + column * side, 40 + row * (side - 8 + above + 4) + above - 4
-        axes = _place(figure, x, y, side - 8, side - 8)
+    figure, panels = _panels(owner, ax, places, height, title, theme)
+    for index, (axes, picture) in enumerate(zip(panels, pictures, strict=True)):
         axes.imshow(picture, cmap=map_, **limits)
         axes.spines[:].set(visible=True, color=colors["grid"])
         if heads:
-            _write(figure, x, y - 5, heads[index], colors["ink"], LABEL)
+            _name(axes, heads[index], theme)
     return figure
 
 
-def _place(figure, x, y, width, height):
-    """Add axes without ticks at so many pixels from the figure's left and top."""
-    w, h = figure.get_size_inches() * 100
-    axes = figure.add_axes((x / w, 1 - (y + height) / h, width / w, height / h))
-    axes.set(xticks=[], yticks=[], facecolor=figure.get_facecolor())
-    axes.spines[:].set_visible(False)
-    return axes
+def _panels(owner, ax, places, height, title, theme):
+    """Return figure and axes: those that were given, or new ones with a head.
+
+    A place is (x, y, width, height), in pixels from the new figure's left and top.
+    """
+    if ax is None:
+        figure = new_figure(760, height, theme, layout="none")
+        headline(figure, title, theme)
+        w, h = 760, height
+        boxes = [(x / w, 1 - (y + high) / h, wide / w, high / h) for x, y, wide, high in places]
+        panels = [figure.add_axes(box) for box in boxes]
+    else:
+        panels = check_axes(ax, owner, *["flat"] * len(places))
+        figure = panels[0].figure if panels else None
+    for axes in panels:
+        axes.set(xticks=[], yticks=[], facecolor=page(theme)["page"])
+        axes.spines[:].set_visible(False)
+    return figure, panels
+
+
+def _name(axes, text, theme):
+    """Write what a panel shows above it, at its left."""
+    style = {"loc": "left", "pad": 5 * POINT, "fontsize": LABEL * POINT}
+    axes.set_title(text, color=page(theme)["ink"], **style)
 
 
 def _write(figure, x, y, text, color, size):

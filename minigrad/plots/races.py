@@ -4,10 +4,12 @@ import numpy as np
 
 from minigrad.plots._style import (
     CURVE,
+    DPI,
     LABEL,
     POINT,
     THIN,
     axes_for,
+    check_axes,
     dress,
     headline,
     import_matplotlib,
@@ -25,7 +27,7 @@ AGAINST = {
 }
 
 
-def draw_race(comparison, title=None, theme="light"):
+def draw_race(comparison, title=None, ax=None, theme="light"):
     """Draw how the error falls, by epoch and by time; below it, how the rates were tuned.
 
     Lines are means over the seeds, bands go from the lowest to the highest. Errors are shares of
@@ -39,6 +41,9 @@ def draw_race(comparison, title=None, theme="light"):
         The second has the panel with the tuning.
     title : str, optional
         The finding. Default: what was compared, on what.
+    ax : sequence of matplotlib.axes.Axes, optional
+        Draw there, instead of in a new figure of 760 pixels: one for epochs, one for time, and a
+        third for the tuning, if there was one. The head above them, `title`, is then not drawn.
     theme : {"light", "dark"}
 
     Returns
@@ -48,24 +53,24 @@ def draw_race(comparison, title=None, theme="light"):
     Raises
     ------
     ValueError
-        If no run finished.
+        If no run finished, or `ax` are not as many.
     """
     tuned = bool(getattr(comparison, "coarse", None))
-    figure = new_figure(760, 640 if tuned else 400, theme)
-    headline(figure, title or f"{comparison.title}: {comparison.samples} samples", theme)
-    panels = figure.add_gridspec(2 if tuned else 1, 2, height_ratios=(4, 3)[: 1 + tuned])
-    left = figure.add_subplot(panels[0, 0])
-    right = figure.add_subplot(panels[0, 1], sharey=left)
+    if ax is None:
+        figure = new_figure(760, 640 if tuned else 400, theme)
+        headline(figure, title or f"{comparison.title}: {comparison.samples} samples", theme)
+        panels = figure.add_gridspec(2 if tuned else 1, 2, height_ratios=(4, 3)[: 1 + tuned])
+        places = [panels[0, 0], panels[0, 1], panels[-1, :]][: 2 + tuned]
+        ax = [figure.add_subplot(place) for place in places]
+    left, right, *below = check_axes(ax, "draw_race", *["flat"] * (2 + tuned))
     times = [run.epochs for run in _finished(comparison)]
     time = "processor_seconds" if all("processor_seconds" in t for t in times) else "seconds"
     _errors(right, comparison, time, theme)
     names = [(left, _errors(left, comparison, "epoch", theme), "left")]
-    if tuned:
-        below = figure.add_subplot(panels[1, :])
-        names.append((below, _tuning(below, comparison, theme), "right"))
+    names += [(panel, _tuning(panel, comparison, theme), "right") for panel in below]
     for axes, ends, side in names:  # last: names must not move the panels that have names already
         label_ends(axes, ends, theme, ha=side)
-    return figure
+    return left.figure
 
 
 def draw_errors(comparison, against="epoch", ax=None, theme="light"):
@@ -160,17 +165,18 @@ def _tuning(axes, comparison, theme):
         line = {"color": style["color"], "linestyle": style["linestyle"]}
         first, second = (_reached(pairs[label], comparison) for pairs in _rounds(comparison))
         axes.plot(*first.T, **line, linewidth=1)
-        axes.plot(*second.T, color=style["color"], linewidth=3, solid_capstyle="round", alpha=0.7)
+        axes.plot(*second.T, **line, linewidth=2.8, alpha=0.7)  # its stroke, for all eyes
         best = second[second[:, 0] == comparison.rates[label]][0]
-        axes.plot(*best, **style)
-        ring = {"markersize": 13, "markerfacecolor": "none", "markeredgecolor": style["color"]}
+        axes.plot(*best, **style, clip_on=False)
+        ring = {"markersize": 13, "mfc": "none", "mec": style["color"], "clip_on": False}
         axes.plot(*best, "o", **ring)
         begins.append((f"{label} {best[0]:g}", *first[0], style["color"]))
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     low, high = axes.dataLim.intervalx
-    axes.set_xlim(low * (low / high) ** 0.25, high * (high / low) ** 0.04)  # room for the names
+    share = min(0.45, 130 / (axes.get_window_extent().width * DPI / axes.figure.dpi))  # for names
+    axes.set_xlim(low * (low / high) ** (share / (1 - share)), high * (high / low) ** 0.04)
     ticks = 10.0 ** np.arange(np.ceil(np.log10(low) - 1e-9), np.log10(high) + 0.1)
     axes.set_xticks(ticks)
     _logarithmic(axes, what)

@@ -163,6 +163,10 @@ def test_errors_that_teach(model, trajectory):
         lab.landscape(model, X, Y, trajectory)
     with pytest.raises(ValueError, match="every"):
         lab.Trajectory(every=0)
+    model = Sequential([Dense(2)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"with trained weights, got none; begin .* Input\(shape"):
+        model.fit(np.ones((4, 3)), np.ones((4, 2)), callbacks=[lab.Trajectory()], verbose=0)
 
 
 def test_feature_maps_are_those_of_the_layers_in_their_order(model):

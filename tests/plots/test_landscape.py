@@ -130,6 +130,20 @@ def test_race_without_processor_time_says_that_it_is_the_walls(race):
     assert by_time.get_title("left").endswith("by the clock")
 
 
+def test_race_is_drawn_into_given_axes(race):
+    figure = new_figure(760, 600)
+    axes = figure.subplots(2, 2)
+    assert plots.draw_race(race, ax=axes.ravel()[:3]) is figure
+    assert figure.axes == list(axes.flat) and figure.get_suptitle() == ""
+    heads = [one.get_title("left") for one in axes.flat]
+    assert heads == [*(one.get_title("left") for one in plots.draw_race(race).axes), ""]
+    assert axes[0, 0].get_ylim() == axes[0, 1].get_ylim()  # one scale for both clocks
+    untuned = lab.Comparison("data", 23, 7, 2, race.runs)
+    for one, number in ((race, 3), (untuned, 2)):
+        with pytest.raises(ValueError, match=f"draw_race: expected ax to be {number} flat .*got 4"):
+            plots.draw_race(one, ax=axes)
+
+
 def test_race_errors(race):
     with pytest.raises(ValueError, match="against to be one of 'epoch'"):
         plots.draw_errors(race, "step")

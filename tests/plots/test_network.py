@@ -1,5 +1,7 @@
 """Pictures of what a network has learned: the numbers and colours that they show."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -46,7 +48,7 @@ def test_worst_are_the_surest_mistakes_first(theme):
     shares[1] = [0.2, 0.6, 0.2]
     figure = plots.draw_worst(images, TRUTH, shares, number=2, theme=theme)
     assert [axes.images[0].get_array()[0, 0] for axes in figure.axes] == [4, 5]
-    assert [text.get_text() for text in figure.texts][-2:] == ["2 → 0, 99 %", "2 → 0, 93 %"]
+    assert [axes.get_title("left") for axes in figure.axes] == ["2 → 0, 99 %", "2 → 0, 93 %"]
     assert "3 mistakes among 7" in figure.get_suptitle()
 
 
@@ -80,6 +82,63 @@ def test_feature_maps_leave_out_what_is_passed_on(theme):
     assert len(images) == 8
     assert np.array_equal(images[3].images[0].get_array(), maps[..., 3])
     assert [bar.get_height() for bar in bars.patches] == [0, 1, 2]
+
+
+def several():
+    """Each picture of several panels: how many, and how it is drawn."""
+    shares, images = probabilities(ANSWERS), np.ones((7, 4, 3))
+    layers = {"conv": np.ones((5, 4, 3)), "dense": np.arange(3.0)}
+    return [
+        (3, lambda **given: plots.draw_worst(images, TRUTH, shares, **given)),
+        (5, lambda **given: plots.draw_filters(np.ones((3, 3, 1, 5)), **given)),
+        (4, lambda **given: plots.draw_feature_maps(layers, **given)),
+    ]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("which", range(3), ids=["worst", "filters", "maps"])
+def test_several_panels_are_drawn_into_the_given_axes_and_nowhere_else(which, theme):
+    number, draw = several()[which]
+    figure = new_figure(600, 400, theme)
+    axes = figure.subplots(2, 5)
+    mine = axes.ravel()[:number]
+    assert draw(ax=mine, theme=theme) is figure
+    assert figure.axes == list(axes.ravel()) and not figure.texts and figure.get_suptitle() == ""
+    drawn = [bool(one.images or one.patches) for one in axes.ravel()]
+    assert drawn == [i < number for i in range(10)]
+    alone = draw(theme=theme)
+    for one, other in zip(mine, alone.axes, strict=True):
+        for image, same in zip(one.images, other.images, strict=True):
+            assert np.array_equal(image.get_array(), same.get_array())
+    figure.draw_without_rendering()
+
+
+def test_feature_maps_in_given_axes_name_their_layers():
+    axes = new_figure().subplots(1, 4)
+    several()[2][1](ax=axes)
+    heads = [one.get_title("left") for one in axes]
+    assert heads == ["conv, 5 × 4 × 3", "", "", "dense, 3"]
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("which", range(3), ids=["worst", "filters", "maps"])
+def test_another_number_of_axes_is_refused(which):
+    number, draw = several()[which]
+    axes = new_figure().subplots(3, 3)
+    name = ["worst", "filters", "feature_maps"][which]
+    expected = f"draw_{name}: expected ax to be {number} flat Axes of matplotlib, got "
+    with pytest.raises(ValueError, match=expected + "9 of them"):
+        draw(ax=axes)
+    with pytest.raises(ValueError, match=expected + "'here'"):
+        draw(ax="here")
+    assert not any(one.images for one in axes.flat)  # nothing is half drawn
+
+
+def test_every_picture_takes_axes_and_a_theme():
+    for name in dir(plots):
+        if name.startswith(("draw_", "animate_")):
+            arguments = list(inspect.signature(getattr(plots, name)).parameters)
+            assert arguments[-2:] == ["ax", "theme"], name
 
 
 @pytest.mark.bad_input
