@@ -52,7 +52,8 @@ def to_onnx(model, opset_version=None):
         raise ValueError(f"export: {model._title}: expected a known input shape, got none; {cure}")
     graph = Graph(onnx, model.dtype)
     inputs = _make_inputs(graph, model)
-    outputs = replay(model, (inputs,), {}, _writer(graph), Value)
+    given = map_structure(lambda value: value.cast(graph.dtype), inputs)
+    outputs = replay(model, (given,), {}, _writer(graph), Value)
     names = _name_outputs(graph, model, flatten(outputs))
     described = onnx.helper.make_graph(
         graph.nodes,
@@ -92,27 +93,25 @@ def _checked_opset(onnx, version):
 
 
 def _make_inputs(graph, model):
-    """The inputs as Values, in their structure; those with a name keep it."""
+    """The inputs as Values, in their structure; those with a name keep it, integers their type."""
     made_from = getattr(model, "_graph", None)
     if made_from is None:
-        declared = getattr(model, "_symbols", None)
-        names = iter([_given_name(symbol) for symbol in (declared or [])[:1]])
-        shapes = model.input_shape
+        symbols, shapes = (getattr(model, "_symbols", None) or [])[:1], model.input_shape
     else:
-        names = iter([_given_name(symbol) for symbol in flatten(made_from.inputs)])
+        symbols = flatten(made_from.inputs)
         shapes = map_structure(lambda symbol: symbol.shape, made_from.inputs)
+    declared = iter([symbol.call.function for symbol in symbols])
 
     def make(shape):
-        name = graph.new_name(next(names, None) or "input")
-        return Value(graph, shape, graph.dtype, {tuple(range(len(shape))): name})
+        layer = next(declared, None)
+        # Automatic names count through the program.
+        name = None if layer is None or layer.has_automatic_name else layer.name
+        dtype = np.dtype((layer and layer._given[1].get("dtype")) or graph.dtype)
+        dtype = dtype if dtype.kind in "iu" else graph.dtype
+        order = tuple(range(len(shape)))
+        return Value(graph, shape, dtype, {order: graph.new_name(name or "input")})
 
     return map_shapes(make, shapes)
-
-
-def _given_name(symbol):
-    """The name that a user gave an ``Input``; automatic ones count through the program."""
-    layer = symbol.call.function
-    return None if layer.has_automatic_name else layer.name
 
 
 def _writer(graph):

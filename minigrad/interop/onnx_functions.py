@@ -209,6 +209,13 @@ def sparsemax(x, axis):
     return (x - excess / kept.reduce("ReduceSum", axis, True)).node("Relu")
 
 
+def softmax(x, axis):
+    """Write Softmax; along several axes, which it does not have, by its formula."""
+    if np.ndim(axis) == 0:
+        return x.along("Softmax", axis)
+    return (x - x.reduce("ReduceLogSumExp", axis, True)).node("Exp")
+
+
 FUNCTIONS |= {
     "celu": lambda x, alpha: x.node("Celu", alpha=float(alpha)),
     "elu": lambda x, alpha: x.node("Elu", alpha=float(alpha)),
@@ -225,7 +232,7 @@ FUNCTIONS |= {
     "soft_shrink": lambda x, threshold: x.node(
         "Shrink", lambd=float(threshold), bias=float(threshold)
     ),
-    "softmax": lambda x, axis: x.along("Softmax", axis),
+    "softmax": softmax,
     "sparse_sigmoid": lambda x: clip(x / 2.0 + 0.5, 0.0, 1.0),
     "squareplus": lambda x, b: (x + (x * x + float(b)).node("Sqrt")) / 2.0,
     "tanh_shrink": lambda x: x - x.node("Tanh"),
@@ -306,6 +313,49 @@ def tile(x, repeats):
     return x.made(x.graph.add("Tile", [x.last, x.graph.list_of(times)]), shape)
 
 
+def _moved(way):
+    """A writer of what keeps or repeats places of one axis, as NumPy's function does."""
+
+    def write(x, axis, **options):
+        size = None if axis is None else x.shape[axis]
+        if size is None:
+            expected = "an axis of known size, not the batch"
+            raise ValueError(
+                f"export: {way.__name__}: expected {expected}, got axis={axis} of {x.shape}"
+            )
+        places = way(np.arange(size), axis=0, **options)
+        if isinstance(places, list):
+            return [x.take(axis, part) for part in places]
+        return x.take(axis, places) if np.ndim(places) else x.take(axis, [places]).squeeze([axis])
+
+    return write
+
+
+def _filled(number):
+    def write(x, dtype):
+        names = (
+            x.graph.constant(number, dtype=dtype or x.dtype).last,
+            x.graph.add("Shape", [x.last]),
+        )
+        return x.made(x.graph.add("Expand", names), x.shape, dtype=dtype)
+
+    return write
+
+
+@writes("einsum")
+def einsum(subscripts, operands, kwargs=None):
+    values, sizes = _joined(operands), {}
+    equation = subscripts.replace(" ", "")
+    left, arrow, result = equation.partition("->")
+    if "." in equation or not arrow:
+        expected = "a letter for each axis, and those of the result"
+        raise ValueError(f"export: einsum: expected {expected}, got {subscripts!r}")
+    for value, term in zip(values, left.split(","), strict=True):
+        sizes |= dict(zip(term, value.shape, strict=True))
+    name = values[0].graph.add("Einsum", [value.last for value in values], equation=equation)
+    return values[0].made(name, [sizes[letter] for letter in result])
+
+
 def _joined(xs, graph_of=Value):
     """The parts of a list as Values; one of them is."""
     graph = next(x.graph for x in xs if isinstance(x, graph_of))
@@ -335,6 +385,13 @@ FUNCTIONS |= {
     "cumsum": lambda x, axis, dtype: x.made(
         x.graph.add("CumSum", [x.last, x.graph.list_of([axis % x.rank])]), x.shape
     ),
+    "flip": _moved(np.flip),
+    "ones_like": _filled(1.0),
+    "repeat": _moved(np.repeat),
+    "roll": _moved(np.roll),
+    "split": _moved(np.split),
+    "take": _moved(np.take),
+    "zeros_like": _filled(0.0),
     "expand_dims": lambda x, axis: x.unsqueeze([axis] if isinstance(axis, int) else axis),
     "matmul": lambda x, y: x.matmul(y),
     "reshape": _reshape,

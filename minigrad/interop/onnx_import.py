@@ -141,8 +141,19 @@ class Reader:
     def make_model(self):
         """Return the model."""
         inputs = [self._input(entry) for entry in self.graph.input if entry.name not in self.values]
+        known = {"Constant"} | NODES.keys() | CONSTANTS.keys()
+        for node in self.graph.node:  # first, so that an LSTM is named and not what is around it
+            if node.domain not in ("", "ai.onnx") or node.op_type not in known:
+                raise self._unknown(node, NODES, "that minigrad has a layer or op for")
         for node in self.graph.node:
-            results = self._read(node)
+            try:
+                results = self._read(node)
+            except (IndexError, KeyError, TypeError, ValueError) as error:
+                if str(error).startswith("load_model: "):
+                    raise
+                kind = type(error).__name__
+                fault = f"load_model: {node.op_type} {node.name!r}: {kind}: {error}"
+                raise ValueError(fault) from error
             results = results if isinstance(results, list) else [results]
             for name, value in zip(node.output, results, strict=False):
                 self.values[name] = value
@@ -175,12 +186,15 @@ class Reader:
         node = Node(self, proto, inputs, options)
         is_constant = not any(isinstance(value, Held) for value in inputs)
         table = CONSTANTS if is_constant else NODES
-        if proto.domain not in ("", "ai.onnx") or proto.op_type not in table:
+        if proto.op_type not in table:
             what = "of constants" if is_constant else "that minigrad has a layer or op for"
-            kind = f"{proto.domain}.{proto.op_type}" if proto.domain else proto.op_type
-            expected = f"nodes {what}: {', '.join(sorted(table))}"
-            raise ValueError(f"load_model: {kind} {proto.name!r}: expected {expected}")
+            raise self._unknown(proto, table, what)
         return table[proto.op_type](node, *inputs) if is_constant else table[proto.op_type](node)
+
+    def _unknown(self, proto, table, what):
+        kind = f"{proto.domain}.{proto.op_type}" if proto.domain else proto.op_type
+        expected = f"nodes {what}: {', '.join(sorted(table))}"
+        return ValueError(f"load_model: {kind} {proto.name!r}: expected {expected}")
 
     def _plain(self, value):
         """An attribute as text, numbers, lists or an array."""

@@ -16,6 +16,7 @@ from minigrad.symbolic import Symbol, record
 
 NODES = {}  # name of an ONNX operator -> its reader
 reads = keeper(NODES)
+BATCH = -(10**9)  # in a shape: as many samples as come; −1 is any other size that is not known
 MOST = 1 << 28  # values that a node may make of one sample's
 
 
@@ -455,15 +456,19 @@ def _flatten(node):
 
 @reads("Reshape")
 def _reshape(node):
-    x, wanted = node.x, node.given(1).tolist()
+    x, wanted = node.x, [None if size == BATCH else size for size in node.given(1).tolist()]
     if not node.options.get("allowzero"):
         wanted = [x.shape[i] if size == 0 else size for i, size in enumerate(wanted)]
     sample = None if None in x.shape[1:] else math.prod(x.shape[1:])
     is_batch = wanted and wanted[0] in (None, -1, x.shape[0], node.reader.batch)
     rest = [-1 if size is None else size for size in wanted[1:]]
-    if is_batch and sample is not None and rest.count(-1) <= (wanted[0] != -1):
+    if is_batch and rest.count(-1) <= (wanted[0] != -1):
         known = math.prod(size for size in rest if size != -1)
-        if known == sample or (-1 in rest and known and sample % known == 0):
+        if sample is None:
+            fits = wanted[0] is None
+        else:
+            fits = known == sample or (-1 in rest and known and sample % known == 0)
+        if fits:
             if len(rest) == 1 and x.rank > 1:
                 return Held.plain(layers.Flatten()(x.flat))
             return Held.plain(layers.Reshape(tuple(rest))(x.flat))
@@ -600,7 +605,7 @@ def _tile(node):
 
 @reads("Expand")
 def _expand(node):
-    x, wanted = node.x, node.given(1).tolist()
+    x, wanted = node.x, [max(size, -1) for size in node.given(1).tolist()]
     rank = max(x.rank, len(wanted))
     sizes = [1] * (rank - x.rank) + list(x.shape)
     for i, size in enumerate(wanted, rank - len(wanted)):
@@ -656,8 +661,14 @@ def _arg_max(node):
 @reads("CumSum")
 def _cumsum(node):
     node.only(exclusive=0, reverse=0)
-    axis = node.x.at(int(node.given(1)))
+    axis = node.x.at(node.given(1).item())
     return node.x.apply(lambda x: ops.cumsum(x, axis=axis))
+
+
+@reads("Einsum")
+def _einsum(node):
+    values = (value.first if isinstance(value, Held) else value for value in node.inputs)
+    return Held.plain(ops.einsum(node.options["equation"], *values))
 
 
 @reads("OneHot")
@@ -671,8 +682,9 @@ def _one_hot(node):
 
 @reads("Shape")
 def _shape(node):
-    """The shape as a constant; −1 is a size that is not known, which Reshape finds out."""
+    """The shape as a constant, with BATCH and −1, which Reshape finds out."""
     sizes = [-1 if size is None else size for size in node.x.shape]
+    sizes[0] = BATCH if node.x.shape[0] is None else sizes[0]
     start, end = node.options.get("start", 0), node.options.get("end")
     return np.array(sizes[start:end], np.int64)
 

@@ -79,10 +79,13 @@ def _record(function, arguments, options):
     except Exception as error:  # what computes with values finds none: a dozen types of errors
         if isinstance(error, RecordingError):
             raise
+        got = f"{type(error).__name__}: {error}"
+        if str(getattr(body, "__module__", "")).startswith("minigrad.more_ops"):
+            got = "one that asks NumPy for values"
         raise RecordingError(
             f"{title_of(function)}: expected ops of minigrad alone, which can be recorded, got "
-            f"{type(error).__name__}: {error}; write it with minigrad.ops and layers, with sizes "
-            "that Input knows, or put it outside of the model"
+            f"{got}; write it with other minigrad.ops and layers, with sizes that Input knows, or "
+            "put it outside of the model"
         ) from error
 
 

@@ -162,6 +162,15 @@ OPS = {
     "log_softmax": lambda x: ops.log_softmax(x, axis=1) + ops.softmax(x),
     "others": lambda x: ops.sign(x) + ops.floor(x) + ops.tanh(ops.erf(x)) + ops.arctan(x),
     "cumsum": lambda x: ops.cumsum(x, axis=2),
+    "einsum": lambda x: (
+        ops.einsum("bhwc,bhvc->bhwv", x, x) + ops.einsum("bhwc->bh", x)[:, :, None, None]
+    ),
+    "flip and roll": lambda x: ops.flip(x, axis=1) + ops.roll(x, 2, axis=-1),
+    "repeat": lambda x: ops.repeat(x, [1, 0, 3, 1], axis=-1),
+    "softmax of images": lambda x: ops.softmax(x, axis=(1, 2)),
+    "split": lambda x: ops.split(x, 2, -1)[1][:, :, 1:3] * ops.split(x, [1, 3], axis=2)[1][..., :2],
+    "take": lambda x: ops.take(x, [2, 0, -1], axis=1) + ops.take(x, 1, axis=3)[:, :3, :, None],
+    "zeros_like": lambda x: ops.concatenate([x, ops.zeros_like(x), ops.ones_like(x)], axis=-1),
     "recorded inside": lambda x: ops.rad2deg(x),
     "mixed": lambda x: ops.relu(x) + np.arange(4, dtype="float32") * x[:, :1],
 }
@@ -259,6 +268,10 @@ def test_what_cannot_be_exported_is_named_with_a_cure():
         interop.to_onnx(Model(x, Around(name="around")(x, training=True)))
     with pytest.raises((TypeError, ValueError), match=r"layer_normalization.*write it with"):
         interop.to_onnx(Model(x, ops.layer_normalization(x)))
+    with pytest.raises(TypeError, match=r"sort: .* one that asks NumPy for values; write it with"):
+        interop.to_onnx(Model(x, ops.sort(x)))
+    with pytest.raises(ValueError, match=r"flip: expected an axis of known size, not the batch"):
+        interop.to_onnx(Model(x, ops.flip(x, axis=0)))
     with pytest.raises(ValueError, match=r"expected images of known size.*give Input"):
         interop.to_onnx(Sequential([Input((None, None, 3)), layers.Resizing(4, 4)]))
     with pytest.raises(ValueError, match="known input shape"):
@@ -274,6 +287,20 @@ def test_images_of_any_size(run_onnx, inputs):
     for shape in ((9, 12, 3), (16, 7, 3)):
         (result,) = run_onnx(made, inputs(shape))
         np.testing.assert_allclose(result, model(inputs(shape)).numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_whole_numbers_stay_whole(run_onnx):
+    """Where Input says so, in the order of the inputs; runtimes refuse arrays of other types."""
+    words, x = Input((6,), dtype="int32"), Input((6,))
+    y = layers.Embedding(5, 6)(words)
+    model = Model([words, x], [layers.Add()([y, x[:, None]]), words])
+    given = [np.array([[0, 4, 1, 2, 2, 3]], "int32"), np.ones((1, 6), "float32")]
+    made = interop.to_onnx(model)
+    for result, expected in zip(run_onnx(made, given), model(given), strict=True):
+        np.testing.assert_allclose(result, expected.numpy(), rtol=1e-6)
+    sequential = Sequential([Input((6,), dtype="int64"), layers.Embedding(5, 3)])
+    (kind,) = interop.to_onnx(sequential).graph.input
+    assert kind.type.tensor_type.elem_type == 7  # ONNX's INT64
 
 
 def test_float64(run_onnx, inputs):

@@ -137,6 +137,24 @@ def from_torch(request, tmp_path):
     return load
 
 
+def test_module_that_asks_for_its_batch_becomes_a_model(from_torch):
+    """``x.view(x.size(0), -1)``, and parts of images flattened."""
+    nn = pytest.importorskip("torch").nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(16, 2)
+
+        def forward(self, x):
+            y = self.conv(x)
+            halves = y.view(x.shape[0], 2, -1).mean(1, keepdim=True)
+            y = (nn.functional.max_pool2d(y, 2) + halves.mean()).flatten(2)
+            return self.head(y.view(x.size(0), -1))
+
+    from_torch(Net(), np.random.default_rng(0).normal(size=(4, 3, 6, 6)).astype("float32")[:1])
+
+
 def torch_modules(nn):
     """Modules, and the shape of a sample."""
     image, row = (3, 12, 10), (4, 9)
@@ -330,6 +348,21 @@ K = np.ones((2, 4, 3, 3), np.float32)
             {"one": np.array([1, 0])},
             ("b", 4),
             "Add 'sum': expected sizes that are known",
+        ),
+        (
+            [
+                onnx.helper.make_node("Neg", ["c"], ["d"]),  # refused as well, but not the reason
+                node("GRU", "x", "w", "w", hidden_size=2),
+            ],
+            {"c": K, "w": K[0]},
+            (3, "b", 4),
+            "GRU 'here': expected nodes that minigrad has",
+        ),
+        (
+            [node("Concat", "x", "c", axis=1)],
+            {"c": np.ones((3, 4), np.float32)},
+            ("b", 4),
+            "Concat 'here': ValueError: concatenate",
         ),
         ([node("Relu", "c")], {"c": np.ones(3, np.float32)}, ("b", 4), "nodes of constants"),
     ],
