@@ -33,10 +33,11 @@ def is_open_mpi():
 
 
 def run_ours(ranks, name, batch_size, steps):
-    """What `ours` prints; 0 ranks: without a distribution."""
+    """What `ours` prints; 0 ranks: without a distribution; None: one process, without mpiexec."""
     program = [sys.executable, "-m", "benchmarks.ranks.ours", name, str(batch_size), str(steps)]
     options = ["--map-by", ":OVERSUBSCRIBE"] if is_open_mpi() else []
-    line = [MPIEXEC, *options, "-n", str(ranks), *program] if ranks else [*program, "plain"]
+    line = [MPIEXEC, *options, "-n", str(ranks), *program] if ranks else program
+    line += ["plain"] * (ranks == 0)
     return finish([subprocess.Popen(line, **pipes())])
 
 

@@ -2,14 +2,15 @@
 
 python -m benchmarks.ranks.model ranks.json --picture scaling.png
 
-The file is that of ``python -m benchmarks.ranks --out ranks.json``. A step of n weights and B
-samples takes
+The file is that of ``python -m benchmarks.ranks --out ranks.json``, or of `benchmarks.ranks.link`.
+A step of n weights and B samples takes
 
     c0 + c1 B / P + T(P, n)   seconds,
 
 with c0 and c1 fitted to what ranks computed there. How fast the exchange was there, and how far the
-sum is from the measured steps, is printed. T is the exchange over another link, of latency L (s)
-and bandwidth W (bytes/s), each way at once:
+sum is from the measured steps, is printed; over the links of `benchmarks.ranks.link` T is E L + D/W
+for E exchanges and D bytes that cross. T is the exchange over another link, of latency L (s) and
+bandwidth W (bytes/s), each way at once:
 
     slices (ours)   2 (P - 1) o + 2 L + 2 (P - 1)/P 4 n / W    all messages leave at once
     ring            2 (P - 1) L + 2 (P - 1)/P 4 n / W
@@ -52,6 +53,23 @@ def tree(ranks, weights, latency, bandwidth):
 WAYS = {"slices": slices, "ring": ring, "tree": tree}
 
 
+def crossing(ranks, sent):
+    """Bytes that cross between two machines, one way, if each of the ranks sends so many."""
+    here = ranks // 2  # and as many there, of ranks - 1 others
+    return here * sent * here / (ranks - 1) if here else 0.0
+
+
+def over_link(row):
+    """Seconds of a step's exchanges over a link as MPI's own messages found it."""
+    crossed = crossing(row["ranks"], row["bytes"])
+    return row["exchanges"] * row["round_trip"] / 2 + crossed / row["bandwidth"]
+
+
+def took(row):
+    """Seconds of a step; of a slow link the mean, as what was waited is one."""
+    return row.get("mean", row["seconds"])
+
+
 class Network:
     """What a step computes, fitted to measured rows of one network.
 
@@ -63,12 +81,12 @@ class Network:
 
     def __init__(self, rows):
         self.weights = rows[0]["weights"]
-        busy = [row["seconds"] - min(row["waited"], row["seconds"]) for row in rows]
+        busy = [took(row) - min(row["waited"], took(row)) for row in rows]
         samples = [row["batch"] / row["ranks"] for row in rows]
         terms = np.stack([np.ones(len(rows)), samples], axis=1)
         found, *_ = np.linalg.lstsq(terms, np.array(busy), rcond=None)
         self.fixed, self.each = np.maximum(found, 0).tolist()
-        several = [row for row in rows if row["ranks"] > 1]
+        several = [row for row in rows if row["ranks"] > 1 and not row.get("link")]
         spent = sum(row["waited"] for row in several)
         self.bandwidth = sum(row["bytes"] for row in several) / spent if spent else math.inf
 
@@ -80,8 +98,9 @@ class Network:
         """For each measured row: how far the formula is from it, as a fraction."""
         found = []
         for row in rows:
-            paper = self.compute(row["ranks"], row["batch"]) + row["bytes"] / self.bandwidth
-            found.append(paper / row["seconds"] - 1)
+            paper = self.compute(row["ranks"], row["batch"])
+            paper += over_link(row) if row.get("link") else row["bytes"] / self.bandwidth
+            found.append(paper / took(row) - 1)
         return found
 
     def speedup(self, ranks, batch, link, way):
@@ -102,13 +121,17 @@ def end_of_scaling(network, batch, link):
 
 def print_network(name, network, rows):
     print(f"\n{name}: {network.weights:,} weights, {BYTES * network.weights / 1e6:.1f} MB a step")
+    here = f"; exchange here {network.bandwidth / 1e6:.0f} MB/s"
     print(
-        f"  compute {1e3 * network.fixed:.2f} ms + {1e3 * network.each:.3f} ms a sample; "
-        f"exchange here {network.bandwidth / 1e6:.0f} MB/s"
+        f"  compute {1e3 * network.fixed:.2f} ms + {1e3 * network.each:.3f} ms a sample"
+        + here * math.isfinite(network.bandwidth)
     )
     for row, error in zip(rows, network.errors(rows), strict=True):
         measured = f"{row['mode']}, {row['ranks']} ranks, {row['batch']} samples"
-        print(f"  {measured}: {1e3 * row['seconds']:.1f} ms, on paper {100 * error:+.0f} %")
+        if link := row.get("link"):
+            measured += f", {link['rate'] / 1e6:g} Mbit/s, {1e3 * link['delay']:g} ms"
+            measured += f", {100 * link['loss']:g} % lost" * (link["loss"] > 0)
+        print(f"  {measured}: {1e3 * took(row):.1f} ms, on paper {100 * error:+.0f} %")
 
 
 def print_paper(name, network, batches):
