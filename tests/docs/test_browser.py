@@ -287,6 +287,7 @@ project = "minigrad"
 extensions = ["myst_parser", "browser"]
 html_theme = {theme!r}
 html_static_path = [{static!r}]
+html_css_files = ["site.css"]
 suppress_warnings = ["myst.xref_missing"]
 """
 
@@ -352,9 +353,9 @@ def served(site):
 
 
 @contextlib.contextmanager
-def opened(chromium, site, state, page="play.html"):
+def opened(chromium, site, state, page="play.html", **screen):
     """A page, once minigrad runs in it or is missing; no error, and no request elsewhere."""
-    with served(site) as address, chromium.new_context() as context:
+    with served(site) as address, chromium.new_context(**screen) as context:
         tab, errors, asked = context.new_page(), [], []
         tab.set_default_timeout(180_000)
         tab.on("pageerror", lambda error: errors.append(str(error)))
@@ -413,6 +414,23 @@ def test_page_without_python_shows_what_was_computed_and_says_what_is_missing(
 def test_rest_of_the_site_loads_without_python(chromium, build):
     with opened(chromium, build(None), None, "browser.html") as tab:
         assert tab.inner_text("h1").startswith("minigrad in the browser")
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1024, 1100, 1280])
+def test_no_page_is_wider_than_the_screen(chromium, build, width):
+    pytest.importorskip("furo")  # site.css is written for this theme
+    with opened(chromium, build(None), "missing") as tab:
+        tab.set_viewport_size({"width": width, "height": 800})
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_fingers_find_what_they_are_meant_to_touch(chromium, build):
+    phone = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+    with opened(chromium, build(None), "missing", **phone) as tab:
+        tab.wait_for_selector(".play-chip")
+        for kind in (".play-chip", ".play select", ".play button", ".play input[type=range]"):
+            for box in tab.locator(kind).all():
+                assert box.bounding_box()["height"] >= 24, kind
 
 
 @pytest.fixture(scope="module")
