@@ -1,5 +1,7 @@
 """Samples of all kinds, other libraries' too, as arrays of numbers; or why they are none."""
 
+import numbers
+
 import numpy as np
 
 from minigrad.utils.arguments import short_text
@@ -11,18 +13,28 @@ SAME_LENGTH = "bring the samples to one length"
 FILL = "fill or drop what is missing (fillna, dropna)"
 DATES = "count the days from a date, (x - x.min()) / np.timedelta64(1, 'D')"
 FLOAT32 = "bring it to float32 first"
+MISSING = {"NoneType", "NAType", "NaTType"}
 CURES = {  # of NumPy's kinds of types
     "M": DATES,
     "m": "write x / np.timedelta64(1, 'D')",
     "c": "make real columns of it, np.concatenate([x.real, x.imag], axis=-1)",
     "V": FLOAT32,
 }
-MISSING = {"NoneType", "NAType", "NaTType"}
+OF_VALUES = [  # what tells a value that stands among objects, and the cure
+    (lambda value: type(value).__name__ in MISSING, FILL),
+    (lambda value: hasattr(value, "total_seconds"), CURES["m"]),
+    (lambda value: hasattr(value, "isoformat"), DATES),
+    (lambda value: hasattr(value, "to_timestamp"), f"write x.dt.to_timestamp(), and {DATES}"),
+    (lambda value: isinstance(value, numbers.Number), "write x.astype(float)"),
+    (lambda value: isinstance(value, (list, tuple, np.ndarray)), SAME_LENGTH),
+    (lambda value: is_image(value), "write list(x)"),
+]
 # What NumPy cannot read, or only as objects: tensors whose elements have no common shape.
 TENSORS = {
     "RaggedTensor": "x.to_tensor()",
     "SparseTensor": "tf.sparse.to_dense(x)",
     "Tensor": "x.detach().to_dense().float()",
+    "Parameter": "x.detach()",
 }
 
 
@@ -82,11 +94,17 @@ def as_rows(name, data):
     ValueError
         If the images of a list are not alike.
     """
+    if np.ma.is_masked(data):
+        raise TypeError(f"{name}: expected an array of numbers, got masked ones; write x.filled(0)")
     if hasattr(data, "tocsr"):
+        if data.dtype.kind not in "biuf":
+            raise _not_numbers(name, data, data.tocoo().data)
         return data.tocsr()
     if isinstance(data, (list, tuple)) and data and all(map(is_image, data)):
         return _as_images(name, data)
     if type(data).__module__.startswith("h5py."):
+        if not data:
+            raise ValueError(f"{name}: expected an open file, got a closed one of HDF5")
         array = RowsOnDisk(data)
     else:
         array = data if isinstance(data, RowsOnDisk) else as_array(data, name)
@@ -105,7 +123,11 @@ def as_array(data, name="batches"):
         return data.toarray()
     library, kind = library_of(data), type(data).__name__
     if library is None:
-        return np.asarray(data)
+        try:
+            return np.asarray(data)
+        except ValueError as error:  # NumPy's, of rows that differ
+            fault = f"{name}: expected samples of one shape, got several; {SAME_LENGTH}"
+            raise ValueError(fault) from error
     try:
         if kind not in ("RaggedTensor", "SparseTensor"):
             return np.asarray(data)
@@ -128,7 +150,7 @@ def explain_no_batches(x):
         return f"samples of a {type(x).__name__}; write DataLoader(x, batch_size=32, shuffle=True)"
     if type(x).__name__ in TENSORS:
         return f"a {type(x).__name__}; write {TENSORS[type(x).__name__]}"
-    if hasattr(x, "keys") and not isinstance(x, dict):  # an open .npz or HDF5 file
+    if callable(getattr(x, "keys", None)) and not isinstance(x, dict):  # an open .npz or HDF5 file
         names = list(x.keys())
         return f"the file of {', '.join(map(repr, names[:6]))}; write x[{names[0]!r}]"
     if is_image(x):
@@ -163,12 +185,7 @@ def _not_numbers(name, data, array):
         values = array[:100] if isinstance(array, RowsOnDisk) else array
         column, value = next((i, v) for i, v in enumerate(values.flat) if not _is_number(v))
         got, cure = short_text(value), ONE_HOT if name == "x" else NUMBERED
-        if type(value).__name__ in MISSING:
-            cure = FILL
-        elif hasattr(value, "isoformat"):
-            cure = DATES
-        elif isinstance(value, (list, tuple, np.ndarray)):
-            cure = SAME_LENGTH
+        cure = next((cure for tells, cure in OF_VALUES if tells(value)), cure)
     elif array.dtype.names:
         cure = "write numpy.lib.recfunctions.structured_to_unstructured(x)"
     if hasattr(data, "columns"):

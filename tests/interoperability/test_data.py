@@ -4,6 +4,7 @@ The rows are those of the tables in docs/interoperability-data.md.
 """
 
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -303,6 +304,8 @@ def refused(library, name):
             "pandas dates": pandas.date_range("2020-01-01", periods=3),
             "pandas durations": pandas.to_timedelta([1, 2, 3]),
             "pandas labels": ["a", "b", "c"],
+            "pandas months": pandas.period_range("2020-01", periods=3, freq="M"),
+            "pandas fractions": [Fraction(1, 2), Fraction(1, 3), Fraction(2)],
         }[name]
         table = pandas.DataFrame({"size": [1.0, 2.0, 3.0], "kind": column})
         return (table[["size"]], table["kind"]) if name == "pandas labels" else (table,)
@@ -311,7 +314,8 @@ def refused(library, name):
         x = torch.ones(3, 2)
         data = library("torch.utils.data").TensorDataset(x)
         made = {"torch gradient": x.clone().requires_grad_(), "torch bfloat16": x.bfloat16(),
-                "torch sparse": x.to_sparse(), "torch Dataset": data}  # fmt: skip
+                "torch sparse": x.to_sparse(), "torch Dataset": data,
+                "torch Parameter": torch.nn.Parameter(x)}  # fmt: skip
         return (made[name],)
     if name.startswith("tf"):
         tensorflow = library("tensorflow")
@@ -326,6 +330,12 @@ def refused(library, name):
         return (made[name],)
     if name == "complex":
         return (np.ones((3, 2)) * 1j,)
+    if name == "sparse complex":
+        return (library("scipy.sparse").csr_array(np.ones((3, 2)) * 1j),)
+    if name == "masked":
+        return (np.ma.masked_array(np.ones((3, 2)), [[0, 1]] * 3),)
+    if name == "rows":
+        return ([[1, 2], [1, 2, 3]],)
     return (np.zeros(3, [("a", "f4"), ("b", "f4")]),)
 
 
@@ -334,11 +344,14 @@ REFUSED = {
     "pandas category": (TypeError, "got 'a' in column 'kind' among them; one-hot columns"),
     "pandas missing": (TypeError, "got <NA> in column 'kind' among them; fill or drop"),
     "pandas dates": (TypeError, "got Timestamp(.*) in column 'kind' among them; count the days"),
-    "pandas durations": (TypeError, "got Timedelta(.*) in column 'kind' among them; "),
+    "pandas durations": (TypeError, "got Timedelta(.*) in column 'kind' among them; write x / np."),
+    "pandas months": (TypeError, "in column 'kind' among them; write x.dt.to_timestamp(), and"),
+    "pandas fractions": (TypeError, "in column 'kind' among them; write x.astype(float)"),
     "pandas labels": (TypeError, "y: .* got 'a' in column 'kind' among them; number them"),
     "torch gradient": (TypeError, "x: .* got torch's Tensor .*; write x.detach()"),
     "torch bfloat16": (TypeError, "x: .* got torch's Tensor .*; write x.detach().to_dense().float"),
     "torch sparse": (TypeError, "x: .* got torch's Tensor .*; write x.detach().to_dense()"),
+    "torch Parameter": (TypeError, "x: .* got torch's Parameter .*; write x.detach()"),
     "torch Dataset": (ValueError, "got samples of a TensorDataset; write DataLoader(x, batch_size"),
     "tf text": (TypeError, "x: expected an array of numbers, got b'a' among them"),
     "tf bfloat16": (TypeError, "got bfloat16 among them; bring it to float32 first"),
@@ -346,6 +359,9 @@ REFUSED = {
     "tf ragged batches": (TypeError, "got tensorflow's RaggedTensor .*; write x.to_tensor()"),
     "tf sparse": (ValueError, "got a SparseTensor; write tf.sparse.to_dense(x)"),
     "complex": (TypeError, "got complex128 among them; make real columns"),
+    "sparse complex": (TypeError, "x: .* got complex128 among them; make real columns"),
+    "masked": (TypeError, "x: expected an array of numbers, got masked ones; write x.filled(0)"),
+    "rows": (ValueError, "x: expected samples of one shape, got several; bring the samples"),
     "named fields": (TypeError, "among them; write numpy.lib.recfunctions.structured_to_unstruct"),
 }
 
@@ -378,6 +394,9 @@ def test_open_files_are_refused_with_the_names_in_them(library, tmp_path):
     x, _ = in_hdf5(library, tmp_path)
     with pytest.raises(ValueError, match=r"the file of 'x', 'y'; write x\['x'\]"):
         Batches(x.file)
+    x.file.close()
+    with pytest.raises(ValueError, match="x: expected an open file, got a closed one"):
+        Batches(x)
     with library("h5py").File(tmp_path / "text.h5", "w") as file:
         file["names"] = ["a", "b"]
         with pytest.raises(TypeError, match="got b'a' among them; one-hot"):
