@@ -50,16 +50,21 @@ def state_dict(model, like=None, names=None, flatten="channels_first"):
     ------
     ValueError
         If layers and modules do not fit; all that does not is listed. If a layer has no counterpart
-        in PyTorch, or a module another epsilon.
+        in PyTorch, or a module another epsilon or number of groups.
+    TypeError
+        If `like` is no module or dict of arrays of floats.
     ImportError
         Without PyTorch.
     """
     torch = import_torch("state_dict")
     groups = _groups_of(model, flatten)
     if like is not None:
-        pairs = _match(groups, _arrays_of(like), names, "state_dict")
-        _check_epsilons(like, pairs)
+        pairs = _match(groups, _arrays_of(like, "state_dict"), names, "state_dict")
+        _check_options(like, pairs)
         groups = [(prefix, layer, entries) for prefix, (_, layer, entries) in pairs]
+    elif names:
+        wanted = _renamed(groups, names, "state_dict")
+        groups = [(name, *rest) for name, (_, *rest) in zip(wanted, groups, strict=True)]
     state = {}
     for prefix, layer, entries in groups:
         for leaf, entry in entries.items():
@@ -85,10 +90,12 @@ def load_state_dict(model, state, names=None, flatten="channels_first"):
     ------
     ValueError
         As for `state_dict`.
+    TypeError
+        If `state` is no module or dict of arrays of floats; bfloat16 becomes float32.
     """
-    pairs = _match(_groups_of(model, flatten), _arrays_of(state), names, "load_state_dict")
-    _check_epsilons(state, pairs)
-    arrays = _arrays_of(state)
+    arrays = _arrays_of(state, "load_state_dict")
+    pairs = _match(_groups_of(model, flatten), arrays, names, "load_state_dict")
+    _check_options(state, pairs)
     ready = []
     for prefix, (_, layer, entries) in pairs:
         for leaf, entry in entries.items():
@@ -243,25 +250,43 @@ def _groups_of(model, flatten):
 # --- names ---------------------------------------------------------------------------------------
 
 
-def _arrays_of(state):
+def _arrays_of(state, title):
     """What a module or its state has: a dict from a module's name to its tensors by leaf."""
     state = state.state_dict() if callable(getattr(state, "state_dict", None)) else state
+    if not hasattr(state, "items"):
+        raise TypeError(
+            f"{title}: expected a module of PyTorch or its state_dict(), got "
+            f"{type(state).__name__}; read a file with torch.load(path, weights_only=True)"
+        )
     groups = {}
     for name, value in state.items():
-        prefix, _, leaf = name.rpartition(".")
-        if leaf != COUNT:
-            value = value.detach().cpu() if hasattr(value, "detach") else value
-            groups.setdefault(prefix, {})[leaf] = value
+        prefix, _, leaf = str(name).rpartition(".")
+        if leaf == COUNT:
+            continue
+        kind = str(getattr(value, "dtype", type(value).__name__))
+        if "float" not in kind or not hasattr(value, "shape"):
+            cure = "of a checkpoint, give the weights alone, such as state['state_dict']"
+            raise TypeError(f"{title}: {name}: expected an array of floats, got {kind}; {cure}")
+        value = value.detach().cpu() if hasattr(value, "detach") else value
+        groups.setdefault(prefix, {})[leaf] = value.float() if "bfloat" in kind else value
     return groups
+
+
+def _renamed(groups, names, title):
+    """The modules' names of a user's."""
+    titles = [layer.name for _, layer, _ in groups]
+    wanted = [names.get(layer.name, name) for name, layer, _ in groups]
+    if not {*names} <= {*titles} or len({*wanted}) < len(wanted):
+        expected = f"names={{...}} from each of {', '.join(titles)} to a module of its own"
+        raise ValueError(f"{title}: expected {expected}, got {names}")
+    return wanted
 
 
 def _match(groups, arrays, names, title):
     """Pair modules with layers, a list of (name there, group); raise if something does not fit."""
     own = [name for name, *_ in groups]
-    if names:
-        wanted = [names.get(layer.name, name) for name, layer, _ in groups]
-    else:
-        wanted = own if {*own} == {*arrays} else [*arrays]
+    wanted = own if {*own} == {*arrays} else [*arrays]
+    wanted = _renamed(groups, names, title) if names else wanted
     problems = [f"missing: {layer._title}" for _, layer, _ in groups[len(wanted) :]]
     problems += [f"extra: {name}" for name in arrays if name not in wanted[: len(groups)]]
     pairs = list(zip(wanted, groups, strict=False))
@@ -277,15 +302,19 @@ def _match(groups, arrays, names, title):
     return pairs
 
 
-def _check_epsilons(module, pairs):
-    """Raise if a module, which may be given in place of its state, has another epsilon."""
+def _check_options(module, pairs):
+    """Raise if a module, given in place of its state, has another epsilon or number of groups."""
     if not hasattr(module, "get_submodule"):
         return
     for name, (_, layer, _) in pairs:
-        ours = getattr(layer, "epsilon", None)
-        theirs = getattr(module.get_submodule(name), "eps", None)
-        if ours != theirs:
-            raise ValueError(
-                f"state_dict: {layer._title}: expected the module {name} to have eps={ours}, got "
-                f"{theirs}; make one of them with the other's"
-            )
+        other, groups = module.get_submodule(name), getattr(layer, "groups", None)
+        expected = {"eps": getattr(layer, "epsilon", None)}
+        if isinstance(layer, layers.GroupNormalization):
+            expected["num_groups"] = layer.input_shape[-1] if groups == -1 else groups
+        for option, ours in expected.items():
+            theirs = getattr(other, option, None)
+            if ours != theirs:
+                raise ValueError(
+                    f"state_dict: {layer._title}: expected the module {name} to have "
+                    f"{option}={ours}, got {theirs}; make one of them with the other's"
+                )

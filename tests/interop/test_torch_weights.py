@@ -355,6 +355,41 @@ def test_what_does_not_fit_is_named_and_changes_nothing():
     assert model.weights_hash() == before
 
 
+def test_what_is_no_state_is_refused_by_its_name():
+    model = Sequential([Input((5,)), layers.Dense(3, name="head")])
+    state = nn.Linear(5, 3).state_dict()
+    before = model.weights_hash()
+    for wrong, words in (
+        ("weights.pt", r"its state_dict\(\), got str; read a file with torch.load"),
+        (
+            {"state_dict": state, "epoch": 3},
+            r"state_dict: expected an array of floats, got Ordered",
+        ),
+        ({"weight": state["weight"].int(), "bias": state["bias"]}, "weight: .* got torch.int32"),
+        ({"weight": state["weight"].tolist()}, "weight: expected an array of floats, got list"),
+    ):
+        with pytest.raises(TypeError, match=f"load_state_dict: .*{words}"):
+            interop.load_state_dict(model, wrong)
+    for function in (lambda names: interop.state_dict(model, names=names),
+                     lambda names: interop.load_state_dict(model, state, names)):  # fmt: skip
+        with pytest.raises(ValueError, match=r"from each of head to a module .*haed"):
+            function({"haed": "0"})
+    assert [*interop.state_dict(model, names={"head": "fc"})] == ["fc.weight", "fc.bias"]
+    assert model.weights_hash() == before
+    interop.load_state_dict(model, {name: value.bfloat16() for name, value in state.items()})
+    np.testing.assert_array_equal(
+        model.weights[0].numpy().T, state["weight"].bfloat16().float().numpy()
+    )
+
+
+def test_another_number_of_groups_is_refused():
+    """It is in no shape, and another one computes another function."""
+    model = Sequential([Input((3, 3, 4)), layers.GroupNormalization(-1, epsilon=1e-5)])
+    interop.load_state_dict(model, nn.Sequential(nn.GroupNorm(4, 4)))
+    with pytest.raises(ValueError, match="module 0 to have num_groups=4, got 2"):
+        interop.load_state_dict(model, nn.Sequential(nn.GroupNorm(2, 4)))
+
+
 def test_orders_that_cannot_be_turned_are_refused():
     x = Input((2, 3, 4))
     flat = layers.Flatten()(x)
