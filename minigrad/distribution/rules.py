@@ -208,6 +208,7 @@ RULES = {
     "Scatter": Rule(lambda *_: 0),  # the first axis of what it fills is not that of the samples
     "Transpose": Rule(transposed),
 }  # fmt: skip
+MOST_ROWS = 1024  # that a kernel cuts at shards; with more, a call for each shard costs little
 ELEMENTWISE, UNKNOWN, TOTAL = RULES["Abs"], Rule(None), Rule(-1)
 
 
@@ -259,8 +260,12 @@ class Split(Function):
             return op.backward(gy)
         results = [None] * len(needs)
         gy = self.rule.turn(op, gy) if self.rule.turn else gy
+        share = self.share
         if self._sums_up(op):
-            part, add = self._cut(op, gy, whole, results), add_into
+            if hasattr(op, "cuts") and len(share.cuts) > 2 and len(gy) <= MOST_ROWS:
+                op.cuts = tuple([self.each * cut for cut in share.cuts])
+                share = share._replace(cuts=(0, share.cuts[-1]))  # what comes is one sum
+            part, add = self._cut(op, gy, whole, results, share), add_into
         else:
             results[:] = _tuple(op.backward(gy))
             full, add = [results[i] for i in whole], np.add
@@ -269,7 +274,7 @@ class Split(Function):
                 return [self._sum(gx[rows], i) for i, gx in zip(whole, full, strict=True)]
 
         given = [self.given[i] for i in whole]
-        totals = self.door.complete(part, self.share, self.each, given, add)
+        totals = self.door.complete(part, share, self.each, given, add)
         for i, total in zip(whole, totals, strict=True):
             results[i] = total
         return tuple(results)
@@ -282,10 +287,10 @@ class Split(Function):
         is_stack = type(op).__name__ == "MatMul" and (not self.rows[0] or op.saved[0].ndim > 2)
         return bool(self.rule.cut) and not is_stack
 
-    def _cut(self, op, gy, whole, results):
+    def _cut(self, op, gy, whole, results, share):
         """Fill in the gradients of what is split; return what computes the others of some rows."""
         needs, saved, own = self.needs, op.saved, self.rows
-        if len(self.share.cuts) == 2:  # one shard: nothing to cut
+        if len(share.cuts) == 2:  # one shard, or its kernel has cut them: nothing to cut
             results[:] = _tuple(op.backward(gy))
             return lambda rows: [results[i].astype(self.given[i][1], copy=False) for i in whole]
         if any(need and rows for need, rows in zip(needs, own, strict=True)):

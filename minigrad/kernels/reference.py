@@ -81,10 +81,37 @@ def _fit(rows, given):
 
 
 @_checked("a MK, b KN, bias? N, y! MN")
-def matmul(a, b, bias, relu, y, threads):
-    """Compute y = a @ b (+ bias), with its negative elements set to 0 if relu is true."""
-    np.matmul(a, b, out=y)
-    _add_bias(y, bias, relu)
+def matmul(a, b, bias, relu, y, threads, cuts=None):
+    """Compute y = a @ b (+ bias), with its negative elements set to 0 if relu is true.
+
+    With cuts, ints from 0 to K, there is a sum over k between each two of them, and these are added
+    as a tree: ((s0 + s1) + (s2 + s3)) + ... An empty one is left out.
+    """
+    if cuts is None:
+        np.matmul(a, b, out=y)
+        _add_bias(y, bias, relu)
+    else:
+        _cut_at_shards(np.matmul, a, b, y, cuts, bias is None and not relu)
+
+
+def _cut_at_shards(product, a, b, y, cuts, is_alone):
+    """Compute y = product(a, b) for each shard, and the sum of these as a tree."""
+    shards = len(cuts) - 1
+    is_rising = [*cuts] == sorted(cuts) and (cuts[0], cuts[-1]) == (0, a.shape[1])
+    if not is_rising or shards & (shards - 1) or not is_alone:
+        raise ValueError(
+            "matmul: expected cuts of a power of two of shards, which rise from 0 to K = "
+            f"{a.shape[1]}, and neither bias nor relu, got cuts {cuts}"
+        )
+
+    def tree(cuts):
+        half, begin, end = len(cuts) // 2, cuts[0], cuts[-1]
+        if len(cuts) == 2 or begin == end:
+            return product(a[:, begin:end], b[begin:end])
+        halves = [part for part in (cuts[: half + 1], cuts[half:]) if part[0] < part[-1]]
+        return functools.reduce(np.add, map(tree, halves))
+
+    y[...] = tree(cuts)
 
 
 def _add_bias(y, bias, relu):

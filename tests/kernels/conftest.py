@@ -140,10 +140,29 @@ def product(generator, dtype, M, K, N, transposed, with_bias, relu):
     a = normal(generator, dtype, K, M).T if "a" in transposed else normal(generator, dtype, M, K)
     b = normal(generator, dtype, N, K).T if "b" in transposed else normal(generator, dtype, K, N)
     bias = normal(generator, dtype, N) if with_bias else None
-    return {"a": a, "b": b, "bias": bias, "relu": relu, "y": np.empty((M, N), dtype)}
+    y = np.empty((M, N), dtype)
+    return {"a": a, "b": b, "bias": bias, "relu": relu, "y": y, "cuts": None}
 
 
 add_cases("matmul", product, PRODUCTS, out=("y",), strided=("a", "b"))
+
+SHARDED = [  # M, N, transposed, cuts of K
+    (61, 67, "a", (0, 3, 6, 10, 13)),
+    (25, 33, "", (0, 1, 2, 3, 4, 5, 6, 7, 8)),
+    (203, 131, "b", tuple(i * 100 // 16 for i in range(17))),  # more than one tile's tree
+    (97, 64, "a", (0, 0, 0, 3, 3, 4, 5, 5, 5)),  # shards without samples
+    (24, 32, "ab", (0, 0, 4, 4, 4)),
+    (1, 10, "", (0, 60, 121)),
+    (3, 2, "a", (0, 0, 0)),
+    (9, 40, "a", (0, 7)),
+]
+
+
+def sharded_product(generator, dtype, M, N, transposed, cuts):
+    return product(generator, dtype, M, cuts[-1], N, transposed, False, False) | {"cuts": cuts}
+
+
+add_cases("matmul", sharded_product, SHARDED, out=("y",), strided=("a", "b"))
 
 SPARSE = [  # M, K, N, transposed, with bias, relu; what is put into b
     (60, 1500, 128, "", True, True, ()),  # a long sum in parts

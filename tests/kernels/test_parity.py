@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from minigrad import kernels
+from minigrad.distribution import tree
 from minigrad.kernels import reference
 
 LEVELS = kernels.levels()
@@ -40,7 +41,7 @@ def test_kernel_has_a_twin_of_the_same_signature(kernel, twins):
     typed = getattr(kernel.function, "__signatures__", {"": kernel.function})
     names = list(inspect.signature(next(iter(typed.values()))).parameters)
     assert names == list(inspect.signature(twins[kernel.name]).parameters)
-    assert names[-1] == "threads" or names[-2:] == ["threads", "first"]  # which has a default
+    assert names[-1] == "threads" or names[-2] == "threads"  # and what has a default
 
 
 def test_kernel_has_a_case(kernel, cases):
@@ -96,6 +97,35 @@ def test_twin_in_float32_agrees_with_itself_in_float64(case, twins, oracle):
     with np.errstate(invalid="ignore"):  # some cases have infinities
         assert twins[case.kernel](**arguments, threads=1) is None
     assert_close(arguments, oracle(case, "float32"), "float32")
+
+
+@DTYPES
+def test_cut_product_has_the_bits_of_a_product_for_each_shard(kernel, case, dtype):
+    given = case.arguments(dtype)
+    cuts, y = given.get("cuts"), given.get("y")
+    if kernel.name != "matmul" or cuts is None:
+        return
+    kernel(**given, threads=2)
+
+    def product(shard):
+        begin, end = cuts[shard : shard + 2]
+        part = given | {"a": given["a"][:, begin:end], "b": given["b"][begin:end], "cuts": None}
+        part["y"] = np.empty_like(y)
+        kernel(**part, threads=1)
+        return part["y"] if end > begin else None
+
+    expected = tree.add_made(product, 0, len(cuts) - 1)
+    assert y.tobytes() == (np.zeros_like(y) if expected is None else expected).tobytes()
+
+
+@pytest.mark.parametrize("cuts", [(0,), (0, 3), (1, 2, 4), (0, 5, 4), (0, 1, 2, 4), (0, -1, 4)])
+def test_cuts_that_do_not_fit_are_refused(implementations, twins, cuts):
+    a, b, y = np.ones((2, 4)), np.ones((4, 3)), np.empty((2, 3))
+    for functions in [*implementations.values(), twins]:
+        with pytest.raises(ValueError, match=r"matmul: expected cuts .*rise from 0 to K = 4"):
+            functions["matmul"](a, b, None, False, y, 1, cuts)
+        with pytest.raises(ValueError, match="neither bias nor relu"):
+            functions["matmul"](a, b, None, True, y, 1, (0, 2, 4))
 
 
 @DTYPES

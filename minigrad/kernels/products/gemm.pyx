@@ -19,8 +19,8 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
 from minigrad.kernels.products.problem cimport (
-    BLOCK_PANELS, KC, LINE_BYTES, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums, fast_double,
-    fast_float, write_strides,
+    BLOCK_PANELS, COPIED_ROWS, KC, LINE_BYTES, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums,
+    fast_double, fast_float, write_strides,
 )
 from minigrad.kernels.runtime.arrays cimport check_apart
 from minigrad.kernels.runtime.memory cimport Memory
@@ -125,13 +125,33 @@ cdef object refuse(a, b, y, bias):
     )
 
 
+cdef Memory copy_cuts(tuple cuts, Py_ssize_t depth, bint alone):
+    """The cuts as C numbers: from 0 to the depth, none smaller than the one before it."""
+    cdef Memory memory = Memory(len(cuts) * sizeof(Py_ssize_t))
+    cdef Py_ssize_t* number = <Py_ssize_t*>memory.data
+    cdef Py_ssize_t i, last = 0, shards = len(cuts) - 1
+    cdef bint fits = alone and shards > 0 and shards & (shards - 1) == 0 and depth <= KC
+    for i in range(len(cuts)):
+        number[i] = cuts[i]
+        fits = fits and last <= number[i] and (i > 0 or number[i] == 0)
+        last = number[i]
+    if not fits or last != depth:
+        raise ValueError(
+            "matmul: expected cuts of a power of two of shards, which rise from 0 to K = "
+            f"{depth} (at most {KC}), and neither bias nor relu, got cuts {cuts}"
+        )
+    return memory
+
+
 def matmul(
     ndarray a not None, ndarray b not None, ndarray bias, bint relu, ndarray y not None,
-    int threads,
+    int threads, tuple cuts=None,
 ):
     """Compute y = a @ b (+ bias), with its negative elements set to 0 if relu is true.
 
-    IN a (M, K), b (K, N), bias (N,) or None; OUT y (M, N). a and b may have any strides.
+    IN a (M, K), b (K, N), bias (N,) or None; OUT y (M, N). a and b may have any strides. With cuts,
+    ints from 0 to K, there is one sum over k between each two of them, and the sums are added as a
+    tree.
     """
     cdef int kind = PyArray_TYPE(y)
     cdef Py_ssize_t rows = 0, columns = 0, depth = 0
@@ -145,6 +165,9 @@ def matmul(
     ):
         raise refuse(a, b, y, bias)
     check_apart("matmul", y, a, b, bias)
+    cdef Memory cuts_memory
+    if cuts is not None:
+        cuts_memory = copy_cuts(cuts, depth, bias is None and not relu)
     if rows == 0 or columns == 0:
         return
     # the problem
@@ -160,6 +183,8 @@ def matmul(
     g.b_panel_stride, g.b_row_stride = NR, PyArray_STRIDE(b, 0) // item
     m.b_column_stride = PyArray_STRIDE(b, 1) // item
     m.a_row_stride, m.a_column_stride = PyArray_STRIDE(a, 0) // item, PyArray_STRIDE(a, 1) // item
+    if cuts is not None and depth > 0:
+        m.shards, m.cuts = len(cuts) - 1, <Py_ssize_t*>cuts_memory.data
     # its tasks
     cdef int team = team_size(rows * columns * depth // MACS_PER_ELEMENT, threads)
     cdef Py_ssize_t panels = (columns + NR - 1) // NR
@@ -169,12 +194,21 @@ def matmul(
         m.row_blocks = max(m.row_blocks, rows // (TILES_IN_BLOCK * MR))
     m.row_blocks = min(m.row_blocks, (rows + MR - 1) // MR)
     cut_depth(&m)
-    plan_skipping(&m, BLOCK_PANELS * NR, item, team)
+    if m.shards == 0:
+        plan_skipping(&m, BLOCK_PANELS * NR, item, team)
     cdef Py_ssize_t skipping = m.column_blocks * m.skip_row_blocks * (m.pieces if m.split_k else 1)
     cdef Py_ssize_t dense = (panels - m.column_blocks * BLOCK_PANELS) * m.row_blocks
+    if m.shards > 0:
+        dense = (rows + COPIED_ROWS - 1) // COPIED_ROWS  # tasks, of all columns
     # its memory
     cdef Py_ssize_t piece = min(depth, m.piece_depth)
     m.packed_size = max(piece, min(depth, WORD) * BLOCK_PANELS) * NR
+    cdef Memory packed_b
+    if m.shards > 0:
+        m.packed_size = COPIED_ROWS * depth  # rows of a
+        packed_b = Memory(panels * NR * depth * item)
+        products.pack(g.b, g.b_row_stride, m.b_column_stride, depth, columns, packed_b.data)
+        g.b = packed_b.data
     cdef Memory packed = Memory(team * m.packed_size * item)
     cdef Py_ssize_t sums_size = 0
     if m.column_blocks > 0 and m.pieces > 1:

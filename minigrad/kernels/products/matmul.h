@@ -12,6 +12,7 @@
 
 #include "gemm.h"
 #include "pack.h"
+#include "shards.h"
 #include "zero_skip.h"
 
 /* A dense task: one panel of b and one block of rows, a piece of the depth at a time. */
@@ -50,6 +51,7 @@ static inline void matmul(void *arguments, isize index, int worker) {
     const MatMul *m = arguments;
     const isize pieces = m->split_k ? m->pieces : 1; /* tasks for each column block and row block */
     const isize skipping = m->column_blocks * m->skip_row_blocks * pieces;
-    if (index < skipping) skip_zeros(m, index, worker);
+    if (m->shards > 0) sum_shards(m, index, worker);
+    else if (index < skipping) skip_zeros(m, index, worker);
     else dense_matmul(m, index - skipping, worker);
 }

@@ -52,6 +52,7 @@ from cython cimport floating
 from cython.view cimport contiguous, strided
 
 from minigrad.kernels.runtime.arrays cimport check_geometry
+from minigrad.kernels.reference import _cut_at_shards
 
 # Steps from patch to patch, padding, steps from tap (position) to tap of the kernel, all in pixels;
 # and the number of groups.
@@ -111,17 +112,31 @@ def matmul(
     bint relu,
     floating[:, ::1] y not None,        # OUT (M, N)
     int threads,
+    tuple cuts=None,                    # ints from 0 to K
 ):
-    """Compute y = a @ b (+ bias), with its negative elements set to 0 if relu is true."""
+    """Compute y = a @ b (+ bias), with its negative elements set to 0 if relu is true.
+
+    With cuts, the sums over k between each two of them are added as a tree.
+    """
     cdef Py_ssize_t M = a.shape[0], K = a.shape[1], N = b.shape[1]
     cdef bint fits = b.shape[0] == K and y.shape[0] == M and y.shape[1] == N
     fits = fits and (bias is None or bias.shape[0] == N)
     expected = "matmul: expected a (M, K), b (K, N), y (M, N) and perhaps bias (N,)"
     _require(fits, expected, a, b, y, bias)
     _require_memory("matmul", y, a, b, bias)
+    if cuts is not None:
+        arrays = np.asarray(a), np.asarray(b), np.asarray(y)
+        _cut_at_shards(_product, *arrays, cuts, bias is None and not relu)
+        return
     y[...] = 0
     add_product[floating](a, np.ascontiguousarray(b), y)  # copies b if it is transposed
     add_bias[floating](y, bias, relu)
+
+
+def _product(a, b):
+    y = np.empty((a.shape[0], b.shape[1]), b.dtype)
+    matmul(a, b, None, False, y, 1)
+    return y
 
 
 # --- im2col and its transpose ------------------------------------------------------------------

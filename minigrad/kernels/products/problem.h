@@ -36,6 +36,7 @@ enum {
     /* In argmax: no cell of the window gets a gradient, since relu or dropout made its output 0. */
     NO_ARGMAX = 255,
     ADD = 1, RESUME = 2, /* of Gemm.add */
+    COPIED_ROWS = 24, /* of a, where a product is cut at shards: with a panel of b they fit L1 */
     /* Results of a convolution in a piece of an image, at most: so many gradients are added up one
        after the other. A million numbers 0.01 make 9,865 in one piece, 9,999.8 in such pieces. */
     PIECE = 4096,
@@ -86,6 +87,8 @@ typedef struct {
     int split_k;                 /* each piece is a task of its own */
     void *partial_sums;          /* for zero skipping in several pieces: (pieces, rows, columns) if
                                     split_k, else (rows, columns): those of the piece at work */
+    isize shards;                /* of a sum over samples that ranks share (shards.h); else 0 */
+    const isize *cuts;           /* (shards + 1,): shard i is k from cuts[i] to cuts[i + 1] - 1 */
     uint64_t *nonzero_bits;      /* (depth / 64 rounded up, rows), or NULL: each task finds them */
 } MatMul;
 

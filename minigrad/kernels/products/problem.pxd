@@ -11,7 +11,7 @@ ctypedef void* Array
 
 cdef extern from "problem.h" nogil:
     enum:
-        KC, BLOCK_PANELS, MACS_PER_ELEMENT, NO_ARGMAX, APART, PIECE, ADD, LINE_BYTES
+        KC, BLOCK_PANELS, COPIED_ROWS, MACS_PER_ELEMENT, NO_ARGMAX, APART, PIECE, ADD, LINE_BYTES
 
     ctypedef struct Gemm:
         Py_ssize_t rows, columns, depth
@@ -35,6 +35,8 @@ cdef extern from "problem.h" nogil:
         Py_ssize_t packed_size, column_blocks, skip_row_blocks, pieces, piece_depth
         int split_k
         void* partial_sums
+        Py_ssize_t shards
+        const Py_ssize_t* cuts
         uint64_t* nonzero_bits
 
     ctypedef struct Conv:
