@@ -58,8 +58,7 @@ def predict(given):
         raise ValueError(f"expected a model of 1, 3 or 4 channels, got inputs {model.input_shape}")
     images = []
     for path in given.pictures:
-        image = load_img(path, colors[C], (H, W), interpolation="bilinear")
-        pixels = img_to_array(image)
+        pixels = read_picture(path, colors[C], (H, W))
         pixels = 255 - pixels if given.invert else pixels
         if C == 1 and not given.invert and border_of(pixels).mean() > 127:
             message = "its border is light; for dark on light, where light on dark was learned"
@@ -98,6 +97,16 @@ def load_data(name, limit=None):
 def _as_images(pixels):
     images = pixels.astype(np.float32) / np.float32(255)
     return images[..., None] if images.ndim == 3 else images
+
+
+def read_picture(path, color_mode, size):
+    """Return pixels (H, W, C) from 0 to 255, on white paper where the picture is transparent."""
+    grey = load_img(path, "grayscale", size, interpolation="bilinear")
+    if grey.mode.startswith("I"):  # of 16 bits; converted to colors, it would end at 255
+        return np.repeat(img_to_array(grey) / 257, 3 if color_mode == "rgb" else 1, axis=-1)
+    pixels = img_to_array(load_img(path, color_mode, size, interpolation="bilinear"))
+    alpha = img_to_array(load_img(path, "rgba", size, interpolation="bilinear"))[..., 3:] / 255
+    return pixels if color_mode == "rgba" else pixels * alpha + 255 * (1 - alpha)
 
 
 def image_shape(model):

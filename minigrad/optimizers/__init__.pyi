@@ -4,6 +4,7 @@ from typing import Any, Self
 from minigrad._types import Array, Int, Float, AnyType, Sizes, InitializerLike, Rate
 from minigrad.core import Parameter, Tensor
 from minigrad.utils.registry import Registry
+from minigrad.optimizers import schedules as schedules
 from minigrad.constraints import serialize as serialize
 OPTIMIZERS: Registry
 def adadelta(
@@ -145,7 +146,7 @@ class Optimizer:
     def get_state(self) -> Any: ...
     def set_state(self, state: Any) -> Any: ...
     def set_weights(self, arrays: Any) -> None: ...
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Rate) -> Any: ...
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> Any: ...
     def add_variable(
         self, shape: Sizes, initializer: InitializerLike | None = "zeros",
         dtype: AnyType | None = None, name: str | None = None,

@@ -75,7 +75,8 @@ def load_img(
         image = Image.open(content, formats=FORMATS)
         image.load()
     except Exception as error:  # damaged bytes make the decoders raise a dozen different types
-        raise ValueError(f"load_img: expected a picture, got {path}: {error}") from error
+        why = str(error).replace(repr(content), "in it")
+        raise ValueError(f"load_img: expected a picture, got {path}: {why}") from error
     mode = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}[color_mode]
     # Grey levels of more than 8 bits stay as they are.
     if image.mode != mode and not (mode == "L" and image.mode in ("I;16", "I")):

@@ -292,11 +292,31 @@ def test_predict_names_the_digit_of_a_picture(trained, tmp_path, capsys):
     assert text.startswith(f"{dark}: {digit} (") and errors == ""
 
 
+def test_predict_reads_pictures_of_16_bits_and_transparent_ones(trained, tmp_path, capsys):
+    """The same digit as 8 bits, as 16, and drawn in black on nothing: all pixels black."""
+    image = pytest.importorskip("PIL.Image")
+    path, _ = trained
+    _, (pixels, _labels) = load_data("synthetic_digits", 1)
+    one = (pixels[0, :, :, 0] * 255).astype("uint8")
+    image.fromarray(one).save(tmp_path / "8.png")
+    image.fromarray(one.astype("uint16") * 257).save(tmp_path / "16.png")
+    drawn = image.new("RGBA", (28, 28))
+    drawn.putalpha(image.fromarray(one))
+    drawn.save(tmp_path / "drawn.png")
+    names = tmp_path / "8.png", tmp_path / "16.png"
+    answers = [said(capsys, "predict", path, name)[1].partition(":")[2] for name in names]
+    answers.append(said(capsys, "predict", "--invert", path, tmp_path / "drawn.png")[1])
+    assert answers[0] == answers[1] == answers[2].partition(":")[2]
+
+
 def test_predict_tells_which_picture_is_none(tmp_path, capsys):
     pytest.importorskip("PIL")
     make_network("linear", (8, 8, 1), 3).save(tmp_path / "m.keras")
     (tmp_path / "x.png").write_text("no picture")
-    for name, message in (("x.png", "load_img: expected a picture, got "), ("y.png", "No such fi")):
+    for name, message in (
+        ("x.png", "x.png: cannot identify image file in it"),
+        ("y.png", "No such fi"),
+    ):
         status, text, errors = said(capsys, "predict", tmp_path / "m.keras", tmp_path / name)
         assert status == 1 and text == "" and message in errors and name in errors
 

@@ -463,6 +463,8 @@ def stub(name):
     """The text of a module's stub."""
     module = module_of(name)
     imports, body, classes = [], [], {}
+    if name == "optimizers":  # pyright knows of a package's modules what its stub imports
+        imports.append("from minigrad.optimizers import schedules as schedules")
     for n in public_names(name):
         value = getattr(module, n)
         owner = owner_of(value, n)

@@ -3,7 +3,7 @@
 import numpy as np
 
 import minigrad
-from minigrad import callbacks, layers, losses, metrics, ops
+from minigrad import callbacks, layers, losses, metrics, ops, optimizers
 from minigrad.datasets import synthetic_digits
 from minigrad.optimizers import Adam
 from minigrad.optimizers.schedules import ExponentialDecay
@@ -23,6 +23,13 @@ class Scale(layers.Layer):
 class Printer(callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         print(epoch, (logs or {})["loss"])
+
+
+class SignDescent(optimizers.Optimizer):
+    def update_step(
+        self, gradient: minigrad.Tensor, variable: minigrad.Parameter, learning_rate: float
+    ) -> None:
+        variable.assign_sub(learning_rate * ops.sign(gradient))
 
 
 def build() -> minigrad.Model:
@@ -55,7 +62,7 @@ def main() -> None:
     )
     print(history.history["loss"][-1], model.evaluate(x_test[..., None], y_test, verbose=0))
     w = minigrad.Parameter(np.ones((3, 2)), name="w")
-    optimizer = Adam(parameters=[w])
+    optimizer = Adam(optimizers.schedules.CosineDecay(0.1, decay_steps=10), parameters=[w])
     error = ((np.ones((4, 3)) @ w - 1.0) ** 2).mean()
     error.backward()
     optimizer.step()
