@@ -249,12 +249,18 @@ class Split(Function):
             self.rule.begin(self, op, arrays)
         op.needs, op.saved = self.needs, ()
         y = op.forward(*arrays)
-        self.saved = op.saved
+        self.saved, op.saved = op.saved, ()
         return y
 
     def backward(self, gy):
+        self.op.saved = self.saved
+        try:
+            return self._backward(gy)
+        finally:
+            self.op.saved = ()  # so that the engine's freeing frees it
+
+    def _backward(self, gy):
         op, needs = self.op, self.needs
-        op.saved = self.saved
         whole = [i for i, own in enumerate(self.rows) if needs[i] and not own]
         if not whole or self.rule.sums:
             return op.backward(gy)

@@ -325,6 +325,8 @@ def where(condition, x, y):
 
 
 class MatMul(Function):
+    cuts = None  # rows of x where a sum over samples is cut, if ranks share them
+
     def forward(self, x, y):
         x2 = x[None, :] if x.ndim == 1 else x  # (K,) -> (1, K)
         y2 = y[:, None] if y.ndim == 1 else y  # (K,) -> (K, 1)
@@ -337,18 +339,17 @@ class MatMul(Function):
         x, y = self.saved
         gz = np.expand_dims(gz, self.added)
         gx = _matmul(gz, y.swapaxes(-1, -2)) if self.needs[0] else None
-        gy = _matmul(x.swapaxes(-1, -2), gz) if self.needs[1] else None
-        if gy is not None and -1 in self.added:
-            gy = gy[..., 0]  # (..., K, 1) -> (..., K); the engine sums over the rest
-        return gx, gy
+        gy = _matmul(x.swapaxes(-1, -2), gz, self.cuts) if self.needs[1] else None
+        is_vector = gy is not None and -1 in self.added
+        return gx, gy[..., 0] if is_vector else gy  # (..., K, 1) -> (..., K); the engine adds up
 
 
-def _matmul(x, y):
+def _matmul(x, y, cuts=None):
     """Multiply matrices by our kernel, whose bits do not depend on the number of threads."""
     if x.ndim == y.ndim == 2:
         z = kernels.empty((x.shape[0], y.shape[1]), np.result_type(x, y))
         x, y = x.astype(z.dtype, copy=False), y.astype(z.dtype, copy=False)
-        kernels.matmul(x, y, None, False, z, kernels.get_num_threads())
+        kernels.matmul(x, y, None, False, z, kernels.get_num_threads(), cuts)
         return z
     return np.matmul(x, y)
 
