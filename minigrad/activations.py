@@ -7,7 +7,7 @@ say which.
 import numpy as np
 
 from minigrad import ops
-from minigrad.core import as_tensor
+from minigrad.core import as_tensor, values_here
 from minigrad.ops.arithmetic import Smooth
 from minigrad.symbolic import recordable
 from minigrad.utils.config import config_functions
@@ -62,13 +62,13 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     """
     x = above = as_tensor(x)
     if max_value is not None:
-        above = ops.where(x.data >= max_value, max_value, ops.relu(x))
+        above = ops.where(values_here(x) >= max_value, max_value, ops.relu(x))
     elif threshold == 0:
         above = ops.relu(x)
     if negative_slope == 0 and threshold == 0:
         return above
     below = 0.0 if negative_slope == 0 else negative_slope * (x - threshold)
-    return ops.where(x.data <= threshold, below, above)
+    return ops.where(values_here(x) <= threshold, below, above)
 
 
 @_named()
@@ -114,14 +114,14 @@ def exponential(x):
 def mish(x):
     """The product x tanh(softplus(x)) (Misra, 2019, arXiv:1908.08681)."""
     x = as_tensor(x)
-    near = ops.where(abs(x.data) > 1e4, 0.0, x)  # far left it is 0, far right x
-    return ops.where(x.data > 1e4, x, near * tanh(softplus(near)))
+    near = ops.where(abs(values_here(x)) > 1e4, 0.0, x)  # far left it is 0, far right x
+    return ops.where(values_here(x) > 1e4, x, near * tanh(softplus(near)))
 
 
 def _not_left(x):
     """x, or 0 far left, where a factor is 0: that of -infinity and 0 would be NaN."""
     x = as_tensor(x)
-    return ops.where(x.data < -1e4, 0.0, x)
+    return ops.where(values_here(x) < -1e4, 0.0, x)
 
 
 @_named()
@@ -134,9 +134,10 @@ def celu(x, alpha=1.0):
 def squareplus(x, b=4):
     """(x + sqrt(x² + b)) / 2, a smooth relu (Barron, 2021, arXiv:2112.11687)."""
     x = as_tensor(x)
-    root = ops.norm(ops.stack([x, np.full_like(x.data, b**0.5)]), axis=0)
-    high = ops.where(x.data >= 0, x, -x) / 2 + root / 2  # of |x|; times that of -|x| it is b / 4
-    return ops.where(x.data >= 0, high, b / 4 / high)
+    root = ops.norm(ops.stack([x, np.full(x.shape, b**0.5, x.dtype)]), axis=0)
+    is_high = values_here(x) >= 0
+    high = ops.where(is_high, x, -x) / 2 + root / 2  # of |x|; times that of -|x| it is b / 4
+    return ops.where(is_high, high, b / 4 / high)
 
 
 @_named()
@@ -161,7 +162,7 @@ def hard_tanh(x):
 def hard_shrink(x, threshold=0.5):
     """Value x where ``|x| > threshold``, else 0; the slope is 0 at both thresholds."""
     x = as_tensor(x)
-    return ops.where(abs(x.data) <= threshold, 0.0, x)
+    return ops.where(abs(values_here(x)) <= threshold, 0.0, x)
 
 
 @_named()
@@ -173,7 +174,7 @@ def soft_shrink(x, threshold=0.5):
 def threshold(x, threshold, default_value):
     """Value x where x > threshold, else default_value; the slope is 0 at the threshold."""
     x = as_tensor(x)
-    return ops.where(x.data <= threshold, default_value, x)
+    return ops.where(values_here(x) <= threshold, default_value, x)
 
 
 @_named()
@@ -187,7 +188,7 @@ def sparse_plus(x):
     """Smooth relu: x where x >= 1, (x + 1)² / 4 between -1 and 1, else 0."""
     x = as_tensor(x)
     middle = ops.clip(x, -1, 1) + 1
-    return ops.where(x.data >= 1, x, middle * middle / 4)
+    return ops.where(values_here(x) >= 1, x, middle * middle / 4)
 
 
 @_named()

@@ -24,6 +24,7 @@ cdef list _NEEDS
 
 cpdef bint is_grad_enabled()
 cpdef as_array(data, dtype=*, default=*)
+cpdef values_here(TensorBase tensor)
 cdef _constant(value, dtype)
 cdef _fill(TensorBase tensor, array)
 cdef list _version_of(TensorBase tensor)

@@ -15,6 +15,7 @@ import contextlib
 import functools
 import inspect
 import itertools
+import math
 import threading
 
 import numpy as np
@@ -249,9 +250,8 @@ class TensorBase:
 
     @property
     def data(self):
-        if self._deferred is not None:
-            self._compute()
-        return self._data
+        values = values_here(self)
+        return values if self._rows is None else self._rows.whole(self)
 
     @data.setter
     def data(self, value):
@@ -261,6 +261,8 @@ class TensorBase:
         # A copy: no two tensors share memory by accident.
         self._data = np.array(self._fitting(value), order="C")
         self._is_view = False
+        if self._rows is not None:
+            self._rows = self._signature = None
         self._version = [self.version + 1]
 
     @property
@@ -270,7 +272,7 @@ class TensorBase:
 
     @property
     def shape(self):
-        return _signature_of(self)[0]
+        return _signature_of(self)[0] if self._rows is None else self._rows.shape(self)
 
     @property
     def dtype(self):
@@ -282,7 +284,7 @@ class TensorBase:
 
     @property
     def size(self):
-        return self.data.size
+        return math.prod(self.shape)
 
     def numpy(self):
         """The values as a NumPy array that shares the tensor's memory."""
@@ -301,7 +303,8 @@ class TensorBase:
     def assign(self, value):
         """Overwrite the values in place; ``value`` must have the tensor's shape. Returns self."""
         if not is_trial():
-            self.data[...] = self._fitting(value)
+            array = self._fitting(value)
+            values_here(self)[...] = array if self._rows is None else self._rows.own(array)
             self.mark_changed()
         return self
 
@@ -325,7 +328,7 @@ class TensorBase:
         if tensor.shape != self.shape:
             raise RuntimeError(f"defer: expected values of shape {self.shape}, got {tensor.shape}")
         self._data, self._is_view, self._version = tensor._data, tensor._is_view, tensor._version
-        self._rows = tensor._rows
+        self._rows, self._signature = tensor._rows, tensor._signature
         self.node = tensor.node if self.requires_grad else None
         self._deferred = None
 
@@ -353,8 +356,9 @@ class TensorBase:
         ValueError
             If ``grad`` is missing or has another shape.
         """
-        if self._deferred is not None:
-            self._compute()
+        values_here(self)
+        if self._rows is not None:
+            return self._rows.gathered(self).backward(grad)
         if not self.requires_grad:
             raise RuntimeError(
                 f"backward: {_title(self.name, self.shape)} does not depend on any tensor with "
@@ -386,6 +390,8 @@ class TensorBase:
 
     def __repr__(self):
         prefix = f"{type(self).__name__}("
+        if self._rows is not None:  # an error's text must not wait for other ranks
+            return f"{prefix}shape={self.shape}, dtype={self.dtype}, shared by ranks)"
         values = np.array2string(self.data, separator=", ", prefix=prefix, threshold=100)
         name = f", name={self.name!r}" if self.name else ""
         return (
@@ -476,8 +482,9 @@ class Tensor(TensorBase):
     __slots__ = ()  # ops/__init__.py binds the operators here
 
     def __init__(self, data, dtype=None, requires_grad=False, name=None):
-        _fill(self, as_array(data, dtype))
-        if isinstance(data, TensorBase):
+        is_tensor = isinstance(data, TensorBase)
+        _fill(self, as_array(values_here(data) if is_tensor else data, dtype))
+        if is_tensor:
             self._rows = data._rows
             if data._data is self._data:
                 self._version = _version_of(data)
@@ -491,7 +498,7 @@ def _fill(tensor, array):
     tensor._is_view = array.base is not None
     tensor._signature = tensor._version = tensor.grad = tensor.made_by = None
     tensor._deferred = tensor.name = tensor.node = None
-    tensor._rows = None  # how many there are of each sample, if ranks share a batch; see `samples`
+    tensor._rows = None  # a Part of `distribution`, if ranks share the rows of a batch
     tensor.requires_grad = False
 
 
@@ -509,6 +516,13 @@ def defer(shape, dtype, requires_grad, compute):
 
 
 _NO_VALUES = np.zeros(0, np.float32)
+
+
+def values_here(tensor):
+    """The values of a tensor; where ranks share a batch, those of the samples that are here."""
+    if tensor._deferred is not None:
+        tensor._compute()
+    return tensor._data
 
 
 def _signature_of(tensor):
@@ -685,6 +699,8 @@ def _apply(function, inputs):
             tensor = x  # core.pxd declares its type: attributes become C fields
             if tensor._deferred is not None:
                 tensor._compute()
+            if tensor._rows is not None:
+                tensor = tensor._rows.current(tensor)  # one that was kept from an earlier call
             arrays[i] = tensor._data
             if recording and tensor.requires_grad:
                 origins[i] = tensor if tensor.node is None else tensor.node

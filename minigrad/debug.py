@@ -169,7 +169,7 @@ class find_nan(core.Scope):  # noqa: N801 (written like the function it is used 
 
     def _explain(self, function, inputs, result, place):
         """Raise the error for an op's result, unless a constant infinity has only passed."""
-        arrays = [np.asarray(x.data if isinstance(x, Tensor) else x) for x in inputs]
+        arrays = [np.asarray(core.values_here(x) if isinstance(x, Tensor) else x) for x in inputs]
         found = {i: array for i, array in enumerate(arrays) if not is_finite(array)}
         for i, array in found.items():
             inside = [weight for layer in place.layers for weight in layer.own_weights]

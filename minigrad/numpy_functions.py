@@ -55,6 +55,7 @@ FUNCTIONS = {getattr(np, op.__name__): _reduction(op) for op in REDUCTIONS} | {
     np.transpose: lambda a, axes=None: ops.transpose(a, axes),
     np.where: ops.where,
 }
+SIZES = {np.ndim: lambda a: a.ndim, np.shape: lambda a: a.shape}  # no values are needed
 
 # Their slope is 0, or they make a new array.
 WITHOUT_GRADIENT = {
@@ -74,7 +75,7 @@ def call_ufunc(tensor, ufunc, method, *inputs, **options):
 
 def call_function(tensor, function, types, arguments, options):
     """Do what NumPy asks for its other functions of tensors: ``np.mean(t)``."""
-    op = FUNCTIONS.get(function)
+    op = FUNCTIONS.get(function) or SIZES.get(function)
     options = {key: value for key, value in options.items() if value is not None}
     if op is not None:
         try:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.core import values_here
+
 door = None  # of `distribution`: door(layer, x, others, training, options) runs an outermost call
 
 
@@ -41,11 +43,6 @@ def statistics(measure, x, array):
     return door.statistics(measure, x._rows, array) if x._rows else measure(array)
 
 
-def number(x):
-    """How many rows the Tensor ``x`` has in the whole batch."""
-    return x._rows * here.share.total if x._rows else len(x)
-
-
 def draw(draw, x, sizes=None):
     """Return ``draw(shape)``, random numbers for the rows of the Tensor ``x`` that are here.
 
@@ -58,15 +55,13 @@ def draw(draw, x, sizes=None):
         The shape, where None is the size of ``x``. Default: that of ``x``.
     """
     sizes = sizes or (None,) * x.ndim
-    shape = [n or size for n, size in zip(sizes, x.shape, strict=False)]
-    if not x._rows or sizes[0]:
-        return draw(shape)
-    rows, share = x._rows, here.share
-    return draw([rows * share.total, *shape[1:]])[rows * share.first : rows * share.last]
+    values_here(x)  # known only then: whether ranks share it
+    drawn = draw([n or size for n, size in zip(sizes, x.shape, strict=False)])
+    return drawn if x._rows is None or sizes[0] else x._rows.own(drawn)
 
 
 def of_batches(function):
-    """Give a function that asks NumPy the whole batch, if ranks share it."""
+    """Give a function that asks NumPy the whole batch at once, if ranks share it."""
 
     @functools.wraps(function)
     def whole(*arguments, **options):
@@ -78,9 +73,14 @@ def of_batches(function):
 
 
 class Rows(np.ndarray):
-    """An array of which each row belongs to a sample here: what a layer has computed by NumPy."""
+    """Whole numbers, of which each row belongs to a sample here."""
 
 
 def like(x, array):
     """``array``, marked as Rows if the Tensor ``x``, of as many rows, is a part of the batch."""
     return array.view(Rows) if x._rows == 1 else array
+
+
+def numbers(x):
+    """The numbers of the rows of the Tensor ``x`` that are here, to look them up."""
+    return like(x, np.arange(len(values_here(x))))

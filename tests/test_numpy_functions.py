@@ -206,3 +206,8 @@ def test_what_is_stacked_of_outputs_is_rounded():
     outputs = np.stack([Tensor(X, requires_grad=True)] * 2).mean(axis=0)
     assert_allclose(outputs[0].round(2), X[0].round(2))
     assert_array_equal(outputs.ravel().numpy(), X.ravel())
+
+
+def test_sizes_are_told_without_values():
+    t = Tensor(X, requires_grad=True)
+    assert (np.shape(t), np.ndim(t)) == (X.shape, X.ndim)

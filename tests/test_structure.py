@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "kernels": set(),
     "config": set(),
     "random": {"config"},
-    "samples": set(),
+    "samples": {"core"},
     "_build": set(),
     "utils": {"config", "core", "random"},
     "symbolic": {"core", "utils"},

@@ -2,8 +2,8 @@
 
 Every rank runs the same program. Outside of layers all values are whole and the same on all ranks,
 so losses, metrics, penalties and optimizers need no change. Inside of the outermost call each rank
-has its share of the samples. Tensors are marked by how many rows they have of each sample
-(``Tensor._rows``); 0 is a result that is the same on all ranks.
+has its share of the samples, in tensors that have a Part. Programs see no difference: such a
+tensor has the shape of the whole batch, and its values are gathered when they are asked for.
 
 What an op does to split values is in ``rules``.
 """
@@ -15,9 +15,9 @@ import weakref
 import numpy as np
 
 from minigrad import core, samples
-from minigrad.core import Function, Tensor
+from minigrad.core import Function, Tensor, values_here
 from minigrad.distribution import tree
-from minigrad.distribution.rules import TOTAL, Split, Total, rule_of
+from minigrad.distribution.rules import TOTAL, Split, Total, has_row_for_each, rule_of
 from minigrad.symbolic import is_symbolic
 from minigrad.utils import together
 from minigrad.utils.structures import flatten, map_structure
@@ -134,7 +134,7 @@ class Door:
             if share is not NOTHING_SPLIT:
                 core._pauses.remove(self)
                 core._watches.remove(self.apply)
-        return map_structure(lambda leaf: self.gather(leaf, share), y)
+        return map_structure(self.gather, y)
 
     def take(self, leaf, share, dtype):
         """Return this rank's rows of an array of samples, as a Tensor; anything else as it is."""
@@ -146,60 +146,58 @@ class Door:
             array = leaf.data if isinstance(leaf, Tensor) else leaf
             kind = leaf.dtype if isinstance(leaf, Tensor) else None
             part = Tensor(array[share.first : share.last], kind)
-        part._rows = 1
+        part._rows = Part(1, self, share)
         return part
 
-    def gather(self, y, share):
+    def gather(self, y):
         """Return a split Tensor with the rows of all ranks; anything else as it is."""
-        if not isinstance(y, Tensor) or not y._rows:
+        if not isinstance(y, Tensor) or y._rows is None:
             return y
         if self.exchange.size == 1:
             y._rows = None
             return y
-        whole = Gather(self, share, y._rows)(y)
+        whole = y._rows.gathered(y)
         if y.made_by is not None and y.made_by[2:] == (y.made_by[1].version, y.version):
-            logits = Gather(self, share, y._rows)(y.made_by[1])  # a cross-entropy starts there
+            logits = self.gather(y.made_by[1])  # a cross-entropy starts there
             whole.made_by = y.made_by[0], logits, logits.version, whole.version
         return whole
 
-    def check(self, layer, given, y):
-        """Mark what a layer made of samples by NumPy, so that no op took care of it."""
+    def share_out(self, y):
+        """Return this rank's rows of what a layer computed of the whole batch, as by NumPy."""
         if type(y) is Tensor and (y._rows is not None or y._deferred is not None):
-            return  # mostly
-        share, given = samples.share(), [x for x in flatten(given) if isinstance(x, Tensor)]
-        if share in (None, NOTHING_SPLIT) or not any(x._rows for x in given):
-            return
-        for leaf in flatten(y):
-            if type(leaf) is Tensor and leaf._rows is None and leaf._deferred is None:
-                if leaf.ndim == 0 or len(leaf) != share.last - share.first:
-                    expected = "call to compute by ops what is no row for each sample"
-                    cure = "; NumPy sees the samples of this rank only"
-                    raise layer._error(expected, leaf.shape, cure=cure)
-                leaf._rows = 1
+            return y  # mostly
+        share = samples.share()
+        if share in (None, NOTHING_SPLIT) or core.is_trial():
+            return y
+        return map_structure(lambda leaf: self._own(leaf, share, 1), y)
 
     # --- an op within a call ---
 
     def apply(self, op, inputs):
         """Apply an op: the engine calls this in place of the op itself."""
         share = samples.share()
-        arrays = [x.data if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
-        rows = [x._rows if isinstance(x, Tensor) else None for x in inputs]
         if share is None or share is NOTHING_SPLIT or core.is_trial():
             return self._run(op, inputs)
-        rule = rule_of(op, arrays, rows)
+        inputs = [x._rows.current(x) if _rows_of(x) else x for x in inputs]
+        arrays = [values_here(x) if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
+        rows = [x._rows if isinstance(x, Tensor) else None for x in inputs]
+        rule = rule_of(op, arrays, rows, share)
         if rule is None:  # no input is split
-            y = self._run(op, inputs)
-            y._rows = 0
-            return y
+            return self._run(op, inputs)
         if rule is TOTAL:
-            y = self._run(Total(op, rows[0], self, share), inputs)
-            y._rows = 0
-            return y
-        if rule.result:
-            y = self._run(Split(op, rule, rows, self, share), inputs)
-            y._rows = rule.result
-            return y
-        return self._apply_whole(op, inputs, share)
+            return self._run(Total(op, rows[0], self, share), inputs)
+        if not rule.result:
+            return self._apply_whole(op, inputs, share)
+        if rule.spreads and None in rows:
+            is_whole = has_row_for_each(arrays, rows, share)
+            inputs = [
+                self._own(x, share, max(filter(None, rows))) if whole else x
+                for x, whole in zip(inputs, is_whole, strict=True)
+            ]
+            rows = [x._rows if isinstance(x, Tensor) else None for x in inputs]
+        y = self._run(Split(op, rule, rows, self, share), inputs)
+        y._rows = Part(rule.result, self, share)
+        return y
 
     def _apply_whole(self, op, inputs, share):
         """Apply an op that mixes samples, or that nobody knows, to the whole batch on each rank."""
@@ -231,7 +229,9 @@ class Door:
             lambda x: self._gathered(x, share), [[*arguments], options]
         )
         found = function(*arguments, **options)
-        return map_structure(lambda y: self._own(y, share, rows), found)
+        return map_structure(
+            lambda y: self._own(y, share, rows) if isinstance(y, Tensor) else y, found
+        )
 
     def _gathered(self, x, share):
         """The rows of all ranks, of a Tensor or an array that is split; anything else as it is."""
@@ -240,19 +240,17 @@ class Door:
         gather = Gather(self, share, _rows_of(x))
         if not isinstance(x, Tensor):
             return gather.forward(x.view(np.ndarray))
-        y = self._run(gather, (x,))
-        y._rows = 0
-        return y
+        return self._run(gather, (x,))
 
     def _own(self, y, share, rows):
         """The rows here, if ``y`` has ``rows`` for each sample of the batch; else all of it."""
-        is_split = np.ndim(y) > 0 and len(y) == rows * share.total
+        if _rows_of(y) or np.ndim(y) == 0 or len(y) != rows * share.total:
+            return y
+        part = Part(rows, self, share)
         if not isinstance(y, Tensor):
-            own = slice(rows * share.first, rows * share.last)
-            return y[own].view(samples.Rows) if is_split and rows == 1 else y
-        if is_split:
-            y = self._run(Take(self, share, rows), (y,))
-        y._rows = rows if is_split else 0
+            return part.own(y)
+        y = self._run(Take(self, share, rows), (y,))
+        y._rows = part
         return y
 
     def _run(self, op, inputs):
@@ -265,11 +263,47 @@ class Door:
         return op(*inputs)
 
 
+class Part(int):
+    """How many rows of each sample a tensor has here, and of which batch."""
+
+    def __new__(cls, rows, door, share):
+        part = super().__new__(cls, rows)
+        part.door, part.share = door, share
+        return part
+
+    def shape(self, tensor):
+        """The shape of the whole batch."""
+        return (self * self.share.total, *tensor._data.shape[1:])
+
+    def own(self, array):
+        """The rows here of an array of the whole batch."""
+        return array[self * self.share.first : self * self.share.last]
+
+    def whole(self, tensor):
+        """The values of the whole batch, to read."""
+        gather = Gather(self.door, self.share, self)
+        array = gather.forward(values_here(tensor)).view()
+        array.flags.writeable = False
+        return array
+
+    def gathered(self, tensor):
+        """The Tensor of the whole batch."""
+        before, samples.here.share = samples.here.share, self.share  # its call may be over
+        try:
+            return self.door._run(Gather(self.door, self.share, self), (tensor,))
+        finally:
+            samples.here.share = before
+
+    def current(self, tensor):
+        """The tensor itself in its call; afterwards that of the whole batch."""
+        return tensor if samples.share() is self.share else self.gathered(tensor)
+
+
 class Gather(Function):
     """The rows of all ranks, of a tensor with ``rows`` for each sample."""
 
     def __init__(self, door, share, rows):
-        self.door, self.share, self.rows = door, share, rows
+        self.door, self.share, self.rows = door, share, int(rows)
 
     def forward(self, x):
         return self.door.exchange.gather(np.ascontiguousarray(x), self._counts())

@@ -7,6 +7,7 @@ samples: one sum a shard, added as a tree. Each rule says:
 
 result  how many rows the op's result has of each sample; 0 if it mixes samples, or mixes what is
         split with what it is not made for: then the op runs on the whole batch on every rank
+spreads inputs that are not split may have a row for each sample: this rank's are taken
 cut     where the op's ``backward`` itself sums over samples: what of it to cut at the shards, as
         names of attributes and numbers of saved arrays; () where the engine sums
 begin   changes the op before forward; ``turn``: before backward; or None
@@ -24,46 +25,57 @@ from minigrad.ops.nn import channel_sums, relu_backward
 from minigrad.ops.reduce import Mean, Sum
 from minigrad.samples import Rows
 
-# --- what the result is: functions of (op, arrays, rows), as in Rule.result ----------------------
+# --- what the result is: functions of (op, arrays, rows, share), as in Rule.result ---------------
+#     Arrays hold the rows that are here; options of ops speak of the whole batch.
 
 
-def aligned(op, arrays, rows):
+def has_row_for_each(arrays, rows, share):
+    """For each input, whether it is not split but has a row for each sample of the batch."""
+    total, axes = _each(rows) * share.total, max(x.ndim for x in arrays)
+    return [
+        not own and x.ndim == axes and len(x) == total > 1
+        for x, own in zip(arrays, rows, strict=True)
+    ]
+
+
+def aligned(op, arrays, rows, share):
     """Elementwise, with broadcasting."""
-    count = _count(arrays, rows)
+    sizes = 1, _count(arrays, rows), _each(rows) * share.total
     axes = max(x.ndim for x in arrays)
     condition = getattr(op, "condition", None)  # of Where
     if condition is not None:
         arrays, rows = [*arrays, condition], [*rows, None]
     for x, own in zip(arrays, rows, strict=True):
-        if own and (x.ndim < axes or own != max(filter(None, rows))):
+        if own and (x.ndim < axes or own != _each(rows)):
             return 0
-        if not own and x.ndim >= axes and (x.ndim > axes or len(x) not in (1, count)):
+        if not own and x.ndim >= axes and (x.ndim > axes or len(x) not in sizes):
             return 0
-    return max(filter(None, rows))
+    return _each(rows)
 
 
-def joined(op, arrays, rows):
+def joined(op, arrays, rows, share):
     """Put side by side, along another axis than the first."""
     axes = arrays[0].ndim + (type(op).__name__ == "Stack")
-    count, each = _count(arrays, rows), max(filter(None, rows))
+    sizes = _count(arrays, rows), _each(rows) * share.total
     fits = all(
-        own == each or (not own and len(x) == count) for x, own in zip(arrays, rows, strict=True)
+        own == _each(rows) or (not own and len(x) in sizes)
+        for x, own in zip(arrays, rows, strict=True)
     )
-    return each if op.axis % axes and fits else 0
+    return _each(rows) if op.axis % axes and fits else 0
 
 
-def along(op, arrays, rows):
+def along(op, arrays, rows, share):
     """Along axes, if the first is none of them."""
     axes = None if op.axis is None else normalize_axis_tuple(op.axis, arrays[0].ndim)
     return 0 if axes is None or 0 in axes else rows[0]
 
 
-def first_alone(op, arrays, rows):
+def first_alone(op, arrays, rows, share):
     """Each row of the first input alone, with weights that are not split."""
     return 0 if any(rows[1:]) else rows[0] or 0
 
 
-def product(op, arrays, rows):
+def product(op, arrays, rows, share):
     """Matrices, or stacks of them."""
     x, y = arrays
     axes = max(x.ndim, y.ndim)
@@ -77,51 +89,50 @@ def product(op, arrays, rows):
     return 0 if rows[0] or (x.ndim == axes and len(x) != 1) else rows[1]
 
 
-def reshaped(op, arrays, rows):
+def reshaped(op, arrays, rows, share):
     """Into another shape, if a sample's numbers still fill whole rows."""
     (x,), (own,) = arrays, rows
-    size = own * math.prod(x.shape[1:])  # of a sample
-    shape = tuple(op.shape) if isinstance(op.shape, (tuple, list)) else (op.shape,)
-    if not len(x) and shape and shape[0] < 1:  # no samples here: NumPy cannot tell what a -1 is
-        one = np.broadcast_to(np.float32(0), (own, *x.shape[1:]))
-        shape = one.reshape((own if -1 in shape[1:] else -1, *shape[1:])).shape
-        op.shape = 0, *shape[1:]
-    elif -1 in shape:
-        shape = x.reshape(shape).shape
-    each = math.prod(shape[1:])
-    return size // each if shape and each and size % each == 0 else 0
+    whole = np.broadcast_to(np.float32(0), (own * share.total, *x.shape[1:]))
+    first, *others = whole.reshape(op.shape).shape or (0,)
+    each = first // max(share.total, 1)
+    if not each or each * share.total != first or math.prod(others) * each != own * whole[0].size:
+        return 0
+    return each
 
 
-def transposed(op, arrays, rows):
+def transposed(op, arrays, rows, share):
     axes = op.axes or range(arrays[0].ndim)[::-1]
     return rows[0] if axes[0] % arrays[0].ndim == 0 else 0
 
 
-def stretched(op, arrays, rows):
+def stretched(op, arrays, rows, share):
     shape = np.broadcast_to(np.float32(0), op.shape).shape
-    return rows[0] if len(shape) == arrays[0].ndim and shape[0] == len(arrays[0]) else 0
+    is_alike = len(shape) == arrays[0].ndim and shape[0] == rows[0] * share.total
+    return rows[0] if is_alike else 0
 
 
-def padded(op, arrays, rows):
+def padded(op, arrays, rows, share):
     return 0 if np.broadcast_to(op.pad_width, (arrays[0].ndim, 2))[0].any() else rows[0]
 
 
-def indexed(op, arrays, rows):
+def indexed(op, arrays, rows, share):
     """Parts of each sample; or rows of a table, chosen by whole numbers that are split."""
     if type(op.index) is Rows:
         return 0 if rows[0] else 1
     index = op.index if isinstance(op.index, tuple) else (op.index,)
     index = index if index else (...,)
-    count = len(arrays[0])
+    total = rows[0] * share.total
     if index[0] is ... and sum(i is not None for i in index) <= arrays[0].ndim:
         return rows[0]
     several = [i for i in index if not isinstance(i, (slice, type(None), type(...)))]
     if isinstance(index[0], slice):  # several arrays may put their axis first
-        whole = index[0].indices(count) == (0, count, 1)
+        whole = index[0].indices(total) == (0, total, 1)
         plain = type(op).__name__ == "GetSlice" or len(several) <= 1
         return rows[0] if whole and plain else 0
+    first = several[0] if several and index[0] is several[0] else None
+    count = len(arrays[0]) if type(first) is Rows else total
     arrays = [np.asarray(i) for i in several]
-    first = arrays[0] if arrays and index[0] is several[0] else np.zeros(1)
+    first = arrays[0] if first is not None else np.zeros(1)
     axes = max((i.ndim for i in arrays), default=0)
     each = (
         first.ndim == axes > 0
@@ -141,6 +152,46 @@ def number_elements(split, op, arrays):
     """Dropout: masks are drawn by the element's number in the whole batch."""
     shape = (arrays[0].shape[1:]) if not hasattr(op, "sizes") else (*op.sizes, arrays[1].shape[3])
     op.first = split.share.first * split.each * math.prod(shape)
+
+
+def begin_aligned(split, op, arrays):
+    """A condition, or targets, may have a row for each sample."""
+    for name in {"condition", "targets"} & {*getattr(op, "__dict__", ())}:
+        array = getattr(op, name)
+        if array.ndim == max(x.ndim for x in arrays) and len(array) > 1:
+            setattr(op, name, split.own(array))
+
+
+def begin_losses(split, op, arrays):
+    """Labels have one."""
+    for name in ("labels", "probabilities", "targets"):
+        array = getattr(op, name)
+        setattr(op, name, None if array is None else split.own(array))
+
+
+def begin_reshape(split, op, arrays):
+    """The shape that is asked for is that of the whole batch."""
+    share = split.share
+    whole = np.broadcast_to(np.float32(0), (split.each * share.total, *arrays[0].shape[1:]))
+    others = whole.reshape(op.shape).shape[1:]
+    op.shape = (split.rule.result * (share.last - share.first), *others)
+
+
+def begin_stretch(split, op, arrays):
+    """Likewise."""
+    op.shape = (len(arrays[0]), *np.broadcast_to(np.float32(0), op.shape).shape[1:])
+
+
+def begin_index(split, op, arrays):
+    """The numbers of samples are those of the whole batch, and so is a slice that takes all."""
+    index = op.index if isinstance(op.index, tuple) else (op.index,)
+    first, *others = index or (...,)
+    if isinstance(first, slice):
+        op.index = (slice(None), *others)
+    elif first is not ... and type(first) is not Rows:
+        axes, first = np.ndim(first), split.own(np.asarray(first))
+        others = [split.own(np.asarray(i)) if np.ndim(i) == axes else i for i in others]
+        op.index = (np.arange(len(first)).reshape(first.shape), *others)
 
 
 def undo_relu(op, gy):
@@ -175,6 +226,7 @@ class Rule(NamedTuple):
 
     result: object
     cut: tuple = ()
+    spreads: bool = False
     begin: object = None
     turn: object = None
     sums: bool = False  # whether backward sums over samples by itself, with this rule's help
@@ -184,47 +236,53 @@ RULES = {
     **dict.fromkeys(
         ["Abs", "Add", "Arctan2", "Cast", "Clip", "Cos", "Div", "Elementwise", "Exp", "Extremum",
          "Log", "LogCoshOfError", "Mul", "Neg", "Pow", "SigmoidCrossEntropy", "Sin", "Softsign",
-         "Sqrt", "Sub", "Where"], Rule(aligned)
+         "Sqrt", "Sub", "Where"], Rule(aligned, begin=begin_aligned, spreads=True)
     ),
     **dict.fromkeys(
         ["Cumsum", "Extreme", "LogSoftmax", "LogSumExp", "Mean", "Norm", "Prod", "Softmax",
          "Standardize", "Std", "Sum", "Var"], Rule(along)
     ),
     **dict.fromkeys(
-        ["AvgPool2D", "BatchNormalization", "MaxPool2D", "SoftmaxCrossEntropy"], Rule(first_alone)
+        ["AvgPool2D", "BatchNormalization", "MaxPool2D"], Rule(first_alone)
     ),
-    **dict.fromkeys(["Concatenate", "Stack"], Rule(joined)),
+    **dict.fromkeys(["Concatenate", "Stack"], Rule(joined, spreads=True)),
     **dict.fromkeys(["Dense", "Conv2D"], Rule(first_alone, (0,), turn=undo_relu)),
     "BatchNorm": Rule(first_alone, begin=sum_channels, sums=True),
-    "BroadcastTo": Rule(stretched),
+    "BroadcastTo": Rule(stretched, begin=begin_stretch),
     "Conv2DMaxPool": Rule(first_alone, (0, "argmax"), begin=number_elements),
     "Conv2DTranspose": Rule(first_alone, (0,)),
     "Dropout": Rule(first_alone, begin=number_elements),
-    "GetItem": Rule(indexed, ("index",)),
-    "GetSlice": Rule(indexed),
+    "GetItem": Rule(indexed, ("index",), begin=begin_index),
+    "GetSlice": Rule(indexed, begin=begin_index),
     "MatMul": Rule(product, (0,)),
     "Pad": Rule(padded),
-    "Reshape": Rule(reshaped),
+    "Reshape": Rule(reshaped, begin=begin_reshape),
     "Scatter": Rule(lambda *_: 0),  # the first axis of what it fills is not that of the samples
+    "SoftmaxCrossEntropy": Rule(first_alone, begin=begin_losses),
     "Transpose": Rule(transposed),
 }  # fmt: skip
 MOST_ROWS = 1024  # that a kernel cuts at shards; with more, a call for each shard costs little
 ELEMENTWISE, UNKNOWN, TOTAL = RULES["Abs"], Rule(None), Rule(-1)
 
 
-def rule_of(op, arrays, rows):
+def rule_of(op, arrays, rows, share):
     """Return the rule with its result as a number; None if no input is split."""
     kind = type(op)
     if not any(rows) and type(getattr(op, "index", None)) is not Rows:
         return None
-    if kind in (Sum, Mean) and not along(op, arrays, rows):
+    if kind in (Sum, Mean) and not along(op, arrays, rows, share):
         return TOTAL
     rule = RULES.get(kind.__name__) if kind.__module__.startswith("minigrad.") else None
     if rule is None and issubclass(kind, Smooth) and kind.__module__.startswith("minigrad."):
         rule = ELEMENTWISE
     if rule is None:
         return UNKNOWN
-    return rule._replace(result=rule.result(op, arrays, rows))
+    return rule._replace(result=rule.result(op, arrays, rows, share))
+
+
+def _each(rows):
+    """How many rows of each sample the split inputs have, or that which has most."""
+    return max(filter(None, rows))
 
 
 def _count(arrays, rows):
@@ -241,6 +299,12 @@ class Split(Function):
     def __init__(self, op, rule, rows, door, share):
         self.op, self.rule, self.rows, self.door, self.share = op, rule, rows, door, share
         self.each = rule.result if not any(rows) else max(filter(None, rows))
+
+    def own(self, array):
+        """The rows here of an array that has one for each sample; any other as it is."""
+        each, share = self.each, self.share
+        is_whole = len(array) == each * share.total
+        return array[each * share.first : each * share.last] if is_whole else array
 
     def forward(self, *arrays):
         op = self.op

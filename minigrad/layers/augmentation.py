@@ -214,7 +214,7 @@ class RandomTransform(RandomImageLayer):
     def _pixels(self, x, row, column):
         """``x[:, row, column]``, as fill_mode says beyond the border: (N, H, W, C)."""
         _, H, W, _ = x.shape
-        images = np.arange(len(x))[:, None, None]
+        images = samples.numbers(x)[:, None, None]
         y = x[images, self._fold(row, H), self._fold(column, W)]
         if self.fill_mode != "constant":
             return y

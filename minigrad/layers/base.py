@@ -10,7 +10,16 @@ import weakref
 import numpy as np
 
 from minigrad import activations, config, constraints, initializers, regularizers, samples, symbolic
-from minigrad.core import FLOAT_TYPES, Parameter, Tensor, as_array, as_tensor, is_trial, trial
+from minigrad.core import (
+    FLOAT_TYPES,
+    Parameter,
+    Tensor,
+    as_array,
+    as_tensor,
+    is_trial,
+    trial,
+    values_here,
+)  # fmt: skip
 from minigrad.kernels import aligned
 from minigrad.layers.keras_form import KerasForm
 from minigrad.layers.options import keep_options, make_weight
@@ -54,7 +63,7 @@ def compute_deferred():
     for reference in around.deferred:
         tensor = reference()
         if tensor is not None:
-            tensor.data  # noqa: B018 (it is computed now)
+            values_here(tensor)
     around.deferred = []
 
 
@@ -378,12 +387,11 @@ class Layer(KerasForm, Tracked):
                 y = self._check_output(y)
             if self.activity_regularizer is not None:
                 for part in flatten(y):
-                    number = samples.number(part)
-                    self.add_loss(self.activity_regularizer(part) / max(number, 1))
+                    self.add_loss(self.activity_regularizer(part) / max(len(part), 1))
             if outside is None and around.deferred:
                 compute_deferred()
             if samples.door is not None:
-                samples.door.check(self, (x, others, options), y)
+                y = samples.door.share_out(y)
             return y
         except Exception as error:
             shape = getattr(x, "shape", type(x).__name__)

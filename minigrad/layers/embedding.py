@@ -3,6 +3,7 @@
 import numpy as np
 
 from minigrad import samples
+from minigrad.core import values_here
 from minigrad.layers.base import Layer
 from minigrad.layers.options import keep_options, make_weight
 
@@ -63,8 +64,9 @@ class Embedding(Layer):
     def call(self, x, training=False):
         if x.requires_grad:
             raise self._error("numbers of rows, which have no gradients", x)
-        index = x.data.astype(np.int64)
-        wrong = x.data[(index != x.data) | (index < 0) | (index >= self.input_dim)]
+        values = values_here(x)
+        index = values.astype(np.int64)
+        wrong = values[(index != values) | (index < 0) | (index >= self.input_dim)]
         if wrong.size:
             raise self._error(f"integers from 0 to {self.input_dim - 1}", wrong[0].item())
         return self.embeddings[samples.like(x, index)]

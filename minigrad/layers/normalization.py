@@ -97,7 +97,7 @@ class BatchNormalization(ElementwiseLayer):
         gamma = as_tensor(np.ones_like(mean)) if self.gamma is None else self.gamma
         beta = as_tensor(np.zeros_like(mean)) if self.beta is None else self.beta
         settings = x, gamma, beta, self.epsilon, self.axis
-        if training and self.trainable and (x.size or x._rows):  # an empty batch has no statistics
+        if training and self.trainable and x.size:  # an empty batch has no statistics
             if self.renorm:
                 return renormalize(self, x, gamma, beta)
             finish, *batch = begin_batch_norm(*settings)

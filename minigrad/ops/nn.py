@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from minigrad import kernels, samples
-from minigrad.core import FLOAT_TYPES, Function, as_array, as_tensor, sum_over
+from minigrad.core import FLOAT_TYPES, Function, as_array, as_tensor, sum_over, values_here
 from minigrad.ops.arithmetic import chain, contiguous, elementwise
 from minigrad.ops.shapes import transpose
 from minigrad.utils.old_names import lookup
@@ -435,7 +435,7 @@ def begin_batch_norm(x, gamma, beta, epsilon, axis, statistics=None):
         return lambda activation=None: BatchNormalization(epsilon, activation)(
             x, *options
         ), *statistics
-    array = promote(x.data, gamma.data, beta.data)[0]
+    array = promote(values_here(x), gamma.data, beta.data)[0]
     measured = samples.statistics(channel_statistics, x, array)
 
     def finish(activation=None):
