@@ -803,11 +803,12 @@ def _backpropagate(root, gy):
                 elif below._owned:
                     add(below._gradient, gx, below._gradient)
                 else:
-                    below._gradient, below._owned = asarray(below._gradient + gx), True
+                    below._gradient, below._owned = asarray(add(below._gradient, gx)), True
         node._origins = node.saved = None
     for leaf, total in leaves.items():
         if total._gradient is not None:
-            _add_to_grad(leaf, total._gradient, total._owned)
+            grad = asarray(total._gradient)  # here the last promises are waited for
+            _add_to_grad(leaf, grad, total._owned or grad is not total._gradient)
 
 
 def _results(node, gy):
@@ -895,6 +896,8 @@ def sum_over(x, axis=None, keepdims=False):
 def _conform(gx, signature, node):
     """Return ``gx`` in the shape and dtype of the input, summed over the broadcast axes."""
     if type(gx) is not ndarray:
+        if hasattr(gx, "wait"):  # a `Promise` of `distribution`, for a leaf, in its shape and dtype
+            return gx
         gx = asarray(gx)
     shape, dtype = signature
     if gx.shape == shape and gx.dtype is dtype:

@@ -65,7 +65,8 @@ class DataParallel:
 
 
 def initialize(
-    job_addresses=None, num_processes=None, process_id=None, *, shards=8, limit=60.0
+    job_addresses=None, num_processes=None, process_id=None, *, shards=8, limit=60.0,
+    overlap=None,
 ):  # fmt: skip
     """Let the ranks find each other, and train data-parallel from here on.
 
@@ -84,6 +85,9 @@ def initialize(
         See `DataParallel`.
     limit : float
         Seconds that the others wait for a rank that hangs, before the run ends.
+    overlap : bool, optional
+        Whether a thread sends a weight's gradient as soon as it is known, while backward goes on.
+        Results are the same. Default: if the ranks are on several machines.
 
     Raises
     ------
@@ -97,12 +101,14 @@ def initialize(
     """
     global _group
     limit = checked_number("initialize", "limit", limit, "(0, inf)")
+    if overlap not in (None, True, False):
+        raise ArgumentTypeError(f"initialize: expected overlap as bool or None, got {overlap!r}")
     wanted = DataParallel(shards=shards)
     if _group is None:
         from minigrad.distribution import handshake
         from minigrad.distribution.mpi import connect
 
-        _group = Group(connect(limit))
+        _group = Group(connect(limit, overlap))
         together.group = _group
         if _group.size > 1:
             together.compare(**handshake.of_process(shards))

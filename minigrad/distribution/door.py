@@ -17,6 +17,7 @@ import numpy as np
 from minigrad import core, samples
 from minigrad.core import Function, Tensor, values_here
 from minigrad.distribution import tree
+from minigrad.distribution.buckets import Promise
 from minigrad.distribution.rules import TOTAL, Split, Total, has_row_for_each, rule_of
 from minigrad.symbolic import is_symbolic
 from minigrad.utils import together
@@ -53,7 +54,7 @@ class Door:
         """How many samples each rank has."""
         return tuple(np.diff(tree.bounds(total, self.exchange.size)).tolist())
 
-    def complete(self, part, share, rows, given, add=np.add):
+    def complete(self, part, share, rows, given, add=np.add, late=None):
         """Add up what each shard gives, over all ranks.
 
         Parameters
@@ -65,6 +66,8 @@ class Door:
             How many there are of each sample.
         given : list of (shape, dtype)
             Of the arrays.
+        late : list of bool, optional
+            For which of them a Promise is enough; default: for none.
         """
 
         def made(i):
@@ -81,9 +84,13 @@ class Door:
             totals = [np.zeros(*kind) for kind in given]
         present = tuple(count > 0 for count in self.counts(share.total))
         finished = []
-        for total, (shape, _) in zip(totals, given, strict=True):  # an exchange has axes to cut
-            part = np.ascontiguousarray(total)
-            finished.append(self.exchange.complete(part, present).reshape(shape))
+        late = late or [False] * len(given)
+        for total, (shape, _), can_wait in zip(totals, given, late, strict=True):
+            part = np.ascontiguousarray(total)  # an exchange has axes to cut
+            if can_wait:
+                finished.append(Promise(self.exchange.start(part, present), shape))
+            else:
+                finished.append(self.exchange.complete(part, present).reshape(shape))
         return finished
 
     def statistics(self, measure, rows, array):

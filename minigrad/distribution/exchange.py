@@ -26,6 +26,18 @@ class Alone:
         """
         return part
 
+    def start(self, part, present):
+        """Return a function that waits for the sum, which may be on its way meanwhile.
+
+        All ranks start the same sums in the same order, and wait for them in the same order.
+
+        Parameters
+        ----------
+        part, present
+            As for `complete`; nothing may change the part from here on.
+        """
+        return lambda: self.complete(part, present)
+
     def gather(self, rows, counts):
         """Return the rows of all ranks, in the order of the ranks.
 

@@ -6,9 +6,11 @@ sums go to all: as many bytes as in a ring.
 """
 
 import os
+import threading
 
 import numpy as np
 
+from minigrad.distribution.buckets import Buckets
 from minigrad.distribution.ends import Guard, signals
 from minigrad.distribution.exchange import Alone
 from minigrad.distribution.heartbeat import WAITING, pulse
@@ -18,18 +20,18 @@ SMALL_BYTES = 1 << 14  # up to here one message to each rank is quicker than two
 UNDER_MPIEXEC = ("OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_SIZE", "PMI_RANK")
 
 
-def connect(limit):
+def connect(limit, overlap):
     """Return the exchange of the ranks that mpiexec, or srun, started; else that of this process.
 
     Parameters
     ----------
-    limit : float
-        Seconds without progress after which the run ends.
+    limit, overlap
+        See `Ranks`.
     """
     if not any(name in os.environ for name in UNDER_MPIEXEC):
         return Alone()
     MPI = _import_mpi()
-    return Ranks(MPI, limit) if MPI.COMM_WORLD.Get_size() > 1 else Alone()
+    return Ranks(MPI, limit, overlap) if MPI.COMM_WORLD.Get_size() > 1 else Alone()
 
 
 class Ranks:
@@ -40,40 +42,51 @@ class Ranks:
     MPI : module
     limit : float
         Seconds without progress after which the run ends.
+    overlap : bool or None
+        Whether a thread sends gradients while others are computed; None: on several machines.
 
     Attributes
     ----------
     rank, size : int
+    overlap : bool
     bytes_sent : int
         By this rank, without what MPI adds.
     """
 
-    def __init__(self, MPI, limit):
-        self.MPI = MPI
+    def __init__(self, MPI, limit, overlap):
         self.comm = MPI.COMM_WORLD.Dup()
         self.rank, self.size = self.comm.Get_rank(), self.comm.Get_size()
-        self.bytes_sent = 0
+        self._here = self.comm.Split_type(MPI.COMM_TYPE_SHARED)  # the ranks of this machine
+        self.overlap = self._here.Get_size() < self.size if overlap is None else overlap
+        apart = self.comm.Dup()  # else the thread's messages would meet those of others
+        self._buckets = Buckets(lambda *given: self._sum(apart, *given), self.overlap)
+        self.bytes_sent, self._lock = 0, threading.Lock()
         self.guard = Guard(MPI, limit)
 
     def complete(self, part, present):
+        with pulse(WAITING):
+            return self._sum(self.comm, part, present)
+
+    def start(self, part, present):
+        return self._buckets.start(part, present)
+
+    def _sum(self, comm, part, present):
         if True not in present:
             return part
-        with pulse(WAITING):
-            if part.nbytes <= SMALL_BYTES:
-                everyone = np.empty((self.size, *part.shape), part.dtype)
-                self.comm.Allgather(part, everyone)
-                self.bytes_sent += part.nbytes * (self.size - 1)
-                return _add_up(everyone, present).copy()  # not a view of all
-            ends = [part.size * i // self.size for i in range(self.size + 1)]
-            counts = np.diff(ends)
-            mine = counts[self.rank]
-            slices = np.empty((self.size, mine), part.dtype)
-            everywhere = [mine] * self.size, [mine * i for i in range(self.size)]
-            self.comm.Alltoallv([part, (counts, ends[:-1])], [slices, everywhere])
-            total = np.empty(part.shape, part.dtype)
-            self.comm.Allgatherv(_add_up(slices, present), [total, (counts, ends[:-1])])
-            others = (part.size - mine) + mine * (self.size - 1)
-            self.bytes_sent += int(others) * part.itemsize
+        if part.nbytes <= SMALL_BYTES:
+            everyone = np.empty((self.size, *part.shape), part.dtype)
+            comm.Allgather(part, everyone)
+            self._count(part.nbytes * (self.size - 1))
+            return _add_up(everyone, present).copy()  # not a view of all
+        ends = [part.size * i // self.size for i in range(self.size + 1)]
+        counts = np.diff(ends)
+        mine = counts[self.rank]
+        slices = np.empty((self.size, mine), part.dtype)
+        everywhere = [mine] * self.size, [mine * i for i in range(self.size)]
+        comm.Alltoallv([part, (counts, ends[:-1])], [slices, everywhere])
+        total = np.empty(part.shape, part.dtype)
+        comm.Allgatherv(_add_up(slices, present), [total, (counts, ends[:-1])])
+        self._count(int(part.size - mine + mine * (self.size - 1)) * part.itemsize)
         return total
 
     def gather(self, rows, counts):
@@ -86,7 +99,7 @@ class Ranks:
         sent[8:] = rows.reshape(-1).view(np.uint8)
         with pulse(WAITING):
             self.comm.Allgatherv(sent, [received, (sizes, places[:-1])])
-        self.bytes_sent += sent.nbytes * (self.size - 1)
+        self._count(sent.nbytes * (self.size - 1))
         flags = [received[place : place + 8].view(np.int64)[0] for place in places[:-1]]
         signals.agree(flags)
         result = np.empty((sum(counts), *rows.shape[1:]), rows.dtype)
@@ -100,11 +113,12 @@ class Ranks:
 
     def cores_here(self):
         """How many cores each rank on this machine has to itself, if they share them evenly."""
-        here = self.comm.Split_type(self.MPI.COMM_TYPE_SHARED)
-        together = set().union(*here.allgather(_cores()))
-        number = here.Get_size()
-        here.Free()
-        return max(1, len(together) // number)
+        together = set().union(*self._here.allgather(_cores()))
+        return max(1, len(together) // self._here.Get_size())
+
+    def _count(self, sent):
+        with self._lock:  # two threads may send
+            self.bytes_sent += sent
 
 
 def _cores():

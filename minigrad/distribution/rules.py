@@ -344,7 +344,9 @@ class Split(Function):
                 return [self._sum(gx[rows], i) for i, gx in zip(whole, full, strict=True)]
 
         given = [self.given[i] for i in whole]
-        totals = self.door.complete(part, share, self.each, given, add)
+        # What no other op needs may come later: a leaf's gradient.
+        late = [not isinstance(self.sources[i], Function) for i in whole]
+        totals = self.door.complete(part, share, self.each, given, add, late)
         for i, total in zip(whole, totals, strict=True):
             results[i] = total
         return tuple(results)
@@ -395,7 +397,7 @@ class Split(Function):
                 f"from the batch, got an input of shape {shape} that learns; write it as "
                 "weight + 0 * x[:, :1], where x is a part of the batch"
             )
-        return total.astype(dtype, copy=False)
+        return total.astype(dtype)  # a copy: of one row the sum is a view, and others add to gx
 
 
 class Total(Function):

@@ -1,4 +1,7 @@
-"""A run in which rank WHO meets its end in step STEP: ``python ends.py HOW WHO STEP FOLDER``."""
+"""A run in which rank WHO meets its end in step STEP: ``python ends.py HOW WHO STEP FOLDER``.
+
+With two arguments more, ``EPOCHS late``: within a backward, while a thread sends gradients.
+"""
 
 import os
 import re
@@ -11,20 +14,26 @@ from train import cnn, images
 
 import minigrad
 from minigrad import callbacks, distribution, optimizers
+from minigrad.ops.conv import Conv2D
 
 LIMIT = 3.0  # s
 
 
 class End(callbacks.Callback):
-    """Ends one rank, or lets it hang, after a step."""
+    """Ends one rank, or lets it hang, after a step, or late in the next one's backward."""
 
-    def __init__(self, how, who, step):
+    def __init__(self, how, who, step, is_late):
         self.how, self.who, self.step, self.steps = how, who, step, 0
+        self.is_late = is_late
 
     def on_train_batch_end(self, batch, logs=None):
         self.steps += 1
         if self.steps == self.step and distribution.rank() == self.who:
-            getattr(self, self.how)()
+            if self.is_late:
+                backward = Conv2D.backward
+                Conv2D.backward = lambda *given: getattr(self, self.how)() or backward(*given)
+            else:
+                getattr(self, self.how)()
 
     def raises(self):
         raise ValueError("as was wanted")
@@ -73,13 +82,15 @@ class Tell(callbacks.Callback):
         os.write(2, f"rank {distribution.rank()} finished step {self.steps}\n".encode())
 
 
-def main(how, who, step, folder, epochs="50"):
-    distribution.initialize(limit=LIMIT)
+def main(how, who, step, folder, epochs="50", late=""):
+    distribution.initialize(limit=LIMIT, overlap=bool(late))
+    if late:
+        distribution.buckets.BUCKET_BYTES = 1  # so each gradient is on its way at once
     minigrad.utils.set_random_seed(6)
     model = cnn(optimizers.Adam(0.01))
     x, y = images()
     backup = callbacks.BackupAndRestore(Path(folder), save_freq=2, delete_checkpoint=False)
-    several = [backup, Tell(), End(how, int(who), int(step))]
+    several = [backup, Tell(), End(how, int(who), int(step), bool(late))]
     model.fit(x, y, batch_size=20, epochs=int(epochs), verbose=0, callbacks=several)
     print(f"hash: {model.weights_hash()}")
 

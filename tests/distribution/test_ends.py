@@ -36,6 +36,14 @@ def test_a_rank_that_ends_ends_all(ranks, tmp_path, how, who):
     check_files(tmp_path)
 
 
+@pytest.mark.parametrize("how", ["raises", "leaves", "sleeps", "is_stopped"])
+def test_so_it_does_while_gradients_are_on_their_way(ranks, tmp_path, how):
+    done = ranks(4, "ends.py", how, 1, 7, tmp_path, 50, "late")
+    assert done.code != 0
+    assert re.search(OF_RANK.format(who=1) + ERRORS[how], done.errors), done.errors
+    check_files(tmp_path)
+
+
 @pytest.mark.parametrize("how", ["is_killed", "leaves_at_once"])
 def test_a_rank_that_is_killed_ends_all_and_is_named(ranks, tmp_path, how):
     done = ranks(4, "ends.py", how, 1, 7, tmp_path)
@@ -49,11 +57,18 @@ def test_a_rank_that_is_killed_ends_all_and_is_named(ranks, tmp_path, how):
 
 
 @pytest.mark.parametrize(
-    ("how", "name", "number"),
-    [("is_interrupted", "INT", 2), ("is_terminated", "TERM", 15), ("is_signalled", "USR1", 10)],
+    ("how", "name", "number", "late"),
+    [
+        ("is_interrupted", "INT", 2, ""),
+        ("is_terminated", "TERM", 15, ""),
+        ("is_signalled", "USR1", 10, ""),
+        ("is_interrupted", "INT", 2, "late"),
+    ],
 )
-def test_a_signal_to_one_rank_stops_all_after_the_same_step(ranks, tmp_path, how, name, number):
-    done = ranks(4, "ends.py", how, 1, 7, tmp_path)
+def test_a_signal_to_one_rank_stops_all_after_the_same_step(
+    ranks, tmp_path, how, name, number, late
+):
+    done = ranks(4, "ends.py", how, 1, 7, tmp_path, 50, late)
     assert done.code == 128 + number
     told = f"rank 1 got SIG{name}: all ranks stopped after the same step"
     assert done.errors.count(told) == 1

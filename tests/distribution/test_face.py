@@ -52,6 +52,11 @@ def test_what_mpiexec_knows_must_fit():
         distribution.initialize("first.example:1234")
 
 
+def test_overlap_is_yes_no_or_none():
+    with pytest.raises(TypeError, match="expected overlap as bool or None, got 'yes'"):
+        distribution.initialize(overlap="yes")
+
+
 def test_only_data_parallel_is_a_distribution():
     with pytest.raises(TypeError, match="expected a DataParallel or None, got 'all'"):
         distribution.set_distribution("all")

@@ -12,6 +12,17 @@ def test_results_do_not_depend_on_the_number_of_ranks(ranks, what):
         assert ranks(number, "train.py", what).value == alone, f"{number} ranks"
 
 
+@pytest.mark.parametrize("overlap", ["on", "off", "default"])
+def test_gradients_on_their_way_change_no_bit(ranks, overlap):
+    alone = ranks(0, "train.py", "late").value
+    several = [(2, 1 << 20, 1 << 14)]
+    if overlap != "default":  # one bucket in slices, each array for itself, and some together
+        several += [(4, 1 << 20, 0), (2, 1, 0), (4, 300, 64)]
+    for number, bucket, small in several:
+        got = ranks(number, "train.py", "late", overlap, bucket, small).value
+        assert got == alone, f"{number} ranks, buckets of {bucket} bytes"
+
+
 def test_as_many_ranks_as_shards_have_these_bits_too(ranks):
     assert ranks(8, "train.py", "fit").value == ranks(0, "train.py", "fit").value
 

@@ -12,6 +12,7 @@ import numpy as np
 import minigrad
 from minigrad import (
     Input,
+    Model,
     Sequential,
     callbacks,
     distribution,
@@ -106,6 +107,34 @@ def by_hand():
         weights = model.trainable_weights
         optimizer.apply([weight.grad for weight in weights], weights)
     return [model.weights_hash(), loss.item()]
+
+
+def late(overlap=None, bucket_bytes=1 << 20, small_bytes=1 << 14):
+    """A shared layer, a frozen one, a weight in two ops, penalties; gradients may travel late."""
+    distribution.initialize(overlap={"on": True, "off": False}.get(overlap))
+    if distribution.size() > 1:
+        distribution.buckets.BUCKET_BYTES = int(bucket_bytes)
+        distribution.mpi.SMALL_BYTES = int(small_bytes)
+        assert minigrad.utils.together.group.exchange.overlap is (overlap == "on")
+    minigrad.utils.set_random_seed(7)
+    x = Input((8, 8, 2))
+    shared = layers.Conv2D(2, 3, padding="same", activation="relu", kernel_regularizer="l2")
+    frozen = layers.Dense(12, activation="tanh", trainable=False)
+    h = layers.BatchNormalization()(shared(shared(x)))
+    h = frozen(layers.Flatten()(h))
+    tied = layers.Dense(12)
+    y = layers.Dense(3, activation="softmax")(tied(tied(h)) * 2 + h)
+    model = Model(x, y)
+    optimizer = optimizers.Adam(
+        0.01, global_clipnorm=0.5, use_ema=True, gradient_accumulation_steps=2
+    )
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    model.fit(*images(), batch_size=20, epochs=2, verbose=0)
+    by_hand = losses.SparseCategoricalCrossentropy()
+    x, y = images(3)  # fewer samples than shards
+    for _ in range(2):  # gradients add up
+        by_hand(y, model(x, training=True)).backward()
+    return [model.weights_hash(), digest(*[w.grad for w in model.trainable_weights])]
 
 
 def elastic(folder, epochs, shards=8):
