@@ -4,7 +4,8 @@ python -m benchmarks.ranks --out ranks.json
 python -m benchmarks.ranks --torch /path/to/python/with/torch
 
 One thread a rank. Strong: one batch for all. Weak: so many samples a rank. The control is minigrad
-without a distribution, in one process. It needs mpi4py, and mpiexec beside this Python.
+without a distribution, in one process. With overlap, a thread sends gradients while backward goes
+on; "waiting" is what is left of it. It needs mpi4py, and mpiexec beside this Python.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.ranks.networks import SHAPES
 
+WAYS = {"minigrad": "in_turns", "minigrad, overlap": "overlap"}  # what `ours` is told
 ROOT = Path(__file__).parents[2]
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 VARIABLES = {
@@ -32,12 +34,12 @@ def is_open_mpi():
     return "Open MPI" in told.stdout or "OpenRTE" in told.stdout
 
 
-def run_ours(ranks, name, batch_size, steps):
+def run_ours(ranks, name, batch_size, steps, how="in_turns"):
     """What `ours` prints; 0 ranks: without a distribution; None: one process, without mpiexec."""
     program = [sys.executable, "-m", "benchmarks.ranks.ours", name, str(batch_size), str(steps)]
     options = ["--map-by", ":OVERSUBSCRIBE"] if is_open_mpi() else []
     line = [MPIEXEC, *options, "-n", str(ranks), *program] if ranks else program
-    line += ["plain"] * (ranks == 0)
+    line += [how] * (ranks is not None)
     return finish([subprocess.Popen(line, **pipes())])
 
 
@@ -73,6 +75,8 @@ def measure(given):
         for mode, sizes in (("strong", [given.batch] * len(given.ranks)), ("weak", given.weak)):
             for ranks, size in zip(given.ranks, sizes, strict=False):
                 cases.append(("minigrad", name, mode, ranks, size))
+                if ranks > 1:
+                    cases.append(("minigrad, overlap", name, mode, ranks, size))
                 if given.torch:
                     cases.append(("DDP, gloo", name, mode, ranks, size))
         cases.append(("no distribution", name, "strong", 0, given.batch))
@@ -83,7 +87,7 @@ def measure(given):
             if who == "DDP, gloo":
                 one = run_torch(given.torch, ranks, name, size, given.steps)
             else:
-                one = run_ours(ranks, name, size, given.steps)
+                one = run_ours(ranks, name, size, given.steps, WAYS.get(who, "plain"))
             found[case].append(one)
             print(".", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)

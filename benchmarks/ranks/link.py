@@ -15,6 +15,7 @@ one process. All processes and namespaces are gone at the end, also after Ctrl-C
 import argparse
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import shlex
@@ -29,7 +30,15 @@ import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.ranks.__main__ import MPIEXEC, ROOT, VARIABLES, is_open_mpi, run_ours, summary
+from benchmarks.ranks.__main__ import (
+    MPIEXEC,
+    ROOT,
+    VARIABLES,
+    WAYS,
+    is_open_mpi,
+    run_ours,
+    summary,
+)
 from benchmarks.ranks.model import crossing
 from benchmarks.ranks.networks import SHAPES
 
@@ -247,26 +256,25 @@ def measure(given, folder):
     rows = []
     for name in given.networks:
         alone = run_ours(None, name, given.batch, given.steps)
-        rows.append(row(name, None, 1, given.batch, [alone]))
+        rows.append(row(("minigrad", name, "strong", 1, given.batch), None, [alone]))
     for link in given.links:
         with Wire(link, given.seed, folder) as wire:
             found = check(wire, given.seconds)
-            for name in given.networks:
-                for ranks in given.ranks:
-                    before = wire.machines[0].retransmitted()
-                    program = ("benchmarks.ranks.ours", name, given.batch, given.steps)
-                    results = [wire.ranks(ranks, *program) for _ in range(given.rounds)]
-                    one = row(name, link, ranks, given.batch, results) | found
-                    one["retransmitted"] = wire.machines[0].retransmitted() - before
-                    refuse_if_wrong(one, rows)
-                    rows.append(one)
-                    print(".", end="", file=sys.stderr, flush=True)
+            for name, ranks, who in itertools.product(given.networks, given.ranks, WAYS):
+                before = wire.machines[0].retransmitted()
+                program = "benchmarks.ranks.ours", name, given.batch, given.steps, WAYS[who]
+                results = [wire.ranks(ranks, *program) for _ in range(given.rounds)]
+                one = row((who, name, "strong", ranks, given.batch), link, results) | found
+                one["retransmitted"] = wire.machines[0].retransmitted() - before
+                refuse_if_wrong(one, rows)
+                rows.append(one)
+                print(".", end="", file=sys.stderr, flush=True)
         print(f" {link}: the relay lost {wire.lost} frames", file=sys.stderr)
     return rows
 
 
-def row(name, link, ranks, batch, results):
-    one = summary(("minigrad", name, "strong", ranks, batch), results)
+def row(case, link, results):
+    one = summary(case, results)
     one["mean"] = statistics.mean(second for result in results for second in result["seconds"])
     one["wire"] = statistics.median(result["wire"] for result in results)
     one["exchanges"] = results[0]["exchanges"]
@@ -283,13 +291,14 @@ def refuse_if_wrong(one, rows):
 
 
 def print_table(rows):
-    names = "network", "link", "ranks", "step, ms", "median", "times as fast", "MB on the device"
-    names += "MB by minigrad", "exchanges", "waiting", "sent again", "hash"
+    names = "who", "network", "link", "ranks", "step, ms", "median", "times as fast"
+    names += "MB on the device", "MB by minigrad", "exchanges", "waiting", "sent again", "hash"
     print("| " + " | ".join(names) + " |")
     print("|---" * len(names) + "|")
     for one in rows:
         alone = next(row for row in rows if row["network"] == one["network"])
-        cells = [one["network"], Link(**one["link"]) if one["link"] else "none", one["ranks"]]
+        link = Link(**one["link"]) if one["link"] else "none"
+        cells = [one["who"], one["network"], link, one["ranks"]]
         cells += [f"{1000 * one[key]:.1f}" for key in ("seconds", "median")]
         cells += [f"{alone['median'] / one['median']:.2f}"]
         if one["link"]:

@@ -2,7 +2,8 @@
 
 Rank 0 prints one line of JSON: seconds of each step; in a step: bytes that it sent, bytes that left
 this machine's network devices, exchanges, and seconds that it waited; weights, and their hash.
-``plain`` behind it: one process without a distribution.
+Behind it may stand ``plain``: one process without a distribution; or ``overlap`` or ``in_turns``:
+whether gradients travel while backward goes on.
 """
 
 import json
@@ -36,11 +37,12 @@ def counts():
     return np.array([sent, bytes_on_devices(), pulse.exchanges, pulse.waited])
 
 
-def main(name, batch_size, steps, plain=""):
-    batch_size, steps = int(batch_size), int(steps)
+def main(name, batch_size, steps, how=""):
+    batch_size, steps, plain = int(batch_size), int(steps), how == "plain"
     minigrad.set_num_threads(1)
     if not plain:
-        minigrad.distribution.initialize()
+        overlap = {"overlap": True, "in_turns": False}.get(how)
+        minigrad.distribution.initialize(overlap=overlap)
     minigrad.utils.set_random_seed(0)
     model = of_minigrad(name)
     x, y = samples(batch_size)
