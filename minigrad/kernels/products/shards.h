@@ -37,27 +37,23 @@ INLINE TreeTile add_tiles(TreeTile x, const TreeTile y) {
     return x;
 }
 
-/* `count` shards, a power of two, of which none is empty. */
-#define TREE(count, half, shards_of_half)                                                          \
-    INLINE TreeTile tree_of_##count(const MatMul *m, const real *a, const real *b, isize shard) {  \
-        return add_tiles(half(m, a, b, shard), half(m, a, b, shard + shards_of_half));             \
-    }
-TREE(2, sum_of_shard, 1)
-TREE(4, tree_of_2, 2)
-TREE(8, tree_of_4, 4)
-#undef TREE
+/* The tree of 4 shards, of which none is empty: two tiles are in registers meanwhile. */
+INLINE TreeTile tree_of_4(const MatMul *m, const real *a, const real *b, isize shard) {
+    const TreeTile x = add_tiles(sum_of_shard(m, a, b, shard), sum_of_shard(m, a, b, shard + 1));
+    return add_tiles(x, add_tiles(sum_of_shard(m, a, b, shard + 2),
+                                  sum_of_shard(m, a, b, shard + 3)));
+}
 
-/* The same; a shard without samples is left out, since its 0 would turn -0 into 0. */
+/* The tree of `count` shards, a power of two. A shard without samples is left out, since its 0
+   would turn -0 into 0. */
 static TreeTile tree(const MatMul *m, const real *a, const real *b, isize shard, isize count) {
     const isize *cuts = m->cuts + shard, half = count / 2;
-    isize full = 0; /* shards before the first empty one */
-    while (full < count && cuts[full] < cuts[full + 1]) full++;
     if (count == 1) return sum_of_shard(m, a, b, shard);
-    if (full == count && count == 2) return tree_of_2(m, a, b, shard);
-    if (full == count && count == 4) return tree_of_4(m, a, b, shard);
-    if (full == count && count == 8) return tree_of_8(m, a, b, shard);
     if (cuts[0] == cuts[half]) return tree(m, a, b, shard + half, half);
     if (cuts[half] == cuts[count]) return tree(m, a, b, shard, half);
+    if (count == 4 && cuts[0] < cuts[1] && cuts[1] < cuts[2] && cuts[2] < cuts[3] &&
+        cuts[3] < cuts[4])
+        return tree_of_4(m, a, b, shard);
     return add_tiles(tree(m, a, b, shard, half), tree(m, a, b, shard + half, half));
 }
 
