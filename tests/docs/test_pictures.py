@@ -144,6 +144,27 @@ def test_gradients_of_the_convolution_add_up():
     np.testing.assert_array_equal(gw, kernel.grad.reshape(2, 2))
 
 
+def test_pooling_marks_where_the_gradient_comes_back():
+    shown = drawing.program("pooling")
+    y, gx = shown.run()
+    for (i, j), value in np.ndenumerate(gx):
+        window = i // 2, j // 2
+        assert value == (shown.GY[window] if shown.largest(i, j) else 0)
+        assert not shown.largest(i, j) or shown.X[i, j] == y[window]
+
+
+def test_batch_norm_loses_what_normalization_takes_away():
+    shown = drawing.program("batch_norm")
+    x_hat, gx, g_gamma, g_beta = shown.run()
+    columns = [values for _, _, values, *_ in shown.columns()]
+    np.testing.assert_allclose(columns[1], (shown.X - 5) / 2)
+    np.testing.assert_allclose(columns[4] / 2, gx)
+    np.testing.assert_allclose([columns[3].sum(), gx.sum(), gx @ x_hat], 0, atol=1e-8)
+    np.testing.assert_allclose([g_beta, g_gamma], [shown.GY.sum(), shown.GY @ x_hat])
+    for text in ("mean 5, σ 2", "of gy, 1", "of gy · x̂, 1", "sum 8: gβ"):
+        assert text in [found for found, *_ in texts_of(shown.draw(400, "dark"))[0]]
+
+
 def test_race_ran_with_the_rates_that_it_chose():
     shown = drawing.program("race")
     for name in shown.RULES:

@@ -206,15 +206,15 @@ function redraw() {
     const value = out ? "thrown out" : number(path.values[Math.min(n, path.values.length - 1)]);
     rows.push([rule, look, value, String(+path.rate.toPrecision(3)), out ? path.thrown_out : null]);
   }
-  nameEnds(ends, unit, colors);
+  nameEnds(ends, ground.minima.map(across), unit, colors);
   for (const minimum of ground.minima) mark(across(minimum), "★", unit, colors);
   mark(across(start), "✚", unit, colors);
   $("play-n").textContent = n;
   $("play-table").tBodies[0].replaceChildren(...rows.map(tableRow));
 }
 
-/* Write each name beside the end of its line, no two on each other. */
-function nameEnds(ends, unit, colors) {
+/* Write each name beside the end of its line, no two on each other, and none on a star. */
+function nameEnds(ends, stars, unit, colors) {
   ink.font = `600 ${13 * unit}px system-ui, sans-serif`;
   ink.textBaseline = "middle";
   ends.sort((a, b) => a.point[1] - b.point[1]);
@@ -225,9 +225,12 @@ function nameEnds(ends, unit, colors) {
     ink.beginPath();
     ink.arc(x, y, 3.6 * unit, 0, 7);
     ink.fill();
-    const at = Math.max(y, lowest + 15 * unit, 9 * unit);
+    let at = Math.max(y, lowest + 15 * unit, 9 * unit);
+    const beside = stars.filter(([u, v]) => Math.abs(v - at) < 14 * unit && Math.abs(u - x) < 25 * unit);
+    const right = Math.max(x + 9 * unit, ...beside.map(([u]) => u + 12 * unit));
+    const left = Math.min(right, map.width - ink.measureText(rule.name).width - 4 * unit);
+    if (left < right) for (const [, v] of beside) at = Math.max(at, v + 17 * unit); // below it
     lowest = at;
-    const left = Math.min(x + 9 * unit, map.width - ink.measureText(rule.name).width - 4 * unit);
     ink.lineWidth = 3.4 * unit;
     ink.strokeStyle = colors.page;
     ink.strokeText(rule.name, left, at);
