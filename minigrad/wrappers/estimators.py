@@ -91,6 +91,9 @@ class _Estimator(BaseEstimator):
         """The model to train: the last one, a copy of the given one, or what the function makes."""
         if self.warm_start and hasattr(self, "model_"):
             return self.model_
+        if not callable(self.model):
+            got = f"expected a Model, or a function that returns one, got {self.model!r}"
+            raise TypeError(f"{type(self).__name__}: model: {got}")
         if not isinstance(self.model, Model):
             return self.model(X=X, y=y, **(self.model_kwargs or {}))
         if self.warm_start:

@@ -188,6 +188,7 @@ def test_a_trained_estimator_is_pickled_with_its_model():
 @pytest.mark.parametrize(
     ("estimator", "y", "error", "message"),
     [
+        (SKLearnClassifier("classifier"), NAMES, TypeError, "model: expected a Model, or a"),
         (SKLearnClassifier(Sequential([layers.Dense(3)])), NAMES, RuntimeError, "a compiled model"),
         (SKLearnClassifier(classifier), IRIS[:, 0], ValueError, "target types are supported.*Regr"),
         (SKLearnClassifier(classifier), np.ones(150), ValueError, "only one class is present"),
