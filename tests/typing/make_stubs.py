@@ -48,7 +48,7 @@ if importlib.util.find_spec("sklearn"):  # else the stub stays as it is
 INSIDE = {
     "Configured", "Described", "FromFunction", "Function", "HDF5_ENDINGS", "Registry", "Smooth",
     "Softsign", "Stage", "Symbol", "as_tensor", "check_overwrite", "config_functions", "is_own",
-    "recordable", "tell_all",
+    "recordable", "tell_all", "values_here",
 }  # fmt: skip
 # What classes have for their own code.
 HIDDEN = {"told_methods", "check_sizes", "mix_channels", "bounded", "measured"}
