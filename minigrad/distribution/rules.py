@@ -332,7 +332,8 @@ class Split(Function):
         gy = self.rule.turn(op, gy) if self.rule.turn else gy
         share = self.share
         if self._sums_up(op):
-            if hasattr(op, "cuts") and len(share.cuts) > 2 and len(gy) <= MOST_ROWS:
+            is_one_type = all(self.given[i][1] == gy.dtype for i in whole)  # else a sum is rounded
+            if hasattr(op, "cuts") and is_one_type and len(gy) <= MOST_ROWS and len(share.cuts) > 2:
                 op.cuts = tuple([self.each * cut for cut in share.cuts])
                 share = share._replace(cuts=(0, share.cuts[-1]))  # what comes is one sum
             part, add = self._cut(op, gy, whole, results, share), add_into

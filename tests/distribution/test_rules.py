@@ -169,6 +169,7 @@ def cross_entropy(x):
 CASES = {
     "dense": (lambda x, w, b: ops.dense(x, w, b, activation="relu"), FLAT, K, K[0]),
     "dense of many": (lambda x, w, b: ops.dense(x, w, b, activation="relu"), WIDE, TALL, TALL[0]),
+    "dense of two types": (lambda x, w, b: ops.dense(x, w, b), FLAT.astype("f8"), K, K[0]),
     "dense of sequences": (lambda x, w, b: ops.dense(x, w, b), X[:, 0], W[0, 0], W[0, 0, 0]),
     "conv": (lambda x, w, b: ops.conv2d(x, w, b, activation="relu"), X, W, W[0, 0, 0]),
     "conv groups": (lambda x, w: ops.conv2d(x, w, groups=2, strides=2), X, W[:, :, :2]),
