@@ -21,6 +21,7 @@ from minigrad.distribution.buckets import Promise
 from minigrad.distribution.rules import TOTAL, Split, Total, has_row_for_each, rule_of
 from minigrad.symbolic import is_symbolic
 from minigrad.utils import together
+from minigrad.utils.samples import UnreadRows
 from minigrad.utils.structures import flatten, map_structure
 
 NOTHING_SPLIT = samples.Share(0, 0, 0, ())  # while a model is recorded, or tried on zeros
@@ -124,9 +125,12 @@ class Door:
             self._met.add(layer)
             together.meet(layer, x)
         if not (core.is_trial() or is_symbolic((x, others, options))):
+            unread = [leaf for leaf in flatten(x) if type(leaf) is UnreadRows]
+            share = self.share(len(unread[0])) if unread else share
+            x = map_structure(lambda leaf: self.read(leaf, share, layer), x) if unread else x
             x = layer._as_tensors(x)
             sizes = [len(leaf) for leaf in flatten(x) if isinstance(leaf, Tensor) and leaf.ndim]
-            share = self.share(sizes[0]) if sizes else share
+            share = self.share(sizes[0]) if sizes and not unread else share
             x, others, options = map_structure(
                 lambda leaf: self.take(leaf, share, layer.dtype), (x, others, options)
             )
@@ -143,10 +147,20 @@ class Door:
                 core._watches.remove(self.apply)
         return map_structure(self.gather, y)
 
+    def read(self, leaf, share, layer):
+        """Return this rank's rows of samples that are unread; anything else as it is."""
+        if type(leaf) is not UnreadRows:
+            return leaf
+        part = layer._as_tensors(leaf.read(share.first, share.last))
+        part._rows = Part(1, self, share)
+        return part
+
     def take(self, leaf, share, dtype):
         """Return this rank's rows of an array of samples, as a Tensor; anything else as it is."""
         if not isinstance(leaf, (Tensor, np.ndarray)) or leaf.shape[:1] != (share.total,):
             return leaf
+        if isinstance(leaf, Tensor) and getattr(leaf._rows, "share", None) is share:
+            return leaf  # it was read
         if isinstance(leaf, Tensor) and leaf.requires_grad:
             part = Take(self, share, 1)(leaf)
         else:

@@ -10,6 +10,7 @@ import numpy as np
 
 from minigrad import config, kernels, random
 from minigrad.utils.arguments import short_text
+from minigrad.utils.samples import RowsOnDisk, UnreadRows, as_array
 from minigrad.utils.structures import flatten
 
 PACKAGE = Path(__file__).parent.parent
@@ -53,11 +54,13 @@ def of_data(*parts):
     """Facts about samples: how many, of what shape and type, and the values of 64 of them."""
     facts = []
     for part in flatten([part for part in parts if part is not None]):
+        part = part.source if type(part) is UnreadRows else part
         shape = getattr(part, "shape", None)
         facts += [type(part).__name__, shape, str(getattr(part, "dtype", None))]
-        if isinstance(part, np.ndarray) and part.ndim and len(part):
-            rows = np.linspace(0, len(part) - 1, min(SAMPLES, len(part))).astype(int)
-            facts.append(np.stack([part[row] for row in rows]))
+        is_array = isinstance(part, (np.ndarray, RowsOnDisk))
+        if (is_array or getattr(part, "format", None) == "csr") and shape and shape[0]:
+            rows = np.linspace(0, shape[0] - 1, min(SAMPLES, shape[0])).astype(int)
+            facts.append(as_array(part[rows]))
     return facts
 
 

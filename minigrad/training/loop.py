@@ -9,9 +9,10 @@ import warnings
 
 import numpy as np
 
-from minigrad import config, random
+from minigrad import config, random, samples
 from minigrad.callbacks import CallbackList, History, ProgbarLogger
 from minigrad.core import no_grad
+from minigrad.layers.base import Layer
 from minigrad.layers.tracking import last_change
 from minigrad.metrics import Metric
 from minigrad.optimizers import get as get_optimizer
@@ -294,8 +295,9 @@ class Trainer(OldMethods):
         if not (isinstance(shuffle, (bool, int, np.bool_)) or shuffle == "batch"):
             raise ArgumentTypeError(f"fit: expected shuffle as a bool, got {shuffle!r}")
         generator = random.generator() if shuffle else None
-        data = Batches(x, y, sample_weight, batch_size, steps, class_weight, generator)
-        together.meet(self, x, y, sample_weight)
+        arguments = batch_size, steps, class_weight, generator
+        data = self._batches("train_step", x, y, sample_weight, *arguments)
+        together.meet(self, *data.parts)
         if data.num_samples == 0:
             raise self._error("at least one sample", 0)
         validation = None
@@ -303,7 +305,8 @@ class Trainer(OldMethods):
             size = whole_number("fit", "validation_batch_size", validation_batch_size, 1, True)
             steps = whole_number("fit", "validation_steps", validation_steps, 1, True)
             parts = unpack(validation_data, "validation_data")
-            validation = Batches(*parts, batch_size=size or batch_size, steps=steps, resumes=False)
+            size = size or batch_size
+            validation = self._batches("test_step", *parts, size, steps, resumes=False)
         limit = config.max_epochs()
         epochs = epochs if limit is None else min(epochs, limit)
         self.history = History()
@@ -353,7 +356,7 @@ class Trainer(OldMethods):
             a dict from name to float.
         """
         self._check_compiled(is_training=False)
-        data = Batches(x, y, sample_weight, batch_size, steps)
+        data = self._batches("test_step", x, y, sample_weight, batch_size, steps)
         if data.num_samples == 0:
             raise self._error("at least one sample", 0)
         logs = self._evaluate(data, self._prepare(as_list(callbacks), verbose, 1, data))
@@ -365,7 +368,7 @@ class Trainer(OldMethods):
 
         Parameters as for ``fit``.
         """
-        data = Batches(x, batch_size=batch_size, steps=steps, is_whole=True)
+        data = self._batches("predict_step", x, batch_size=batch_size, steps=steps, is_whole=True)
         if data.num_samples == 0:
             return self.predict_on_batch(x)
         callbacks = self._prepare(as_list(callbacks), verbose, 1, data)
@@ -392,6 +395,16 @@ class Trainer(OldMethods):
     def predict_on_batch(self, x):
         """Return the outputs for a batch as an array, or a list or dict of several."""
         return map_structure(np.asarray, self.predict_step((x,)))
+
+    def _batches(self, step, *arguments, **options):
+        """The Batches of a call; if ranks share them, and the model alone sees x, x is unread."""
+        others = ("compute_loss", "compute_metrics")
+        names = ("__call__", step, *(("predict_on_batch",) if step == "predict_step" else others))
+        ours = {"__call__": Layer.__call__, **vars(Trainer)}
+        is_unread = samples.door is not None and all(
+            getattr(getattr(self, name), "__func__", None) is ours[name] for name in names
+        )
+        return Batches(*arguments, is_unread=is_unread, **options)
 
     def _prepare(self, callbacks, verbose, epochs, data):
         if verbose not in ("auto", 0, 1, 2):

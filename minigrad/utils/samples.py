@@ -6,6 +6,7 @@ import numpy as np
 
 from minigrad.utils.arguments import short_text
 from minigrad.utils.foreign import library_of
+from minigrad.utils.structures import map_structure
 
 ONE_HOT = "one-hot columns stand for text (pandas.get_dummies)"
 NUMBERED = "number them (codes, names = pandas.factorize(y))"
@@ -71,6 +72,56 @@ class RowsOnDisk:
 
     def __array__(self, dtype=None, copy=None):
         return np.asarray(self[:], dtype)
+
+
+class UnreadRows:
+    """The rows of a batch, in any order, of which only those asked for are read.
+
+    `fit` gives it to the model where ranks share a batch: each reads its rows. It stands for the
+    whole batch: whatever makes an array of it reads all.
+
+    Parameters
+    ----------
+    source : array (n, ...), SciPy sparse rows, or RowsOnDisk
+    rows : slice or int array
+    """
+
+    def __init__(self, source, rows):
+        self.source = source
+        self.rows = range(source.shape[0])[rows] if isinstance(rows, slice) else rows
+        self.shape = (len(self.rows), *source.shape[1:])
+        self.dtype, self.ndim = source.dtype, len(self.shape)
+
+    def read(self, start, stop):
+        """Return the rows `start` to `stop` of the batch, an array."""
+        rows = self.rows[start:stop]
+        rows = slice(rows.start, rows.stop) if isinstance(rows, range) else rows
+        return as_array(take_rows(self.source, rows))
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        return np.asarray(self)[index]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.read(0, len(self)), dtype)
+
+
+def take_rows(data, rows):
+    """Samples of an array, or of each of several, by a slice or by an array of their numbers."""
+    if data is None:
+        return None
+    if isinstance(data, (list, tuple, dict)):
+        return map_structure(lambda array: take_rows(array, rows), data)
+    if isinstance(rows, slice) or not isinstance(data, np.ndarray):
+        return data[rows]
+    return data.take(rows, 0)  # 1.6 times as fast as data[rows]
+
+
+def put_off(data, rows):
+    """`take_rows` that reads when it is asked for them: `UnreadRows`."""
+    return map_structure(lambda array: None if array is None else UnreadRows(array, rows), data)
 
 
 def part_of(rows, start, stop):

@@ -1,14 +1,23 @@
-"""Runs programs on several ranks."""
+"""Runs programs on several ranks, and functions on several forked processes."""
 
+import hashlib
 import importlib.util
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from minigrad import config, kernels, random, samples
+from minigrad.distribution import tree
+from minigrad.distribution.door import Door
+from minigrad.distribution.exchange import Alone
 
 HERE = Path(__file__).parent
 SECONDS = 240  # a run that takes longer hangs
@@ -68,3 +77,72 @@ def ranks():
 
     run.is_open_mpi = is_open_mpi
     return run
+
+
+class Pipes(Alone):
+    """An exchange over pipes, one for each pair of ranks."""
+
+    def __init__(self, rank, pipes):
+        self.rank, self.size, self.pipes = rank, len(pipes), pipes
+
+    def _all(self, value):
+        for pipe in filter(None, self.pipes):
+            pipe.send(value)
+        return [value if pipe is None else pipe.recv() for pipe in self.pipes]
+
+    def complete(self, part, present):
+        pairs = zip(self._all(part), present, strict=True)
+        return tree.add_up([part if counts else None for part, counts in pairs])
+
+    def gather(self, rows, counts):
+        parts = self._all(rows)
+        assert [len(part) for part in parts] == list(counts)
+        return np.concatenate(parts)
+
+
+def _rank(function, rank, pipes, shards, floats, queue):
+    warnings.simplefilter("ignore")
+    config.set_floatx(floats)
+    kernels.set_num_threads(1)
+    samples.door = Door(Pipes(rank, pipes), shards) if shards else None
+    random.set_random_seed(3)
+    try:
+        weights, shown = function()
+    except Exception as error:
+        queue.put((repr(error), None))
+        raise
+    digest = hashlib.sha256(b"".join(w.tobytes() for w in weights) + repr(shown).encode())
+    queue.put((digest.hexdigest(), weights))
+
+
+@pytest.fixture
+def forked():
+    """See `on_ranks`."""
+    return on_ranks
+
+
+def on_ranks(function, ranks, shards, floats="float32"):
+    """Return the hashes of what a function returns on all ranks, and the weights of one.
+
+    The function returns a list of arrays, its weights, and whatever else is compared.
+    """
+    context = multiprocessing.get_context("fork")
+    pipes = [[None] * ranks for _ in range(ranks)]
+    for i in range(ranks):
+        for j in range(i):
+            pipes[i][j], pipes[j][i] = context.Pipe()
+    queue = context.Queue()
+    given = [(function, i, pipes[i], shards, floats, queue) for i in range(ranks)]
+    processes = [context.Process(target=_rank, args=args) for args in given]
+    for process in processes:
+        process.start()
+    found = []
+    while len(found) < ranks:
+        found.append(queue.get(timeout=120))
+        if found[-1][1] is None:  # the others would wait for it
+            for process in processes:
+                process.terminate()
+            raise AssertionError(found[-1][0])
+    for process in processes:
+        process.join(10)
+    return {digest for digest, _ in found}, found[0][1]

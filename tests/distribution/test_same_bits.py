@@ -1,49 +1,22 @@
 """1, 2, 4 and 8 ranks train to the same bits; against no ranks at all, to rounding.
 
-Ranks are processes here, and pipes carry what MPI would: `test_mpi` has the real ones.
+Ranks are processes here, and pipes carry what MPI would: `test_ranks` has the real ones.
 """
 
-import hashlib
 import importlib.util
-import multiprocessing
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import minigrad
-from minigrad import Tensor, config, kernels, layers, losses, ops, optimizers, random, samples
-from minigrad.distribution import tree
-from minigrad.distribution.door import Door
-from minigrad.distribution.exchange import Alone
+from minigrad import Tensor, config, kernels, layers, losses, ops, optimizers, random
 
 pytestmark = pytest.mark.skipif(
     kernels.kind == "reference" or sys.platform == "win32",
     reason="NumPy's products promise nothing across batches; ranks here are forked processes",
 )
-
-
-class Pipes(Alone):
-    """An exchange over pipes, one for each pair of ranks."""
-
-    def __init__(self, rank, pipes):
-        self.rank, self.size, self.pipes = rank, len(pipes), pipes
-
-    def _all(self, value):
-        for pipe in filter(None, self.pipes):
-            pipe.send(value)
-        return [value if pipe is None else pipe.recv() for pipe in self.pipes]
-
-    def complete(self, part, present):
-        pairs = zip(self._all(part), present, strict=True)
-        return tree.add_up([part if counts else None for part, counts in pairs])
-
-    def gather(self, rows, counts):
-        parts = self._all(rows)
-        assert [len(part) for part in parts] == list(counts)
-        return np.concatenate(parts)
 
 
 def mlp():
@@ -266,52 +239,19 @@ RUNS = (
 )  # fmt: skip
 
 
-def _rank(name, rank, pipes, shards, floats, queue):
-    warnings.simplefilter("ignore")
-    config.set_floatx(floats)
-    kernels.set_num_threads(1)
-    samples.door = Door(Pipes(rank, pipes), shards) if shards else None
-    minigrad.utils.set_random_seed(3)
-    try:
-        weights, shown = globals()[name]()
-    except Exception as error:
-        queue.put((repr(error), None))
-        raise
-    digest = hashlib.sha256(b"".join(w.tobytes() for w in weights) + repr(shown).encode())
-    queue.put((digest.hexdigest(), weights))
-
-
-def on_ranks(function, ranks, shards, floats="float32"):
-    """Return the hashes of all ranks, and the weights of one."""
-    context = multiprocessing.get_context("fork")
-    pipes = [[None] * ranks for _ in range(ranks)]
-    for i in range(ranks):
-        for j in range(i):
-            pipes[i][j], pipes[j][i] = context.Pipe()
-    queue = context.Queue()
-    given = [(function.__name__, i, pipes[i], shards, floats, queue) for i in range(ranks)]
-    processes = [context.Process(target=_rank, args=args) for args in given]
-    for process in processes:
-        process.start()
-    found = [queue.get(timeout=120) for _ in processes]
-    for process in processes:
-        process.join(10)
-    return {digest for digest, _ in found}, found[0][1]
-
-
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("function", RUNS, ids=lambda f: f.__name__)
-def test_ranks_do_not_change_a_bit(function):
-    (alone,), _ = on_ranks(function, 1, 8)
+def test_ranks_do_not_change_a_bit(forked, function):
+    (alone,), _ = forked(function, 1, 8)
     for ranks in (2, 4, 8):
-        assert on_ranks(function, ranks, 8)[0] == {alone}, f"{ranks} ranks"
-    assert on_ranks(function, 2, 4)[0] != {alone}  # other shards are other sums
+        assert forked(function, ranks, 8)[0] == {alone}, f"{ranks} ranks"
+    assert forked(function, 2, 4)[0] != {alone}  # other shards are other sums
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("function", RUNS, ids=lambda f: f.__name__)
-def test_ranks_give_what_one_process_gives_to_rounding(function):
-    _, shared = on_ranks(function, 2, 8, "float64")
-    _, plain = on_ranks(function, 1, 0, "float64")
+def test_ranks_give_what_one_process_gives_to_rounding(forked, function):
+    _, shared = forked(function, 2, 8, "float64")
+    _, plain = forked(function, 1, 0, "float64")
     for one, other in zip(shared, plain, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
