@@ -5,7 +5,7 @@ import pickle
 import tempfile
 from pathlib import Path
 
-from minigrad.distribution.handshake import describe, digest, of_data, of_model
+from minigrad.distribution.handshake import checksum, describe, digest, of_data, of_model
 from minigrad.distribution.heartbeat import BUSY, pulse
 
 
@@ -88,6 +88,11 @@ class Group:
         """See `together.meet`."""
         if self.size > 1 and not self._actions:
             self.compare({**of_model(layer), "data": of_data(*data)})
+
+    def note(self, *batch):
+        """See `together.note`."""
+        if self.size > 1 and not self._actions:
+            self.exchange.note = checksum(*batch)
 
     def compare(self, facts):
         """See `together.compare`."""

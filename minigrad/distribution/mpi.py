@@ -17,6 +17,10 @@ from minigrad.distribution.heartbeat import WAITING, pulse
 from minigrad.distribution.tree import add_up
 
 SMALL_BYTES = 1 << 14  # up to here one message to each rank is quicker than two
+UNLIKE = (
+    "distribution: expected the same batches on all ranks, got {}; seed what draws or shuffles "
+    "them, sort what lists files"
+)
 UNDER_MPIEXEC = ("OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_SIZE", "PMI_RANK")
 
 
@@ -51,6 +55,8 @@ class Ranks:
     overlap : bool
     bytes_sent : int
         By this rank, without what MPI adds.
+    note : int
+        Below 2**32, the same on all ranks, or the next `gather` is an error: a batch's checksum.
     """
 
     def __init__(self, MPI, limit, overlap):
@@ -60,7 +66,7 @@ class Ranks:
         self.overlap = self._here.Get_size() < self.size if overlap is None else overlap
         apart = self.comm.Dup()  # else the thread's messages would meet those of others
         self._buckets = Buckets(lambda *given: self._sum(apart, *given), self.overlap)
-        self.bytes_sent, self._lock = 0, threading.Lock()
+        self.bytes_sent, self.note, self._lock = 0, 0, threading.Lock()
         self.guard = Guard(MPI, limit)
 
     def complete(self, part, present):
@@ -90,18 +96,24 @@ class Ranks:
         return total
 
     def gather(self, rows, counts):
-        """As `Alone.gather`. In front of the rows each rank sends the signal that it got, or 0."""
+        """As `Alone.gather`. In front of the rows each rank sends its note and signal, or 0."""
         row_bytes = rows.dtype.itemsize * int(np.prod(rows.shape[1:]))
         sizes = [8 + count * row_bytes for count in counts]
         places = np.cumsum([0, *sizes])
         sent, received = np.empty(sizes[self.rank], np.uint8), np.empty(places[-1], np.uint8)
-        sent[:8] = np.array([signals.asked]).view(np.uint8)
+        sent[:8] = np.array([self.note << 8 | signals.asked], np.int64).view(np.uint8)
         sent[8:] = rows.reshape(-1).view(np.uint8)
-        with pulse(WAITING):
-            self.comm.Allgatherv(sent, [received, (sizes, places[:-1])])
+        try:
+            with pulse(WAITING):
+                self.comm.Allgatherv(sent, [received, (sizes, places[:-1])])
+        except self.MPI.Exception as error:  # by Open MPI; MPICH ends the process
+            if error.Get_error_class() != self.MPI.ERR_TRUNCATE:
+                raise
+            raise RuntimeError(UNLIKE.format("some of other sizes")) from error
         self._count(sent.nbytes * (self.size - 1))
-        flags = [received[place : place + 8].view(np.int64)[0] for place in places[:-1]]
-        signals.agree(flags)
+        heads = [int(received[place : place + 8].view(np.int64)[0]) for place in places[:-1]]
+        _check_notes([head >> 8 for head in heads])
+        signals.agree([head & 255 for head in heads])
         result = np.empty((sum(counts), *rows.shape[1:]), rows.dtype)
         parts = [received[i + 8 : i + n] for i, n in zip(places, sizes, strict=False)]
         np.concatenate(parts, out=result.reshape(-1).view(np.uint8))
@@ -119,6 +131,12 @@ class Ranks:
     def _count(self, sent):
         with self._lock:  # two threads may send
             self.bytes_sent += sent
+
+
+def _check_notes(notes):
+    odd = [str(rank) for rank, note in enumerate(notes) if note != notes[0]]
+    if odd:
+        raise RuntimeError(UNLIKE.format(f"other ones on rank {', '.join(odd)} than on rank 0"))
 
 
 def _cores():

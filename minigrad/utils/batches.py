@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from minigrad import config
+from minigrad.utils import together
 from minigrad.utils.arguments import checked_number, short_text, told, whole_number
 from minigrad.utils.arrays import as_number
 from minigrad.utils.samples import (
@@ -174,6 +175,7 @@ class Batches:
             if sample_weight is not None:
                 raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
             sample_weight = class_weights_of(y, self.class_weight)
+        together.note(x, y, sample_weight)
         return x, y, sample_weight
 
 

@@ -44,6 +44,12 @@ def meet(layer, *data):
         group.meet(layer, data)
 
 
+def note(x, y, sample_weight):
+    """Note a batch: if the ranks were given different ones, their next exchange is an error."""
+    if group is not None:
+        group.note(x, y, sample_weight)
+
+
 def shards():
     """Return how many shards a batch is cut into; None without a distribution."""
     return None if group is None else group.shards

@@ -373,6 +373,27 @@ def digest(source):
     return handshake.digest(handshake.of_data(RowsOnDisk(source), None, np.arange(1000)))
 
 
+@pytest.mark.parametrize("what", ["x", "y", "weights", "sizes", "nothing"])
+def test_a_checksum_changes_with_each_part_of_a_batch(what):
+    x, y, weights = [np.ones((1, 3))], np.arange(5), np.ones(5)
+    before = handshake.checksum(x, {"y": y}, weights)
+    if what == "x":
+        x[0][0, 2] = 2
+    elif what != "sizes":
+        {"y": y, "weights": weights}.get(what, np.zeros(5))[4] = 9
+    else:
+        x = [np.ones((1, 3, 1))]
+    after = handshake.checksum(x, {"y": y}, weights)
+    assert 0 <= after < 2**32
+    assert (after == before) == (what == "nothing")
+
+
+def test_a_checksum_reads_nothing_of_what_is_put_off():
+    source = Counting(np.ones((9, 2)))
+    handshake.checksum(UnreadRows(RowsOnDisk(source), slice(4)), np.array(["a"], object), None)
+    assert source.counts.sum() == 0
+
+
 def test_of_unread_rows_the_source_is_compared():
     x = np.arange(300.0).reshape(100, 3)
     one, other = (handshake.of_data(UnreadRows(x, rows)) for rows in (slice(3), slice(50, 99)))

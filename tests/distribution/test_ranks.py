@@ -1,5 +1,6 @@
 """The same bits on 1, 2, 4 and 8 ranks, one writer, and runs that go on with another number."""
 
+import re
 import shutil
 
 import pytest
@@ -89,6 +90,29 @@ def test_ranks_that_are_not_alike_are_refused_by_name(ranks, what, named):
 @pytest.mark.parametrize("what", ["data", "weights"])
 def test_they_are_refused_in_a_loop_of_ones_own_too(ranks, what):
     check_refused(ranks(2, "train.py", "differ", what, "by hand"), what)
+
+
+def test_a_generator_that_is_alike_on_all_ranks_has_one_result(ranks):
+    alone = ranks(0, "train.py", "generator", "alike").value
+    for number in (1, 2, 4):
+        assert ranks(number, "train.py", "generator", "alike").value == alone
+
+
+@pytest.mark.parametrize("what", ["inputs", "labels", "smaller"])
+def test_batches_that_are_not_alike_are_refused(ranks, what):
+    done = ranks(4, "train.py", "generator", what)
+    assert done.code != 0
+    assert "expected the same batches on all ranks, got other ones on rank 3 than" in done.errors
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [("larger", "got some of other sizes|[Tt]runcated"), ("ends", "rank 3 of 4 ended|got other")],
+)
+def test_more_samples_or_fewer_batches_end_the_run(ranks, what, told):
+    done = ranks(4, "train.py", "generator", what)
+    assert done.code != 0
+    assert re.search(told, done.errors)
 
 
 def check_refused(done, named):
