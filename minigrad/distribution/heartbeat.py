@@ -1,8 +1,8 @@
 """Each rank says every half second what it does, so that none waits for ever for one that hangs.
 
-Rank 0 listens to all, and rank 1 to rank 0. A rank that is not heard of is stopped, or one call
-keeps Python's lock; one that computes for long while others wait is in a loop; where all wait, they
-wait for each other. Then the run ends, with one message that names the rank.
+Rank 0 listens to all, and all to rank 0. A rank that is not heard of is stopped or cut off, or one
+call keeps Python's lock; one that computes for long while others wait is in a loop; where all wait,
+they wait for each other. Then the run ends, with one message that names the rank.
 """
 
 import os
@@ -14,7 +14,7 @@ import numpy as np
 COMPUTING, WAITING, BUSY, LEAVING = range(4)
 TAG_BEAT, TAG_END = 1, 2
 LONGEST_INTERVAL = 0.5  # s between beats
-GRACE = 1.5  # s that others wait for a rank which has ended before the run does
+GRACE = 1.5  # s that others wait for a rank which has ended before the run does, or for rank 1
 
 
 class Pulse:
@@ -60,20 +60,16 @@ class Heartbeat(threading.Thread):
         super().__init__(name="minigrad heartbeat", daemon=True)
         self.comm, self.limit, self.abort = comm, limit, abort
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
-        self.listener = 1 if self.rank == 0 else 0
-        self.watched = [[1], [0]][self.rank] if self.size == 2 else self._watched()
+        self.others = [0] if self.rank else list(range(1, self.size))
         self.interval = min(LONGEST_INTERVAL, limit / 6)
         self.ended = threading.Event()
         self.parent = os.getppid()
-        self._sent = None
+        self._sent = {}  # rank -> (request, what is on its way)
         self._facts = {}  # rank -> (state, seconds in it, exchanges, when it was heard)
-
-    def _watched(self):
-        return {0: list(range(1, self.size)), 1: [0]}.get(self.rank, [])
 
     def run(self):
         looked = time.monotonic()
-        self._facts = dict.fromkeys(self.watched, (COMPUTING, 0.0, 0, looked))
+        self._facts = dict.fromkeys(self.others, (COMPUTING, 0.0, 0, looked))
         while not self.ended.wait(self.interval):
             self._beat()
             now = time.monotonic()
@@ -87,14 +83,15 @@ class Heartbeat(threading.Thread):
                 os._exit(1)
 
     def _beat(self):
-        if self._sent is None or self._sent.Test():  # else the listener is stopped
-            content = [pulse.state, time.monotonic() - pulse.since, pulse.exchanges]
-            self._content = np.array(content, np.float64)
-            self._sent = self.comm.Isend(self._content, self.listener, TAG_BEAT)
+        content = [pulse.state, time.monotonic() - pulse.since, pulse.exchanges]
+        for rank in self.others:
+            if rank not in self._sent or self._sent[rank][0].Test():  # else it is stopped
+                beat = np.array(content, np.float64)
+                self._sent[rank] = self.comm.Isend(beat, rank, TAG_BEAT), beat
 
     def _listen(self):
         content = np.empty(3)
-        for rank in self.watched:
+        for rank in self.others:
             while self.comm.Iprobe(rank, TAG_BEAT):
                 self.comm.Recv(content, rank, TAG_BEAT)
                 state, seconds, exchanges = content
@@ -108,9 +105,11 @@ class Heartbeat(threading.Thread):
         longest = max(waiting, default=0)
         for rank, (state, seconds, exchanges, heard) in self._facts.items():  # not of itself
             title, place = f"rank {rank} of {self.size}", f"after exchange {exchanges}"
-            if now - heard > self.limit:
-                why = "it is stopped, or one call holds Python's lock"
+            if now - heard > self.limit + GRACE * (self.rank > 1):  # rank 1 tells first
+                why = "it is stopped or cut off, or one call holds Python's lock"
                 return f"{title} was not heard of for {self.limit:g} s, {place}: {why}"
+            if self.rank > 1:
+                continue
             if state == LEAVING and min(seconds, longest) > GRACE:
                 return f"{title} ended {place}, and others wait for it"
             if state == COMPUTING and min(seconds, longest) > self.limit:
@@ -124,14 +123,13 @@ class Heartbeat(threading.Thread):
         """End the thread, after all ranks have come here; no beat is left on its way."""
         self.ended.set()
         self.join()
-        end = self.comm.Isend(np.zeros(3), self.listener, TAG_END)
+        ends = [self.comm.Isend(np.zeros(3), rank, TAG_END) for rank in self.others]
         content = np.empty(3)
-        for rank in self.watched:
+        for rank in self.others:
             while not self.comm.Iprobe(rank, TAG_END):
                 self._listen()
                 time.sleep(0.001)
             self.comm.Recv(content, rank, TAG_END)
             self._listen()
-        end.Wait()
-        if self._sent is not None:
-            self._sent.Wait()
+        for request in [*ends, *(sent for sent, _ in self._sent.values())]:
+            request.Wait()

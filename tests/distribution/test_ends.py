@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minigrad.distribution import heartbeat
+
 OF_RANK = r"minigrad\.distribution: rank {who} of 4 "
 ERRORS = {
     "raises": "ended with ValueError",
@@ -84,3 +86,19 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_bits(ranks, tmp_path):
     again = ranks(2, "ends.py", "goes_on", 0, 0, tmp_path / "cut", 6)
     assert (again.code, again.output) == (0, whole.output)
     assert "hash: " in whole.output
+
+
+class OneOf4:
+    """What a heartbeat asks of a communicator."""
+
+    def __init__(self, rank):
+        self.Get_rank, self.Get_size = lambda: rank, lambda: 4
+
+
+@pytest.mark.parametrize(("who", "limit"), [(1, 3.0), (2, 4.5), (3, 4.5)])
+def test_all_ranks_listen_to_rank_0_as_a_machine_may_be_cut_off(who, limit):
+    """Ranks 2 and 3 of the other machine waited for ever; they let rank 1 speak first."""
+    one = heartbeat.Heartbeat(OneOf4(who), 3.0, abort=None)
+    one._facts = dict.fromkeys(one.others, (heartbeat.WAITING, 0.0, 8, 100.0))
+    assert one._find_fault(100.0 + limit - 0.1) is None
+    assert "rank 0 of 4 was not heard of for 3 s" in one._find_fault(100.0 + limit + 0.1)
