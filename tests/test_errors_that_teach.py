@@ -762,7 +762,7 @@ SLIPS = [
     (
         "compiled().fit([[1.0, 2.0], [3.0]], LABELS[:2])",
         ValueError,
-        r"batches: expected other arguments, got data=\[\[1.0, 2.0\], \[3.0\]\]",
+        "x: expected samples of one shape, got several; bring the samples to one length",
     ),
     (
         "compiled().set_weights([ROWS])",

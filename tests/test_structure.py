@@ -43,7 +43,7 @@ MAY_IMPORT["saving"] = {
 MAY_IMPORT["callbacks"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["training"] = set(MAY_IMPORT) - {"testing"}
 MAY_IMPORT["models"] = set(MAY_IMPORT) - {"testing"}
-MAY_IMPORT["preprocessing"] = {"layers", "utils"}
+MAY_IMPORT["preprocessing"] = {"core", "layers", "utils"}
 # Optional leaves, imported by nothing else: lab computes, plots draws it, debug looks, interop
 # speaks to other programs.
 MAY_IMPORT["interop"] = {"core", "layers", "models", "ops", "saving", "symbolic", "utils"}

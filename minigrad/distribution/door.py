@@ -132,7 +132,7 @@ class Door:
             sizes = [len(leaf) for leaf in flatten(x) if isinstance(leaf, Tensor) and leaf.ndim]
             share = self.share(sizes[0]) if sizes and not unread else share
             x, others, options = map_structure(
-                lambda leaf: self.take(leaf, share, layer.dtype), (x, others, options)
+                lambda leaf: self.take(leaf, share), (x, others, options)
             )
         samples.here.share = share
         if share is not NOTHING_SPLIT:
@@ -155,7 +155,7 @@ class Door:
         part._rows = Part(1, self, share)
         return part
 
-    def take(self, leaf, share, dtype):
+    def take(self, leaf, share):
         """Return this rank's rows of an array of samples, as a Tensor; anything else as it is."""
         if not isinstance(leaf, (Tensor, np.ndarray)) or leaf.shape[:1] != (share.total,):
             return leaf

@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 
+from minigrad.core import Tensor
 from minigrad.layers.augmentation import RandomTransform
 from minigrad.utils.arguments import Described
 from minigrad.utils.arrays import one_hot
@@ -416,7 +417,7 @@ class ImageDataGenerator(Described):
 
     def _look_up(self, x, rows, columns):
         """The image at places between pixels."""
-        y = np.asarray(self._pixels.look_up(x[None], rows[None], columns[None]))[0]
+        y = self._pixels.look_up(Tensor(x[None]), rows[None], columns[None]).numpy()[0]
         if self.fill_mode != "constant":
             return y.astype(x.dtype)
         H, W, _ = x.shape
