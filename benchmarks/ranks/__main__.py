@@ -103,6 +103,7 @@ def summary(case, results):
         "who": who, "network": name, "mode": mode, "ranks": ranks, "batch": size,
         "weights": results[0]["weights"], "seconds": step, "median": statistics.median(steps),
         "bytes": results[0].get("bytes", 0), "waited": waited,
+        "cores": len(os.sched_getaffinity(0)),
         "hashes": sorted({result["hash"] for result in results}),
     }  # fmt: skip
 

@@ -188,8 +188,11 @@ def main():
     networks = {}
     for name in dict.fromkeys(row["network"] for row in measured):
         rows = [r for r in measured if r["network"] == name and r["who"] == "minigrad"]
-        networks[name] = Network(rows)
-        print_network(name, networks[name], rows)
+        fitted = [r for r in rows if r["ranks"] <= r.get("cores", r["ranks"])]
+        networks[name] = Network(fitted)
+        print_network(name, networks[name], fitted)
+        if len(fitted) < len(rows):
+            print("  Left out: more ranks than cores, which wait for each other's turn.")
         print_paper(name, networks[name], batches)
     if given.picture:
         draw(networks, batches, given.picture)
