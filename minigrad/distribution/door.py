@@ -18,7 +18,7 @@ from minigrad import core, samples
 from minigrad.core import Function, Tensor, values_here
 from minigrad.distribution import tree
 from minigrad.distribution.buckets import Promise
-from minigrad.distribution.rules import TOTAL, Split, Total, has_row_for_each, rule_of
+from minigrad.distribution.rules import TOTAL, Split, Total, has_row_for_each, most_rows, rule_of
 from minigrad.symbolic import is_symbolic
 from minigrad.utils import together
 from minigrad.utils.samples import UnreadRows
@@ -210,9 +210,9 @@ class Door:
         if not rule.result:
             return self._apply_whole(op, inputs, share)
         if rule.spreads and None in rows:
-            is_whole = has_row_for_each(arrays, rows, share)
+            is_whole, each = has_row_for_each(arrays, rows, share), most_rows(rows)
             inputs = [
-                self._own(x, share, max(filter(None, rows))) if whole else x
+                self._own(x, share, each) if whole else x
                 for x, whole in zip(inputs, is_whole, strict=True)
             ]
             rows = [x._rows if isinstance(x, Tensor) else None for x in inputs]

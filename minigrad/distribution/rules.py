@@ -31,7 +31,7 @@ from minigrad.samples import Rows
 
 def has_row_for_each(arrays, rows, share):
     """For each input, whether it is not split but has a row for each sample of the batch."""
-    total, axes = _each(rows) * share.total, max(x.ndim for x in arrays)
+    total, axes = most_rows(rows) * share.total, max(x.ndim for x in arrays)
     return [
         not own and x.ndim == axes and len(x) == total > 1
         for x, own in zip(arrays, rows, strict=True)
@@ -40,28 +40,28 @@ def has_row_for_each(arrays, rows, share):
 
 def aligned(op, arrays, rows, share):
     """Elementwise, with broadcasting."""
-    sizes = 1, _count(arrays, rows), _each(rows) * share.total
+    sizes = 1, _count(arrays, rows), most_rows(rows) * share.total
     axes = max(x.ndim for x in arrays)
     condition = getattr(op, "condition", None)  # of Where
     if condition is not None:
         arrays, rows = [*arrays, condition], [*rows, None]
     for x, own in zip(arrays, rows, strict=True):
-        if own and (x.ndim < axes or own != _each(rows)):
+        if own and (x.ndim < axes or own != most_rows(rows)):
             return 0
         if not own and x.ndim >= axes and (x.ndim > axes or len(x) not in sizes):
             return 0
-    return _each(rows)
+    return most_rows(rows)
 
 
 def joined(op, arrays, rows, share):
     """Put side by side, along another axis than the first."""
     axes = arrays[0].ndim + (type(op).__name__ == "Stack")
-    sizes = _count(arrays, rows), _each(rows) * share.total
+    sizes = _count(arrays, rows), most_rows(rows) * share.total
     fits = all(
-        own == _each(rows) or (not own and len(x) in sizes)
+        own == most_rows(rows) or (not own and len(x) in sizes)
         for x, own in zip(arrays, rows, strict=True)
     )
-    return _each(rows) if op.axis % axes and fits else 0
+    return most_rows(rows) if op.axis % axes and fits else 0
 
 
 def along(op, arrays, rows, share):
@@ -280,7 +280,7 @@ def rule_of(op, arrays, rows, share):
     return rule._replace(result=rule.result(op, arrays, rows, share))
 
 
-def _each(rows):
+def most_rows(rows):
     """How many rows of each sample the split inputs have, or that which has most."""
     return max(filter(None, rows))
 
@@ -298,7 +298,7 @@ class Split(Function):
 
     def __init__(self, op, rule, rows, door, share):
         self.op, self.rule, self.rows, self.door, self.share = op, rule, rows, door, share
-        self.each = rule.result if not any(rows) else max(filter(None, rows))
+        self.each = most_rows(rows) if any(rows) else rule.result
 
     def own(self, array):
         """The rows here of an array that has one for each sample; any other as it is."""

@@ -100,22 +100,24 @@ def test_twin_in_float32_agrees_with_itself_in_float64(case, twins, oracle):
 
 
 @DTYPES
-def test_cut_product_has_the_bits_of_a_product_for_each_shard(kernel, case, dtype):
-    given = case.arguments(dtype)
-    cuts, y = given.get("cuts"), given.get("y")
-    if kernel.name != "matmul" or cuts is None:
-        return
-    kernel(**given, threads=2)
+def test_cut_product_has_the_bits_of_a_product_for_each_shard(implementations, cases, dtype):
+    problems = [case.arguments(dtype) for case in cases if case.kernel == "matmul"]
+    problems = [given for given in problems if given["cuts"] is not None]
+    for (name, functions), given in itertools.product(implementations.items(), problems):
+        matmul, cuts, y = functions["matmul"], given["cuts"], given["y"]
+        matmul(**given, threads=2)
 
-    def product(shard):
-        begin, end = cuts[shard : shard + 2]
-        part = given | {"a": given["a"][:, begin:end], "b": given["b"][begin:end], "cuts": None}
-        part["y"] = np.empty_like(y)
-        kernel(**part, threads=1)
-        return part["y"] if end > begin else None
+        def product(shard, given=given, matmul=matmul):
+            begin, end = given["cuts"][shard : shard + 2]
+            part = given | {"a": given["a"][:, begin:end], "b": given["b"][begin:end]}
+            part |= {"y": np.empty_like(given["y"]), "cuts": None}
+            matmul(**part, threads=1)
+            return part["y"] if end > begin else None
 
-    expected = tree.add_made(product, 0, len(cuts) - 1)
-    assert y.tobytes() == (np.zeros_like(y) if expected is None else expected).tobytes()
+        expected = tree.add_made(product, 0, len(cuts) - 1)
+        expected = np.zeros_like(y) if expected is None else expected
+        assert y.tobytes() == expected.tobytes(), (name, y.shape, cuts)
+    assert len(problems) == 8
 
 
 @pytest.mark.parametrize("cuts", [(0,), (0, 3), (1, 2, 4), (0, 5, 4), (0, 1, 2, 4), (0, -1, 4)])

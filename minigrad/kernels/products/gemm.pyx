@@ -198,14 +198,13 @@ def matmul(
         plan_skipping(&m, BLOCK_PANELS * NR, item, team)
     cdef Py_ssize_t skipping = m.column_blocks * m.skip_row_blocks * (m.pieces if m.split_k else 1)
     cdef Py_ssize_t dense = (panels - m.column_blocks * BLOCK_PANELS) * m.row_blocks
-    if m.shards > 0:
-        dense = (rows + COPIED_ROWS - 1) // COPIED_ROWS  # tasks, of all columns
     # its memory
     cdef Py_ssize_t piece = min(depth, m.piece_depth)
     m.packed_size = max(piece, min(depth, WORD) * BLOCK_PANELS) * NR
     cdef Memory packed_b
-    if m.shards > 0:
-        m.packed_size = COPIED_ROWS * depth  # rows of a
+    if m.shards > 0:  # a task has few rows of a, and all of b
+        dense = (rows + COPIED_ROWS - 1) // COPIED_ROWS
+        m.packed_size = COPIED_ROWS * depth
         packed_b = Memory(panels * NR * depth * item)
         products.pack(g.b, g.b_row_stride, m.b_column_stride, depth, columns, packed_b.data)
         g.b = packed_b.data
@@ -222,12 +221,12 @@ def matmul(
         partial_sums.data, m.pieces, rows * columns, rows * columns, g.y, relu
     )
     cdef Memory spread
-    if MR > WAYS and m.column_blocks == 0 and rows > WAYS and is_crowded(&m, item):
+    if MR > WAYS and m.column_blocks + m.shards == 0 and rows > WAYS and is_crowded(&m, item):
         spread = Memory(rows * (depth + LINE_BYTES // item) * item)
         spread_rows(&m, <char*>spread.data, item)
-    cdef Memory _offsets = write_strides(
-        g, rows, m.a_row_stride, piece, m.a_column_stride, columns
-    )
+    cdef Memory _offsets
+    if m.shards == 0:  # else nothing reads them
+        _offsets = write_strides(g, rows, m.a_row_stride, piece, m.a_column_stride, columns)
     with nogil:
         if m.nonzero_bits is not NULL:
             products.build_bitmask(&m)

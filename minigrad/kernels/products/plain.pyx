@@ -51,8 +51,8 @@ import numpy as np
 from cython cimport floating
 from cython.view cimport contiguous, strided
 
-from minigrad.kernels.runtime.arrays cimport check_geometry
 from minigrad.kernels.reference import _cut_at_shards
+from minigrad.kernels.runtime.arrays cimport check_geometry
 
 # Steps from patch to patch, padding, steps from tap (position) to tap of the kernel, all in pixels;
 # and the number of groups.
