@@ -60,7 +60,7 @@ class Ranks:
     """
 
     def __init__(self, MPI, limit, overlap):
-        self.comm = MPI.COMM_WORLD.Dup()
+        self.MPI, self.comm = MPI, MPI.COMM_WORLD.Dup()
         self.rank, self.size = self.comm.Get_rank(), self.comm.Get_size()
         self._here = self.comm.Split_type(MPI.COMM_TYPE_SHARED)  # the ranks of this machine
         self.overlap = self._here.Get_size() < self.size if overlap is None else overlap

@@ -8,7 +8,7 @@ import pytest
 
 import minigrad
 from minigrad import Input, Tensor, kernels, layers, optimizers, samples
-from minigrad.distribution import handshake
+from minigrad.distribution import handshake, mpi
 from minigrad.distribution.door import Door
 from minigrad.distribution.exchange import Alone
 from minigrad.utils.batches import Batches
@@ -400,3 +400,29 @@ def test_of_unread_rows_the_source_is_compared():
     assert (
         handshake.digest(one) == handshake.digest(other) == handshake.digest(handshake.of_data(x))
     )
+
+
+class World:
+    """A communicator of two ranks on which a message is longer than it should be."""
+
+    class Exception(Exception):  # noqa: N818
+        def Get_error_class(self):  # noqa: N802 (MPI's)
+            return World.ERR_TRUNCATE
+
+    ERR_TRUNCATE = COMM_TYPE_SHARED = 15
+
+    def Allgatherv(self, sent, received):  # noqa: N802
+        raise World.Exception
+
+    Dup = Split_type = lambda self, *_: self
+    Get_rank = staticmethod(lambda: 0)
+    Get_size = staticmethod(lambda: 2)
+
+
+def test_batches_of_other_sizes_are_named_where_mpi_raises(monkeypatch):
+    """Open MPI does; MPICH ends the process."""
+    World.COMM_WORLD = World()
+    monkeypatch.setattr(mpi, "Guard", lambda *_: None)
+    ranks = mpi.Ranks(World, 60.0, overlap=False)
+    with pytest.raises(RuntimeError, match=r"the same batches .* some of other sizes"):
+        ranks.gather(np.ones((2, 3)), (2, 2))
