@@ -91,27 +91,36 @@ def matmul(a, b, bias, relu, y, threads, cuts=None):
         np.matmul(a, b, out=y)
         _add_bias(y, bias, relu)
     else:
-        _cut_at_shards(np.matmul, a, b, y, cuts, bias is None and not relu)
+        _refuse_beside_cuts(bias, relu)
+        _add_shards("matmul", lambda a, b, y: np.matmul(a.T, b, out=y), (a.T, b), (y,), cuts)
 
 
-def _cut_at_shards(product, a, b, y, cuts, is_alone):
-    """Compute y = product(a, b) for each shard, and the sum of these as a tree."""
-    shards = len(cuts) - 1
-    is_rising = [*cuts] == sorted(cuts) and (cuts[0], cuts[-1]) == (0, a.shape[1])
-    if not is_rising or shards & (shards - 1) or not is_alone:
+def _refuse_beside_cuts(bias, relu):
+    if bias is not None or relu:
+        raise ValueError("matmul: expected cuts without bias and relu")
+
+
+def _add_shards(name, kernel, samples, sums, cuts):
+    """Call kernel(*samples, *sums) for the rows of each shard; fill sums with their trees' sums."""
+    shards, total = len(cuts) - 1, len(samples[0])
+    is_rising = [*cuts] == sorted(cuts) and (cuts[0], cuts[-1]) == (0, total)
+    if not is_rising or shards < 1 or shards & (shards - 1):
         raise ValueError(
-            "matmul: expected cuts of a power of two of shards, which rise from 0 to K = "
-            f"{a.shape[1]}, and neither bias nor relu, got cuts {cuts}"
+            f"{name}: expected cuts of a power of two of shards, which rise from 0 to {total}, "
+            f"got cuts {cuts}"
         )
 
     def tree(cuts):
         half, begin, end = len(cuts) // 2, cuts[0], cuts[-1]
         if len(cuts) == 2 or begin == end:
-            return product(a[:, begin:end], b[begin:end])
-        halves = [part for part in (cuts[: half + 1], cuts[half:]) if part[0] < part[-1]]
-        return functools.reduce(np.add, map(tree, halves))
+            parts = [np.empty_like(array) for array in sums]
+            kernel(*[array[begin:end] for array in samples], *parts)
+            return parts
+        halves = [tree(part) for part in (cuts[: half + 1], cuts[half:]) if part[0] < part[-1]]
+        return [functools.reduce(np.add, parts) for parts in zip(*halves, strict=True)]
 
-    y[...] = tree(cuts)
+    for array, found in zip(sums, tree(cuts), strict=True):
+        array[...] = found
 
 
 def _add_bias(y, bias, relu):
@@ -144,8 +153,14 @@ def conv2d_backward_input(gy, w, gx, geometry, threads):
 
 
 @_checked("x NHWC, gy NIJF, gw! KLDF")
-def conv2d_backward_kernel(x, gy, gw, geometry, threads):
-    """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel."""
+def conv2d_backward_kernel(x, gy, gw, geometry, threads, cuts=None):
+    """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel.
+
+    With cuts, ints from 0 to N, there is one sum for the images of each shard: see matmul.
+    """
+    if cuts is not None:
+        own = functools.partial(conv2d_backward_kernel, geometry=geometry, threads=threads)
+        return _add_shards("conv2d_backward_kernel", own, (x, gy), (gw,), cuts)
     pixels = (0, 1, 2)
     for xg, gwg, gyg in _by_group(geometry, x, gw, gy):
         # (KH, KW, C, N, OH, OW) @ (N, OH, OW, F) -> (KH, KW, C, F)
@@ -154,8 +169,11 @@ def conv2d_backward_kernel(x, gy, gw, geometry, threads):
 
 
 @_checked("gy NIJF, gb! F")
-def conv2d_backward_bias(gy, gb, threads):
+def conv2d_backward_bias(gy, gb, threads, cuts=None):
     """Add up the pixels of gy, the gradient with respect to the convolution's bias."""
+    if cuts is not None:
+        own = functools.partial(conv2d_backward_bias, threads=threads)
+        return _add_shards("conv2d_backward_bias", own, (gy,), (gb,), cuts)
     gb[...] = gy.sum(axis=(0, 1, 2), dtype="float64")
 
 
@@ -301,15 +319,17 @@ def conv2d_pool_forward(x, w, bias, relu, y, argmax, pool, geometry, rate, seed,
 
 
 @_checked("x NHWC, gy NIJF, argmax NIJF, gw! KLDF, gb! F")
-def conv2d_pool_backward_kernel(x, gy, argmax, gw, gb, pool, geometry, width, rate, threads):
+def conv2d_pool_backward_kernel(
+    x, gy, argmax, gw, gb, pool, geometry, width, rate, threads, cuts=None
+):
     """Compute dropout's and max_pool2d's gradients, then those of kernel and bias."""
     N, PH, PW, F = gy.shape
     unpooled = np.empty((N, PH * pool[0], PW * pool[1], F), gy.dtype)
     lost = argmax == NO_ARGMAX
     gy, argmax = np.where(lost, 0, gy / (1 - rate)), np.where(lost, 0, argmax)
     max_pool2d_backward(gy, argmax, unpooled, (*pool, *pool, 0, 0), threads)
-    conv2d_backward_kernel(x, unpooled, gw, geometry, threads)
-    conv2d_backward_bias(unpooled, gb, threads)
+    conv2d_backward_kernel(x, unpooled, gw, geometry, threads, cuts)
+    conv2d_backward_bias(unpooled, gb, threads, cuts)
 
 
 # --- dropout -----------------------------------------------------------------------------------

@@ -111,6 +111,8 @@ def _check_image(name, x):
 class Conv2D(Function):
     """``y = relu(im2col(x) @ w + b)``; relu and bias are optional."""
 
+    cuts = None  # images where sums over samples are cut, if ranks share them
+
     def __init__(self, sizes, geometry, activation):
         self.sizes = sizes  # OH, OW
         self.geometry = geometry  # strides, top and left padding, dilation, groups
@@ -136,11 +138,11 @@ class Conv2D(Function):
             kernels.conv2d_backward_input(gy, w, gx, self.geometry, threads)
         if self.needs[1]:
             gw = kernels.empty(self.shapes[1], gy.dtype)
-            kernels.conv2d_backward_kernel(x, gy, gw, self.geometry, threads)
+            kernels.conv2d_backward_kernel(x, gy, gw, self.geometry, threads, self.cuts)
         if len(self.needs) == 2:
             return gx, gw
         gb = np.empty(gy.shape[3:], gy.dtype)
-        kernels.conv2d_backward_bias(gy, gb, threads)
+        kernels.conv2d_backward_bias(gy, gb, threads, self.cuts)
         return gx, gw, gb
 
 

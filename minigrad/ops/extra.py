@@ -9,6 +9,8 @@ from minigrad.ops.nn import contiguous, promote
 class Conv2DTranspose(Function):
     """The kernels of conv2d with forward and backward exchanged."""
 
+    cuts = None  # see Conv2D
+
     def __init__(self, sizes, geometry):
         self.sizes = sizes  # OH, OW
         self.geometry = geometry  # of the convolution that makes x of y
@@ -25,7 +27,7 @@ class Conv2DTranspose(Function):
         gy, threads = contiguous(gy), kernels.get_num_threads()
         gx, gw = kernels.empty(x.shape, x.dtype), kernels.empty(w.shape, w.dtype)
         kernels.conv2d_forward(gy, w, None, False, gx, self.geometry, threads)
-        kernels.conv2d_backward_kernel(gy, x, gw, self.geometry, threads)
+        kernels.conv2d_backward_kernel(gy, x, gw, self.geometry, threads, self.cuts)
         return gx, gw
 
 

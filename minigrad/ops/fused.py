@@ -50,9 +50,9 @@ class Conv2DMaxPool(Conv2D):
         (x,) = self.saved
         gw, gb = kernels.empty(self.weights[0].shape, gy.dtype), np.empty(gy.shape[3:], gy.dtype)
         options = self.pool_size, self.geometry, self.convolved[1], self.rate
-        threads = kernels.get_num_threads()
-        gy = contiguous(gy)
-        kernels.conv2d_pool_backward_kernel(x, gy, self.argmax, gw, gb, *options, threads)
+        kernels.conv2d_pool_backward_kernel(
+            x, contiguous(gy), self.argmax, gw, gb, *options, kernels.get_num_threads(), self.cuts
+        )
         return (None, gw, gb)[: len(self.needs)]
 
     def unfused(self):

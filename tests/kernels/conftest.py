@@ -239,6 +239,7 @@ def convolution(generator, dtype, image, size, filters, strides, pad, dilation, 
         "gw": np.empty_like(w),
         "gy": normal(generator, dtype, N, *output, filters),
         "geometry": (*strides, *pad, *dilation, groups),
+        "cuts": None,
     }
 
 
@@ -254,17 +255,42 @@ add_cases("conv2d_forward", plain_convolution, CONVOLUTIONS[:2], out=("y",), fre
 add_cases("conv2d_backward_input", convolution, CONVOLUTIONS, out=("gx",), free=FREE)
 add_cases("conv2d_backward_kernel", convolution, CONVOLUTIONS, out=("gw",), free=FREE)
 
+
+def in_shards(build):
+    """Cut sums over images, of which there are the last argument, at 8 shards."""
+
+    def arguments(*row):
+        *row, total = row
+        return build(*row) | {"cuts": tuple(i * total // 8 for i in range(9))}
+
+    return arguments
+
+
+def of_shards(rows, *totals):
+    """The rows with these numbers of images, also as the last argument."""
+    return [((n, *row[0][1:]), *row[1:], n) for row, n in zip(rows, totals, strict=True)]
+
+
+SOME = [CONVOLUTIONS[i] for i in (0, 1, 8, 11, 5, 13, 15)]  # of each way to compute them
+MANY = of_shards(SOME, 17, 6, 43, 9, 0, 26, 3)
+add_cases("conv2d_backward_kernel", in_shards(convolution), MANY, out=("gw",), free=FREE)
+
 IMAGES = [(2, 7, 9, 3), (17, 4, 5, 35), (1, 2, 1, 1), (3, 3, 8, 70), (40, 26, 26, 8)]
 IMAGES += [(1, 1, 9000, 2), (1, 90, 70, 5)]  # several pieces
 IMAGES += [(0, 7, 9, 3), (2, 0, 9, 3), (2, 7, 0, 3), (2, 7, 9, 0)]
 
 
 def images_of_gradients(generator, dtype, *sizes):
-    return {"gy": normal(generator, dtype, *sizes), "gb": np.empty(sizes[3], dtype)}
+    return {"gy": normal(generator, dtype, *sizes), "gb": np.empty(sizes[3], dtype), "cuts": None}
 
 
 of_images = (("gy", 0), ("gy", 1), ("gy", 2))
 add_cases("conv2d_backward_bias", images_of_gradients, IMAGES, out=("gb",), free=of_images)
+add_cases(
+    "conv2d_backward_bias", in_shards(images_of_gradients),
+    [(17, 4, 5, 35, 17), (3, 3, 8, 70, 3), (40, 26, 26, 8, 40), (0, 7, 9, 3, 0)],
+    out=("gb",), free=of_images[1:],
+)  # fmt: skip
 
 
 # --- convolution and pooling in one: the same, (OH, OW) of what is pooled, and its window --------
@@ -329,6 +355,9 @@ add_cases("conv2d_pool_forward", plain_pooled_convolution, POOLED[:4], **demands
 add_cases("conv2d_pool_forward", dropped_convolution, POOLED, **demands)
 demands = {"out": ("gw", "gb"), "free": FREE}
 add_cases("conv2d_pool_backward_kernel", pooled_convolution_gradient, POOLED, **demands)
+MANY = of_shards([POOLED[i] for i in (0, 1, 8, 9, 5)], 17, 6, 43, 26, 0)
+gradient = in_shards(pooled_convolution_gradient)
+add_cases("conv2d_pool_backward_kernel", gradient, MANY, **demands)
 
 
 # --- convolution of images with empty margins, which is not computed: the same, what is put into

@@ -99,35 +99,59 @@ def test_twin_in_float32_agrees_with_itself_in_float64(case, twins, oracle):
     assert_close(arguments, oracle(case, "float32"), "float32")
 
 
+def part_of(kernel, given, begin, end):
+    """The arguments without cuts, with some of the samples over which the kernel adds up."""
+    part = given | {name: np.empty_like(given[name]) for name in ("y", "gw", "gb") if name in given}
+    if kernel == "matmul":
+        some = {"a": given["a"][:, begin:end], "b": given["b"][begin:end]}
+    else:
+        some = {name: given[name][begin:end] for name in ("x", "gy", "argmax") if name in given}
+    return part | some | {"cuts": None}
+
+
 @DTYPES
-def test_cut_product_has_the_bits_of_a_product_for_each_shard(implementations, cases, dtype):
-    problems = [case.arguments(dtype) for case in cases if case.kernel == "matmul"]
-    problems = [given for given in problems if given["cuts"] is not None]
-    for (name, functions), given in itertools.product(implementations.items(), problems):
-        matmul, cuts, y = functions["matmul"], given["cuts"], given["y"]
-        matmul(**given, threads=2)
+def test_cut_sums_have_the_bits_of_a_call_for_each_shard(implementations, cases, dtype):
+    problems = [(case, case.arguments(dtype)) for case in cases]
+    problems = [(case, given) for case, given in problems if given.get("cuts")]
+    assert {case.kernel: 0 for case, _ in problems} == dict.fromkeys(SUMS, 0)
+    for (name, functions), (case, given) in itertools.product(implementations.items(), problems):
+        if case.kernel not in functions:
+            continue  # fused, and never plain
+        kernel, cuts, sums = functions[case.kernel], given["cuts"], SUMS[case.kernel]
+        kernel(**given, threads=2)
 
-        def product(shard, given=given, matmul=matmul):
+        def call(shard, given=given, case=case, kernel=kernel, sums=sums):
             begin, end = given["cuts"][shard : shard + 2]
-            part = given | {"a": given["a"][:, begin:end], "b": given["b"][begin:end]}
-            part |= {"y": np.empty_like(given["y"]), "cuts": None}
-            matmul(**part, threads=1)
-            return part["y"] if end > begin else None
+            part = part_of(case.kernel, given, begin, end)
+            kernel(**part, threads=1)
+            return np.concatenate([part[name].ravel() for name in sums]) if end > begin else None
 
-        expected = tree.add_made(product, 0, len(cuts) - 1)
-        expected = np.zeros_like(y) if expected is None else expected
-        assert y.tobytes() == expected.tobytes(), (name, y.shape, cuts)
-    assert len(problems) == 8
+        expected = tree.add_made(call, 0, len(cuts) - 1)
+        found = np.concatenate([given[name].ravel() for name in sums])
+        expected = np.zeros_like(found) if expected is None else expected
+        assert found.tobytes() == expected.tobytes(), (name, case)
+
+
+SUMS = {
+    "matmul": ["y"], "conv2d_backward_kernel": ["gw"], "conv2d_backward_bias": ["gb"],
+    "conv2d_pool_backward_kernel": ["gw", "gb"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("cuts", [(0,), (0, 3), (1, 2, 4), (0, 5, 4), (0, 1, 2, 4), (0, -1, 4)])
 def test_cuts_that_do_not_fit_are_refused(implementations, twins, cuts):
     a, b, y = np.ones((2, 4)), np.ones((4, 3)), np.empty((2, 3))
+    x, gy, gw = np.ones((4, 3, 3, 1)), np.ones((4, 2, 2, 3)), np.empty((2, 2, 1, 3))
+    geometry = (1, 1, 0, 0, 1, 1, 1)
     for functions in [*implementations.values(), twins]:
-        with pytest.raises(ValueError, match=r"matmul: expected cuts .*rise from 0 to K = 4"):
+        with pytest.raises(ValueError, match=r"matmul: expected cuts .*rise from 0 to 4"):
             functions["matmul"](a, b, None, False, y, 1, cuts)
-        with pytest.raises(ValueError, match="neither bias nor relu"):
+        with pytest.raises(ValueError, match="without bias and relu"):
             functions["matmul"](a, b, None, True, y, 1, (0, 2, 4))
+        with pytest.raises(ValueError, match=r"conv2d_backward_kernel: expected cuts .* to 4"):
+            functions["conv2d_backward_kernel"](x, gy, gw, geometry, 1, cuts)
+        with pytest.raises(ValueError, match=r"conv2d_backward_bias: expected cuts .* to 4"):
+            functions["conv2d_backward_bias"](gy, np.empty(3), 1, cuts)
 
 
 @DTYPES

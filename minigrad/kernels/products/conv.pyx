@@ -29,14 +29,16 @@ import os
 
 import numpy as np
 
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from minigrad.kernels.loops.dropout cimport dropout_of
 from minigrad.kernels.products.problem cimport (
     ADD, APART, LINE_BYTES, MACS_PER_ELEMENT, NO_ARGMAX, PIECE, Conv, Gemm, Products, Sums,
     Winograd, allocate_offsets, write_multiples, write_strides,
 )
-from minigrad.kernels.runtime.arrays cimport check_apart, check_array, check_geometry, float_kind
+from minigrad.kernels.runtime.arrays cimport (
+    check_apart, check_array, check_geometry, copy_cuts, float_kind
+)
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.numpy cimport (
     NPY_FLOAT, NPY_UINT8, PyArray_DATA, PyArray_DIM, PyArray_NDIM, PyArray_SIZE, PyArray_TYPE,
@@ -495,79 +497,152 @@ cdef int backward_kernel(const Products* products, Conv c, Py_ssize_t width, int
             run_tasks(products.add_sums, &of_b, chunk_count(of_b.size), c.team)
 
 
+cdef int backward_bias(const Products* products, Conv c, int threads) except -1:
+    """Compute gb."""
+    c.chunks, c.piece_rows = min(CHUNKS, c.N), rows_of_piece(c.OW)
+    cdef Memory sums = Memory(c.chunks * c.F * products.item_size)
+    cdef Sums of_chunks = Sums(sums.data, c.chunks, c.F, c.F, c.bias, False)
+    c.gemm.y, c.team = sums.data, team_size(c.N * c.OH * c.OW * c.F, threads)
+    with nogil:
+        run_tasks(products.conv_backward_bias, &c, c.chunks, c.team)
+        run_tasks(products.add_sums, &of_chunks, chunk_count(c.F), 1)
+
+
+cdef int sum_images(const Products* products, Conv c, Py_ssize_t width, int threads) except -1:
+    """Compute gw and gb, those that c has; width: as in backward_kernel."""
+    if c.w is NULL:
+        backward_bias(products, c, threads)
+    elif c.argmax is NULL and prefer_winograd(&c):
+        winograd_backward_kernel(products, &c, threads)
+    else:
+        backward_kernel(products, c, width, threads)
+
+
+cdef int sum_shards(
+    const Products* products, Conv c, Py_ssize_t width, const Py_ssize_t* cuts, Py_ssize_t shards,
+    Py_ssize_t size, int threads,
+) except -1:
+    """Compute them as one sum for each shard of the images, added as a tree.
+
+    c.w and c.bias are elements of an array with that many sums for each level of the tree.
+    """
+    cdef Py_ssize_t half = shards // 2, image = products.item_size * cuts[0]
+    cdef void* row = c.w
+    cdef Sums both
+    if shards == 1:
+        c.N, c.x = cuts[1] - cuts[0], <char*>c.x + image * c.H * c.W * c.C
+        c.y = <char*>c.y + image * c.OH * c.OW * c.F
+        if c.argmax is not NULL:
+            c.argmax += cuts[0] * c.OH * c.OW * c.F
+        return sum_images(products, c, width, threads)
+    if cuts[0] == cuts[half]:  # a shard without images is left out: its 0 would turn -0 into 0
+        return sum_shards(products, c, width, cuts + half, half, size, threads)
+    sum_shards(products, c, width, cuts, half, size, threads)
+    if cuts[half] == cuts[shards]:
+        return 0
+    if row is NULL:
+        row = c.bias
+    if c.w is not NULL:
+        c.w = <char*>c.w + size * products.item_size
+    if c.bias is not NULL:
+        c.bias = <char*>c.bias + size * products.item_size
+    both = Sums(row, 2, size, size, row, False)
+    sum_shards(products, c, width, cuts + half, half, size, threads)
+    with nogil:
+        run_tasks(products.add_sums, &both, chunk_count(size), 1)
+
+
+cdef int sum_at_cuts(
+    str kernel, const Products* products, Conv c, Py_ssize_t width, tuple cuts, int threads
+) except -1:
+    """sum_images, or sum_shards if there are cuts."""
+    if cuts is None:
+        return sum_images(products, c, width, threads)
+    cdef Memory numbers = copy_cuts(kernel, cuts, c.N)
+    cdef Py_ssize_t item = products.item_size, levels = (len(cuts) - 1).bit_length()
+    cdef Py_ssize_t w_size = 0 if c.w is NULL else c.KH * c.KW * c.group_channels * c.F
+    cdef Py_ssize_t size = w_size + (0 if c.bias is NULL else c.F)
+    cdef Memory sums = Memory(levels * size * item)
+    cdef Conv shared = c
+    if c.w is not NULL:
+        shared.w = sums.data
+    if c.bias is not NULL:
+        shared.bias = <char*>sums.data + w_size * item
+    sum_shards(products, shared, width, <Py_ssize_t*>numbers.data, len(cuts) - 1, size, threads)
+    memcpy(c.w, shared.w, w_size * item)
+    memcpy(c.bias, shared.bias, (size - w_size) * item)
+
+
 def conv2d_backward_kernel(
-    ndarray x not None, ndarray gy not None, ndarray gw not None, tuple geometry, int threads
+    ndarray x not None, ndarray gy not None, ndarray gw not None, tuple geometry, int threads,
+    tuple cuts=None,
 ):
     """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel.
 
-    IN x (N, H, W, C), gy (N, OH, OW, F); OUT gw (KH, KW, C / groups, F)
+    IN x (N, H, W, C), gy (N, OH, OW, F); OUT gw (KH, KW, C / groups, F). With cuts, ints from 0 to
+    N, there is one sum for the images between each two of them, and the sums are added as a tree.
     """
+    cdef str kernel = "conv2d_backward_kernel"
     cdef const Products* products = products_of(gw)
-    cdef Conv c = describe("conv2d_backward_kernel", x, gw, gy, None, None, "w", geometry)
+    cdef Conv c = describe(kernel, x, gw, gy, None, None, "w", geometry)
     cdef ndarray flipped
     if PyArray_SIZE(x) == 0 or PyArray_SIZE(gy) == 0 or PyArray_SIZE(gw) == 0:
         gw[...] = 0
-    elif prefer_winograd(&c):
-        winograd_backward_kernel(products, &c, threads)
-    elif prefer_transposed(&c, products.tile_columns):
-        c = transpose_problem("conv2d_backward_kernel", c)
+    elif not prefer_winograd(&c) and prefer_transposed(&c, products.tile_columns):
+        c = transpose_problem(kernel, c)
         flipped = np.empty((c.KH, c.KW, c.C, c.F), gw.dtype)
         c.w = PyArray_DATA(flipped)
-        backward_kernel(products, c, c.OW, threads)
+        sum_at_cuts(kernel, products, c, c.OW, cuts, threads)
         gw[...] = flipped[::-1, ::-1].swapaxes(2, 3)
     else:
-        backward_kernel(products, c, c.OW, threads)
+        sum_at_cuts(kernel, products, c, c.OW, cuts, threads)
 
 
 def conv2d_pool_backward_kernel(
     ndarray x not None, ndarray gy not None, ndarray argmax not None, ndarray gw not None,
     ndarray gb not None, tuple pool, tuple geometry, Py_ssize_t width, double rate, int threads,
+    tuple cuts=None,
 ):
     """Compute the gradients of kernel and bias; each element of gy counts at its argmax alone.
 
     IN x (N, H, W, C), gy (N, PH, PW, F), argmax like gy from conv2d_pool_forward, with its rate;
-    width: of the results before pooling; OUT gw (KH, KW, C / groups, F), gb (F,)
+    width: of the results before pooling; OUT gw (KH, KW, C / groups, F), gb (F,); cuts: as above
     """
-    cdef Conv c = describe(
-        "conv2d_pool_backward_kernel", x, gw, gy, gb, argmax, "w bias", geometry, pool, rate
-    )
+    cdef str kernel = "conv2d_pool_backward_kernel"
+    cdef Conv c = describe(kernel, x, gw, gy, gb, argmax, "w bias", geometry, pool, rate)
     if width < c.OW * c.pool_width:
         raise ValueError(
-            "conv2d_pool_backward_kernel: expected at least as many results in a row as windows "
-            f"cover, {c.OW * c.pool_width}, got {width}"
+            f"{kernel}: expected at least as many results in a row as windows cover, "
+            f"{c.OW * c.pool_width}, got {width}"
         )
     if PyArray_SIZE(gy) == 0:
         gw[...] = 0
         gb[...] = 0
     else:
         c.dropout = dropout_of(rate, 0, 0)  # of which only the scale is needed
-        backward_kernel(products_of(gw), c, width, threads)
+        sum_at_cuts(kernel, products_of(gw), c, width, cuts, threads)
 
 
-def conv2d_backward_bias(ndarray gy not None, ndarray gb not None, int threads):
+def conv2d_backward_bias(
+    ndarray gy not None, ndarray gb not None, int threads, tuple cuts=None
+):
     """Add up the pixels of gy, the gradient with respect to the convolution's bias.
 
-    IN gy (N, OH, OW, F); OUT gb (F,)
+    IN gy (N, OH, OW, F); OUT gb (F,); cuts: as above
     """
-    cdef int kind = float_kind("conv2d_backward_bias", gy)
+    cdef str kernel = "conv2d_backward_bias"
+    cdef int kind = float_kind(kernel, gy)
     cdef Conv c
     memset(&c, 0, sizeof(c))
     if PyArray_NDIM(gy) == 4:  # else it is refused below
         c.N, c.OH, c.OW, c.F = gy.shape
-    c.y = check_array("conv2d_backward_bias", "gy", gy, kind, (c.N, c.OH, c.OW, c.F), False)
-    c.bias = check_array("conv2d_backward_bias", "gb", gb, kind, (c.F,), True)
-    check_apart("conv2d_backward_bias", gb, gy)
+    c.y = check_array(kernel, "gy", gy, kind, (c.N, c.OH, c.OW, c.F), False)
+    c.bias = check_array(kernel, "gb", gb, kind, (c.F,), True)
+    check_apart(kernel, gb, gy)
     if PyArray_SIZE(gy) == 0:
         gb[...] = 0
-        return
-    cdef const Products* products = products_of(gy)
-    c.chunks, c.piece_rows = min(CHUNKS, c.N), rows_of_piece(c.OW)
-    cdef Memory sums = Memory(c.chunks * c.F * products.item_size)
-    cdef Sums of_chunks = Sums(sums.data, c.chunks, c.F, c.F, c.bias, False)
-    c.gemm.y, c.team = sums.data, team_size(PyArray_SIZE(gy), threads)
-    with nogil:
-        run_tasks(products.conv_backward_bias, &c, c.chunks, c.team)
-        run_tasks(products.add_sums, &of_chunks, chunk_count(c.F), 1)
+    else:
+        sum_at_cuts(kernel, products_of(gy), c, c.OW, cuts, threads)
 
 
 # --- input gradient ----------------------------------------------------------------------------

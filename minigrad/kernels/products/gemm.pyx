@@ -22,7 +22,7 @@ from minigrad.kernels.products.problem cimport (
     BLOCK_PANELS, COPIED_ROWS, KC, LINE_BYTES, MACS_PER_ELEMENT, Gemm, MatMul, Products, Sums,
     fast_double, fast_float, write_strides,
 )
-from minigrad.kernels.runtime.arrays cimport check_apart
+from minigrad.kernels.runtime.arrays cimport check_apart, copy_cuts
 from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.numpy cimport (
     NPY_DOUBLE, NPY_FLOAT, PyArray_DATA, PyArray_DIM, PyArray_ISBEHAVED_RO, PyArray_ISCARRAY,
@@ -125,24 +125,6 @@ cdef object refuse(a, b, y, bias):
     )
 
 
-cdef Memory copy_cuts(tuple cuts, Py_ssize_t depth, bint alone):
-    """The cuts as C numbers: from 0 to the depth, none smaller than the one before it."""
-    cdef Memory memory = Memory(len(cuts) * sizeof(Py_ssize_t))
-    cdef Py_ssize_t* number = <Py_ssize_t*>memory.data
-    cdef Py_ssize_t i, last = 0, shards = len(cuts) - 1
-    cdef bint fits = alone and shards > 0 and shards & (shards - 1) == 0 and depth <= KC
-    for i in range(len(cuts)):
-        number[i] = cuts[i]
-        fits = fits and last <= number[i] and (i > 0 or number[i] == 0)
-        last = number[i]
-    if not fits or last != depth:
-        raise ValueError(
-            "matmul: expected cuts of a power of two of shards, which rise from 0 to K = "
-            f"{depth} (at most {KC}), and neither bias nor relu, got cuts {cuts}"
-        )
-    return memory
-
-
 def matmul(
     ndarray a not None, ndarray b not None, ndarray bias, bint relu, ndarray y not None,
     int threads, tuple cuts=None,
@@ -167,7 +149,11 @@ def matmul(
     check_apart("matmul", y, a, b, bias)
     cdef Memory cuts_memory
     if cuts is not None:
-        cuts_memory = copy_cuts(cuts, depth, bias is None and not relu)
+        cuts_memory = copy_cuts("matmul", cuts, depth)
+        if bias is not None or relu or depth > KC:
+            raise ValueError(
+                f"matmul: expected cuts without bias and relu, and K of at most {KC}, got {depth}"
+            )
     if rows == 0 or columns == 0:
         return
     # the problem

@@ -46,12 +46,14 @@ example takes about six times as long with this file. The fused convolution and 
 One thread does all the work: `threads` is accepted and ignored, so results cannot depend on it.
 """
 
+import functools
+
 import numpy as np
 
 from cython cimport floating
 from cython.view cimport contiguous, strided
 
-from minigrad.kernels.reference import _cut_at_shards
+from minigrad.kernels.reference import _add_shards, _refuse_beside_cuts
 from minigrad.kernels.runtime.arrays cimport check_geometry
 
 # Steps from patch to patch, padding, steps from tap (position) to tap of the kernel, all in pixels;
@@ -125,18 +127,16 @@ def matmul(
     _require(fits, expected, a, b, y, bias)
     _require_memory("matmul", y, a, b, bias)
     if cuts is not None:
-        arrays = np.asarray(a), np.asarray(b), np.asarray(y)
-        _cut_at_shards(_product, *arrays, cuts, bias is None and not relu)
+        _refuse_beside_cuts(bias, relu)
+        _add_shards("matmul", _product, (np.asarray(a).T, np.asarray(b)), (np.asarray(y),), cuts)
         return
     y[...] = 0
     add_product[floating](a, np.ascontiguousarray(b), y)  # copies b if it is transposed
     add_bias[floating](y, bias, relu)
 
 
-def _product(a, b):
-    y = np.empty((a.shape[0], b.shape[1]), b.dtype)
-    matmul(a, b, None, False, y, 1)
-    return y
+def _product(a, b, y):
+    matmul(a.T, b, None, False, y, 1)
 
 
 # --- im2col and its transpose ------------------------------------------------------------------
@@ -232,10 +232,19 @@ def conv2d_backward_kernel(
     floating[:, :, :, ::1] gw not None,        # OUT (KH, KW, C / groups, F)
     tuple geometry,                   # as in conv2d_forward
     int threads,
+    tuple cuts=None,                  # ints from 0 to N
 ):
-    """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel."""
+    """Compute gw = im2col(x).T @ gy, the gradient with respect to the convolution's kernel.
+
+    With cuts, there is one sum for the images between each two of them, added as a tree.
+    """
     cdef Geometry g = describe("conv2d_backward_kernel", x, gw, gy, geometry)
     _require_memory("conv2d_backward_kernel", gw, x, gy)
+    if cuts is not None:
+        own = functools.partial(conv2d_backward_kernel, geometry=geometry, threads=threads)
+        arrays = (np.asarray(x), np.asarray(gy)), (np.asarray(gw),)
+        _add_shards("conv2d_backward_kernel", own, *arrays, cuts)
+        return
     xs, gws, gys, columns, matrix = by_group(x, gw, gy, g.groups)
     gw[...] = 0
     for n, group in np.ndindex(x.shape[0], g.groups):
@@ -247,6 +256,7 @@ def conv2d_backward_bias(
     const floating[:, :, :, ::1] gy not None,  # IN (N, OH, OW, F)
     floating[::1] gb not None,                 # OUT (F,)
     int threads,
+    tuple cuts=None,                           # ints from 0 to N
 ):
     """Add up the pixels of gy, the gradient with respect to the convolution's bias."""
     cdef Py_ssize_t n, i, j, f
@@ -254,6 +264,10 @@ def conv2d_backward_bias(
     expected = "conv2d_backward_bias: expected gy (N, OH, OW, F) and gb (F,)"
     _require(gy.shape[3] == gb.shape[0], expected, gy, gb)
     _require_memory("conv2d_backward_bias", gb, gy)
+    if cuts is not None:
+        own = functools.partial(conv2d_backward_bias, threads=threads)
+        _add_shards("conv2d_backward_bias", own, (np.asarray(gy),), (np.asarray(gb),), cuts)
+        return
     for f in range(gb.shape[0]):
         total = 0
         for n in range(gy.shape[0]):

@@ -1,3 +1,4 @@
+from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.numpy cimport ndarray
 
 cdef enum:
@@ -13,3 +14,4 @@ cdef void* check_array(
 cdef int check_apart(
     str kernel, ndarray written, ndarray a, ndarray b=*, ndarray c=*, ndarray d=*) except -1
 cdef int check_geometry(str kernel, tuple geometry, int first_padding) except -1
+cdef Memory copy_cuts(str kernel, tuple cuts, Py_ssize_t total)

@@ -4,6 +4,7 @@ They ask NumPy's C interface: making a typed memoryview of each array would take
 over a few hundred elements (a small convolution's call takes 1.1 us instead of 2.5).
 """
 
+from minigrad.kernels.runtime.memory cimport Memory
 from minigrad.kernels.runtime.numpy cimport (
     NPY_DOUBLE, NPY_FLOAT, NPY_INT32, NPY_INT64, NPY_UINT8, PyArray_DATA, PyArray_DIM,
     PyArray_ISCARRAY, PyArray_ISCARRAY_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_SIZE,
@@ -91,3 +92,24 @@ cdef int check_geometry(str kernel, tuple geometry, int first_padding) except -1
                 f"{kernel}: expected padding from 0, all else from 1, none above {LARGEST}, "
                 f"got {geometry}"
             )
+
+
+cdef Memory copy_cuts(str kernel, tuple cuts, Py_ssize_t total):
+    """Where shards begin, as C numbers; ValueError unless they rise from 0 to the total.
+
+    The number of shards is a power of two.
+    """
+    cdef Memory memory = Memory(len(cuts) * sizeof(Py_ssize_t))
+    cdef Py_ssize_t* number = <Py_ssize_t*>memory.data
+    cdef Py_ssize_t i, last = 0, shards = len(cuts) - 1
+    cdef bint fits = shards > 0 and shards & (shards - 1) == 0
+    for i in range(len(cuts)):
+        number[i] = cuts[i]
+        fits = fits and last <= number[i] and (i > 0 or number[i] == 0)
+        last = number[i]
+    if not fits or last != total:
+        raise ValueError(
+            f"{kernel}: expected cuts of a power of two of shards, which rise from 0 to {total}, "
+            f"got cuts {cuts}"
+        )
+    return memory
