@@ -55,8 +55,8 @@ class Door:
         """How many samples each rank has."""
         return tuple(np.diff(tree.bounds(total, self.exchange.size)).tolist())
 
-    def complete(self, part, share, rows, given, add=np.add, late=None):
-        """Add up what each shard gives, over all ranks.
+    def add_shards(self, part, share, rows, add=np.add):
+        """Add up what each shard here gives, as a tree; None if there are no samples here.
 
         Parameters
         ----------
@@ -65,10 +65,6 @@ class Door:
         share : Share
         rows : int
             How many there are of each sample.
-        given : list of (shape, dtype)
-            Of the arrays.
-        late : list of bool, optional
-            For which of them a Promise is enough; default: for none.
         """
 
         def made(i):
@@ -78,7 +74,20 @@ class Door:
         def add_all(xs, ys):
             return [add(x, y) for x, y in zip(xs, ys, strict=True)]
 
-        totals = tree.add_made(made, 0, len(share.cuts) - 1, add_all)
+        return tree.add_made(made, 0, len(share.cuts) - 1, add_all)
+
+    def add_ranks(self, totals, share, given, late=None):
+        """Add up what `add_shards` gave on each rank.
+
+        Parameters
+        ----------
+        totals : list of arrays, or None
+        share : Share
+        given : list of (shape, dtype)
+            Of the arrays.
+        late : list of bool, optional
+            For which of them a Promise is enough; default: for none.
+        """
         if self.exchange.size == 1:
             return totals
         if totals is None:  # no samples here
@@ -93,6 +102,10 @@ class Door:
             else:
                 finished.append(self.exchange.complete(part, present).reshape(shape))
         return finished
+
+    def complete(self, part, share, rows, given, add=np.add):
+        """`add_shards`, then `add_ranks`."""
+        return self.add_ranks(self.add_shards(part, share, rows, add), share, given)
 
     def statistics(self, measure, rows, array):
         """The mean, variance and rest of each channel over the whole batch, merged as a tree."""
@@ -124,16 +137,12 @@ class Door:
         if layer.built and layer not in self._met:
             self._met.add(layer)
             together.meet(layer, x)
-        if not (core.is_trial() or is_symbolic((x, others, options))):
-            unread = [leaf for leaf in flatten(x) if type(leaf) is UnreadRows]
-            share = self.share(len(unread[0])) if unread else share
-            x = map_structure(lambda leaf: self.read(leaf, share, layer), x) if unread else x
-            x = layer._as_tensors(x)
-            sizes = [len(leaf) for leaf in flatten(x) if isinstance(leaf, Tensor) and leaf.ndim]
-            share = self.share(sizes[0]) if sizes and not unread else share
-            x, others, options = map_structure(
-                lambda leaf: self.take(leaf, share), (x, others, options)
-            )
+        if type(x) in (Tensor, np.ndarray) and x.ndim and not (others or options):  # mostly
+            if not core.is_trial():
+                share = self.share(len(x))
+                x = self.take(x if type(x) is Tensor else Tensor(x, layer.dtype), share)
+        elif not (core.is_trial() or is_symbolic((x, others, options))):
+            share, x, others, options = self._take_all(layer, x, others, options)
         samples.here.share = share
         if share is not NOTHING_SPLIT:
             core._watches.append(self.apply)
@@ -146,6 +155,18 @@ class Door:
                 core._pauses.remove(self)
                 core._watches.remove(self.apply)
         return map_structure(self.gather, y)
+
+    def _take_all(self, layer, x, others, options):
+        """The Share of the samples, and `take` of all that is given to a call."""
+        share = NOTHING_SPLIT
+        unread = [leaf for leaf in flatten(x) if type(leaf) is UnreadRows]
+        share = self.share(len(unread[0])) if unread else share
+        x = map_structure(lambda leaf: self.read(leaf, share, layer), x) if unread else x
+        x = layer._as_tensors(x)
+        sizes = [len(leaf) for leaf in flatten(x) if isinstance(leaf, Tensor) and leaf.ndim]
+        share = self.share(sizes[0]) if sizes and not unread else share
+        taken = map_structure(lambda leaf: self.take(leaf, share), (x, others, options))
+        return share, *taken
 
     def read(self, leaf, share, layer):
         """Return this rank's rows of samples that are unread; anything else as it is."""
@@ -176,10 +197,12 @@ class Door:
             return y
         if self.exchange.size == 1:
             y._rows = None
+            if y.made_by is not None:  # a cross-entropy starts at the logits
+                y.made_by[1]._rows = None
             return y
         whole = y._rows.gathered(y)
         if y.made_by is not None and y.made_by[2:] == (y.made_by[1].version, y.version):
-            logits = self.gather(y.made_by[1])  # a cross-entropy starts there
+            logits = self.gather(y.made_by[1])
             whole.made_by = y.made_by[0], logits, logits.version, whole.version
         return whole
 
@@ -196,18 +219,25 @@ class Door:
 
     def apply(self, op, inputs):
         """Apply an op: the engine calls this in place of the op itself."""
-        share = samples.share()
+        share = samples.here.share
         if share is None or share is NOTHING_SPLIT or core.is_trial():
             return self._run(op, inputs)
-        inputs = [x._rows.current(x) if _rows_of(x) else x for x in inputs]
-        arrays = [values_here(x) if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
-        rows = [x._rows if isinstance(x, Tensor) else None for x in inputs]
-        rule = rule_of(op, arrays, rows, share)
+        arrays, rows, learns = [], [], False
+        for x in inputs:
+            is_tensor = isinstance(x, Tensor)
+            arrays.append(values_here(x) if is_tensor else np.asarray(x))
+            own = x._rows if is_tensor else None
+            if own is None:
+                learns = learns or (is_tensor and x.requires_grad)
+            elif own.share is not share:  # it was kept from an earlier call
+                return self.apply(op, [x._rows.current(x) if _rows_of(x) else x for x in inputs])
+            rows.append(own)
+        rule, result = rule_of(op, arrays, rows, share)
         if rule is None:  # no input is split
             return self._run(op, inputs)
         if rule is TOTAL:
             return self._run(Total(op, rows[0], self, share), inputs)
-        if not rule.result:
+        if not result:
             return self._apply_whole(op, inputs, share)
         if rule.spreads and None in rows:
             is_whole, each = has_row_for_each(arrays, rows, share), most_rows(rows)
@@ -215,9 +245,15 @@ class Door:
                 self._own(x, share, each) if whole else x
                 for x, whole in zip(inputs, is_whole, strict=True)
             ]
+            arrays = [values_here(x) if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
             rows = [x._rows if isinstance(x, Tensor) else None for x in inputs]
-        y = self._run(Split(op, rule, rows, self, share), inputs)
-        y._rows = Part(rule.result, self, share)
+        if learns or rule.begin:
+            split = Split(op, rule, result, rows, self, share)
+            if rule.begin:
+                rule.begin(split, op, arrays)
+            op = split if learns else op  # else it has no gradient to sum over samples
+        y = self._run(op, inputs)
+        y._rows = rows[0] if rows[0] == result else Part(result, self, share)
         return y
 
     def _apply_whole(self, op, inputs, share):
@@ -277,9 +313,8 @@ class Door:
     def _run(self, op, inputs):
         """Apply an op, seen by a watch outside of ours (`debug.find_nan`)."""
         watches = core._watches
-        outer = watches[: watches.index(self.apply)] if self.apply in watches else []
-        if outer:
-            return outer[-1](op, inputs)
+        if len(watches) > 1 and self.apply in watches[1:]:
+            return watches[watches.index(self.apply) - 1](op, inputs)
         op.saved = ()  # by which the engine knows that it shall apply it
         return op(*inputs)
 

@@ -10,18 +10,17 @@ result  how many rows the op's result has of each sample; 0 if it mixes samples,
 spreads inputs that are not split may have a row for each sample: this rank's are taken
 cut     where the op's ``backward`` itself sums over samples: what of it to cut at the shards, as
         names of attributes and numbers of saved arrays; () where the engine sums
-begin   changes the op before forward; ``turn``: before backward; or None
+begin   changes the op before forward; or None
 """
 
 import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigrad.core import Function, sum_over
-from minigrad.ops.arithmetic import Smooth, contiguous
-from minigrad.ops.nn import channel_sums, relu_backward
+from minigrad.ops.arithmetic import Smooth
+from minigrad.ops.nn import channel_sums
 from minigrad.ops.reduce import Mean, Sum
 from minigrad.samples import Rows
 
@@ -66,8 +65,9 @@ def joined(op, arrays, rows, share):
 
 def along(op, arrays, rows, share):
     """Along axes, if the first is none of them."""
-    axes = None if op.axis is None else normalize_axis_tuple(op.axis, arrays[0].ndim)
-    return 0 if axes is None or 0 in axes else rows[0]
+    ndim, axes = arrays[0].ndim, op.axis if isinstance(op.axis, (tuple, list)) else (op.axis,)
+    is_first = [axis is None or axis == 0 or axis + ndim == 0 for axis in axes]
+    return 0 if any(is_first) else rows[0]
 
 
 def first_alone(op, arrays, rows, share):
@@ -92,12 +92,20 @@ def product(op, arrays, rows, share):
 def reshaped(op, arrays, rows, share):
     """Into another shape, if a sample's numbers still fill whole rows."""
     (x,), (own,) = arrays, rows
-    whole = np.broadcast_to(np.float32(0), (own * share.total, *x.shape[1:]))
-    first, *others = whole.reshape(op.shape).shape or (0,)
+    first, *others = shape_of_batch(op, x, own, share) or (0,)
     each = first // max(share.total, 1)
-    if not each or each * share.total != first or math.prod(others) * each != own * whole[0].size:
-        return 0
-    return each
+    fits = each and each * share.total == first
+    return each if fits and math.prod(others) * each == own * math.prod(x.shape[1:]) else 0
+
+
+def shape_of_batch(op, x, own, share):
+    """What shape the whole batch takes, of which ``x`` is a part; () if it does not fit."""
+    shape = op.shape if isinstance(op.shape, (tuple, list)) else (op.shape,)
+    size = own * share.total * math.prod(x.shape[1:])
+    known = math.prod([n for n in shape if n != -1])
+    if list(shape).count(-1) == 1 and known:
+        shape = [size // known if n == -1 else n for n in shape]
+    return tuple(shape) if math.prod(shape) == size and min(shape, default=1) >= 0 else ()
 
 
 def transposed(op, arrays, rows, share):
@@ -172,9 +180,8 @@ def begin_losses(split, op, arrays):
 def begin_reshape(split, op, arrays):
     """The shape that is asked for is that of the whole batch."""
     share = split.share
-    whole = np.broadcast_to(np.float32(0), (split.each * share.total, *arrays[0].shape[1:]))
-    others = whole.reshape(op.shape).shape[1:]
-    op.shape = (split.rule.result * (share.last - share.first), *others)
+    _, *others = shape_of_batch(op, arrays[0], split.each, share)
+    op.shape = (split.result * (share.last - share.first), *others)
 
 
 def begin_stretch(split, op, arrays):
@@ -192,15 +199,6 @@ def begin_index(split, op, arrays):
         axes, first = np.ndim(first), split.own(np.asarray(first))
         others = [split.own(np.asarray(i)) if np.ndim(i) == axes else i for i in others]
         op.index = (np.arange(len(first)).reshape(first.shape), *others)
-
-
-def undo_relu(op, gy):
-    """Relu is undone once for all samples, not again for each shard."""
-    if not op.relu:
-        return contiguous(gy)
-    op.relu, (x, w, y) = False, op.saved
-    op.saved = x, w, None
-    return relu_backward(y, gy)
 
 
 def sum_channels(split, op, arrays):
@@ -228,7 +226,6 @@ class Rule(NamedTuple):
     cut: tuple = ()
     spreads: bool = False
     begin: object = None
-    turn: object = None
     sums: bool = False  # whether backward sums over samples by itself, with this rule's help
 
 
@@ -246,7 +243,7 @@ RULES = {
         ["AvgPool2D", "BatchNormalization", "MaxPool2D"], Rule(first_alone)
     ),
     **dict.fromkeys(["Concatenate", "Stack"], Rule(joined, spreads=True)),
-    **dict.fromkeys(["Dense", "Conv2D"], Rule(first_alone, (0,), turn=undo_relu)),
+    **dict.fromkeys(["Dense", "Conv2D"], Rule(first_alone, (0, 2))),
     "BatchNorm": Rule(first_alone, begin=sum_channels, sums=True),
     "BroadcastTo": Rule(stretched, begin=begin_stretch),
     "Conv2DMaxPool": Rule(first_alone, (0, "argmax"), begin=number_elements),
@@ -262,22 +259,20 @@ RULES = {
     "Transpose": Rule(transposed),
 }  # fmt: skip
 MOST_ROWS = 1024  # that a kernel cuts at shards; with more, a call for each shard costs little
-ELEMENTWISE, UNKNOWN, TOTAL = RULES["Abs"], Rule(None), Rule(-1)
+ELEMENTWISE, UNKNOWN, TOTAL = RULES["Abs"], Rule(lambda *_: 0), Rule(None)
 
 
 def rule_of(op, arrays, rows, share):
-    """Return the rule with its result as a number; None if no input is split."""
-    kind = type(op)
+    """Return the op's rule, and what its ``result`` says; None and 0 if no input is split."""
     if not any(rows) and type(getattr(op, "index", None)) is not Rows:
-        return None
-    if kind in (Sum, Mean) and not along(op, arrays, rows, share):
-        return TOTAL
+        return None, 0
+    kind = type(op)
     rule = RULES.get(kind.__name__) if kind.__module__.startswith("minigrad.") else None
-    if rule is None and issubclass(kind, Smooth) and kind.__module__.startswith("minigrad."):
-        rule = ELEMENTWISE
     if rule is None:
-        return UNKNOWN
-    return rule._replace(result=rule.result(op, arrays, rows, share))
+        is_ours = issubclass(kind, Smooth) and kind.__module__.startswith("minigrad.")
+        rule = ELEMENTWISE if is_ours else UNKNOWN
+    result = rule.result(op, arrays, rows, share)
+    return (TOTAL, 0) if not result and kind in (Sum, Mean) else (rule, result)
 
 
 def most_rows(rows):
@@ -296,9 +291,10 @@ def _count(arrays, rows):
 class Split(Function):
     """An op whose input is split: the gradients of its other inputs are summed over all samples."""
 
-    def __init__(self, op, rule, rows, door, share):
-        self.op, self.rule, self.rows, self.door, self.share = op, rule, rows, door, share
-        self.each = most_rows(rows) if any(rows) else rule.result
+    def __init__(self, op, rule, result, rows, door, share):
+        self.op, self.rule, self.result, self.rows = op, rule, result, rows
+        self.door, self.share = door, share
+        self.each = most_rows(rows) if any(rows) else result
 
     def own(self, array):
         """The rows here of an array that has one for each sample; any other as it is."""
@@ -308,9 +304,6 @@ class Split(Function):
 
     def forward(self, *arrays):
         op = self.op
-        self.given = [(x.shape, x.dtype) for x in arrays]
-        if self.rule.begin:
-            self.rule.begin(self, op, arrays)
         op.needs, op.saved = self.needs, ()
         y = op.forward(*arrays)
         self.saved, op.saved = op.saved, ()
@@ -324,30 +317,30 @@ class Split(Function):
             self.op.saved = ()  # so that the engine's freeing frees it
 
     def _backward(self, gy):
-        op, needs = self.op, self.needs
+        op, needs, share = self.op, self.needs, self.share
         whole = [i for i, own in enumerate(self.rows) if needs[i] and not own]
         if not whole or self.rule.sums:
             return op.backward(gy)
-        results = [None] * len(needs)
-        gy = self.rule.turn(op, gy) if self.rule.turn else gy
-        share = self.share
-        if self._sums_up(op):
-            is_one_type = all(self.given[i][1] == gy.dtype for i in whole)  # else a sum is rounded
-            if hasattr(op, "cuts") and is_one_type and len(gy) <= MOST_ROWS and len(share.cuts) > 2:
-                op.cuts = tuple([self.each * cut for cut in share.cuts])
-                share = share._replace(cuts=(0, share.cuts[-1]))  # what comes is one sum
-            part, add = self._cut(op, gy, whole, results, share), add_into
-        else:
-            results[:] = _tuple(op.backward(gy))
-            full, add = [results[i] for i in whole], np.add
+        self.given, door = self.signatures, self.door
+        if not self._sums_up(op):
+            results = [*_tuple(op.backward(gy))]
+            full = [results[i] for i in whole]
 
             def part(rows):
                 return [self._sum(gx[rows], i) for i, gx in zip(whole, full, strict=True)]
 
-        given = [self.given[i] for i in whole]
-        # What no other op needs may come later: a leaf's gradient.
-        late = [not isinstance(self.sources[i], Function) for i in whole]
-        totals = self.door.complete(part, share, self.each, given, add, late)
+            totals = door.add_shards(part, share, self.each)
+        elif len(share.cuts) == 2 or self._cuts_by_itself(op, gy, whole):
+            results = [*_tuple(op.backward(gy))]
+            totals = self._as_given(results, whole) if share.last > share.first else None
+        else:
+            results = [None] * len(needs)
+            part = self._cut(op, gy, whole, results)
+            totals = door.add_shards(part, share, self.each, add_into)
+        if door.exchange.size > 1:
+            # What no other op needs may come later: a leaf's gradient.
+            late = [not isinstance(self.sources[i], Function) for i in whole]
+            totals = door.add_ranks(totals, share, [self.given[i] for i in whole], late)
         for i, total in zip(whole, totals, strict=True):
             results[i] = total
         return tuple(results)
@@ -360,12 +353,21 @@ class Split(Function):
         is_stack = type(op).__name__ == "MatMul" and (not self.rows[0] or op.saved[0].ndim > 2)
         return bool(self.rule.cut) and not is_stack
 
-    def _cut(self, op, gy, whole, results, share):
+    def _cuts_by_itself(self, op, gy, whole):
+        """Whether the op's kernel cuts its sums at the shards; then it is told where."""
+        is_one_type = all(self.given[i][1] == gy.dtype for i in whole)  # else a sum is rounded
+        if not hasattr(op, "cuts") or not is_one_type or len(gy) > MOST_ROWS:
+            return False
+        op.cuts = tuple([self.each * cut for cut in self.share.cuts])
+        return True
+
+    def _as_given(self, results, whole):
+        """The gradients of the inputs that are whole, of those inputs' types."""
+        return [results[i].astype(self.given[i][1], copy=False) for i in whole]
+
+    def _cut(self, op, gy, whole, results):
         """Fill in the gradients of what is split; return what computes the others of some rows."""
         needs, saved, own = self.needs, op.saved, self.rows
-        if len(share.cuts) == 2:  # one shard, or its kernel has cut them: nothing to cut
-            results[:] = _tuple(op.backward(gy))
-            return lambda rows: [results[i].astype(self.given[i][1], copy=False) for i in whole]
         if any(need and rows for need, rows in zip(needs, own, strict=True)):
             op.needs = tuple([bool(need and rows) for need, rows in zip(needs, own, strict=True)])
             for i, gx in enumerate(_tuple(op.backward(gy))):
@@ -380,8 +382,7 @@ class Split(Function):
             )
             for name, array in held.items():
                 setattr(op, name, array[rows])
-            given = _tuple(op.backward(gy[rows]))
-            return [given[i].astype(self.given[i][1], copy=False) for i in whole]
+            return self._as_given(_tuple(op.backward(gy[rows])), whole)
 
         return part
 
