@@ -196,6 +196,25 @@ def sparse_product(generator, dtype, *sizes):
 
 add_cases("matmul", sparse_product, SPARSE, out=("y",), strided=("a", "b"))
 
+SPARSE_SHARDS = [  # M, N, cuts of K; what is put into b
+    (70, 203, tuple(range(0, 130, 16)), ()),  # columns are left over
+    (150, 128, (0, 8, 19, 50, 114), ()),
+    (50, 301, (0, 11, 20, 30, 42, 50, 59, 71, 80), (np.nan, -np.inf)),
+    (97, 512, tuple(i * 70 // 8 for i in range(9)), ()),
+]
+
+
+def sparse_sharded_product(generator, dtype, M, N, cuts, special):
+    arguments = sharded_product(generator, dtype, M, N, "a", cuts)
+    kept = np.array([0.15, 0.2, 0, 0.15, 0.6, 0.05])[np.arange(M) % 6, np.newaxis]
+    arguments["a"] *= generator.random((M, cuts[-1])) < kept
+    for number, value in enumerate(special):
+        arguments["b"][11 * number, 17 * number] = value
+    return arguments
+
+
+add_cases("matmul", sparse_sharded_product, SPARSE_SHARDS, out=("y",), strided=("a", "b"))
+
 
 # --- convolution: (N, H, W, C), (KH, KW), F, strides, padding before, dilation, groups, (OH, OW) --
 

@@ -12,6 +12,7 @@ const Products EXPORTED = {
     .tile_columns = NR,
     .matmul = matmul,
     .build_bitmask = build_bitmask,
+    .is_finite = is_finite,
     .conv_forward = conv_forward,
     .conv_backward_kernel = conv_backward_kernel,
     .conv_backward_bias = conv_backward_bias,

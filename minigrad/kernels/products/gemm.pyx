@@ -41,6 +41,7 @@ cdef enum:
     PACK_FROM = 256  # rows and depth: fewer rows do not repay the copy, a shorter panel fits L1
     SKIP_FROM = 1 << 18  # multiply-adds: reading a sample of a then takes under 1 % of the time
     SKIP_ROWS = 8  # rows of a: fewer do not repay packing b and searching it for infinities
+    SKIP_DEPTH = 8  # of a shard: without zeros, shorter ones are done as soon
     SAMPLE = 128  # elements of a that are read
     WORD = 64  # elements of a for each word of the bitmask
     BITMASK_FROM = 8  # column blocks: from here on the bitmask is built once for all of them
@@ -51,8 +52,8 @@ cdef enum:
     WAYS = 8     # which has so many places
 
 
-cdef bint has_many_zeros(const MatMul* m, Py_ssize_t item) noexcept nogil:
-    """Guess from a sample of a whether 30 % of it is 0 or more."""
+cdef bint has_zeros(const MatMul* m, Py_ssize_t item, Py_ssize_t tenths) noexcept nogil:
+    """Guess from a sample of a whether so many tenths of it are 0 or more."""
     cdef const Gemm* g = &m.gemm
     cdef Py_ssize_t i, row, column, offset, zeros = 0
     for i in range(SAMPLE):
@@ -63,7 +64,7 @@ cdef bint has_many_zeros(const MatMul* m, Py_ssize_t item) noexcept nogil:
             zeros += (<const float*>g.a)[offset] == 0
         else:
             zeros += (<const double*>g.a)[offset] == 0
-    return 10 * zeros >= 3 * SAMPLE
+    return 10 * zeros >= tenths * SAMPLE
 
 
 cdef void cut_depth(MatMul* m) noexcept nogil:
@@ -83,7 +84,7 @@ cdef void plan_skipping(
     cdef Py_ssize_t wanted = 2 * team if team > 1 else 1  # tasks
     if (
         g.rows < SKIP_ROWS or g.columns < block_columns
-        or g.rows * g.columns * g.depth < SKIP_FROM or not has_many_zeros(m, item)
+        or g.rows * g.columns * g.depth < SKIP_FROM or not has_zeros(m, item, 3)
     ):
         return
     m.column_blocks = g.columns // block_columns
@@ -95,6 +96,22 @@ cdef void plan_skipping(
         m.split_k = m.pieces > 1
         if not m.split_k:
             m.skip_row_blocks = max(1, min(wanted, g.rows // 32))
+
+
+cdef bint skips_in_shards(
+    const MatMul* m, Py_ssize_t block_columns, Py_ssize_t item
+) noexcept nogil:
+    """True if skipping zeros is faster, although each shard is a loop that ends unforeseen."""
+    cdef const Gemm* g = &m.gemm
+    cdef Py_ssize_t i
+    cdef bint wide = block_columns * item == BLOCK_PANELS * 2 * LINE_BYTES  # vectors of a line each
+    for i in range(m.shards):
+        if not SKIP_DEPTH <= m.cuts[i + 1] - m.cuts[i] <= WORD:
+            return False
+    return (
+        m.shards in (4, 8) and g.rows * g.columns * g.depth >= SKIP_FROM
+        and has_zeros(m, item, 7 if wide else 4)
+    )
 
 
 cdef bint is_crowded(const MatMul* m, Py_ssize_t item) noexcept nogil:
@@ -213,6 +230,9 @@ def matmul(
     cdef Memory _offsets
     if m.shards == 0:  # else nothing reads them
         _offsets = write_strides(g, rows, m.a_row_stride, piece, m.a_column_stride, columns)
+    elif skips_in_shards(&m, BLOCK_PANELS * NR, item):
+        if products.is_finite(g.b, panels * NR * depth):
+            m.column_blocks = columns // (BLOCK_PANELS * NR)
     with nogil:
         if m.nonzero_bits is not NULL:
             products.build_bitmask(&m)

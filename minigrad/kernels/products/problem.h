@@ -167,6 +167,7 @@ typedef struct {
     void (*pack)(const void *b, isize b_row_stride, isize b_column_stride, isize depth,
                  isize columns, void *packed);
     void (*build_bitmask)(const MatMul *m);
+    int (*is_finite)(const void *array, isize size); /* of whole vectors */
 } Products;
 
 /* Hidden: each gemm module links its own, compiled for its own instruction set. */

@@ -77,6 +77,7 @@ cdef extern from "problem.h" nogil:
             Py_ssize_t columns, void* packed,
         ) noexcept nogil
         void (*build_bitmask)(const MatMul* m) noexcept nogil
+        bint (*is_finite)(const void* array, Py_ssize_t size) noexcept nogil
 
     const Products fast_float, fast_double
 

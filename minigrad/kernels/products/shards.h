@@ -9,25 +9,42 @@
    y, would store and load y again and again: with 4 samples a shard that takes 4 times as long. */
 #pragma once
 
-#include "simd.h"
+#include "zero_skip.h"
 
 /* 16 or 12 sums at once keep the multipliers busy; what waits in the tree goes to the stack. */
 enum { TREE_ROWS = MR >= 12 ? 8 : 6 };
 
+/* TREE_ROWS rows of a panel; where zeros are skipped, one row of BLOCK_PANELS panels. */
 typedef struct {
     Vector sum[TREE_ROWS][2];
 } TreeTile;
 
-INLINE TreeTile sum_of_shard(const MatMul *m, const real *a, const real *b, isize shard) {
-    const isize begin = m->cuts[shard], end = m->cuts[shard + 1];
+/* What a tile is the product of: rows of a, which were copied, and panels of b. */
+typedef struct {
+    const real *a, *b;
+    const isize *cuts;
+    isize b_panel_stride;
+    const uint64_t *nonzero; /* of the row in each shard, COPIED_ROWS apart */
+} Factors;
+
+INLINE TreeTile sum_of_shard(const Factors *f, isize shard, const int skips) {
+    const isize begin = f->cuts[shard], end = f->cuts[shard + 1];
+    const real *a = f->a + begin * COPIED_ROWS, *b = f->b + begin * NR;
     TreeTile x = {0};
-    a += begin * COPIED_ROWS;
-    b += begin * NR;
-    for (isize k = begin; k < end; k++, a += COPIED_ROWS, b += NR) {
-        const Vector b_vector[2] = {((const Vector *)b)[0], ((const Vector *)b)[1]};
-        UNROLL for (int i = 0; i < TREE_ROWS; i++)
-            UNROLL for (int v = 0; v < 2; v++) x.sum[i][v] += a[i] * b_vector[v];
-    }
+    if (!skips)
+        for (isize k = begin; k < end; k++, a += COPIED_ROWS, b += NR) {
+            const Vector b_vector[2] = {((const Vector *)b)[0], ((const Vector *)b)[1]};
+            UNROLL for (int i = 0; i < TREE_ROWS; i++)
+                UNROLL for (int v = 0; v < 2; v++) x.sum[i][v] += a[i] * b_vector[v];
+        }
+    else
+        for (uint64_t bits = f->nonzero[shard * COPIED_ROWS]; bits != 0; bits &= bits - 1) {
+            const int k = __builtin_ctzll(bits);
+            const real *row = b + k * NR;
+            UNROLL for (int i = 0; i < BLOCK_PANELS; i++, row += f->b_panel_stride)
+                UNROLL for (int v = 0; v < 2; v++)
+                    x.sum[i][v] += a[k * COPIED_ROWS] * ((const Vector *)row)[v];
+        }
     return x;
 }
 
@@ -39,14 +56,14 @@ INLINE TreeTile add_tiles(TreeTile x, const TreeTile y) {
 
 /* The trees of 4 and of 8 shards, spelled out: a function that is not inlined returns its tile in
    memory, and that takes 1.2 times as long (AVX2: 1.5 times). */
-INLINE TreeTile tree_of_4(const MatMul *m, const real *a, const real *b, isize shard) {
-    const TreeTile x = add_tiles(sum_of_shard(m, a, b, shard), sum_of_shard(m, a, b, shard + 1));
-    return add_tiles(x, add_tiles(sum_of_shard(m, a, b, shard + 2),
-                                  sum_of_shard(m, a, b, shard + 3)));
+INLINE TreeTile tree_of_4(const Factors *f, isize shard, const int skips) {
+    const TreeTile x = add_tiles(sum_of_shard(f, shard, skips), sum_of_shard(f, shard + 1, skips));
+    return add_tiles(x, add_tiles(sum_of_shard(f, shard + 2, skips),
+                                  sum_of_shard(f, shard + 3, skips)));
 }
 
-INLINE TreeTile tree_of_8(const MatMul *m, const real *a, const real *b, isize shard) {
-    return add_tiles(tree_of_4(m, a, b, shard), tree_of_4(m, a, b, shard + 4));
+INLINE TreeTile tree_of_8(const Factors *f, isize shard, const int skips) {
+    return add_tiles(tree_of_4(f, shard, skips), tree_of_4(f, shard + 4, skips));
 }
 
 INLINE int are_filled(const isize *cuts, isize count) {
@@ -57,13 +74,13 @@ INLINE int are_filled(const isize *cuts, isize count) {
 
 /* The tree of `count` shards, a power of two. A shard without samples is left out, since its 0
    would turn -0 into 0. */
-static TreeTile tree(const MatMul *m, const real *a, const real *b, isize shard, isize count) {
-    const isize *cuts = m->cuts + shard, half = count / 2;
-    if (count == 1) return sum_of_shard(m, a, b, shard);
-    if (cuts[0] == cuts[half]) return tree(m, a, b, shard + half, half);
-    if (cuts[half] == cuts[count]) return tree(m, a, b, shard, half);
-    if (count == 8 && are_filled(cuts, 8)) return tree_of_8(m, a, b, shard);
-    return add_tiles(tree(m, a, b, shard, half), tree(m, a, b, shard + half, half));
+static TreeTile tree(const Factors *f, isize shard, isize count) {
+    const isize *cuts = f->cuts + shard, half = count / 2;
+    if (count == 1) return sum_of_shard(f, shard, 0);
+    if (cuts[0] == cuts[half]) return tree(f, shard + half, half);
+    if (cuts[half] == cuts[count]) return tree(f, shard, half);
+    if (count == 8 && are_filled(cuts, 8)) return tree_of_8(f, shard, 0);
+    return add_tiles(tree(f, shard, half), tree(f, shard + half, half));
 }
 
 INLINE void store_tile(const TreeTile x, real *y, isize stride, isize rows, isize columns) {
@@ -75,28 +92,51 @@ INLINE void store_tile(const TreeTile x, real *y, isize stride, isize rows, isiz
             memcpy(y + i * stride, x.sum[i], columns * sizeof(real));
 }
 
+/* The bits of rows of a, which were copied, for each shard: as in zero_skip.h. */
+static inline void find_nonzero_in_shards(const MatMul *m, const real *a, isize rows,
+                                          uint64_t *nonzero) {
+    for (isize shard = 0; shard < m->shards; shard++, nonzero += COPIED_ROWS)
+        find_nonzero(a + m->cuts[shard] * COPIED_ROWS, 1, COPIED_ROWS, rows,
+                     m->cuts[shard + 1] - m->cuts[shard], nonzero);
+}
+
+/* A row of a column block, of 8 shards or of 4. */
+static inline void skip_in_shards(const Factors *f, isize shards, real *y) {
+    const TreeTile x = shards == 8 ? tree_of_8(f, 0, 1) : tree_of_4(f, 0, 1);
+    UNROLL for (int v = 0; v < BLOCK_VECTORS; v++) ((Vector *)y)[v] = x.sum[v / 2][v % 2];
+}
+
 /* A task: few rows of a, and all of b, which is packed. The rows are copied. a is x.T: its columns
    lie in a page of memory each, and each page would be looked up for every tile. */
 static inline void sum_shards(const MatMul *m, isize index, int worker) {
     const Gemm *g = &m->gemm;
     const isize first = index * COPIED_ROWS, rows = least(COPIED_ROWS, g->rows - first);
+    const isize skipped = m->column_blocks * BLOCK_PANELS * NR, stride = g->columns;
     const real *from = (const real *)g->a + first * m->a_row_stride;
-    real *a = (real *)m->packed + worker * m->packed_size;
+    real *a = (real *)m->packed + worker * m->packed_size, *y = (real *)g->y + first * stride;
     for (isize k = 0; k < g->depth; k++, from += m->a_column_stride)
         if (m->a_row_stride == 1 && rows == COPIED_ROWS)
             memcpy(a + k * COPIED_ROWS, from, COPIED_ROWS * sizeof(real));
         else
             for (isize i = 0; i < COPIED_ROWS; i++)
                 a[k * COPIED_ROWS + i] = i < rows ? from[i * m->a_row_stride] : 0;
+    uint64_t nonzero[8 * COPIED_ROWS];
+    if (skipped > 0) find_nonzero_in_shards(m, a, rows, nonzero);
+    for (isize column = 0; column < skipped; column += BLOCK_PANELS * NR)
+        for (isize i = 0; i < rows; i++) {
+            const real *b = (const real *)g->b + column * g->depth;
+            const Factors f = {a + i, b, m->cuts, g->depth * NR, nonzero + i};
+            skip_in_shards(&f, m->shards, y + i * stride + column);
+        }
     const isize filled = are_filled(m->cuts, m->shards) ? m->shards : 0;
-    for (isize column = 0; column < g->columns; column += NR)
+    for (isize column = skipped; column < stride; column += NR)
         for (isize i = 0; i < rows; i += TREE_ROWS) {
             const real *b = (const real *)g->b + column * g->depth;
-            real *y = (real *)g->y + (first + i) * g->columns + column;
-            const isize left = rows - i, columns = least(NR, g->columns - column);
-            if (filled == 8) store_tile(tree_of_8(m, a + i, b, 0), y, g->columns, left, columns);
-            else if (filled == 4)
-                store_tile(tree_of_4(m, a + i, b, 0), y, g->columns, left, columns);
-            else store_tile(tree(m, a + i, b, 0, m->shards), y, g->columns, left, columns);
+            const Factors f = {a + i, b, m->cuts, 0, NULL};
+            const isize left = rows - i, columns = least(NR, stride - column);
+            real *to = y + i * stride + column;
+            if (filled == 8) store_tile(tree_of_8(&f, 0, 0), to, stride, left, columns);
+            else if (filled == 4) store_tile(tree_of_4(&f, 0, 0), to, stride, left, columns);
+            else store_tile(tree(&f, 0, m->shards), to, stride, left, columns);
         }
 }

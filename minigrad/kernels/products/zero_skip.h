@@ -60,16 +60,25 @@ INLINE Vector block_vector(const Gemm *g, isize k, int v) {
     return ((const Vector *)row)[v % 2];
 }
 
-/* Whether a column block holds neither infinities nor NaN: 0 times those is NaN, and that product
-   must not be skipped. */
+/* Whether vectors hold neither infinities nor NaN: 0 times those is NaN, and that product must not
+   be skipped. */
+INLINE int are_finite(const Vector zero[BLOCK_VECTORS]) {
+    real total = 0;
+    for (int i = 0; i < BLOCK_VECTORS * LANES; i++) total += zero[i / LANES][i % LANES];
+    return total == 0;
+}
+
 static inline int block_is_finite(const Gemm *g) {
     Vector zero[BLOCK_VECTORS] = {0};
-    real lanes[BLOCK_VECTORS * LANES], total = 0;
     for (isize k = 0; k < g->depth; k++)
         for (int v = 0; v < BLOCK_VECTORS; v++) zero[v] += 0 * block_vector(g, k, v);
-    memcpy(lanes, zero, sizeof(lanes));
-    for (int i = 0; i < BLOCK_VECTORS * LANES; i++) total += lanes[i];
-    return total == 0;
+    return are_finite(zero);
+}
+
+static inline int is_finite(const void *array, isize size) {
+    Vector zero[BLOCK_VECTORS] = {0};
+    for (isize i = 0; i < size / LANES; i++) zero[i % 2] += 0 * ((const Vector *)array)[i];
+    return are_finite(zero);
 }
 
 /* The row kernel: y = relu(start + the sum of a[k] * b[k, :] over all k whose bit is set). */
