@@ -196,20 +196,24 @@ def sparse_product(generator, dtype, *sizes):
 
 add_cases("matmul", sparse_product, SPARSE, out=("y",), strided=("a", "b"))
 
-SPARSE_SHARDS = [  # M, N, cuts of K; what is put into b
-    (70, 203, tuple(range(0, 130, 16)), ()),  # columns are left over
-    (150, 128, (0, 8, 19, 50, 114), ()),
-    (50, 301, (0, 11, 20, 30, 42, 50, 59, 71, 80), (np.nan, -np.inf)),
-    (97, 512, tuple(i * 70 // 8 for i in range(9)), ()),
+SPARSE_SHARDS = [  # M, N, cuts of K; what has zeros, and what is put into the other
+    (70, 203, tuple(range(0, 130, 16)), "a", ()),  # columns are left over
+    (150, 128, (0, 8, 19, 50, 114), "a", ()),
+    (50, 301, (0, 11, 20, 30, 42, 50, 59, 71, 80), "a", (np.nan, -np.inf)),
+    (97, 512, tuple(i * 70 // 8 for i in range(9)), "a", ()),
+    (300, 68, tuple(range(0, 33, 4)), "b", ()),  # rows are left over
+    (128, 132, (0, 4, 30, 94, 100), "b", ()),
+    (204, 60, (0, 5, 9, 13, 30, 34, 41, 50, 57), "b", (np.nan, -np.inf)),
 ]
 
 
-def sparse_sharded_product(generator, dtype, M, N, cuts, special):
+def sparse_sharded_product(generator, dtype, M, N, cuts, sparse, special):
     arguments = sharded_product(generator, dtype, M, N, "a", cuts)
-    kept = np.array([0.15, 0.2, 0, 0.15, 0.6, 0.05])[np.arange(M) % 6, np.newaxis]
-    arguments["a"] *= generator.random((M, cuts[-1])) < kept
+    (zeros, others) = (arguments["a"], arguments["b"].T)[:: 1 if sparse == "a" else -1]
+    kept = np.array([0.15, 0.2, 0, 0.15, 0.6, 0.05])[np.arange(len(zeros)) % 6, np.newaxis]
+    zeros *= generator.random(zeros.shape) < kept
     for number, value in enumerate(special):
-        arguments["b"][11 * number, 17 * number] = value
+        others[17 * number, 11 * number] = value
     return arguments
 
 

@@ -41,7 +41,6 @@ cdef enum:
     PACK_FROM = 256  # rows and depth: fewer rows do not repay the copy, a shorter panel fits L1
     SKIP_FROM = 1 << 18  # multiply-adds: reading a sample of a then takes under 1 % of the time
     SKIP_ROWS = 8  # rows of a: fewer do not repay packing b and searching it for infinities
-    SKIP_DEPTH = 8  # of a shard: without zeros, shorter ones are done as soon
     SAMPLE = 128  # elements of a that are read
     WORD = 64  # elements of a for each word of the bitmask
     BITMASK_FROM = 8  # column blocks: from here on the bitmask is built once for all of them
@@ -52,19 +51,26 @@ cdef enum:
     WAYS = 8     # which has so many places
 
 
-cdef bint has_zeros(const MatMul* m, Py_ssize_t item, Py_ssize_t tenths) noexcept nogil:
-    """Guess from a sample of a whether so many tenths of it are 0 or more."""
-    cdef const Gemm* g = &m.gemm
+cdef Py_ssize_t sample_zeros(
+    const void* x, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t row_stride,
+    Py_ssize_t column_stride, Py_ssize_t item,
+) noexcept nogil:
+    """Guess from a sample which part of x is 0, in percent."""
     cdef Py_ssize_t i, row, column, offset, zeros = 0
     for i in range(SAMPLE):
-        row = i * g.rows // SAMPLE
-        column = i * 40507 % g.depth  # a prime near 2**16 / golden ratio: evenly over the row
-        offset = row * m.a_row_stride + column * m.a_column_stride
+        row = i * rows // SAMPLE
+        column = i * 40507 % columns  # a prime near 2**16 / golden ratio: evenly over the row
+        offset = row * row_stride + column * column_stride
         if item == sizeof(float):
-            zeros += (<const float*>g.a)[offset] == 0
+            zeros += (<const float*>x)[offset] == 0
         else:
-            zeros += (<const double*>g.a)[offset] == 0
-    return 10 * zeros >= tenths * SAMPLE
+            zeros += (<const double*>x)[offset] == 0
+    return 100 * zeros // SAMPLE
+
+
+cdef Py_ssize_t zeros_of_a(const MatMul* m, Py_ssize_t item) noexcept nogil:
+    cdef const Gemm* g = &m.gemm
+    return sample_zeros(g.a, g.rows, g.depth, m.a_row_stride, m.a_column_stride, item)
 
 
 cdef void cut_depth(MatMul* m) noexcept nogil:
@@ -84,7 +90,7 @@ cdef void plan_skipping(
     cdef Py_ssize_t wanted = 2 * team if team > 1 else 1  # tasks
     if (
         g.rows < SKIP_ROWS or g.columns < block_columns
-        or g.rows * g.columns * g.depth < SKIP_FROM or not has_zeros(m, item, 3)
+        or g.rows * g.columns * g.depth < SKIP_FROM or zeros_of_a(m, item) < 30
     ):
         return
     m.column_blocks = g.columns // block_columns
@@ -98,20 +104,35 @@ cdef void plan_skipping(
             m.skip_row_blocks = max(1, min(wanted, g.rows // 32))
 
 
-cdef bint skips_in_shards(
-    const MatMul* m, Py_ssize_t block_columns, Py_ssize_t item
+cdef bint plan_skipping_in_shards(
+    MatMul* m, Py_ssize_t block_columns, Py_ssize_t item
 ) noexcept nogil:
-    """True if skipping zeros is faster, although each shard is a loop that ends unforeseen."""
+    """Skip zeros of a if it has many; return whether b has more: then the product is turned.
+
+    It takes more of them than without shards, since each shard is a loop that ends unforeseen; and
+    most with the widest vectors, which lose most time by that.
+    """
     cdef const Gemm* g = &m.gemm
-    cdef Py_ssize_t i
-    cdef bint wide = block_columns * item == BLOCK_PANELS * 2 * LINE_BYTES  # vectors of a line each
+    cdef Py_ssize_t i, depth, of_a, of_b, shortest = WORD
+    cdef bint wide = block_columns * item == BLOCK_PANELS * 2 * LINE_BYTES  # vectors of a line
     for i in range(m.shards):
-        if not SKIP_DEPTH <= m.cuts[i + 1] - m.cuts[i] <= WORD:
+        depth = m.cuts[i + 1] - m.cuts[i]
+        shortest = min(shortest, depth)
+        if depth > WORD:
             return False
-    return (
-        m.shards in (4, 8) and g.rows * g.columns * g.depth >= SKIP_FROM
-        and has_zeros(m, item, 7 if wide else 4)
-    )
+    if m.shards not in (4, 8) or g.rows * g.columns * g.depth < SKIP_FROM:
+        return False
+    of_a = zeros_of_a(m, item)
+    of_b = sample_zeros(g.b, g.depth, g.columns, g.b_row_stride, m.b_column_stride, item)
+    # Turned, y is written in squares of 4 x 4.
+    if (
+        of_b >= max(of_a, 60) and shortest >= 4 and m.a_row_stride == 1
+        and g.rows % 4 == 0 and g.columns % 4 == 0
+    ):
+        return True
+    if of_a >= (70 if wide else 40) and shortest >= 8:
+        m.column_blocks = g.columns // block_columns
+    return False
 
 
 cdef bint is_crowded(const MatMul* m, Py_ssize_t item) noexcept nogil:
@@ -196,28 +217,41 @@ def matmul(
     if not m.pack_b and columns % NR == 0:  # more blocks cost nothing: none has to pack its panel
         m.row_blocks = max(m.row_blocks, rows // (TILES_IN_BLOCK * MR))
     m.row_blocks = min(m.row_blocks, (rows + MR - 1) // MR)
+    cdef bint turned = False
     cut_depth(&m)
     if m.shards == 0:
         plan_skipping(&m, BLOCK_PANELS * NR, item, team)
+    else:
+        turned = plan_skipping_in_shards(&m, BLOCK_PANELS * NR, item)
     cdef Py_ssize_t skipping = m.column_blocks * m.skip_row_blocks * (m.pieces if m.split_k else 1)
     cdef Py_ssize_t dense = (panels - m.column_blocks * BLOCK_PANELS) * m.row_blocks
     # its memory
     cdef Py_ssize_t piece = min(depth, m.piece_depth)
     m.packed_size = max(piece, min(depth, WORD) * BLOCK_PANELS) * NR
     cdef Memory packed_b
-    if m.shards > 0:  # a task has few rows of a, and all of b
+    cdef Py_ssize_t groups = (columns + COPIED_ROWS - 1) // COPIED_ROWS
+    if turned:  # a task has rows of a that fill a column block, and all of b
+        dense = (rows + BLOCK_PANELS * NR - 1) // (BLOCK_PANELS * NR)
+        m.packed_size = BLOCK_PANELS * NR * depth
+        packed_b = Memory(groups * COPIED_ROWS * depth * item)
+        m.turned_b = packed_b.data
+    elif m.shards > 0:  # a task has few rows of a, and all of b
         dense = (rows + COPIED_ROWS - 1) // COPIED_ROWS
         m.packed_size = COPIED_ROWS * depth
         packed_b = Memory(panels * NR * depth * item)
         products.pack(g.b, g.b_row_stride, m.b_column_stride, depth, columns, packed_b.data)
         g.b = packed_b.data
+        if m.column_blocks > 0 and not products.is_finite(g.b, panels * NR * depth):
+            m.column_blocks = 0
     cdef Memory packed = Memory(team * m.packed_size * item)
     cdef Py_ssize_t sums_size = 0
     if m.column_blocks > 0 and m.pieces > 1:
         sums_size = rows * columns * (m.pieces if m.split_k else 1)
     cdef Memory partial_sums = Memory(sums_size * item)
-    cdef Py_ssize_t words = (depth + WORD - 1) // WORD if m.column_blocks >= BITMASK_FROM else 0
-    cdef Memory nonzero_bits = Memory(words * rows * sizeof(uint64_t))
+    cdef bint has_bitmask = m.column_blocks >= BITMASK_FROM and m.shards == 0
+    cdef Py_ssize_t words = (depth + WORD - 1) // WORD * rows if has_bitmask else 0
+    words = groups * m.shards * COPIED_ROWS if turned else words
+    cdef Memory nonzero_bits = Memory(words * sizeof(uint64_t))
     m.packed, m.partial_sums = packed.data, partial_sums.data
     m.nonzero_bits = <uint64_t*>nonzero_bits.data if words > 0 else NULL
     cdef Sums sums = Sums(
@@ -230,12 +264,9 @@ def matmul(
     cdef Memory _offsets
     if m.shards == 0:  # else nothing reads them
         _offsets = write_strides(g, rows, m.a_row_stride, piece, m.a_column_stride, columns)
-    elif skips_in_shards(&m, BLOCK_PANELS * NR, item):
-        if products.is_finite(g.b, panels * NR * depth):
-            m.column_blocks = columns // (BLOCK_PANELS * NR)
     with nogil:
         if m.nonzero_bits is not NULL:
-            products.build_bitmask(&m)
+            products.find_zeros(&m)
         run_tasks(products.matmul, &m, skipping + dense, team)
         if m.split_k:
             run_tasks(products.add_sums, &sums, chunk_count(sums.size), team)

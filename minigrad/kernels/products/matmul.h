@@ -13,6 +13,7 @@
 #include "gemm.h"
 #include "pack.h"
 #include "shards.h"
+#include "turned.h"
 #include "zero_skip.h"
 
 /* A dense task: one panel of b and one block of rows, a piece of the depth at a time. */
@@ -47,11 +48,18 @@ static inline void dense_matmul(const MatMul *m, isize index, int worker) {
     }
 }
 
+/* Before the tasks. */
+static inline void find_zeros(const MatMul *m) {
+    if (m->turned_b != NULL) turn_b(m);
+    else build_bitmask(m);
+}
+
 static inline void matmul(void *arguments, isize index, int worker) {
     const MatMul *m = arguments;
     const isize pieces = m->split_k ? m->pieces : 1; /* tasks for each column block and row block */
     const isize skipping = m->column_blocks * m->skip_row_blocks * pieces;
-    if (m->shards > 0) sum_shards(m, index, worker);
+    if (m->turned_b != NULL) skip_turned(m, index, worker);
+    else if (m->shards > 0) sum_shards(m, index, worker);
     else if (index < skipping) skip_zeros(m, index, worker);
     else dense_matmul(m, index - skipping, worker);
 }

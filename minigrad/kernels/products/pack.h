@@ -46,6 +46,17 @@ INLINE void transpose_square(const real *from, isize from_stride, real *to, isiz
     for (int i = 0; i < QUAD; i++) *(Quad *)(to + i * to_stride) = row[i];
 }
 
+#else
+
+enum { QUAD = 4, QUADS_IN_CACHE = 128 };
+
+INLINE void transpose_square(const real *from, isize from_stride, real *to, isize to_stride) {
+    for (isize i = 0; i < QUAD; i++)
+        for (isize j = 0; j < QUAD; j++) to[j * to_stride + i] = from[i * from_stride + j];
+}
+
+#endif
+
 /* Transpose contiguous columns of b into the rows of a panel, 128 rows at a time, which stay in L1.
    Return how many rows are done: the last depth % QUAD are left to the caller. */
 static inline isize transpose_panel(const real *b, isize b_column_stride, isize depth,
@@ -60,15 +71,6 @@ static inline isize transpose_panel(const real *b, isize b_column_stride, isize 
     }
     return done;
 }
-
-#else
-
-static inline isize transpose_panel(const real *b, isize b_column_stride, isize depth,
-                                    real *panel) {
-    return 0; /* element by element, below */
-}
-
-#endif
 
 /* Copy b (depth, columns) into panels of NR columns; zeros fill up the last one. */
 static inline void pack(const void *b, isize b_row_stride, isize b_column_stride, isize depth,

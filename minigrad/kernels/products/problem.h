@@ -89,7 +89,10 @@ typedef struct {
                                     split_k, else (rows, columns): those of the piece at work */
     isize shards;                /* of a sum over samples that ranks share (shards.h); else 0 */
     const isize *cuts;           /* (shards + 1,): shard i is k from cuts[i] to cuts[i + 1] - 1 */
-    uint64_t *nonzero_bits;      /* (depth / 64 rounded up, rows), or NULL: each task finds them */
+    void *turned_b;              /* with shards: b.T, if y.T = b.T @ a.T since b has the zeros to
+                                    skip: (columns / COPIED_ROWS rounded up, depth, COPIED_ROWS) */
+    uint64_t *nonzero_bits;      /* (depth / 64 rounded up, rows), or NULL: each task finds them;
+                                    of turned_b (columns as above, shards, COPIED_ROWS) */
 } MatMul;
 
 /* A convolution of images x (N, H, W, C) with kernels w (KH, KW, C / groups, F) that gives outputs
@@ -166,7 +169,7 @@ typedef struct {
     Task add_sums;                 /* of Sums, one for each chunk of elements (tasks.h) */
     void (*pack)(const void *b, isize b_row_stride, isize b_column_stride, isize depth,
                  isize columns, void *packed);
-    void (*build_bitmask)(const MatMul *m);
+    void (*find_zeros)(const MatMul *m);
     int (*is_finite)(const void *array, isize size); /* of whole vectors */
 } Products;
 

@@ -37,6 +37,7 @@ cdef extern from "problem.h" nogil:
         void* partial_sums
         Py_ssize_t shards
         const Py_ssize_t* cuts
+        void* turned_b
         uint64_t* nonzero_bits
 
     ctypedef struct Conv:
@@ -76,7 +77,7 @@ cdef extern from "problem.h" nogil:
             const void* b, Py_ssize_t b_row_stride, Py_ssize_t b_column_stride, Py_ssize_t depth,
             Py_ssize_t columns, void* packed,
         ) noexcept nogil
-        void (*build_bitmask)(const MatMul* m) noexcept nogil
+        void (*find_zeros)(const MatMul* m) noexcept nogil
         bint (*is_finite)(const void* array, Py_ssize_t size) noexcept nogil
 
     const Products fast_float, fast_double

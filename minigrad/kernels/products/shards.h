@@ -23,13 +23,13 @@ typedef struct {
 typedef struct {
     const real *a, *b;
     const isize *cuts;
-    isize b_panel_stride;
+    isize b_row_stride, b_panel_stride;
     const uint64_t *nonzero; /* of the row in each shard, COPIED_ROWS apart */
 } Factors;
 
 INLINE TreeTile sum_of_shard(const Factors *f, isize shard, const int skips) {
     const isize begin = f->cuts[shard], end = f->cuts[shard + 1];
-    const real *a = f->a + begin * COPIED_ROWS, *b = f->b + begin * NR;
+    const real *a = f->a + begin * COPIED_ROWS, *b = f->b + begin * f->b_row_stride;
     TreeTile x = {0};
     if (!skips)
         for (isize k = begin; k < end; k++, a += COPIED_ROWS, b += NR) {
@@ -40,7 +40,7 @@ INLINE TreeTile sum_of_shard(const Factors *f, isize shard, const int skips) {
     else
         for (uint64_t bits = f->nonzero[shard * COPIED_ROWS]; bits != 0; bits &= bits - 1) {
             const int k = __builtin_ctzll(bits);
-            const real *row = b + k * NR;
+            const real *row = b + k * f->b_row_stride;
             UNROLL for (int i = 0; i < BLOCK_PANELS; i++, row += f->b_panel_stride)
                 UNROLL for (int v = 0; v < 2; v++)
                     x.sum[i][v] += a[k * COPIED_ROWS] * ((const Vector *)row)[v];
@@ -92,7 +92,17 @@ INLINE void store_tile(const TreeTile x, real *y, isize stride, isize rows, isiz
             memcpy(y + i * stride, x.sum[i], columns * sizeof(real));
 }
 
-/* The bits of rows of a, which were copied, for each shard: as in zero_skip.h. */
+/* Copy up to COPIED_ROWS rows: of x.T, whose columns lie in a page of memory each, and each page
+   would be looked up for every tile. */
+static inline void copy_rows(const real *from, isize row_stride, isize column_stride, isize rows,
+                             isize depth, real *a) {
+    for (isize k = 0; k < depth; k++, from += column_stride, a += COPIED_ROWS)
+        if (row_stride == 1 && rows == COPIED_ROWS) memcpy(a, from, COPIED_ROWS * sizeof(real));
+        else
+            for (isize i = 0; i < COPIED_ROWS; i++) a[i] = i < rows ? from[i * row_stride] : 0;
+}
+
+/* The bits of copied rows for each shard, as in zero_skip.h. */
 static inline void find_nonzero_in_shards(const MatMul *m, const real *a, isize rows,
                                           uint64_t *nonzero) {
     for (isize shard = 0; shard < m->shards; shard++, nonzero += COPIED_ROWS)
@@ -106,33 +116,27 @@ static inline void skip_in_shards(const Factors *f, isize shards, real *y) {
     UNROLL for (int v = 0; v < BLOCK_VECTORS; v++) ((Vector *)y)[v] = x.sum[v / 2][v % 2];
 }
 
-/* A task: few rows of a, and all of b, which is packed. The rows are copied. a is x.T: its columns
-   lie in a page of memory each, and each page would be looked up for every tile. */
+/* A task: few rows of a, which are copied, and all of b, which is packed. */
 static inline void sum_shards(const MatMul *m, isize index, int worker) {
     const Gemm *g = &m->gemm;
     const isize first = index * COPIED_ROWS, rows = least(COPIED_ROWS, g->rows - first);
     const isize skipped = m->column_blocks * BLOCK_PANELS * NR, stride = g->columns;
-    const real *from = (const real *)g->a + first * m->a_row_stride;
     real *a = (real *)m->packed + worker * m->packed_size, *y = (real *)g->y + first * stride;
-    for (isize k = 0; k < g->depth; k++, from += m->a_column_stride)
-        if (m->a_row_stride == 1 && rows == COPIED_ROWS)
-            memcpy(a + k * COPIED_ROWS, from, COPIED_ROWS * sizeof(real));
-        else
-            for (isize i = 0; i < COPIED_ROWS; i++)
-                a[k * COPIED_ROWS + i] = i < rows ? from[i * m->a_row_stride] : 0;
+    copy_rows((const real *)g->a + first * m->a_row_stride, m->a_row_stride, m->a_column_stride,
+              rows, g->depth, a);
     uint64_t nonzero[8 * COPIED_ROWS];
     if (skipped > 0) find_nonzero_in_shards(m, a, rows, nonzero);
     for (isize column = 0; column < skipped; column += BLOCK_PANELS * NR)
         for (isize i = 0; i < rows; i++) {
             const real *b = (const real *)g->b + column * g->depth;
-            const Factors f = {a + i, b, m->cuts, g->depth * NR, nonzero + i};
+            const Factors f = {a + i, b, m->cuts, NR, g->depth * NR, nonzero + i};
             skip_in_shards(&f, m->shards, y + i * stride + column);
         }
     const isize filled = are_filled(m->cuts, m->shards) ? m->shards : 0;
     for (isize column = skipped; column < stride; column += NR)
         for (isize i = 0; i < rows; i += TREE_ROWS) {
             const real *b = (const real *)g->b + column * g->depth;
-            const Factors f = {a + i, b, m->cuts, 0, NULL};
+            const Factors f = {a + i, b, m->cuts, NR, 0, NULL};
             const isize left = rows - i, columns = least(NR, stride - column);
             real *to = y + i * stride + column;
             if (filled == 8) store_tile(tree_of_8(&f, 0, 0), to, stride, left, columns);

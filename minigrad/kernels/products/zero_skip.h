@@ -23,8 +23,9 @@ enum { WORD = 64, BLOCK_VECTORS = 2 * BLOCK_PANELS };
 /* bits[i] = which of a[i, 0] to a[i, depth - 1] are not 0, for up to 64 rows; depth <= 64. Not
    inlined: beside its loops gcc 12 leaves the row kernel too few registers, and with AVX-512 a
    product takes 1.17 times as long. */
-static __attribute__((noinline)) void find_nonzero(const real *a, isize a_row_stride, isize a_column_stride,
-                                isize rows, isize depth, uint64_t *bits) {
+static __attribute__((noinline)) void find_nonzero(const real *a, isize a_row_stride,
+                                                   isize a_column_stride, isize rows, isize depth,
+                                                   uint64_t *bits) {
     uint32_t half[2][WORD] = {{0}}; /* gcc 12 vectorizes these better than words of 64 bits */
     if (a_column_stride != 1 || depth < WORD) { /* columns outside: rows fill the vectors */
         for (isize k = 0; k < depth; k++, a += a_column_stride)
