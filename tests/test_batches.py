@@ -488,6 +488,16 @@ def test_own_data_sets_may_give_their_number_or_have_no_end(count, steps):
     assert len(numbers(batches)) == (count or steps)
 
 
+@pytest.mark.parametrize("generator", [None, np.random.default_rng(1)])
+def test_the_number_of_an_own_data_set_counts_not_its_length(generator):
+    class Both(Own):  # of which `fit` sees the first two, as in Keras
+        num_batches = 2
+
+    batches = Batches(Both(), generator=generator)
+    assert (len(Both()), batches.steps) == (4, 2)
+    assert sorted(numbers(batches)) == [[0, 0], [1, 1]]
+
+
 def test_own_data_sets_say_what_they_lack():
     for action, name in ((len, "__len__ or num_batches"), (lambda own: own[0], "__getitem__")):
         with pytest.raises(NotImplementedError, match=f"PyDataset must define {name}"):

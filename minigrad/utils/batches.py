@@ -12,6 +12,7 @@ from minigrad import config
 from minigrad.utils import together
 from minigrad.utils.arguments import checked_number, short_text, told, whole_number
 from minigrad.utils.arrays import as_number
+from minigrad.utils.datasets import PyDataset
 from minigrad.utils.samples import (
     UnreadRows,
     as_array,
@@ -156,8 +157,7 @@ class Batches:
 
     def get_state(self):
         """Return how far the data were read, and the order that they have then."""
-        order = self._order if self._taken else self._order_now()
-        return {"taken": self._taken, "order": order}
+        return {"taken": self._taken, "order": self._order if self._taken else self._order_now()}
 
     def set_state(self, state):
         """Go on where `get_state` was called: what came before is read again and left out."""
@@ -386,7 +386,7 @@ def _map_arrays(function, data):
 def _length(source):
     """The number of batches, None where it is not known."""
     try:
-        return len(source)
+        return source.num_batches if isinstance(source, PyDataset) else len(source)
     except Exception:  # loaders say by errors of many types that they do not know it
         return None
 
@@ -433,7 +433,7 @@ class _ArrayBatches:
 
 
 class _ShuffledBatches:
-    """The batches of an object with `__getitem__` and `__len__`, in a new order each time."""
+    """The batches of an object that is asked for each by its number, in a new order each time."""
 
     def __init__(self, batches, generator):
         self.batches = batches
@@ -443,7 +443,7 @@ class _ShuffledBatches:
                 setattr(self, hook, getattr(batches, hook))
 
     def __len__(self):
-        return len(self.batches)
+        return _length(self.batches)
 
     def __iter__(self):
-        return (self.batches[int(i)] for i in self.generator.permutation(len(self.batches)))
+        return (self.batches[int(i)] for i in self.generator.permutation(len(self)))
