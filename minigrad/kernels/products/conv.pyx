@@ -520,36 +520,34 @@ cdef int sum_images(const Products* products, Conv c, Py_ssize_t width, int thre
 
 cdef int sum_shards(
     const Products* products, Conv c, Py_ssize_t width, const Py_ssize_t* cuts, Py_ssize_t shards,
-    Py_ssize_t size, int threads,
+    char* sums, Py_ssize_t w_size, Py_ssize_t size, int threads,
 ) except -1:
     """Compute them as one sum for each shard of the images, added as a tree.
 
-    c.w and c.bias are elements of an array with that many sums for each level of the tree.
+    They go to sums, w_size elements of gw and then gb, size in all; behind is as much room again
+    for each level of the tree below.
     """
-    cdef Py_ssize_t half = shards // 2, image = products.item_size * cuts[0]
-    cdef void* row = c.w
-    cdef Sums both
+    cdef Py_ssize_t half = shards // 2, item = products.item_size, first = cuts[0]
+    cdef Sums both = Sums(sums, 2, size, size, sums, False)
     if shards == 1:
-        c.N, c.x = cuts[1] - cuts[0], <char*>c.x + image * c.H * c.W * c.C
-        c.y = <char*>c.y + image * c.OH * c.OW * c.F
+        c.N, c.y = cuts[1] - first, <char*>c.y + first * c.OH * c.OW * c.F * item
+        if c.w is not NULL:
+            c.x, c.w = <char*>c.x + first * c.H * c.W * c.C * item, sums
+        if c.bias is not NULL:
+            c.bias = sums + w_size * item
         if c.argmax is not NULL:
-            c.argmax += cuts[0] * c.OH * c.OW * c.F
+            c.argmax += first * c.OH * c.OW * c.F
         return sum_images(products, c, width, threads)
-    if cuts[0] == cuts[half]:  # a shard without images is left out: its 0 would turn -0 into 0
-        return sum_shards(products, c, width, cuts + half, half, size, threads)
-    sum_shards(products, c, width, cuts, half, size, threads)
-    if cuts[half] == cuts[shards]:
+    if first == cuts[half]:  # a shard without images is left out: its 0 would turn -0 into 0
+        cuts += half
+    elif cuts[half] < cuts[shards]:
+        sum_shards(products, c, width, cuts, half, sums, w_size, size, threads)
+        sums += size * item
+        sum_shards(products, c, width, cuts + half, half, sums, w_size, size, threads)
+        with nogil:
+            run_tasks(products.add_sums, &both, chunk_count(size), 1)
         return 0
-    if row is NULL:
-        row = c.bias
-    if c.w is not NULL:
-        c.w = <char*>c.w + size * products.item_size
-    if c.bias is not NULL:
-        c.bias = <char*>c.bias + size * products.item_size
-    both = Sums(row, 2, size, size, row, False)
-    sum_shards(products, c, width, cuts + half, half, size, threads)
-    with nogil:
-        run_tasks(products.add_sums, &both, chunk_count(size), 1)
+    return sum_shards(products, c, width, cuts, half, sums, w_size, size, threads)
 
 
 cdef int sum_at_cuts(
@@ -559,18 +557,16 @@ cdef int sum_at_cuts(
     if cuts is None:
         return sum_images(products, c, width, threads)
     cdef Memory numbers = copy_cuts(kernel, cuts, c.N)
-    cdef Py_ssize_t item = products.item_size, levels = (len(cuts) - 1).bit_length()
+    cdef Py_ssize_t item = products.item_size, shards = len(cuts) - 1
     cdef Py_ssize_t w_size = 0 if c.w is NULL else c.KH * c.KW * c.group_channels * c.F
     cdef Py_ssize_t size = w_size + (0 if c.bias is NULL else c.F)
-    cdef Memory sums = Memory(levels * size * item)
-    cdef Conv shared = c
+    cdef Memory sums = Memory(shards.bit_length() * size * item)
+    cdef const Py_ssize_t* cut = <Py_ssize_t*>numbers.data
+    sum_shards(products, c, width, cut, shards, <char*>sums.data, w_size, size, threads)
     if c.w is not NULL:
-        shared.w = sums.data
+        memcpy(c.w, sums.data, w_size * item)
     if c.bias is not NULL:
-        shared.bias = <char*>sums.data + w_size * item
-    sum_shards(products, shared, width, <Py_ssize_t*>numbers.data, len(cuts) - 1, size, threads)
-    memcpy(c.w, shared.w, w_size * item)
-    memcpy(c.bias, shared.bias, (size - w_size) * item)
+        memcpy(c.bias, <char*>sums.data + w_size * item, c.F * item)
 
 
 def conv2d_backward_kernel(
