@@ -11,8 +11,8 @@
 
 #include "zero_skip.h"
 
-/* 16 or 12 sums at once keep the multipliers busy; what waits in the tree goes to the stack. */
-enum { TREE_ROWS = MR >= 12 ? 8 : 6 };
+/* 12 sums at once keep the multipliers busy; what waits in the tree goes to the stack. */
+enum { TREE_ROWS = 6 };
 
 /* TREE_ROWS rows of a panel; where zeros are skipped, one row of BLOCK_PANELS panels. */
 typedef struct {
@@ -27,15 +27,15 @@ typedef struct {
     const uint64_t *nonzero; /* of the row in each shard, COPIED_ROWS apart */
 } Factors;
 
-INLINE TreeTile sum_of_shard(const Factors *f, isize shard, const int skips) {
+INLINE void sum_shard(const Factors *f, isize shard, const int skips, TreeTile *x) {
     const isize begin = f->cuts[shard], end = f->cuts[shard + 1];
     const real *a = f->a + begin * COPIED_ROWS, *b = f->b + begin * f->b_row_stride;
-    TreeTile x = {0};
+    Vector sum[TREE_ROWS][2] = {{{0}}};
     if (!skips)
         for (isize k = begin; k < end; k++, a += COPIED_ROWS, b += NR) {
             const Vector b_vector[2] = {((const Vector *)b)[0], ((const Vector *)b)[1]};
             UNROLL for (int i = 0; i < TREE_ROWS; i++)
-                UNROLL for (int v = 0; v < 2; v++) x.sum[i][v] += a[i] * b_vector[v];
+                UNROLL for (int v = 0; v < 2; v++) sum[i][v] += a[i] * b_vector[v];
         }
     else
         for (uint64_t bits = f->nonzero[shard * COPIED_ROWS]; bits != 0; bits &= bits - 1) {
@@ -43,27 +43,35 @@ INLINE TreeTile sum_of_shard(const Factors *f, isize shard, const int skips) {
             const real *row = b + k * f->b_row_stride;
             UNROLL for (int i = 0; i < BLOCK_PANELS; i++, row += f->b_panel_stride)
                 UNROLL for (int v = 0; v < 2; v++)
-                    x.sum[i][v] += a[k * COPIED_ROWS] * ((const Vector *)row)[v];
+                    sum[i][v] += a[k * COPIED_ROWS] * ((const Vector *)row)[v];
         }
-    return x;
-}
-
-INLINE TreeTile add_tiles(TreeTile x, const TreeTile y) {
     UNROLL for (int i = 0; i < TREE_ROWS; i++)
-        UNROLL for (int v = 0; v < 2; v++) x.sum[i][v] += y.sum[i][v];
-    return x;
+        UNROLL for (int v = 0; v < 2; v++) x->sum[i][v] = sum[i][v];
 }
 
-/* The trees of 4 and of 8 shards, spelled out: a function that is not inlined returns its tile in
-   memory, and that takes 1.2 times as long (AVX2: 1.5 times). */
-INLINE TreeTile tree_of_4(const Factors *f, isize shard, const int skips) {
-    const TreeTile x = add_tiles(sum_of_shard(f, shard, skips), sum_of_shard(f, shard + 1, skips));
-    return add_tiles(x, add_tiles(sum_of_shard(f, shard + 2, skips),
-                                  sum_of_shard(f, shard + 3, skips)));
+INLINE void add_tile(TreeTile *x, const TreeTile *y) {
+    UNROLL for (int i = 0; i < TREE_ROWS; i++)
+        UNROLL for (int v = 0; v < 2; v++) x->sum[i][v] += y->sum[i][v];
 }
 
-INLINE TreeTile tree_of_8(const Factors *f, isize shard, const int skips) {
-    return add_tiles(tree_of_4(f, shard, skips), tree_of_4(f, shard + 4, skips));
+/* The trees of 4 and of 8 shards, spelled out: where tiles are returned, or a function is not
+   inlined, they go through memory, and that takes 1.2 to 2 times as long. */
+INLINE void sum_4_shards(const Factors *f, isize shard, const int skips, TreeTile *x) {
+    TreeTile y, z;
+    sum_shard(f, shard, skips, x);
+    sum_shard(f, shard + 1, skips, &y);
+    add_tile(x, &y);
+    sum_shard(f, shard + 2, skips, &y);
+    sum_shard(f, shard + 3, skips, &z);
+    add_tile(&y, &z);
+    add_tile(x, &y);
+}
+
+INLINE void sum_8_shards(const Factors *f, isize shard, const int skips, TreeTile *x) {
+    TreeTile y;
+    sum_4_shards(f, shard, skips, x);
+    sum_4_shards(f, shard + 4, skips, &y);
+    add_tile(x, &y);
 }
 
 INLINE int are_filled(const isize *cuts, isize count) {
@@ -74,22 +82,27 @@ INLINE int are_filled(const isize *cuts, isize count) {
 
 /* The tree of `count` shards, a power of two. A shard without samples is left out, since its 0
    would turn -0 into 0. */
-static TreeTile tree(const Factors *f, isize shard, isize count) {
+static void sum_tree(const Factors *f, isize shard, isize count, TreeTile *x) {
     const isize *cuts = f->cuts + shard, half = count / 2;
-    if (count == 1) return sum_of_shard(f, shard, 0);
-    if (cuts[0] == cuts[half]) return tree(f, shard + half, half);
-    if (cuts[half] == cuts[count]) return tree(f, shard, half);
-    if (count == 8 && are_filled(cuts, 8)) return tree_of_8(f, shard, 0);
-    return add_tiles(tree(f, shard, half), tree(f, shard + half, half));
+    TreeTile y;
+    if (count == 1) sum_shard(f, shard, 0, x);
+    else if (cuts[0] == cuts[half]) sum_tree(f, shard + half, half, x);
+    else if (cuts[half] == cuts[count]) sum_tree(f, shard, half, x);
+    else if (count == 8 && are_filled(cuts, 8)) sum_8_shards(f, shard, 0, x);
+    else {
+        sum_tree(f, shard, half, x);
+        sum_tree(f, shard + half, half, &y);
+        add_tile(x, &y);
+    }
 }
 
-INLINE void store_tile(const TreeTile x, real *y, isize stride, isize rows, isize columns) {
+INLINE void store_tile(const TreeTile *x, real *y, isize stride, isize rows, isize columns) {
     if (rows >= TREE_ROWS && columns >= NR)
         UNROLL for (int i = 0; i < TREE_ROWS; i++)
-            UNROLL for (int v = 0; v < 2; v++) ((Vector *)(y + i * stride))[v] = x.sum[i][v];
+            UNROLL for (int v = 0; v < 2; v++) ((Vector *)(y + i * stride))[v] = x->sum[i][v];
     else
         for (isize i = 0; i < least(TREE_ROWS, rows); i++)
-            memcpy(y + i * stride, x.sum[i], columns * sizeof(real));
+            memcpy(y + i * stride, x->sum[i], columns * sizeof(real));
 }
 
 /* Copy up to COPIED_ROWS rows: of x.T, whose columns lie in a page of memory each, and each page
@@ -111,8 +124,10 @@ static inline void find_nonzero_in_shards(const MatMul *m, const real *a, isize 
 }
 
 /* A row of a column block, of 8 shards or of 4. */
-static inline void skip_in_shards(const Factors *f, isize shards, real *y) {
-    const TreeTile x = shards == 8 ? tree_of_8(f, 0, 1) : tree_of_4(f, 0, 1);
+static inline void skip_in_row(const Factors *f, isize shards, real *y) {
+    TreeTile x;
+    if (shards == 8) sum_8_shards(f, 0, 1, &x);
+    else sum_4_shards(f, 0, 1, &x);
     UNROLL for (int v = 0; v < BLOCK_VECTORS; v++) ((Vector *)y)[v] = x.sum[v / 2][v % 2];
 }
 
@@ -130,17 +145,17 @@ static inline void sum_shards(const MatMul *m, isize index, int worker) {
         for (isize i = 0; i < rows; i++) {
             const real *b = (const real *)g->b + column * g->depth;
             const Factors f = {a + i, b, m->cuts, NR, g->depth * NR, nonzero + i};
-            skip_in_shards(&f, m->shards, y + i * stride + column);
+            skip_in_row(&f, m->shards, y + i * stride + column);
         }
     const isize filled = are_filled(m->cuts, m->shards) ? m->shards : 0;
     for (isize column = skipped; column < stride; column += NR)
         for (isize i = 0; i < rows; i += TREE_ROWS) {
             const real *b = (const real *)g->b + column * g->depth;
             const Factors f = {a + i, b, m->cuts, NR, 0, NULL};
-            const isize left = rows - i, columns = least(NR, stride - column);
-            real *to = y + i * stride + column;
-            if (filled == 8) store_tile(tree_of_8(&f, 0, 0), to, stride, left, columns);
-            else if (filled == 4) store_tile(tree_of_4(&f, 0, 0), to, stride, left, columns);
-            else store_tile(tree(&f, 0, m->shards), to, stride, left, columns);
+            TreeTile x;
+            if (filled == 8) sum_8_shards(&f, 0, 0, &x);
+            else if (filled == 4) sum_4_shards(&f, 0, 0, &x);
+            else sum_tree(&f, 0, m->shards, &x);
+            store_tile(&x, y + i * stride + column, stride, rows - i, least(NR, stride - column));
         }
 }

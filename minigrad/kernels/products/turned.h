@@ -51,7 +51,7 @@ static inline void skip_turned(const MatMul *m, isize index, int worker) {
         const real *copied = (const real *)m->turned_b + row * g->depth;
         for (isize i = 0; i < rows; i++) {
             const Factors f = {copied + i, block, m->cuts, COLUMNS, NR, nonzero + i};
-            skip_in_shards(&f, m->shards, turned + i * COLUMNS);
+            skip_in_row(&f, m->shards, turned + i * COLUMNS);
         }
         for (isize j = 0; j < columns; j += QUAD)
             for (isize i = 0; i < rows; i += QUAD)
