@@ -221,8 +221,11 @@ cdef Py_ssize_t plan_strips(Conv* c, Py_ssize_t least) noexcept nogil:
 
 
 cdef Memory share(const Products* products, Conv* c, Py_ssize_t macs, int threads):
-    """Decide how many threads share so many multiply-adds; give each c.scratch_size elements."""
-    c.team = team_size(macs // MACS_PER_ELEMENT, threads)
+    """Decide how many threads share so many multiply-adds; give each c.scratch_size elements.
+
+    Calls that follow each other count as one: threads still look for tasks between them.
+    """
+    c.team = team_size(macs * max(1, c.shards) // MACS_PER_ELEMENT, threads)
     cdef Memory scratch = Memory(c.team * (c.scratch_size + APART) * products.item_size)
     c.scratch = scratch.data
     return scratch
@@ -502,7 +505,8 @@ cdef int backward_bias(const Products* products, Conv c, int threads) except -1:
     c.chunks, c.piece_rows = min(CHUNKS, c.N), rows_of_piece(c.OW)
     cdef Memory sums = Memory(c.chunks * c.F * products.item_size)
     cdef Sums of_chunks = Sums(sums.data, c.chunks, c.F, c.F, c.bias, False)
-    c.gemm.y, c.team = sums.data, team_size(c.N * c.OH * c.OW * c.F, threads)
+    c.gemm.y = sums.data
+    c.team = team_size(c.N * c.OH * c.OW * c.F * max(1, c.shards), threads)
     with nogil:
         run_tasks(products.conv_backward_bias, &c, c.chunks, c.team)
         run_tasks(products.add_sums, &of_chunks, chunk_count(c.F), 1)
@@ -562,6 +566,7 @@ cdef int sum_at_cuts(
     cdef Py_ssize_t size = w_size + (0 if c.bias is NULL else c.F)
     cdef Memory sums = Memory(shards.bit_length() * size * item)
     cdef const Py_ssize_t* cut = <Py_ssize_t*>numbers.data
+    c.shards = shards
     sum_shards(products, c, width, cut, shards, <char*>sums.data, w_size, size, threads)
     if c.w is not NULL:
         memcpy(c.w, sums.data, w_size * item)

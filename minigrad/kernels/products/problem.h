@@ -119,6 +119,7 @@ typedef struct {
     isize strip_width;                /* pixels of a row of the input strip */
     int padded;                       /* 1: input strips are copied with their padding */
     int few_filters;                  /* 1: few_filters.h computes it */
+    isize shards;                     /* this is one of so many calls in a row; or 0 */
     int team;                         /* how many threads share the tasks */
 
     /* Each thread has scratch_size elements, and APART to the next one's: first the padded input

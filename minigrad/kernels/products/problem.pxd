@@ -54,7 +54,7 @@ cdef extern from "problem.h" nogil:
         void* scratch
         Py_ssize_t scratch_size, input_strip_size, packed_gy_size
         Py_ssize_t* seen_offset
-        Py_ssize_t chunks, piece_rows
+        Py_ssize_t chunks, piece_rows, shards
 
     ctypedef struct Winograd:
         Conv conv
