@@ -1,10 +1,11 @@
 """What the same bits on any number of ranks cost one rank: a step with shards, and one without.
 
 Both train the same network, in turns; each time is CPU time of one thread, of which the lower
-quartile counts. With ``--mnist`` the samples are genuine digits and the networks have seen an epoch
-of them: then most of what a dense layer gets is 0, which products skip.
+quartile counts; with ``--threads 2`` wall time, on a quiet machine. With ``--mnist`` the samples
+are genuine digits and the networks have seen an epoch of them: then most of what a dense layer gets
+is 0, which products skip.
 
-    python benchmarks/ranks/price.py [--shards 8] [--steps 40] [--mnist]
+    python benchmarks/ranks/price.py [--shards 8] [--steps 40] [--threads 1] [--mnist]
 """
 
 import argparse
@@ -73,7 +74,7 @@ def digits(shape):
     return (x[:12_800] / 255).astype("float32").reshape(-1, *shape), y[:12_800].astype(int)
 
 
-def measure(make, x, y, batch, shards, steps):
+def measure(make, x, y, batch, shards, steps, clock):
     """Milliseconds of a step in each way: without ranks, with one shard, with all of them."""
     doors = [None, Door(Alone(), 1), Door(Alone(), shards)]
     models = []
@@ -89,10 +90,10 @@ def measure(make, x, y, batch, shards, steps):
         rows = slice(step * batch % len(x), step * batch % len(x) + batch)
         for way, (door, model) in enumerate(zip(doors, models, strict=True)):
             samples.door = door
-            begin = time.thread_time()
+            begin = clock()
             model.train_step((x[rows], y[rows]))
             if step >= 3:
-                times[way].append(time.thread_time() - begin)
+                times[way].append(clock() - begin)
     samples.door = None
     return [1000 * float(np.quantile(t, 0.25)) for t in times]
 
@@ -101,16 +102,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shards", type=int, default=8)
     parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--mnist", action="store_true")
     options = parser.parse_args()
-    kernels.set_num_threads(1)
+    kernels.set_num_threads(options.threads)
+    clock = time.thread_time if options.threads == 1 else time.perf_counter
     print(f"{'network':8} batch   ordinary   1 shard        {options.shards} shards")
     for name, make, shape, batch in CASES:
         if options.mnist and name == "VGG":
             continue  # digits have one channel
         steps = options.steps if name != "VGG" else max(options.steps // 4, 5)
         x, y = digits(shape) if options.mnist else random_samples(shape)
-        plain, one, many = measure(make, x, y, batch, options.shards, steps)
+        plain, one, many = measure(make, x, y, batch, options.shards, steps, clock)
         print(
             f"{name:8} {batch:5} {plain:8.2f} ms {one:8.2f} ms {one / plain:5.2f} "
             f"{many:8.2f} ms {many / plain:5.2f}"
