@@ -182,16 +182,19 @@ SPARSE = [  # M, K, N, transposed, with bias, relu; what is put into b
 ]
 
 
+def put_zeros(generator, a, b, kept, special):
+    """Keep of each row of ``a`` such a part, in turn; put special values into ``b``."""
+    a *= generator.random(a.shape) < np.array(kept)[np.arange(len(a)) % len(kept), np.newaxis]
+    for number, value in enumerate(special):
+        b[11 * number, 17 * number] = value
+
+
 def sparse_product(generator, dtype, *sizes):
     """As behind relu and dropout: a third of a is not 0, and some rows are empty or full."""
     *sizes, special = sizes
-    arguments = product(generator, dtype, *sizes)
-    a, b = arguments["a"], arguments["b"]
-    kept = np.array([0.35, 0.35, 0, 0.35, 1, 0.1])[np.arange(len(a)) % 6, np.newaxis]
-    a *= generator.random(a.shape) < kept
-    for number, value in enumerate(special):
-        b[11 * number, 17 * number] = value
-    return arguments
+    given = product(generator, dtype, *sizes)
+    put_zeros(generator, given["a"], given["b"], [0.35, 0.35, 0, 0.35, 1, 0.1], special)
+    return given
 
 
 add_cases("matmul", sparse_product, SPARSE, out=("y",), strided=("a", "b"))
@@ -208,13 +211,10 @@ SPARSE_SHARDS = [  # M, N, cuts of K; what has zeros, and what is put into the o
 
 
 def sparse_sharded_product(generator, dtype, M, N, cuts, sparse, special):
-    arguments = sharded_product(generator, dtype, M, N, "a", cuts)
-    (zeros, others) = (arguments["a"], arguments["b"].T)[:: 1 if sparse == "a" else -1]
-    kept = np.array([0.15, 0.2, 0, 0.15, 0.6, 0.05])[np.arange(len(zeros)) % 6, np.newaxis]
-    zeros *= generator.random(zeros.shape) < kept
-    for number, value in enumerate(special):
-        others[17 * number, 11 * number] = value
-    return arguments
+    given = sharded_product(generator, dtype, M, N, "a", cuts)
+    pair = (given["a"], given["b"]) if sparse == "a" else (given["b"].T, given["a"].T)
+    put_zeros(generator, *pair, [0.15, 0.2, 0, 0.15, 0.6, 0.05], special)
+    return given
 
 
 add_cases("matmul", sparse_sharded_product, SPARSE_SHARDS, out=("y",), strided=("a", "b"))
